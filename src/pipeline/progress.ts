@@ -1,0 +1,122 @@
+// The live line of a run, on stderr: how far, how fast, the loss of each stage, and when it will end.
+
+import type { EvalEvent, RunEvent, StepEvent } from './events.js';
+import { throughput } from './events.js';
+
+/** What the progress needs of a stream; `process.stderr` is one. */
+export interface ProgressStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface ProgressOptions {
+  /** Milliseconds in which nothing is shown. Default 2,000: a short run needs no progress. */
+  readonly quiet?: number;
+  /** Milliseconds between lines. Default 100 on a terminal, where the line is rewritten in place, and 10,000 elsewhere. */
+  readonly every?: number;
+  /** The clock. */
+  readonly now?: () => number;
+}
+
+/** Images per second are of the steps in the last this many milliseconds. */
+const windowMilliseconds = 10_000;
+
+/** Feed it every event of a run; it decides when to write. Call `finish` at the end. */
+export class Progress {
+  private readonly now: () => number;
+  private readonly every: number;
+  private readonly begun: number;
+  private shown: number;
+  private open = false;
+  private stages = 1;
+  private totalSteps = 0;
+  private readonly latest = new Map<number, StepEvent>();
+  private recent: StepEvent[] = [];
+  private evaluation: EvalEvent | null = null;
+
+  constructor(
+    private readonly stream: ProgressStream,
+    options: ProgressOptions = {},
+  ) {
+    this.now = options.now ?? Date.now;
+    this.every = options.every ?? (stream.isTTY ? 100 : 10_000);
+    this.begun = this.now();
+    this.shown = this.begun + (options.quiet ?? 2000) - this.every;
+  }
+
+  update(event: RunEvent): void {
+    if (event.type === 'start') {
+      this.stages = event.stages;
+      this.totalSteps = event.totalSteps;
+    } else if (event.type === 'eval') {
+      this.evaluation = event;
+    } else if (event.type === 'step') {
+      this.latest.set(event.stage, event);
+      if (event.stage === this.stages - 1) this.note(event);
+    }
+    if (this.latest.size > 0 && this.now() - this.shown >= this.every) this.show();
+  }
+
+  /** Ends a line that is being rewritten, so that what follows starts on its own. */
+  finish(): void {
+    if (!this.open) return;
+    this.show();
+    this.stream.write('\n');
+    this.open = false;
+  }
+
+  /** The line as it stands. */
+  line(): string {
+    const steps = [...this.latest.values()].sort((a, b) => a.stage - b.stage);
+    const lead = this.recent[this.recent.length - 1];
+    const rate = throughput(this.recent);
+    const parts = [`step ${lead?.step ?? 0}${this.totalSteps > 0 ? `/${this.totalSteps}` : ''}`];
+    if (lead) parts.push(`epoch ${lead.epoch + 1}`);
+    if (rate !== null) parts.push(`${rate.toFixed(rate < 100 ? 1 : 0)} images/s`);
+    parts.push(`loss ${steps.map((event) => event.loss?.toFixed(3) ?? '-').join(' | ')}`);
+    const queues = steps.filter((event) => event.queue !== null).map((event) => event.queue);
+    if (queues.length > 0) parts.push(`queue ${queues.join(' | ')}`);
+    if (this.evaluation) parts.push(`accuracy ${(this.evaluation.accuracy * 100).toFixed(2)} %`);
+    const left = this.secondsLeft();
+    if (left !== null) parts.push(`ETA ${duration(left)}`);
+    return parts.join('  ');
+  }
+
+  private note(event: StepEvent): void {
+    this.recent.push(event);
+    const from = event.time - windowMilliseconds;
+    if (this.recent[0]!.time < from && this.recent.length > 2) {
+      // Two steps at least stay, so that slow ones have a rate too.
+      const first = this.recent.findIndex((other) => other.time >= from);
+      this.recent = this.recent.slice(Math.min(first, this.recent.length - 2));
+    }
+  }
+
+  private secondsLeft(): number | null {
+    const last = this.recent[this.recent.length - 1];
+    if (!last || this.recent.length < 2 || this.totalSteps === 0) return null;
+    const perStep = (last.time - this.recent[0]!.time) / 1000 / (this.recent.length - 1);
+    return Math.max(0, this.totalSteps - last.step) * perStep;
+  }
+
+  private show(): void {
+    this.shown = this.now();
+    if (!this.stream.isTTY) {
+      this.stream.write(`${this.line()}\n`);
+      return;
+    }
+    const width = this.stream.columns ?? 80;
+    this.stream.write(`\r\x1b[K${this.line().slice(0, width - 1)}`);
+    this.open = true;
+  }
+}
+
+/** 75 -> `1:15`, 3725 -> `1:02:05`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const minutes = Math.floor(whole / 60);
+  const hours = Math.floor(minutes / 60);
+  return hours > 0 ? `${hours}:${two(minutes % 60)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
