@@ -1,0 +1,195 @@
+// The search for libtorch and the bookkeeping of set-up, in made-up file systems.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import { root } from './repository.js';
+
+interface Libtorch {
+  source: string;
+  prefix: string;
+  includeDir: string;
+  libDir: string;
+  version: string;
+  cuda: boolean;
+  cxx11Abi: boolean;
+}
+interface Finder {
+  multiarch: string;
+  findLibtorch(options: { env: Record<string, string>; root: string; pythonTorch: () => string | null }): {
+    found: Libtorch | null;
+    looked: string[];
+  };
+  missingMessage(looked: string[]): string;
+  libraryName(name: string): string;
+  atLeast(version: string, minimum: string): boolean;
+}
+interface Stamps {
+  once(stamp: string, fingerprint: string, outputs: string[], step: () => Promise<void>): Promise<void>;
+  fingerprint(root: string, entries: string[], extension: string): string;
+}
+interface Locks {
+  withLock<T>(file: string, body: () => Promise<T>): Promise<T>;
+}
+
+const script = async <T>(name: string) => (await import(path.join(root, 'scripts', 'setup', name))) as T;
+const { multiarch, findLibtorch, missingMessage, libraryName, atLeast } = await script<Finder>('libtorch.mjs');
+const { once, fingerprint } = await script<Stamps>('stamp.mjs');
+const { withLock } = await script<Locks>('lock.mjs');
+
+const top = mkdtempSync(path.join(tmpdir(), 'headrace-setup-'));
+let fake = '';
+let count = 0;
+beforeEach(() => {
+  count += 1;
+  fake = path.join(top, String(count));
+  mkdirSync(fake);
+});
+after(() => rmSync(top, { recursive: true }));
+
+function put(file: string, content = ''): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
+
+function versionHeader(version: string): string {
+  const [major, minor, patch] = version.split('.');
+  return `#define TORCH_VERSION_MAJOR ${major}\n#define TORCH_VERSION_MINOR ${minor}\n#define TORCH_VERSION_PATCH ${patch}\n`;
+}
+
+/** Lays out libtorch below `prefix`, its libraries in `libFolder`. */
+function layOut(prefix: string, version: string, libFolder: string, options: { cuda?: boolean; c10?: string } = {}) {
+  put(path.join(prefix, 'include/torch/csrc/api/include/torch/version.h'), versionHeader(version));
+  for (const name of ['torch_cpu', 'c10', ...(options.cuda ? ['torch_cuda'] : [])]) {
+    put(path.join(prefix, libFolder, libraryName(name)), name === 'c10' ? options.c10 : '');
+  }
+}
+
+const search = (env: Record<string, string> = {}, pythonTorch: string | null = null) =>
+  findLibtorch({ env, root: fake, pythonTorch: () => pythonTorch });
+
+test('the folder in LIBTORCH comes first', () => {
+  layOut(path.join(fake, 'usr'), '1.13.0', `lib/${multiarch}`);
+  layOut(path.join(fake, 'own'), '2.4.1', 'lib', { cuda: true });
+  const own = path.join(fake, 'own');
+  const { found } = search({ LIBTORCH: own });
+  assert.deepEqual(found, {
+    source: 'LIBTORCH',
+    prefix: own,
+    includeDir: path.join(own, 'include'),
+    libDir: path.join(own, 'lib'),
+    version: '2.4.1',
+    cuda: true,
+    cxx11Abi: true,
+  });
+});
+
+test('a wrong LIBTORCH is an error, not passed over', () => {
+  layOut(path.join(fake, 'usr'), '1.13.0', `lib/${multiarch}`);
+  const wrong = path.join(fake, 'nowhere');
+  assert.throws(
+    () => search({ LIBTORCH: wrong }),
+    (error: Error) => error.message.includes(`LIBTORCH is set to ${wrong}`) && error.message.includes('version.h'),
+  );
+  layOut(wrong, '2.0.0', 'elsewhere');
+  assert.throws(() => search({ LIBTORCH: wrong }), /torch_cpu\.\w+ is not in its lib\//);
+});
+
+test("the system's libtorch-dev comes before Python's torch", () => {
+  const python = path.join(fake, 'site-packages/torch');
+  layOut(path.join(fake, 'usr'), '2.6.0', `lib/${multiarch}`);
+  layOut(python, '2.7.1', 'lib');
+  const { found } = search({}, python);
+  assert.equal(found?.source, 'system');
+  assert.equal(found?.version, '2.6.0');
+  assert.equal(found?.libDir, path.join(fake, 'usr/lib', multiarch));
+});
+
+test("Python's torch serves where there is no other, with its ABI of std::string read from the library", () => {
+  const python = path.join(fake, 'site-packages/torch');
+  layOut(python, '2.5.1', 'lib', { c10: 'x\0_ZN3c106detail14torchCheckFailEPKcS2_jRKSs\0y' });
+  const { found } = search({}, python);
+  assert.equal(found?.source, 'python');
+  assert.equal(found?.cxx11Abi, false);
+});
+
+test('the version is read where newer releases keep it', () => {
+  const prefix = path.join(fake, 'usr');
+  layOut(prefix, '2.9.0', 'lib64');
+  put(path.join(prefix, 'include/torch/csrc/api/include/torch/version.h'), '#include <torch/headeronly/version.h>');
+  put(path.join(prefix, 'include/torch/headeronly/version.h'), versionHeader('2.9.0'));
+  assert.equal(search().found?.version, '2.9.0');
+});
+
+test('where there is none, the message says what was looked for, where, and how to supply it', () => {
+  const { found, looked } = search();
+  assert.equal(found, null);
+  const message = missingMessage(looked);
+  for (const part of [
+    'LIBTORCH: not set',
+    path.join(fake, 'usr'),
+    'libtorch-dev',
+    "Python's torch",
+    'pip install torch',
+  ]) {
+    assert.ok(message.includes(part), `${part} in ${message}`);
+  }
+  assert.match(message, /sudo apt-get update && sudo apt-get install -y libtorch-dev libopenblas0-openmp\n/);
+});
+
+test('a libtorch that is too old is passed over with its version', () => {
+  layOut(path.join(fake, 'usr'), '1.8.1', 'lib');
+  const { found, looked } = search();
+  assert.equal(found, null);
+  assert.ok(looked.some((line) => line.includes('1.8.1 is older than 1.13')));
+  assert.ok(atLeast('2.10.0', '2.9') && atLeast('1.13.0', '1.13') && !atLeast('1.9.9', '1.13'));
+});
+
+test('a step runs once for the same inputs, and again when an input or an output is gone', async () => {
+  const file = (name: string) => path.join(fake, name);
+  let runs = 0;
+  const build = () =>
+    once(file('stamp'), fingerprint(fake, ['src'], '.ts'), [file('out.js')], async () => {
+      runs += 1;
+      put(file('out.js'));
+    });
+  put(file('src/a.ts'), 'one');
+  await build();
+  await build();
+  assert.equal(runs, 1);
+  put(file('src/a.ts'), 'two');
+  await build();
+  assert.equal(runs, 2);
+  rmSync(file('out.js'));
+  await build();
+  assert.equal(runs, 3);
+  put(file('src/note.txt'));
+  await build();
+  assert.equal(runs, 3);
+});
+
+test('a step that failed is not taken for done', async () => {
+  const stamp = path.join(fake, 'stamp');
+  await assert.rejects(once(stamp, 'x', [], () => Promise.reject(new Error('no'))));
+  let ran = false;
+  await once(stamp, 'x', [], async () => {
+    ran = true;
+  });
+  assert.ok(ran);
+});
+
+test('the lock keeps a second set-up out until the first is done, and outlives no process', async () => {
+  const file = path.join(fake, 'lock');
+  const order: string[] = [];
+  const first = withLock(file, async () => {
+    order.push('first in');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    order.push('first out');
+  });
+  await Promise.all([first, withLock(file, async () => void order.push('second in'))]);
+  assert.deepEqual(order, ['first in', 'first out', 'second in']);
+  writeFileSync(file, '4194305');
+  assert.equal(await withLock(file, async () => readFileSync(file, 'utf8')), String(process.pid));
+});
