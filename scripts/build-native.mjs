@@ -16,7 +16,7 @@ import {
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { atLeast, findLibtorch, missingMessage, multiarch } from './setup/libtorch.mjs';
+import { atLeast, findLibtorch, libraryName, missingMessage, multiarch } from './setup/libtorch.mjs';
 import { runMain, SetupError, say, secondsSince } from './setup/say.mjs';
 
 const JOBS = 2;
@@ -33,7 +33,7 @@ export async function buildNative({ root, libtorch, output = path.join(root, 'bu
   const compiler = findCompiler();
   const flags = compileFlags(libtorch);
   const objectDir = path.join(output, 'obj');
-  discardIfChanged(objectDir, { compiler, flags, libtorch, built: statSync(libtorch.libDir).mtimeMs });
+  discardIfChanged(objectDir, { compiler, flags, libtorch, stamp: librarySignature(libtorch) });
 
   const units = names.map((name) => {
     const stem = path.join(objectDir, name.slice(0, -'.cpp'.length));
@@ -110,6 +110,12 @@ function linkFlags(libtorch) {
     '-Wl,--no-as-needed',
     ...names,
   ];
+}
+
+// An upgrade in place changes the library, not its version's first two numbers.
+function librarySignature({ libDir }) {
+  const { size, mtimeMs } = statSync(path.join(libDir, libraryName('torch_cpu')));
+  return `${size} ${mtimeMs}`;
 }
 
 function discardIfChanged(objectDir, settings) {

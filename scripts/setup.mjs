@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildNative } from './build-native.mjs';
 import { aptInstall } from './setup/apt.mjs';
 import { APT_PACKAGES, aptLine, findLibtorch, missingMessage, multiarch } from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -12,6 +13,8 @@ import { SetupError, say, secondsSince } from './setup/say.mjs';
 import { filesIn, fingerprint, once } from './setup/stamp.mjs';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+// An installed package comes compiled, and its dependencies with it; only the addon is left to build.
+const isCheckout = existsSync(path.join(root, 'src'));
 const OPENMP_BLAS = 'libopenblas0-openmp';
 
 /**
@@ -26,9 +29,9 @@ export async function setup({ programs = false, tolerant = false } = {}) {
   checkNode();
   return withLock(path.join(root, 'build', 'setup.lock'), async () => {
     const libtorch = ensureLibtorch();
-    installPackages();
-    const { buildNative } = await import('./build-native.mjs');
+    if (isCheckout) installPackages();
     await buildNative({ root, libtorch });
+    if (!isCheckout) return true;
     let clean = await compile('tsconfig.json', ['src'], 'dist', tolerant);
     if (programs)
       clean = (await compile('tsconfig.test.json', ['test', 'bench', 'examples'], 'build', tolerant)) && clean;
