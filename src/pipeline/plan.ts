@@ -5,7 +5,7 @@ import { ConfigError } from '../torch/errors.js';
 import { isLocal, needsGradients, type ScheduleName, scheduleFor, stageCount } from './schedule.js';
 import { peakInFlight, type Simulation, type StageTimes, simulate } from './simulate.js';
 
-/** What one batch costs on a part of a model: seconds and bytes. */
+/** What one batch costs on a part of a model, in seconds and bytes. */
 export interface Cost {
   readonly forward: number;
   readonly backward: number;
@@ -20,6 +20,11 @@ export interface LayerCost extends Cost {
   readonly name: string;
   /** Its output: what would cross a border after it. */
   readonly outputBytes: number;
+  /**
+   * The part of `backward` that makes the gradient of its input: saved where it is the first layer of a stage to which no
+   * gradient need go. Zero for the model's first layer, whose `backward` never made one.
+   */
+  readonly inputGradient: number;
 }
 
 /** Everything that the planner knows about a model, a batch and a device. All JSON. */
@@ -43,12 +48,18 @@ export interface Profile {
  * (least sum of squares). By dynamic programming, exact.
  *
  * @param layers seconds of each layer, forward and backward (and update)
- * @param heads seconds of the local head at each border, counted on the stage that ends there; infinity forbids a border.
- * Give zeros (or nothing) where stages have no heads
+ * @param heads seconds of the local head at each border, counted on the stage that ends there; infinity forbids a border;
+ * null where stages have no heads
+ * @param saved seconds less for each layer when a stage starts with it (no gradient of its input is wanted)
  * @returns `stages - 1` borders, rising: border b lies after layer b
  * @throws ConfigError when there are fewer layers than stages, or no permitted cut
  */
-export function cut(layers: readonly number[], heads: readonly number[] | null, stages: number): number[] {
+export function cut(
+  layers: readonly number[],
+  heads: readonly number[] | null,
+  stages: number,
+  saved: readonly number[] = [],
+): number[] {
   const count = layers.length;
   if (!Number.isInteger(stages) || stages < 1) {
     throw new ConfigError(`Expected a whole number of stages >= 1, got ${stages}.`);
@@ -59,7 +70,7 @@ export function cut(layers: readonly number[], heads: readonly number[] | null, 
   if (heads && heads.length !== count - 1) {
     throw new ConfigError(`Expected a head cost for each of the ${count - 1} borders, got ${heads.length}.`);
   }
-  const cost = stageCosts(layers, heads);
+  const cost = stageCosts(layers, heads, saved);
   const slowest = bestCut(count, stages, cost, Math.max);
   if (!Number.isFinite(slowest.value)) {
     throw new ConfigError(`Found no permitted cut into ${stages} stages: too many borders are forbidden.`);
@@ -74,11 +85,11 @@ export function cut(layers: readonly number[], heads: readonly number[] | null, 
 type StageCost = (from: number, to: number) => number;
 
 /** The cost of a stage that holds layers `from` to `to - 1`. */
-function stageCosts(layers: readonly number[], heads: readonly number[] | null): StageCost {
+function stageCosts(layers: readonly number[], heads: readonly number[] | null, saved: readonly number[]): StageCost {
   const upTo = [0];
   for (const seconds of layers) upTo.push(upTo[upTo.length - 1]! + seconds);
   return (from, to) => {
-    const body = upTo[to]! - upTo[from]!;
+    const body = upTo[to]! - upTo[from]! - (from > 0 ? (saved[from] ?? 0) : 0);
     return to < layers.length ? body + (heads?.[to - 1] ?? 0) : body;
   };
 }
@@ -159,14 +170,16 @@ export interface Plan {
   readonly idle: readonly number[];
 }
 
-/** The best borders for a schedule: heads count where stages learn locally. */
+/** The best borders for a schedule: where stages learn locally heads count, and gradients of their inputs do not. */
 export function planCut(profile: Profile, schedule: ScheduleName, stages: number): number[] {
   const count = profile.layers.length;
   const seconds = profile.layers.map((layer, i) => {
     const extra = (i === 0 ? profile.input : 0) + (i === count - 1 ? profile.loss : 0);
     return secondsOf(layer) + extra;
   });
-  return cut(seconds, isLocal(schedule) ? profile.heads.map(secondsOf) : null, stageCount(schedule, stages));
+  if (!isLocal(schedule)) return cut(seconds, null, stageCount(schedule, stages));
+  const saved = profile.layers.map((layer) => layer.inputGradient);
+  return cut(seconds, profile.heads.map(secondsOf), stages, saved);
 }
 
 /**
@@ -228,7 +241,9 @@ function stagePlans(profile: Profile, schedule: ScheduleName, borders: number[],
     const to = starts[s + 1] ?? layers.length;
     const own = layers.slice(from, to);
     const head = isLocal(schedule) && s < count - 1 ? heads[to - 1]! : null;
-    const body = sumCosts(own);
+    const whole = sumCosts(own);
+    const saved = isLocal(schedule) && s > 0 ? own[0]!.inputGradient : 0;
+    const body = { ...whole, backward: whole.backward - saved };
     const other = (s === 0 ? profile.input : 0) + (s === count - 1 ? profile.loss : 0);
     const parameters = body.parameters + (head?.parameters ?? 0);
     const held = (body.activationBytes * inFlight[s]!) / microbatches + (head?.activationBytes ?? 0);

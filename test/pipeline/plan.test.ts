@@ -19,11 +19,11 @@ function* choices(from: number, to: number, count: number): Generator<number[]> 
   }
 }
 
-function stageSeconds(layers: number[], heads: number[] | null, borders: number[]): number[] {
+function stageSeconds(layers: number[], heads: number[] | null, borders: number[], saved: number[] = []): number[] {
   return [...borders, layers.length - 1].map((last, s) => {
     const first = s === 0 ? 0 : borders[s - 1]! + 1;
     const body = layers.slice(first, last + 1).reduce((a, b) => a + b, 0);
-    return body + (last < layers.length - 1 ? (heads?.[last] ?? 0) : 0);
+    return body + (last < layers.length - 1 ? (heads?.[last] ?? 0) : 0) - (s > 0 ? (saved[first] ?? 0) : 0);
   });
 }
 
@@ -36,14 +36,15 @@ describe('cut', () => {
       // Whole numbers, so that sums are exact and ties are common.
       const layers = Array.from({ length: count }, () => 1 + Math.floor(draw() * 6));
       const heads = trial % 3 === 0 ? null : Array.from({ length: count - 1 }, () => Math.floor(draw() * 4));
+      const saved = layers.map((seconds) => (trial % 2 === 0 ? 0 : Math.floor(draw() * seconds)));
       let best = { slowest: Number.POSITIVE_INFINITY, squares: Number.POSITIVE_INFINITY };
       for (const borders of choices(0, count - 1, stages - 1)) {
-        const seconds = stageSeconds(layers, heads, borders);
+        const seconds = stageSeconds(layers, heads, borders, saved);
         const slowest = Math.max(...seconds);
         const squares = seconds.reduce((sum, x) => sum + x * x, 0);
         if (slowest < best.slowest || (slowest === best.slowest && squares < best.squares)) best = { slowest, squares };
       }
-      const found = stageSeconds(layers, heads, cut(layers, heads, stages));
+      const found = stageSeconds(layers, heads, cut(layers, heads, stages, saved), saved);
       assert.equal(Math.max(...found), best.slowest);
       assert.equal(
         found.reduce((sum, x) => sum + x * x, 0),
@@ -86,7 +87,10 @@ const profile: Profile = {
   device: 'cpu',
   threads: 1,
   headKind: 'linear',
-  layers: Array.from({ length: 6 }, (_, i): LayerCost => ({ ...cost(1, 2), name: `layer${i}`, outputBytes: 400 })),
+  layers: Array.from(
+    { length: 6 },
+    (_, i): LayerCost => ({ ...cost(1, 2), name: `layer${i}`, outputBytes: 400, inputGradient: 0 }),
+  ),
   heads: Array.from({ length: 5 }, () => cost(0.5, 1)),
   input: 0,
   loss: 0,
@@ -125,6 +129,16 @@ describe('plan', () => {
   it('counts loading on the first stage and the loss on the last', () => {
     assert.deepEqual(planCut({ ...profile, input: 6 }, 'gpipe', 2), [1]);
     assert.deepEqual(planCut({ ...profile, loss: 6 }, 'gpipe', 2), [3]);
+  });
+
+  it('saves the gradient of a stage input under local learning only', () => {
+    const layers = profile.layers.map((layer, i) => ({ ...layer, inputGradient: i === 2 ? 1 : 0 }));
+    const local = plan({ ...profile, layers }, { schedule: 'ppll', stages: 2, cut: [1] });
+    assert.equal(local.stages[1]?.total, 12 - 1);
+    assert.deepEqual(planCut({ ...profile, layers }, 'ppll', 2), [2]);
+    const cheap = layers.map((layer, i) => ({ ...layer, inputGradient: i === 2 ? 3 : 0 }));
+    assert.deepEqual(planCut({ ...profile, layers: cheap }, 'ppll', 2), [1]);
+    assert.equal(plan({ ...profile, layers }, { schedule: 'gpipe', stages: 2, cut: [1] }).stages[1]?.total, 12);
   });
 
   it('takes a cut from the user, and checks it', () => {
