@@ -1,0 +1,85 @@
+// What this build is, the threads it uses, and the allocator settings that training wants.
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+
+#include <dlfcn.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+
+#include "frame.h"
+
+namespace headrace {
+
+namespace {
+
+// glibc hands every large block back to the kernel when it is freed, and a training step frees hundreds of
+// them: page faults then cost 15 to 20 % of the step. Keep the memory instead.
+// HEADRACE_MALLOC=system leaves the allocator alone.
+bool tuneAllocator() {
+#if defined(__GLIBC__)
+  const char* choice = std::getenv("HEADRACE_MALLOC");
+  if (choice && std::string(choice) == "system") return false;
+  const int threshold = 1 << 30;
+  return mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, threshold) && mallopt(M_TOP_PAD, 64 << 20);
+#else
+  return false;
+#endif
+}
+
+bool allocatorTuned() {
+  static const bool tuned = tuneAllocator();
+  return tuned;
+}
+
+// A class is in the libraries that are loaded if its type information is.
+bool linked(const char* typeInfo) { return dlsym(RTLD_DEFAULT, typeInfo) != nullptr; }
+
+double deviceCount(at::DeviceType type) {
+  const auto* guard = c10::impl::device_guard_impl_registry[static_cast<size_t>(type)].load();
+  return guard ? guard->deviceCount() : 0;
+}
+
+napi_value buildInfo(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    napi_value result = nullptr;
+    check(env, napi_create_object(env, &result));
+    setField(env, result, "libtorch", fromText(env, TORCH_VERSION));
+    setField(env, result, "config", fromText(env, at::show_config()));
+    setField(env, result, "parallel", fromText(env, at::get_parallel_info()));
+    setField(env, result, "mkldnn", fromBoolean(env, at::hasMKLDNN()));
+    setField(env, result, "mkl", fromBoolean(env, at::hasMKL()));
+    setField(env, result, "openmp", fromBoolean(env, at::hasOpenMP()));
+    setField(env, result, "cudaDevices", fromNumber(env, deviceCount(at::kCUDA)));
+    setField(env, result, "mpsDevices", fromNumber(env, deviceCount(at::DeviceType::MPS)));
+    setField(env, result, "gloo", fromBoolean(env, linked("_ZTIN4c10d16ProcessGroupGlooE")));
+    setField(env, result, "nccl", fromBoolean(env, linked("_ZTIN4c10d16ProcessGroupNCCLE")));
+    setField(env, result, "allocatorTuned", fromBoolean(env, allocatorTuned()));
+    setField(env, result, "threads", fromNumber(env, at::get_num_threads()));
+    return result;
+  });
+}
+
+napi_value getThreads(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return fromNumber(env, at::get_num_threads()); });
+}
+
+napi_value setThreads(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    at::set_num_threads(static_cast<int>(Arguments<1>(env, info).integer(0)));
+    return nullptr;
+  });
+}
+
+} // namespace
+
+void defineSystem(napi_env env, napi_value exports) {
+  allocatorTuned();
+  define(env, exports, "buildInfo", buildInfo);
+  define(env, exports, "getThreads", getThreads);
+  define(env, exports, "setThreads", setThreads);
+}
+
+} // namespace headrace

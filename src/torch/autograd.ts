@@ -1,0 +1,78 @@
+/** Gradients beyond `tensor.backward()`, and the thread's grad mode. */
+import { readTensors, translating, writeTensors } from './frame.js';
+import { native } from './native.js';
+import type { Tensor } from './tensor.js';
+
+function withGradMode<T>(enabled: boolean, body: () => T): T {
+  const before = native.gradEnabled();
+  native.setGradEnabled(enabled);
+  try {
+    return body();
+  } finally {
+    native.setGradEnabled(before);
+  }
+}
+
+/** Runs `body` without recording a graph (`torch.no_grad`). `body` must be synchronous. */
+export function noGrad<T>(body: () => T): T {
+  return withGradMode(false, body);
+}
+
+/** Runs `body` with recording on (`torch.enable_grad`). */
+export function enableGrad<T>(body: () => T): T {
+  return withGradMode(true, body);
+}
+
+export function isGradEnabled(): boolean {
+  return native.gradEnabled();
+}
+
+/**
+ * Gradients of `outputs` with respect to `inputs` (`torch.autograd.grad`); no `grad` field is touched.
+ * @param options.gradOutputs - one for each output, of its shape; may be left out for outputs of one element
+ * @returns one for each input; null for an unused one, where `allowUnused` is set
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: {
+    gradOutputs?: readonly (Tensor | null)[];
+    retainGraph?: boolean;
+    createGraph?: boolean;
+    allowUnused?: boolean;
+  } = {},
+): (Tensor | null)[] {
+  const out = Array.isArray(outputs) ? (outputs as readonly Tensor[]) : [outputs as Tensor];
+  const wrt = Array.isArray(inputs) ? (inputs as readonly Tensor[]) : [inputs as Tensor];
+  const createGraph = options.createGraph ?? false;
+  writeTensors(out, wrt, options.gradOutputs ?? out.map(() => null));
+  translating(() => native.grad(options.retainGraph ?? createGraph, createGraph, options.allowUnused ?? false));
+  return readTensors();
+}
+
+/**
+ * Backward from several tensors at once (`torch.autograd.backward`).
+ * @param gradients - one for each tensor, of its shape; null for one of a single element
+ */
+export function backward(
+  tensors: readonly Tensor[],
+  gradients: readonly (Tensor | null)[] = tensors.map(() => null),
+  options: { retainGraph?: boolean; createGraph?: boolean } = {},
+): void {
+  const createGraph = options.createGraph ?? false;
+  writeTensors(tensors, gradients);
+  translating(() => native.backward(options.retainGraph ?? createGraph, createGraph));
+}
+
+/** The gradients of many tensors in one call. */
+export function gradsOf(tensors: readonly Tensor[]): (Tensor | null)[] {
+  writeTensors(tensors);
+  translating(() => native.gradsOf());
+  return readTensors();
+}
+
+/** Drops the gradients of many tensors in one call (`zero_grad(set_to_none=True)`). */
+export function clearGrads(tensors: readonly Tensor[]): void {
+  writeTensors(tensors);
+  translating(() => native.clearGrads());
+}

@@ -1,0 +1,60 @@
+/**
+ * Errors that a program can tell apart. Messages say what was expected, what came, where, and what to do.
+ */
+
+/** The base of every error that Headrace throws on purpose. */
+export class HeadraceError extends Error {
+  /** A short, stable word for programs, such as `FREED` or `QUEUE_CLOSED`. */
+  readonly code: string;
+
+  constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = options.code ?? 'HEADRACE';
+  }
+}
+
+/** libtorch refused an operation: wrong shapes, dtypes, devices, or arguments that fit no overload. */
+export class TorchError extends HeadraceError {}
+
+/** A module or function was given a tensor of the wrong shape. */
+export class ShapeError extends HeadraceError {}
+
+/** Data on disk or from the network is missing, damaged or of the wrong form. */
+export class DataError extends HeadraceError {}
+
+/** A queue was closed, or stayed full or empty for longer than its time-out. */
+export class QueueError extends HeadraceError {}
+
+/** A configuration, command line or argument cannot be used as it stands. */
+export class ConfigError extends HeadraceError {}
+
+/** A stage of a pipeline failed; it names the stage, the action and the step. */
+export class StageError extends HeadraceError {
+  readonly stage: number;
+  readonly action: string | null;
+  readonly step: number | null;
+
+  constructor(message: string, at: { stage: number; action: string | null; step: number | null; cause?: unknown }) {
+    super(message, { code: 'STAGE', cause: at.cause });
+    this.stage = at.stage;
+    this.action = at.action;
+    this.step = at.step;
+  }
+}
+
+const BY_CODE: Record<string, typeof HeadraceError> = {
+  QUEUE_CLOSED: QueueError,
+  QUEUE_TIMEOUT: QueueError,
+  QUEUE_GRAD: QueueError,
+  DATA: DataError,
+};
+
+/** Gives an error from the native addon its class; anything else passes unchanged. */
+export function translateNativeError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof HeadraceError) return error;
+  const code = (error as Error & { code?: string }).code;
+  if (typeof code !== 'string') return error;
+  const ErrorClass = BY_CODE[code] ?? TorchError;
+  return new ErrorClass(error.message, { code });
+}

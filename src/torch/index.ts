@@ -1,0 +1,39 @@
+/** Tensors, operators, autograd, scopes, generators and queues. */
+import './methods.js';
+
+export { backward, clearGrads, enableGrad, grad, gradsOf, isGradEnabled, noGrad } from './autograd.js';
+export {
+  arange,
+  cat,
+  elementSize,
+  empty,
+  eye,
+  full,
+  linspace,
+  type NestedArray,
+  ones,
+  type RandomOptions,
+  rand,
+  randint,
+  randn,
+  randperm,
+  stack,
+  type TensorOptions,
+  tensor,
+  tensorFromBytes,
+  where,
+  zeros,
+} from './create.js';
+export type { DType, MemoryFormat, TypedArray } from './dtype.js';
+export { ConfigError, DataError, HeadraceError, QueueError, ShapeError, StageError, TorchError } from './errors.js';
+export type { Argument, Result } from './frame.js';
+export { defaultGenerator, deriveSeed, Generator, manualSeed } from './generator.js';
+export { type GradcheckOptions, gradcheck } from './gradcheck.js';
+export { type Index, Slice, slice } from './indexing.js';
+export type { ToOptions } from './methods.js';
+export type { NativeInfo, QueueStats } from './native.js';
+export { hasOp, type Operator, op, ops } from './ops.js';
+export { Queue, type QueueItem } from './queue.js';
+export { keep, liveTensors, scope } from './scope.js';
+export { buildInfo, getNumThreads, operatorSchemas, setNumThreads } from './system.js';
+export { type NestedNumbers, Tensor } from './tensor.js';

@@ -1,0 +1,75 @@
+/**
+ * Gives Tensor its operators: the ones written here because their arguments differ from the schema's, and behind
+ * them every aten operator.
+ */
+import { inspect } from 'node:util';
+import type { DType, MemoryFormat } from './dtype.js';
+import { type Index, indexTensor } from './indexing.js';
+import { operatorMethods, ops } from './ops.js';
+import { formatTensor } from './print.js';
+import { Tensor } from './tensor.js';
+
+/** Where and as what a tensor shall be; what is left out stays. */
+export interface ToOptions {
+  device?: string | undefined;
+  dtype?: DType | undefined;
+  memoryFormat?: MemoryFormat | undefined;
+  nonBlocking?: boolean | undefined;
+  copy?: boolean | undefined;
+}
+
+declare module './tensor.js' {
+  interface Tensor {
+    /** Converts dtype, device and memory format (`tensor.to`); returns this tensor itself where nothing changes. */
+    to(options: ToOptions): Tensor;
+    /** Python's `x[...]`; see {@link Index}. Views where Python gives views. */
+    index(...indices: Index[]): Tensor;
+    /** Copies to the host. */
+    cpu(): Tensor;
+    /** Converts to float32. */
+    float(): Tensor;
+    /** Converts to float64. */
+    double(): Tensor;
+    /** Converts to int64. */
+    long(): Tensor;
+  }
+}
+
+const own = {
+  to(this: Tensor, options: ToOptions): Tensor {
+    const dtype = options.dtype ?? this.dtype;
+    const device = options.device ?? this.device;
+    const { memoryFormat, nonBlocking = false, copy = false } = options;
+    return ops.to(this, device, dtype, nonBlocking, copy, memoryFormat) as Tensor;
+  },
+  index(this: Tensor, ...indices: Index[]): Tensor {
+    return indexTensor(this, indices);
+  },
+  cpu(this: Tensor): Tensor {
+    return this.to({ device: 'cpu' });
+  },
+  float(this: Tensor): Tensor {
+    return this.to({ dtype: 'float32' });
+  },
+  double(this: Tensor): Tensor {
+    return this.to({ dtype: 'float64' });
+  },
+  long(this: Tensor): Tensor {
+    return this.to({ dtype: 'int64' });
+  },
+  toString(this: Tensor): string {
+    return formatTensor(this);
+  },
+  [inspect.custom](this: Tensor): string {
+    return formatTensor(this);
+  },
+};
+
+for (const name of Reflect.ownKeys(own)) {
+  Object.defineProperty(Tensor.prototype, name, {
+    value: own[name as keyof typeof own],
+    writable: true,
+    configurable: true,
+  });
+}
+Object.setPrototypeOf(Tensor.prototype, operatorMethods(Tensor.prototype));

@@ -1,0 +1,74 @@
+/**
+ * Bounded blocking queues between the threads of a process. Tensors pass by handle: nothing is copied.
+ */
+import { readTensors, translating, writeTensors } from './frame.js';
+import { native, type QueueStats } from './native.js';
+import type { Tensor } from './tensor.js';
+
+/** What passes a queue: any JSON value, and tensors (null for none). */
+export interface QueueItem<M = unknown> {
+  meta: M;
+  tensors: (Tensor | null)[];
+}
+
+const DEFAULT_TIMEOUT_MS = 600_000;
+
+/**
+ * A first-in-first-out queue of bounded capacity. `put` blocks its thread while the queue is full, `get` while it is
+ * empty, without polling; so use them on worker threads. Both sides address the same queue by its {@link Queue.id}.
+ */
+export class Queue<M = unknown> {
+  /** The process-wide number of the queue, to be sent to another thread. */
+  readonly id: number;
+
+  private constructor(id: number) {
+    this.id = id;
+  }
+
+  /** A new queue that holds at most `capacity` items. */
+  static create<M = unknown>(capacity: number): Queue<M> {
+    return new Queue<M>(native.queueCreate(capacity));
+  }
+
+  /** The queue that another thread of this process made. */
+  static attach<M = unknown>(id: number): Queue<M> {
+    return new Queue<M>(id);
+  }
+
+  /**
+   * Appends an item. The tensors' memory is shared with the receiver: do not write to them afterwards.
+   * @throws QueueError if the queue is closed, stays full for `timeoutMs`, or a tensor requires grad
+   */
+  put(item: QueueItem<M>, timeoutMs = DEFAULT_TIMEOUT_MS): void {
+    writeTensors(item.tensors);
+    translating(() => native.queuePut(this.id, JSON.stringify(item.meta), timeoutMs));
+  }
+
+  /**
+   * Takes the oldest item.
+   * @throws QueueError if the queue is closed and drained, aborted, or stays empty for `timeoutMs`
+   */
+  get(timeoutMs = DEFAULT_TIMEOUT_MS): QueueItem<M> {
+    const text = translating(() => native.queueGet(this.id, timeoutMs));
+    return { tensors: readTensors(), meta: JSON.parse(text) as M };
+  }
+
+  /** No more puts; what is in the queue can still be taken. */
+  close(reason = 'the queue was closed'): void {
+    translating(() => native.queueClose(this.id, reason, false));
+  }
+
+  /** Fails all waiting and future puts and gets, with `reason`, and drops what is in the queue. */
+  abort(reason: string): void {
+    translating(() => native.queueClose(this.id, reason, true));
+  }
+
+  stats(): QueueStats {
+    return translating(() => native.queueStats(this.id));
+  }
+
+  /** Frees the queue. */
+  destroy(): void {
+    native.queueDestroy(this.id);
+  }
+}
