@@ -1,0 +1,35 @@
+export * from './activation.js';
+export * from './attention.js';
+export * from './containers.js';
+export {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvOptions,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  type ConvTransposeOptions,
+  type PaddingMode,
+  type Size,
+} from './conv.js';
+export * from './dropout.js';
+export * from './embedding.js';
+export * as functional from './functional/index.js';
+export * as init from './init.js';
+export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from './linear.js';
+export * from './loss.js';
+export {
+  type FactoryOptions,
+  type LoadResult,
+  Module,
+  type MoveOptions,
+  skipInit,
+  type UnaryModule,
+} from './module.js';
+export * from './norm.js';
+export { Parameter } from './parameter.js';
+export * from './pooling.js';
+export { GRU, LSTM, type LstmState, type RnnOptions } from './rnn.js';
+export * from './shape.js';
+export { type SpectralNormOptions, spectralNorm } from './spectralnorm.js';
+export * from './transformer.js';

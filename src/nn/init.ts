@@ -1,0 +1,193 @@
+import {
+  ConfigError,
+  defaultGenerator,
+  empty,
+  type Generator,
+  noGrad,
+  ops,
+  randn,
+  ShapeError,
+  scope,
+  type Tensor,
+} from '../torch/index.js';
+
+/** Every function here writes into its tensor, in place and unrecorded, and returns it. Formulas are PyTorch's `torch.nn.init`. */
+export interface InitOptions {
+  /** Source of the draws. Default: the default generator. One on another device draws there and the values are copied: the same on every device. */
+  readonly generator?: Generator | undefined;
+}
+
+export type Nonlinearity =
+  | 'linear'
+  | 'conv1d'
+  | 'conv2d'
+  | 'conv3d'
+  | 'convTranspose2d'
+  | 'sigmoid'
+  | 'tanh'
+  | 'relu'
+  | 'leakyRelu'
+  | 'selu';
+
+export type FanMode = 'fanIn' | 'fanOut';
+
+export interface KaimingOptions extends InitOptions {
+  /** Negative slope of the leaky ReLU that follows; used with `nonlinearity: 'leakyRelu'` only. Default 0. */
+  readonly a?: number;
+  /** Default `'fanIn'`. */
+  readonly mode?: FanMode;
+  /** Default `'leakyRelu'`. */
+  readonly nonlinearity?: Nonlinearity;
+}
+
+/** The recommended gain of a nonlinearity. `param` is the leaky ReLU's negative slope (default 0.01). */
+export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
+  switch (nonlinearity) {
+    case 'tanh':
+      return 5 / 3;
+    case 'relu':
+      return Math.SQRT2;
+    case 'leakyRelu':
+      return Math.sqrt(2 / (1 + param * param));
+    case 'selu':
+      return 3 / 4;
+    default:
+      return 1;
+  }
+}
+
+/** Inputs and outputs of one unit of a weight [out, in, ...kernel]. */
+export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  if (shape.length < 2) {
+    throw new ShapeError(`Expected a weight of at least 2 dimensions to count its inputs and outputs, got [${shape}]`);
+  }
+  const receptive = shape.slice(2).reduce((product, size) => product * size, 1);
+  return { fanIn: (shape[1] as number) * receptive, fanOut: (shape[0] as number) * receptive };
+}
+
+export function uniform_<T extends Tensor>(t: T, a = 0, b = 1, options: InitOptions = {}): T {
+  return fill(t, options.generator, (into, generator) => into.uniform_(a, b, { generator }));
+}
+
+export function normal_<T extends Tensor>(t: T, mean = 0, std = 1, options: InitOptions = {}): T {
+  return fill(t, options.generator, (into, generator) => into.normal_(mean, std, { generator }));
+}
+
+/** A normal distribution cut off at `a` and `b` (in the values' own unit), by inversion. */
+export function truncNormal_<T extends Tensor>(t: T, mean = 0, std = 1, a = -2, b = 2, options: InitOptions = {}): T {
+  const cumulative = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2;
+  const [low, high] = [cumulative(a), cumulative(b)];
+  return fill(t, options.generator, (into, generator) => {
+    into.uniform_(2 * low - 1, 2 * high - 1, { generator });
+    into
+      .erfinv_()
+      .mul_(std * Math.SQRT2)
+      .add_(mean)
+      .clamp_(a, b);
+  });
+}
+
+export function constant_<T extends Tensor>(t: T, value: number): T {
+  return unrecorded(t, (into) => into.fill_(value));
+}
+
+export function zeros_<T extends Tensor>(t: T): T {
+  return constant_(t, 0);
+}
+
+export function ones_<T extends Tensor>(t: T): T {
+  return constant_(t, 1);
+}
+
+/** The identity matrix, in a tensor of 2 dimensions. */
+export function eye_<T extends Tensor>(t: T): T {
+  return unrecorded(t, (into) => {
+    into.zero_();
+    into.fillDiagonal_(1);
+  });
+}
+
+export function xavierUniform_<T extends Tensor>(t: T, options: InitOptions & { readonly gain?: number } = {}): T {
+  const { fanIn, fanOut } = fans(t.shape);
+  const bound = (options.gain ?? 1) * Math.sqrt(6 / (fanIn + fanOut));
+  return uniform_(t, -bound, bound, options);
+}
+
+export function xavierNormal_<T extends Tensor>(t: T, options: InitOptions & { readonly gain?: number } = {}): T {
+  const { fanIn, fanOut } = fans(t.shape);
+  return normal_(t, 0, (options.gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut)), options);
+}
+
+export function kaimingUniform_<T extends Tensor>(t: T, options: KaimingOptions = {}): T {
+  const bound = Math.sqrt(3) * kaimingStd(t, options);
+  return uniform_(t, -bound, bound, options);
+}
+
+export function kaimingNormal_<T extends Tensor>(t: T, options: KaimingOptions = {}): T {
+  return normal_(t, 0, kaimingStd(t, options), options);
+}
+
+function kaimingStd(t: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions): number {
+  const fan = fans(t.shape)[mode];
+  if (fan === undefined) throw new ConfigError(`Expected mode 'fanIn' or 'fanOut', got '${mode}'`);
+  return calculateGain(nonlinearity, a) / Math.sqrt(fan);
+}
+
+/** A (semi-)orthogonal matrix [rows, everything else], by QR of a normal one. */
+export function orthogonal_<T extends Tensor>(t: T, options: InitOptions & { readonly gain?: number } = {}): T {
+  const shape = t.shape;
+  if (shape.length < 2) throw new ShapeError(`Expected a tensor of at least 2 dimensions, got [${shape}]`);
+  const rows = shape[0] as number;
+  const cols = t.numel / rows;
+  return unrecorded(t, (into) => {
+    const { generator = defaultGenerator } = options;
+    const drawn = randn([rows, cols], { generator, device: generator.device });
+    const [q, r] = ops.linalgQr(rows < cols ? drawn.t() : drawn);
+    const signed = q.mul(r.diagonal().sign());
+    into.copy_((rows < cols ? signed.t() : signed).reshape(shape).mul(options.gain ?? 1));
+  });
+}
+
+/** Draws into `t`, unrecorded; where the generator lives on another device, there first. */
+function fill<T extends Tensor>(
+  t: T,
+  generator: Generator = defaultGenerator,
+  write: (into: Tensor, generator: Generator) => void,
+): T {
+  return unrecorded(t, () => {
+    if (deviceType(generator.device) === deviceType(t.device)) {
+      write(t, generator);
+      return;
+    }
+    const drawn = empty(t.shape, { dtype: t.dtype, device: generator.device });
+    write(drawn, generator);
+    t.copy_(drawn);
+  });
+}
+
+function unrecorded<T extends Tensor>(t: T, write: (into: Tensor) => void): T {
+  noGrad(() => scope(() => void write(t)));
+  return t;
+}
+
+function deviceType(device: string): string {
+  return device.split(':')[0] as string;
+}
+
+/** The error function, to 1e-15 or so: its Taylor series near zero, a continued fraction beyond. */
+function erf(x: number): number {
+  const z = Math.abs(x);
+  if (z > 6) return Math.sign(x);
+  if (z < 2.5) {
+    let term = z;
+    let sum = z;
+    for (let n = 1; Math.abs(term) > 1e-17 * sum; n += 1) {
+      term *= (-z * z) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let k = 60; k >= 1; k -= 1) fraction = k / 2 / (z + fraction);
+  return Math.sign(x) * (1 - Math.exp(-z * z) / Math.sqrt(Math.PI) / (z + fraction));
+}

@@ -1,0 +1,376 @@
+import {
+  ConfigError,
+  DataError,
+  type DType,
+  defaultGenerator,
+  type Generator,
+  keep,
+  noGrad,
+  ShapeError,
+  scope,
+  Tensor,
+  TorchError,
+} from '../torch/index.js';
+import { Parameter } from './parameter.js';
+import { indentTail } from './repr.js';
+
+/** Where a layer's parameters are made: PyTorch's `device` and `dtype` keyword arguments. */
+export interface FactoryOptions {
+  /** `'cpu'` (default), `'cuda:0'`, `'mps'`, or `'meta'` (shapes only: nothing is allocated or drawn). */
+  readonly device?: string;
+  /** Default `'float32'`. */
+  readonly dtype?: DType;
+}
+
+/** A module that maps one tensor to one tensor: what {@link Sequential} chains. */
+export interface UnaryModule extends Module {
+  forward(x: Tensor): Tensor;
+}
+
+export interface MoveOptions {
+  readonly device?: string;
+  /** Applied to floating-point parameters and buffers only, as in PyTorch. */
+  readonly dtype?: DType;
+  /** Applied to parameters and buffers of 4 dimensions only. */
+  readonly memoryFormat?: 'contiguous' | 'channelsLast';
+}
+
+export interface LoadResult {
+  /** Keys this module has and the dictionary lacks. */
+  readonly missing: string[];
+  /** Keys the dictionary has and this module lacks. */
+  readonly unexpected: string[];
+}
+
+let skippingInit = false;
+
+/** Builds modules without drawing their initial values (memory is allocated, its content arbitrary): for weights that are loaded next. */
+export function skipInit<T>(build: () => T): T {
+  const before = skippingInit;
+  skippingInit = true;
+  try {
+    return build();
+  } finally {
+    skippingInit = before;
+  }
+}
+
+const floating = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16']);
+
+/**
+ * The base of all layers and models, as PyTorch's `nn.Module`.
+ *
+ * A module's own enumerable properties are its registry: a {@link Parameter} is a parameter, a Module a child;
+ * buffers are named by {@link registerBuffer}. Property names are the state dict's keys, so they are PyTorch's
+ * (`running_mean`, not `runningMean`). The order of the properties is the order of the keys.
+ */
+export abstract class Module {
+  /** True in training, false in evaluation: read by dropout and batch normalisation. Set by {@link train} and {@link eval}. */
+  training = true;
+  /** Buffer name to whether it is part of the state dict. */
+  readonly #buffers = new Map<string, boolean>();
+
+  abstract forward(...inputs: never[]): unknown;
+
+  /** Draws this module's own initial values (not its children's) from `g`, with PyTorch's default distribution. */
+  resetParameters?(g: Generator): void;
+
+  /** What stands between the parentheses when the module is printed. */
+  extraRepr(): string {
+    return '';
+  }
+
+  /** Names a tensor that is state but not trained. It outlives every scope. `null` keeps the name and stores nothing. */
+  registerBuffer(name: string, tensor: Tensor | null, persistent = true): void {
+    this.#buffers.set(name, persistent);
+    slots(this)[name] = tensor && keep(tensor);
+  }
+
+  *namedChildren(): Iter<[string, Module]> {
+    for (const [name, value] of Object.entries(this)) if (value instanceof Module) yield [name, value];
+  }
+
+  *children(): Iter<Module> {
+    for (const [, child] of this.namedChildren()) yield child;
+  }
+
+  /** This module and all below it, depth first, each once. */
+  *namedModules(prefix = '', seen: Set<Module> = new Set()): Iter<[string, Module]> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    yield [prefix, this];
+    for (const [name, child] of this.namedChildren()) yield* child.namedModules(join(prefix, name), seen);
+  }
+
+  *modules(): Iter<Module> {
+    for (const [, module] of this.namedModules()) yield module;
+  }
+
+  /** Every parameter once, under the first of its names. */
+  *namedParameters(prefix = ''): Iter<[string, Parameter]> {
+    const seen = new Set<Parameter>();
+    for (const [path, module] of this.namedModules(prefix)) {
+      for (const [name, value] of Object.entries(module)) {
+        if (!(value instanceof Parameter) || seen.has(value)) continue;
+        seen.add(value);
+        yield [join(path, name), value];
+      }
+    }
+  }
+
+  *parameters(): Iter<Parameter> {
+    for (const [, parameter] of this.namedParameters()) yield parameter;
+  }
+
+  /** Every buffer, the non-persistent ones included. */
+  *namedBuffers(prefix = ''): Iter<[string, Tensor]> {
+    for (const [path, module] of this.namedModules(prefix)) {
+      for (const name of module.#buffers.keys()) {
+        const value = slots(module)[name];
+        if (value instanceof Tensor) yield [join(path, name), value];
+      }
+    }
+  }
+
+  *buffers(): Iter<Tensor> {
+    for (const [, buffer] of this.namedBuffers()) yield buffer;
+  }
+
+  /** The module at a dotted path, `''` being this one. */
+  getSubmodule(path: string): Module {
+    let at: Module = this;
+    for (const name of path === '' ? [] : path.split('.')) {
+      const next = slots(at)[name];
+      if (!(next instanceof Module)) {
+        const names = [...at.namedChildren()].map(([n]) => n).join(', ');
+        throw new ConfigError(
+          `Expected a child module '${name}' (of path '${path}') in ${at.typeName}, which has ${names || 'none'}`,
+        );
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  /** Applies `fn` to every module, children before parents, and returns this. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /** Parameters and persistent buffers by PyTorch's keys: detached views on the live tensors, not copies. */
+  stateDict(prefix = ''): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    for (const [name, tensor] of this.#state(prefix)) state.set(name, tensor.detach());
+    return state;
+  }
+
+  /**
+   * Copies the dictionary's values into this module's parameters and buffers, in place, converting dtype and device.
+   *
+   * @throws DataError naming every missing and unexpected key (when strict, the default) and every wrong shape at once;
+   * nothing is copied then.
+   */
+  loadStateDict(
+    dict: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+    options: { readonly strict?: boolean } = {},
+  ): LoadResult {
+    const source: ReadonlyMap<string, Tensor> = dict instanceof Map ? dict : new Map(Object.entries(dict));
+    const own = new Map(this.#state(''));
+    const missing = [...own.keys()].filter((name) => !source.has(name));
+    const unexpected = [...source.keys()].filter((name) => !own.has(name));
+    const wrong: string[] = [];
+    for (const [name, tensor] of own) {
+      const given = source.get(name);
+      if (given && !sameShape(given.shape, tensor.shape)) {
+        wrong.push(`${name}: expected [${tensor.shape}], got [${given.shape}]`);
+      }
+    }
+    const strict = options.strict ?? true;
+    if (wrong.length > 0 || (strict && missing.length + unexpected.length > 0)) {
+      const listed = (title: string, lines: string[]) =>
+        lines.length > 0 ? `\n  ${title} (${lines.length}):\n    ${lines.join('\n    ')}` : '';
+      const shaped = (name: string, from: ReadonlyMap<string, Tensor>) => `${name} [${from.get(name)?.shape ?? ''}]`;
+      throw new DataError(
+        `Expected a state dict that fits ${this.typeName}, got one with` +
+          (strict
+            ? listed(
+                'missing keys',
+                missing.map((name) => shaped(name, own)),
+              )
+            : '') +
+          (strict
+            ? listed(
+                'unexpected keys',
+                unexpected.map((name) => shaped(name, source)),
+              )
+            : '') +
+          listed('wrong shapes', wrong),
+      );
+    }
+    noGrad(() =>
+      scope(() => {
+        for (const [name, tensor] of own) {
+          const given = source.get(name);
+          if (given) tensor.copy_(given);
+        }
+      }),
+    );
+    return { missing, unexpected };
+  }
+
+  /** Every name of the state dict, shared tensors under each of their names. */
+  *#state(prefix: string): Iter<[string, Tensor]> {
+    for (const [name, value] of Object.entries(this)) if (value instanceof Parameter) yield [prefix + name, value];
+    for (const [name, persistent] of this.#buffers) {
+      const value = slots(this)[name];
+      if (persistent && value instanceof Tensor) yield [prefix + name, value];
+    }
+    for (const [name, child] of this.namedChildren()) yield* child.#state(`${prefix}${name}.`);
+  }
+
+  /** Sets training mode here and below. */
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode;
+    return this;
+  }
+
+  /** Sets evaluation mode here and below. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /**
+   * Moves and converts parameters (in place: optimizers keep pointing at them), their gradients, and buffers.
+   * Tensors on `'meta'` have no values to move: use {@link toEmpty} for them.
+   */
+  to(options: MoveOptions): this {
+    noGrad(() =>
+      scope(() => {
+        for (const parameter of this.parameters()) {
+          const moved = moveTensor(parameter, options);
+          const grad = parameter.grad;
+          parameter.setData(moved);
+          if (grad) parameter.grad = moveTensor(grad, options);
+        }
+        this.#eachBuffer((buffer) => moveTensor(buffer, options));
+      }),
+    );
+    return this;
+  }
+
+  /** Replaces every parameter and buffer by one of the same shape and dtype on `device`, its content arbitrary. */
+  toEmpty(device: string): this {
+    const made = new Map<Parameter, Parameter>();
+    for (const module of this.modules()) {
+      for (const [name, value] of Object.entries(module)) {
+        if (!(value instanceof Parameter)) continue;
+        const fresh = made.get(value) ?? new Parameter(value.detach().emptyLike({ device }), value.requiresGrad);
+        made.set(value, fresh);
+        slots(module)[name] = fresh;
+      }
+    }
+    this.#eachBuffer((buffer) => buffer.emptyLike({ device }));
+    return this;
+  }
+
+  #eachBuffer(change: (buffer: Tensor) => Tensor): void {
+    for (const module of this.modules()) {
+      for (const name of module.#buffers.keys()) {
+        const value = slots(module)[name];
+        if (!(value instanceof Tensor)) continue;
+        const changed = change(value);
+        if (changed === value) continue;
+        slots(module)[name] = keep(changed);
+        value.dispose();
+      }
+    }
+  }
+
+  /** Sets whether the parameters here and below are trained. */
+  requiresGrad_(requiresGrad = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
+    return this;
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
+  /** Draws all initial values again from `g`: this module's own, then each child's, in the order of {@link namedModules}. */
+  initialise(g: Generator): this {
+    if (this.resetParameters) {
+      noGrad(() => scope(() => this.resetParameters?.(g)));
+    }
+    for (const child of this.children()) child.initialise(g);
+    return this;
+  }
+
+  /** Gives every module that draws at run time (dropout) its generator. Without one they use the default generator. */
+  setGenerator(g: Generator | null): this {
+    for (const module of this.modules()) if ('generator' in module) module.generator = g;
+    return this;
+  }
+
+  /** The class's name, as printed. */
+  get typeName(): string {
+    return this.constructor.name;
+  }
+
+  /** The module as PyTorch prints it. */
+  toString(): string {
+    const extra = this.extraRepr();
+    const children = [...this.namedChildren()].map(([name, child]) => `(${name}): ${indentTail(child.toString())}`);
+    if (children.length === 0) {
+      return extra.includes('\n') ? `${this.typeName}(\n  ${indentTail(extra)}\n)` : `${this.typeName}(${extra})`;
+    }
+    const lines = [...(extra ? extra.split('\n') : []), ...children];
+    return `${this.typeName}(\n  ${lines.join('\n  ')}\n)`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
+  /** For constructors: draws the initial values from the default generator, except on `'meta'` and inside {@link skipInit}. */
+  protected initSelf(options: FactoryOptions = {}): void {
+    if (options.device === 'meta' || skippingInit) return;
+    noGrad(() => scope(() => this.resetParameters?.(defaultGenerator)));
+  }
+
+  /**
+   * For forward functions: the error to throw when an operator refused `x`. Costs nothing until then.
+   * `fits` says whether the shape was right after all, in which case libtorch's own error stands.
+   */
+  protected shapeError(error: unknown, x: Tensor, expected: string, fits: (shape: number[]) => boolean): unknown {
+    if (!(error instanceof TorchError)) return error;
+    const shape = x.shape;
+    if (fits(shape)) return error;
+    return new ShapeError(`Expected ${expected}, got [${shape}] in ${this.toString()}`);
+  }
+}
+
+type Iter<T> = IterableIterator<T>;
+
+/** A module's properties by name, the registry's raw form. */
+export function slots(module: Module): Record<string, unknown> {
+  return module as unknown as Record<string, unknown>;
+}
+
+function join(prefix: string, name: string): string {
+  return prefix === '' ? name : `${prefix}.${name}`;
+}
+
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, i) => size === b[i]);
+}
+
+function moveTensor(tensor: Tensor, { device, dtype, memoryFormat }: MoveOptions): Tensor {
+  return tensor.detach().to({
+    ...(device === undefined ? {} : { device }),
+    ...(dtype === undefined || !floating.has(tensor.dtype) ? {} : { dtype }),
+    ...(memoryFormat === undefined || tensor.ndim !== 4 ? {} : { memoryFormat }),
+  });
+}

@@ -1,0 +1,281 @@
+import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, tensor, zeros } from '../torch/index.js';
+import { ones_, zeros_ } from './init.js';
+import { factory } from './linear.js';
+import { type FactoryOptions, Module } from './module.js';
+import { Parameter } from './parameter.js';
+import { pyBool, pyFloat, pyTuple } from './repr.js';
+
+export interface BatchNormOptions extends FactoryOptions {
+  /** Default 1e-5. */
+  readonly eps?: number;
+  /** Weight of the newest batch in the running statistics; null for the plain mean of all batches. Default 0.1. */
+  readonly momentum?: number | null;
+  /** Whether there are `weight` and `bias`. Default true. */
+  readonly affine?: boolean;
+  /** Whether there are `running_mean`, `running_var` and `num_batches_tracked`, used in evaluation. Default true. */
+  readonly trackRunningStats?: boolean;
+}
+
+/** The numbers of dimensions that a layer takes. */
+type Dimensions = readonly number[];
+
+abstract class BatchNormNd extends Module {
+  weight: Parameter | null;
+  bias: Parameter | null;
+  running_mean!: Tensor | null;
+  running_var!: Tensor | null;
+  num_batches_tracked!: Tensor | null;
+  readonly eps: number;
+  readonly momentum: number | null;
+  readonly affine: boolean;
+  readonly trackRunningStats: boolean;
+  readonly #dimensions: Dimensions;
+
+  protected constructor(
+    readonly numFeatures: number,
+    options: BatchNormOptions,
+    dimensions: Dimensions,
+  ) {
+    super();
+    this.eps = options.eps ?? 1e-5;
+    this.momentum = options.momentum === undefined ? 0.1 : options.momentum;
+    this.affine = options.affine ?? true;
+    this.trackRunningStats = options.trackRunningStats ?? true;
+    this.#dimensions = dimensions;
+    const made = factory(options);
+    const tracked = this.trackRunningStats;
+    this.weight = this.affine ? new Parameter(empty([numFeatures], made)) : null;
+    this.bias = this.affine ? new Parameter(empty([numFeatures], made)) : null;
+    this.registerBuffer('running_mean', tracked ? empty([numFeatures], made) : null);
+    this.registerBuffer('running_var', tracked ? empty([numFeatures], made) : null);
+    this.registerBuffer('num_batches_tracked', tracked ? zeros([], { device: made.device, dtype: 'int64' }) : null);
+    this.initSelf(options);
+  }
+
+  override resetParameters(_g?: Generator): void {
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+    this.running_mean?.zero_();
+    this.running_var?.fill_(1);
+    this.num_batches_tracked?.zero_();
+  }
+
+  forward(x: Tensor): Tensor {
+    if (!this.#dimensions.includes(x.ndim)) {
+      const expected = this.#dimensions.join(' or ');
+      throw new ShapeError(`Expected an input of ${expected} dimensions, got [${x.shape}] in ${this.toString()}`);
+    }
+    const batchStatistics = this.training || this.running_mean === null;
+    let momentum = this.momentum ?? 0;
+    if (this.training && this.num_batches_tracked) {
+      this.num_batches_tracked.add_(1);
+      if (this.momentum === null) momentum = 1 / this.num_batches_tracked.item();
+    }
+    try {
+      // The running statistics are given in evaluation, or to be updated in training.
+      return ops.batchNorm(
+        x,
+        this.weight,
+        this.bias,
+        this.running_mean,
+        this.running_var,
+        batchStatistics,
+        momentum,
+        this.eps,
+        true,
+      );
+    } catch (error) {
+      throw this.shapeError(error, x, `[batch, ${this.numFeatures}, ...]`, (s) => s[1] === this.numFeatures);
+    }
+  }
+
+  override extraRepr(): string {
+    return (
+      `${this.numFeatures}, eps=${pyFloat(this.eps)}, momentum=${this.momentum === null ? 'None' : pyFloat(this.momentum)}, ` +
+      `affine=${pyBool(this.affine)}, track_running_stats=${pyBool(this.trackRunningStats)}`
+    );
+  }
+}
+
+/** Input [B, C] or [B, C, L]. Keys: `weight`, `bias`, `running_mean`, `running_var` [C], `num_batches_tracked`. */
+export class BatchNorm1d extends BatchNormNd {
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super(numFeatures, options, [2, 3]);
+  }
+}
+
+/** Input [B, C, H, W]. Keys as {@link BatchNorm1d}. */
+export class BatchNorm2d extends BatchNormNd {
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super(numFeatures, options, [4]);
+  }
+}
+
+/** Input [B, C, D, H, W]. Keys as {@link BatchNorm1d}. */
+export class BatchNorm3d extends BatchNormNd {
+  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+    super(numFeatures, options, [5]);
+  }
+}
+
+export interface InstanceNormOptions extends BatchNormOptions {}
+
+/** Input [B, C, H, W] (or [C, H, W]). No parameters or running statistics by default, as in PyTorch. */
+export class InstanceNorm2d extends Module {
+  weight: Parameter | null;
+  bias: Parameter | null;
+  running_mean!: Tensor | null;
+  running_var!: Tensor | null;
+  num_batches_tracked!: Tensor | null;
+  readonly eps: number;
+  readonly momentum: number;
+  readonly affine: boolean;
+  readonly trackRunningStats: boolean;
+
+  constructor(
+    readonly numFeatures: number,
+    options: InstanceNormOptions = {},
+  ) {
+    super();
+    this.eps = options.eps ?? 1e-5;
+    this.momentum = options.momentum ?? 0.1;
+    this.affine = options.affine ?? false;
+    this.trackRunningStats = options.trackRunningStats ?? false;
+    const made = factory(options);
+    const tracked = this.trackRunningStats;
+    this.weight = this.affine ? new Parameter(empty([numFeatures], made)) : null;
+    this.bias = this.affine ? new Parameter(empty([numFeatures], made)) : null;
+    this.registerBuffer('running_mean', tracked ? empty([numFeatures], made) : null);
+    this.registerBuffer('running_var', tracked ? empty([numFeatures], made) : null);
+    this.registerBuffer('num_batches_tracked', tracked ? tensor(0n, { device: made.device }) : null);
+    this.initSelf(options);
+  }
+
+  override resetParameters(_g?: Generator): void {
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+    this.running_mean?.zero_();
+    this.running_var?.fill_(1);
+    this.num_batches_tracked?.zero_();
+  }
+
+  forward(x: Tensor): Tensor {
+    const shape = x.shape;
+    if ((shape.length !== 3 && shape.length !== 4) || shape.at(-3) !== this.numFeatures) {
+      throw new ShapeError(
+        `Expected [batch, ${this.numFeatures}, height, width], got [${shape}] in ${this.toString()}`,
+      );
+    }
+    const { weight, bias, running_mean, running_var, momentum, eps } = this;
+    const own = this.training || running_mean === null;
+    const batch = shape.length === 4 ? x : x.unsqueeze(0);
+    const y = ops.instanceNorm(batch, weight, bias, running_mean, running_var, own, momentum, eps, true);
+    return shape.length === 4 ? y : y.squeeze(0);
+  }
+
+  override extraRepr(): string {
+    return (
+      `${this.numFeatures}, eps=${pyFloat(this.eps)}, momentum=${pyFloat(this.momentum)}, ` +
+      `affine=${pyBool(this.affine)}, track_running_stats=${pyBool(this.trackRunningStats)}`
+    );
+  }
+}
+
+export interface LayerNormOptions extends FactoryOptions {
+  /** Default 1e-5. */
+  readonly eps?: number;
+  /** Whether there are `weight` and `bias`. Default true. */
+  readonly elementwiseAffine?: boolean;
+  /** Whether there is a `bias` beside the `weight`. Default true. */
+  readonly bias?: boolean;
+}
+
+/** Normalises over the last dimensions. Input [..., *normalizedShape]. Keys: `weight`, `bias`, of that shape. */
+export class LayerNorm extends Module {
+  weight: Parameter | null;
+  bias: Parameter | null;
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  readonly elementwiseAffine: boolean;
+
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+    super();
+    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
+    this.eps = options.eps ?? 1e-5;
+    this.elementwiseAffine = options.elementwiseAffine ?? true;
+    const made = () => new Parameter(empty([...this.normalizedShape], factory(options)));
+    this.weight = this.elementwiseAffine ? made() : null;
+    this.bias = this.elementwiseAffine && (options.bias ?? true) ? made() : null;
+    this.initSelf(options);
+  }
+
+  override resetParameters(_g?: Generator): void {
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+  }
+
+  forward(x: Tensor): Tensor {
+    const own = this.normalizedShape;
+    try {
+      return ops.layerNorm(x, own, this.weight, this.bias, this.eps, true);
+    } catch (error) {
+      throw this.shapeError(error, x, `[..., ${own}]`, (s) => own.every((size, i) => s.at(i - own.length) === size));
+    }
+  }
+
+  override extraRepr(): string {
+    const affine = pyBool(this.elementwiseAffine);
+    return `${pyTuple(this.normalizedShape)}, eps=${pyFloat(this.eps)}, elementwise_affine=${affine}`;
+  }
+}
+
+export interface GroupNormOptions extends FactoryOptions {
+  /** Default 1e-5. */
+  readonly eps?: number;
+  /** Whether there are `weight` and `bias`. Default true. */
+  readonly affine?: boolean;
+}
+
+/** Normalises each group of channels. Input [B, C, ...]. Keys: `weight`, `bias` [C]. */
+export class GroupNorm extends Module {
+  weight: Parameter | null;
+  bias: Parameter | null;
+  readonly eps: number;
+  readonly affine: boolean;
+
+  constructor(
+    readonly numGroups: number,
+    readonly numChannels: number,
+    options: GroupNormOptions = {},
+  ) {
+    super();
+    if (numChannels % numGroups !== 0) {
+      throw new ConfigError(
+        `Expected groups that divide the channels, got ${numGroups} groups of ${numChannels} channels`,
+      );
+    }
+    this.eps = options.eps ?? 1e-5;
+    this.affine = options.affine ?? true;
+    const made = () => new Parameter(empty([numChannels], factory(options)));
+    this.weight = this.affine ? made() : null;
+    this.bias = this.affine ? made() : null;
+    this.initSelf(options);
+  }
+
+  override resetParameters(_g?: Generator): void {
+    if (this.weight) ones_(this.weight);
+    if (this.bias) zeros_(this.bias);
+  }
+
+  forward(x: Tensor): Tensor {
+    try {
+      return ops.groupNorm(x, this.numGroups, this.weight, this.bias, this.eps, true);
+    } catch (error) {
+      throw this.shapeError(error, x, `[batch, ${this.numChannels}, ...]`, (s) => s[1] === this.numChannels);
+    }
+  }
+
+  override extraRepr(): string {
+    return `${this.numGroups}, ${this.numChannels}, eps=${pyFloat(this.eps)}, affine=${pyBool(this.affine)}`;
+  }
+}

@@ -1,0 +1,112 @@
+import { ConfigError, type Tensor } from '../torch/index.js';
+import { MultiheadAttention } from './attention.js';
+import { ModuleList } from './containers.js';
+import { Dropout } from './dropout.js';
+import * as F from './functional/activation.js';
+import { Linear } from './linear.js';
+import { type FactoryOptions, Module } from './module.js';
+import { LayerNorm } from './norm.js';
+
+export interface TransformerEncoderLayerOptions extends FactoryOptions {
+  /** Default 2048. */
+  readonly dimFeedforward?: number;
+  /** Default 0.1, as PyTorch's. */
+  readonly dropout?: number;
+  /** Default `'relu'`. */
+  readonly activation?: 'relu' | 'gelu' | ((x: Tensor) => Tensor);
+  readonly layerNormEps?: number;
+  /** Tensors are [B, L, E] instead of [L, B, E]. Default false. */
+  readonly batchFirst?: boolean;
+  /** Normalise before attention and feed-forward instead of after. Default false. */
+  readonly normFirst?: boolean;
+}
+
+export interface EncodeOptions {
+  /** [L, L] or [B · heads, L, L]: boolean, true marks pairs to ignore; or a number added to each score. */
+  readonly srcMask?: Tensor | null;
+  /** [B, L], boolean: true marks positions to ignore. */
+  readonly srcKeyPaddingMask?: Tensor | null;
+}
+
+/** Self-attention and a feed-forward net, each with dropout, residual and normalisation. Keys as PyTorch's. */
+export class TransformerEncoderLayer extends Module {
+  self_attn: MultiheadAttention;
+  linear1: Linear;
+  dropout: Dropout;
+  linear2: Linear;
+  norm1: LayerNorm;
+  norm2: LayerNorm;
+  dropout1: Dropout;
+  dropout2: Dropout;
+  readonly normFirst: boolean;
+  readonly #activation: (x: Tensor) => Tensor;
+
+  constructor(dModel: number, nHead: number, options: TransformerEncoderLayerOptions = {}) {
+    super();
+    const {
+      dimFeedforward = 2048,
+      dropout = 0.1,
+      layerNormEps = 1e-5,
+      batchFirst = false,
+      activation = 'relu',
+    } = options;
+    const made = { device: options.device ?? 'cpu', dtype: options.dtype ?? 'float32' };
+    this.self_attn = new MultiheadAttention(dModel, nHead, { ...made, dropout, batchFirst });
+    this.linear1 = new Linear(dModel, dimFeedforward, made);
+    this.dropout = new Dropout(dropout);
+    this.linear2 = new Linear(dimFeedforward, dModel, made);
+    this.norm1 = new LayerNorm(dModel, { ...made, eps: layerNormEps });
+    this.norm2 = new LayerNorm(dModel, { ...made, eps: layerNormEps });
+    this.dropout1 = new Dropout(dropout);
+    this.dropout2 = new Dropout(dropout);
+    this.normFirst = options.normFirst ?? false;
+    this.#activation = typeof activation === 'function' ? activation : named(activation);
+  }
+
+  forward(x: Tensor, o: EncodeOptions = {}): Tensor {
+    if (this.normFirst) {
+      const attended = x.add(this.#attend(this.norm1.forward(x), o));
+      return attended.add(this.#feed(this.norm2.forward(attended)));
+    }
+    const attended = this.norm1.forward(x.add(this.#attend(x, o)));
+    return this.norm2.forward(attended.add(this.#feed(attended)));
+  }
+
+  #attend(x: Tensor, { srcMask, srcKeyPaddingMask }: EncodeOptions): Tensor {
+    const options = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false };
+    return this.dropout1.forward(this.self_attn.forward(x, x, x, options)[0]);
+  }
+
+  #feed(x: Tensor): Tensor {
+    const hidden = this.dropout.forward(this.#activation(this.linear1.forward(x)));
+    return this.dropout2.forward(this.linear2.forward(hidden));
+  }
+}
+
+function named(activation: 'relu' | 'gelu'): (x: Tensor) => Tensor {
+  const found = { relu: (x: Tensor) => F.relu(x), gelu: (x: Tensor) => F.gelu(x) }[activation];
+  if (!found) throw new ConfigError(`Expected activation 'relu', 'gelu' or a function, got '${activation}'`);
+  return found;
+}
+
+/** A stack of layers. Unlike PyTorch's, which copies one layer, it is given a function that builds each. */
+export class TransformerEncoder extends Module {
+  layers: ModuleList<TransformerEncoderLayer>;
+  norm: LayerNorm | null;
+
+  constructor(
+    buildLayer: (index: number) => TransformerEncoderLayer,
+    readonly numLayers: number,
+    norm: LayerNorm | null = null,
+  ) {
+    super();
+    this.layers = new ModuleList(Array.from({ length: numLayers }, (_, i) => buildLayer(i)));
+    this.norm = norm;
+  }
+
+  forward(x: Tensor, o: EncodeOptions = {}): Tensor {
+    let y = x;
+    for (const layer of this.layers) y = layer.forward(y, o);
+    return this.norm ? this.norm.forward(y) : y;
+  }
+}

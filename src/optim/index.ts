@@ -1,0 +1,16 @@
+export { Adam, type AdamHyperparameters, AdamW } from './adam.js';
+export { type ClipOptions, clipGradNorm_, clipGradValue_ } from './clip.js';
+export { OneCycleLR, type OneCycleOptions } from './onecycle.js';
+export {
+  type GroupOptions,
+  type Hyperparameters,
+  Optimizer,
+  type OptimizerState,
+  type ParamGroup,
+  type Params,
+  type Update,
+} from './optimizer.js';
+export { type PlateauOptions, type PlateauState, ReduceLROnPlateau } from './plateau.js';
+export { RMSprop, type RmspropHyperparameters } from './rmsprop.js';
+export * from './schedulers.js';
+export { SGD, type SgdHyperparameters, type SgdOptions } from './sgd.js';
