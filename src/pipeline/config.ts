@@ -1,0 +1,165 @@
+/**
+ * The configuration of a run: plain JSON, complete, and written to the run's folder as it was used.
+ */
+import { ConfigError } from '../torch/index.js';
+import type { HeadKind, ModuleRef } from './model.js';
+import { isLocal, type ScheduleName, scheduleNames } from './schedule.js';
+
+export type OptimizerConfig =
+  | {
+      readonly name: 'sgd';
+      readonly lr: number;
+      readonly momentum: number;
+      readonly weightDecay: number;
+      readonly nesterov: boolean;
+    }
+  | {
+      readonly name: 'adam' | 'adamw';
+      readonly lr: number;
+      readonly betas: readonly [number, number];
+      readonly eps: number;
+      readonly weightDecay: number;
+    };
+
+/** Learning rate over the steps of a run. Warm-up rises linearly from 0; both are given in epochs. */
+export type LrScheduleConfig =
+  | { readonly name: 'constant'; readonly warmupEpochs: number }
+  /** Falls along a half cosine to `minLr` (a share of the optimizer's lr) at the last step. */
+  | { readonly name: 'cosine'; readonly warmupEpochs: number; readonly minLr: number }
+  /** Times `gamma` at each milestone. */
+  | {
+      readonly name: 'multistep';
+      readonly warmupEpochs: number;
+      readonly milestones: readonly number[];
+      readonly gamma: number;
+    };
+
+export interface AugmentConfig {
+  /** Pixels of reflecting padding before the random crop; 0 for none. */
+  readonly pad: number;
+  readonly flip: boolean;
+}
+
+/** Faults to inject, for tests of how failures are handled. */
+export interface FaultConfig {
+  /** Sleep up to this many milliseconds, drawn from the run's seed, before every action. */
+  readonly delayMs?: number;
+  /** At this step of this stage: throw, end the thread, or make the loss NaN. */
+  readonly at?: { readonly stage: number; readonly step: number; readonly kind: 'throw' | 'exit' | 'nan' };
+}
+
+export interface RunConfig {
+  readonly model: ModuleRef;
+  readonly modelName: string;
+  readonly data: ModuleRef;
+  readonly schedule: ScheduleName;
+  readonly stages: number;
+  /** `stages - 1` borders, rising: border b lies after layer b. Measured and chosen where absent. */
+  readonly cut?: readonly number[] | undefined;
+  readonly head: { readonly kind: HeadKind; readonly depth?: number | undefined };
+  /** Of the backprop schedules. */
+  readonly microbatches: number;
+  /** Either epochs or steps. */
+  readonly epochs?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly batchSize: number;
+  readonly optimizer: OptimizerConfig;
+  readonly lrSchedule: LrScheduleConfig;
+  readonly augment: AugmentConfig;
+  readonly labelSmoothing: number;
+  readonly seed: number;
+  /** Intra-op threads of each worker. */
+  readonly threads: number;
+  /** One for each stage; a single one serves all. */
+  readonly devices: readonly string[];
+  /** Batches that may wait at a border. */
+  readonly queueCapacity: number;
+  /** Epochs between evaluations; 0: only at the end. */
+  readonly evalEvery: number;
+  /** Steps between checkpoints; 0: only at the end. */
+  readonly checkpointEvery: number;
+  /** Go on when a loss is not finite. */
+  readonly allowNaN: boolean;
+  /** Use only this many training and this many test images. */
+  readonly limit?: number | undefined;
+  readonly memoryFormat: 'contiguous' | 'channelsLast';
+  /** Folder of the run; null keeps nothing. */
+  readonly out: string | null;
+  /** Seconds that a stage may wait for its neighbour. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Write the time of every action to the events. */
+  readonly spans?: boolean | undefined;
+  readonly faults?: FaultConfig | undefined;
+}
+
+function requireWhole(name: string, value: number | undefined, least: number): void {
+  if (value === undefined || !Number.isSafeInteger(value) || value < least) {
+    throw new ConfigError(`Expected ${name} to be a whole number >= ${least}, got ${value}.`);
+  }
+}
+
+/** @throws ConfigError for the first value that makes no sense */
+export function checkConfig(config: RunConfig, layers: number): void {
+  if (!scheduleNames.includes(config.schedule)) {
+    throw new ConfigError(`Expected a schedule among ${scheduleNames.join(', ')}, got ${config.schedule}.`);
+  }
+  requireWhole('stages', config.stages, 1);
+  if (config.stages > layers) {
+    throw new ConfigError(
+      `Expected at most ${layers} stages, as ${config.modelName} lists ${layers} layers, got ${config.stages}.`,
+    );
+  }
+  requireWhole('batchSize', config.batchSize, 1);
+  requireWhole('microbatches', config.microbatches, 1);
+  if (!isLocal(config.schedule) && config.microbatches > config.batchSize) {
+    throw new ConfigError(
+      `Expected at most ${config.batchSize} microbatches (the batch size), got ${config.microbatches}.`,
+    );
+  }
+  requireWhole('threads', config.threads, 1);
+  requireWhole('queueCapacity', config.queueCapacity, 1);
+  requireWhole('evalEvery', config.evalEvery, 0);
+  requireWhole('checkpointEvery', config.checkpointEvery, 0);
+  if ((config.epochs === undefined) === (config.steps === undefined)) {
+    throw new ConfigError('Expected either epochs or steps, got both or neither.');
+  }
+  requireWhole(config.epochs === undefined ? 'steps' : 'epochs', config.epochs ?? config.steps, 1);
+  if (!(config.optimizer.lr > 0)) throw new ConfigError(`Expected a learning rate > 0, got ${config.optimizer.lr}.`);
+  if (config.devices.length !== 1 && config.devices.length !== config.stages) {
+    throw new ConfigError(
+      `Expected one device, or one for each of ${config.stages} stages, got ${config.devices.length}.`,
+    );
+  }
+  if (config.cut) checkCut(config.cut, config.stages, layers);
+}
+
+function checkCut(cut: readonly number[], stages: number, layers: number): void {
+  const rising = cut.every(
+    (border, i) => Number.isInteger(border) && border > (cut[i - 1] ?? -1) && border < layers - 1,
+  );
+  if (cut.length !== stages - 1 || !rising) {
+    throw new ConfigError(
+      `Expected a cut of ${stages - 1} rising borders from 0 to ${layers - 2} for ${stages} stages, got [${cut}].`,
+    );
+  }
+}
+
+/** The learning rate of a step, counted from 0. */
+export function learningRate(config: RunConfig, step: number, totalSteps: number, stepsPerEpoch: number): number {
+  const { lrSchedule, optimizer } = config;
+  const warmup = Math.min(totalSteps, Math.round(lrSchedule.warmupEpochs * stepsPerEpoch));
+  if (step < warmup) return (optimizer.lr * (step + 1)) / (warmup + 1);
+  switch (lrSchedule.name) {
+    case 'constant':
+      return optimizer.lr;
+    case 'cosine': {
+      const share = (step - warmup) / Math.max(1, totalSteps - warmup);
+      const floor = lrSchedule.minLr;
+      return optimizer.lr * (floor + ((1 - floor) * (1 + Math.cos(Math.PI * share))) / 2);
+    }
+    case 'multistep': {
+      const passed = lrSchedule.milestones.filter((epoch) => step >= epoch * stepsPerEpoch).length;
+      return optimizer.lr * lrSchedule.gamma ** passed;
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * What a model tells the pipeline: its layers in order, and for each border what a local head needs to know.
+ * A stage builds only its own layers; the ordinary whole model is all of them.
+ */
+import { functional, Module } from '../nn/index.js';
+import { ConfigError, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
+
+/** The local heads that come with Headrace's models. */
+export type HeadKind = 'linear' | 'dgl' | 'auglocal';
+
+export interface HeadOptions {
+  /** Layers of an `auglocal` head. */
+  readonly depth?: number;
+}
+
+/** A module that maps one tensor, or one from each incoming edge, to one. */
+export interface LayerModule extends Module {
+  forward(...inputs: Tensor[]): Tensor;
+}
+
+/** One layer of a model: the smallest piece that a stage can hold. */
+export interface LayerSpec {
+  /** Unique within the model; its initial weights depend on it and the seed alone. */
+  readonly name: string;
+  /** What stands before its keys in the whole model's state dict; `''` for nothing. */
+  readonly prefix: string;
+  build(): LayerModule;
+}
+
+/** A model that can be cut between any two of its layers. */
+export interface ModelSpec {
+  readonly name: string;
+  readonly classes: number;
+  /** Of one input, without the batch: [C, H, W]. */
+  readonly inputShape: readonly number[];
+  readonly layers: readonly LayerSpec[];
+  /**
+   * A fresh local head for features that come out of layer `border`: features -> what the last layer gives (logits).
+   * It must not write to its input, which the next stage reads at the same time.
+   */
+  head(kind: HeadKind, border: number, options: HeadOptions): LayerModule;
+  /** Of the model's output or a head's; a mean over the batch. Cross-entropy where absent. */
+  loss?(output: Tensor, target: Tensor): Tensor;
+}
+
+/**
+ * Where a model or data set comes from, as JSON, so that every thread can make its own: the function `export` of the
+ * ES module `module` (a URL or package path), called with `options`.
+ */
+export interface ModuleRef {
+  readonly module: string;
+  readonly export: string;
+  readonly options: unknown;
+}
+
+export type ModelRef = ModuleRef;
+export type DataRef = ModuleRef;
+
+/** Calls the function that a reference names. @throws ConfigError where there is none */
+export async function resolveRef<T>(ref: ModuleRef): Promise<T> {
+  let loaded: Record<string, unknown>;
+  try {
+    loaded = (await import(ref.module)) as Record<string, unknown>;
+  } catch (cause) {
+    throw new ConfigError(`Cannot import ${ref.module}: ${(cause as Error).message}`, { cause });
+  }
+  const make = loaded[ref.export];
+  if (typeof make !== 'function') {
+    throw new ConfigError(`Expected ${ref.module} to export a function ${ref.export}, got ${typeof make}`);
+  }
+  return (await (make as (options: unknown) => unknown)(ref.options)) as T;
+}
+
+/** The loss that a model trains by. */
+export function lossOf(spec: ModelSpec, output: Tensor, target: Tensor, labelSmoothing = 0): Tensor {
+  if (spec.loss) return spec.loss(output, target);
+  return functional.crossEntropy(output, target, { labelSmoothing });
+}
+
+/** Builds one layer with the initial weights that belong to its name. */
+export function buildLayer(layer: LayerSpec, seed: number): LayerModule {
+  const module = layer.build();
+  module.initialise(new Generator(deriveSeed(seed, 'init', layer.name)));
+  return module;
+}
+
+/** Builds the head of a border with the initial weights that belong to it. */
+export function buildHead(
+  spec: ModelSpec,
+  kind: HeadKind,
+  border: number,
+  options: HeadOptions,
+  seed: number,
+): LayerModule {
+  const module = spec.head(kind, border, options);
+  module.initialise(new Generator(deriveSeed(seed, 'head', kind, spec.layers[border]!.name)));
+  return module;
+}
+
+/** Consecutive layers of a model; all of them make the ordinary model, with the keys that PyTorch's has. */
+export class Layers extends Module {
+  readonly #layers: readonly LayerModule[];
+  readonly #specs: readonly LayerSpec[];
+
+  /** Layers `from` up to, not including, `to`, built and initialised. */
+  constructor(spec: ModelSpec, seed: number, from = 0, to = spec.layers.length) {
+    super();
+    this.#specs = spec.layers.slice(from, to);
+    this.#layers = this.#specs.map((layer) => buildLayer(layer, seed));
+  }
+
+  /** Each layer's temporaries are freed at its end; autograd holds what backward needs. */
+  override forward(...inputs: Tensor[]): Tensor {
+    let x = inputs;
+    for (const layer of this.#layers) x = [scope(() => layer.forward(...x))];
+    return x[0]!;
+  }
+
+  /** The layers with their names. */
+  *named(): IterableIterator<[string, LayerModule]> {
+    for (const [i, layer] of this.#layers.entries()) yield [this.#specs[i]!.name, layer];
+  }
+
+  /** A layer without a prefix is named '': its keys stand among the model's own, as PyTorch has them. */
+  override *namedChildren(): IterableIterator<[string, Module]> {
+    for (const [i, layer] of this.#layers.entries()) yield [this.#specs[i]!.prefix, layer];
+  }
+}
+
+/** The ordinary whole model, initialised from `seed` exactly as any cut of it. */
+export function buildModel(spec: ModelSpec, options: { seed?: number } = {}): Layers {
+  return new Layers(spec, options.seed ?? 0);
+}
