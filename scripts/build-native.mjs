@@ -42,7 +42,8 @@ export async function buildNative({ root, libtorch, output = path.join(root, 'bu
   const stale = units.filter((unit) => !isFresh(unit));
   const record = path.join(output, 'build.json');
   const addon = path.join(output, 'headrace.node');
-  const linked = JSON.stringify({ ...libtorch, compiler: compiler.version, files: names }, null, 2);
+  const link = linkFlags(libtorch);
+  const linked = JSON.stringify({ ...libtorch, compiler: compiler.version, files: names, link }, null, 2);
   if (stale.length === 0 && existsSync(addon) && existsSync(record) && readFileSync(record, 'utf8') === linked) return;
 
   const start = Date.now();
@@ -51,7 +52,7 @@ export async function buildNative({ root, libtorch, output = path.join(root, 'bu
   await compileAll(stale, compiler.command, flags);
   const temporary = `${addon}.${process.pid}.tmp`;
   const objects = units.map((unit) => unit.object);
-  await execute(compiler.command, ['-o', temporary, ...objects, ...linkFlags(libtorch)], 'link');
+  await execute(compiler.command, ['-o', temporary, ...objects, ...link], 'link');
   renameSync(temporary, addon);
   writeFileSync(record, linked);
   say(`addon built in ${secondsSince(start)}`);

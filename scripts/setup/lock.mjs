@@ -16,7 +16,7 @@ import { say } from './say.mjs';
 export async function withLock(file, body) {
   mkdirSync(path.dirname(file), { recursive: true });
   for (let waited = false; !take(file); waited = true) {
-    if (!waited) say(`another set-up is running here (process ${holder(file)}); waiting for it`);
+    if (!waited) say(`another set-up is running here; waiting for it`);
     await sleep(200);
   }
   try {

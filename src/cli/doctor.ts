@@ -1,0 +1,209 @@
+/**
+ * `headrace doctor`: what this machine offers and what is wrong with it. Works without the addon, and says then why it
+ * cannot be loaded.
+ */
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { NativeInfo } from '../torch/index.js';
+
+/** Which matrix library libtorch uses. */
+export interface BlasReport {
+  kind: 'openblas-openmp' | 'openblas-pthread' | 'openblas' | 'mkl' | 'blis' | 'atlas' | 'reference' | 'built in';
+  /** The library's file, where it is one of its own. */
+  path: string | null;
+}
+
+/** What the addon was built against, as the build recorded it. */
+export interface BuildReport {
+  version: string;
+  /** How it was found: the variable LIBTORCH, the system, or Python's torch. */
+  source: string;
+  libDir: string;
+  cuda: boolean;
+}
+
+/** Something that does not work, or not as fast as it could. */
+export interface Problem {
+  severity: 'error' | 'warning';
+  what: string;
+  fix: string;
+}
+
+/** What the doctor found. `native` and `blas` are null where the addon could not be loaded, `loadError` says why. */
+export interface Findings {
+  headrace: string;
+  node: string;
+  platform: string;
+  cores: number;
+  memoryBytes: number;
+  nvidiaDriver: boolean;
+  build: BuildReport | null;
+  native: NativeInfo | null;
+  loadError: string | null;
+  blas: BlasReport | null;
+}
+
+/**
+ * Prints Node, libtorch, BLAS, threads, devices, Gloo and NCCL, and a line per problem with its fix. The exit code is 1
+ * where Headrace cannot run here.
+ */
+export async function doctor(options: { json: boolean }): Promise<void> {
+  const findings = await examine();
+  const problems = diagnose(findings);
+  const text = options.json ? JSON.stringify(asJson(findings, problems)) : asText(findings, problems);
+  process.stdout.write(`${text}\n`);
+  if (problems.some((problem) => problem.severity === 'error')) process.exitCode = 1;
+}
+
+async function examine(): Promise<Findings> {
+  const { native, loadError } = await loadNative();
+  return {
+    headrace: (readJson('package.json') as { version: string }).version,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    nvidiaDriver: existsSync('/proc/driver/nvidia/version'),
+    build: readJson('build/native/build.json') as BuildReport | null,
+    native,
+    loadError,
+    blas: native === null ? null : findBlas(loadedLibraries(), native.config),
+  };
+}
+
+async function loadNative(): Promise<{ native: NativeInfo | null; loadError: string | null }> {
+  try {
+    const { buildInfo } = await import('../torch/index.js');
+    return { native: buildInfo(), loadError: null };
+  } catch (error) {
+    return { native: null, loadError: (error as Error).message };
+  }
+}
+
+function readJson(file: string): unknown {
+  const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
+}
+
+/** The shared libraries in this process; none where the system does not tell. */
+function loadedLibraries(): string[] {
+  if (!existsSync('/proc/self/maps')) return [];
+  const files = readFileSync('/proc/self/maps', 'utf8').match(/\/\S+\.so\S*/g) ?? [];
+  return [...new Set(files)].map((file) => (existsSync(file) ? realpathSync(file) : file));
+}
+
+/** Tells the BLAS from the libraries that are loaded: `libblas.so.3` may be any of several. */
+export function findBlas(libraries: string[], config: string): BlasReport {
+  const kinds: [RegExp, BlasReport['kind']][] = [
+    [/openblas-openmp\/|libopenblaso/, 'openblas-openmp'],
+    [/openblas-pthread\//, 'openblas-pthread'],
+    [/openblas-serial\/|libopenblas/, 'openblas'],
+    [/libmkl_/, 'mkl'],
+    [/\/blis/, 'blis'],
+    [/\/atlas\//, 'atlas'],
+    [/\/libblas\.so/, 'reference'],
+  ];
+  for (const [pattern, kind] of kinds) {
+    const path = libraries.find((file) => pattern.test(file));
+    if (path !== undefined) return { kind, path };
+  }
+  return { kind: /MKL Version|BLAS_INFO=mkl/i.test(config) ? 'mkl' : 'built in', path: null };
+}
+
+/** What is wrong, worst first. */
+export function diagnose(findings: Findings): Problem[] {
+  const { native, blas, build } = findings;
+  if (native === null) {
+    const what = `the addon cannot be loaded: ${findings.loadError}`;
+    return [
+      { severity: 'error', what, fix: 'run `npm run setup` in the package folder; docs/install.md helps further' },
+    ];
+  }
+  const problems: Problem[] = [];
+  const warn = (what: string, fix: string) => problems.push({ severity: 'warning', what, fix });
+  if (blas?.kind === 'reference') {
+    const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npm run setup`';
+    warn('matrix products use the reference BLAS, which is many times slower than OpenBLAS', fix);
+  }
+  if (blas?.kind === 'openblas-pthread' || blas?.kind === 'openblas') {
+    const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npm run setup`';
+    warn("OpenBLAS does not share its threads with libtorch's OpenMP", fix);
+  }
+  if (build !== null && !sameRelease(build.version, native.libtorch)) {
+    warn(`the addon was built for libtorch ${build.version} and runs on ${native.libtorch}`, 'run `npm run setup`');
+  }
+  if (findings.nvidiaDriver && native.cudaDevices === 0) {
+    const fix = 'use a libtorch built with CUDA (docs/install.md)';
+    warn('this machine has an NVIDIA driver, but libtorch sees no CUDA device', fix);
+  }
+  if (process.platform === 'linux' && !native.allocatorTuned) {
+    warn('glibc gives freed memory back at once, which slows training', 'unset HEADRACE_MALLOC');
+  }
+  if (!native.gloo)
+    warn('this libtorch has no Gloo: training across processes is not available', 'use another libtorch');
+  return problems;
+}
+
+function sameRelease(a: string, b: string): boolean {
+  const release = (version: string) => version.split('.').slice(0, 2).join('.');
+  return release(a) === release(b);
+}
+
+function devicesOf(native: NativeInfo | null): string[] {
+  if (native === null) return [];
+  const list = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}:${i}`);
+  return ['cpu', ...list('cuda', native.cudaDevices), ...(native.mpsDevices > 0 ? ['mps'] : [])];
+}
+
+function asJson(findings: Findings, problems: Problem[]): Record<string, unknown> {
+  const { native, build } = findings;
+  return {
+    headrace: findings.headrace,
+    node: findings.node,
+    platform: findings.platform,
+    libtorch: native && { version: native.libtorch, source: build?.source, folder: build?.libDir, cuda: build?.cuda },
+    loadError: findings.loadError,
+    blas: findings.blas,
+    cores: findings.cores,
+    threads: native?.threads ?? null,
+    openmp: native?.openmp ?? null,
+    mkldnn: native?.mkldnn ?? null,
+    memoryBytes: findings.memoryBytes,
+    devices: devicesOf(native),
+    gloo: native?.gloo ?? null,
+    nccl: native?.nccl ?? null,
+    allocatorTuned: native?.allocatorTuned ?? null,
+    ok: problems.every((problem) => problem.severity !== 'error'),
+    problems,
+  };
+}
+
+function asText(findings: Findings, problems: Problem[]): string {
+  const { native, build, blas } = findings;
+  const yes = (value: boolean) => (value ? 'yes' : 'no');
+  const rows: [string, string][] = [
+    ['Headrace', findings.headrace],
+    ['Node', `${findings.node} on ${findings.platform}`],
+  ];
+  if (build !== null) {
+    const origin =
+      { LIBTORCH: 'from LIBTORCH', system: "the system's", python: "Python's" }[build.source] ?? build.source;
+    rows.push(['libtorch', `${native?.libtorch ?? build.version}, ${origin}, in ${build.libDir}`]);
+  }
+  rows.push(['Cores', `${findings.cores}, memory ${(findings.memoryBytes / 2 ** 30).toFixed(1)} GiB`]);
+  if (native !== null) {
+    rows.push(
+      ['BLAS', blas?.path ? `${blas.kind} (${blas.path})` : (blas?.kind ?? 'unknown')],
+      ['oneDNN', yes(native.mkldnn)],
+      ['Threads', `${native.threads} inside an operator${native.openmp ? ', by OpenMP' : ''}`],
+      ['Devices', devicesOf(native).join(', ')],
+      ['Across processes', `Gloo ${yes(native.gloo)}, NCCL ${yes(native.nccl)}`],
+      ['Allocator', native.allocatorTuned ? 'keeps freed memory' : "the system's settings"],
+    );
+  }
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  const lines = rows.map(([name, value]) => name.padEnd(width) + value);
+  const verdicts = problems.map(({ severity, what, fix }) => `${severity}: ${what}\n  fix: ${fix}`);
+  return [...lines, '', ...(verdicts.length > 0 ? verdicts : ['All is well.'])].join('\n');
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { test } from 'node:test';
+import { root } from './repository.js';
+
+type Doctor = typeof import('../../dist/cli/doctor.js');
+type Findings = Parameters<Doctor['diagnose']>[0];
+
+const { diagnose, findBlas } = (await import(path.join(root, 'dist/cli/doctor.js'))) as Doctor;
+
+const healthy: Findings = {
+  headrace: '0.1.0',
+  node: 'v20.20.2',
+  platform: 'linux x64',
+  cores: 2,
+  memoryBytes: 2 ** 34,
+  nvidiaDriver: false,
+  build: { version: '2.6.0', source: 'system', libDir: '/usr/lib', cuda: false },
+  native: {
+    libtorch: '2.6.0',
+    config: '',
+    parallel: '',
+    mkldnn: true,
+    mkl: false,
+    openmp: true,
+    cudaDevices: 0,
+    mpsDevices: 0,
+    gloo: true,
+    nccl: false,
+    allocatorTuned: true,
+    threads: 2,
+  },
+  loadError: null,
+  blas: { kind: 'openblas-openmp', path: '/usr/lib/openblas-openmp/libblas.so.3' },
+};
+
+const native = healthy.native as NonNullable<Findings['native']>;
+const one = (change: Partial<Findings>) => {
+  const problems = diagnose({ ...healthy, ...change });
+  assert.equal(problems.length, 1);
+  return problems[0] as (typeof problems)[number];
+};
+
+test('a healthy machine has no problem', () => {
+  assert.deepEqual(diagnose(healthy), []);
+});
+
+test('an addon that cannot be loaded is an error that says why and what to run', () => {
+  const problem = one({ native: null, blas: null, loadError: 'libtorch_cpu.so: cannot open shared object file' });
+  assert.equal(problem.severity, 'error');
+  assert.match(problem.what, /libtorch_cpu\.so: cannot open/);
+  assert.match(problem.fix, /npm run setup/);
+});
+
+test('what slows down or is missing is a warning with its fix', () => {
+  assert.match(one({ blas: { kind: 'reference', path: '/usr/lib/libblas.so.3' } }).fix, /libopenblas0-openmp/);
+  assert.match(one({ blas: { kind: 'openblas-pthread', path: null } }).what, /share its threads/);
+  assert.match(
+    one({ native: { ...native, libtorch: '2.7.1' } }).what,
+    /built for libtorch 2\.6\.0 and runs on 2\.7\.1/,
+  );
+  assert.deepEqual(diagnose({ ...healthy, native: { ...native, libtorch: '2.6.0+cpu' } }), []);
+  assert.match(one({ nvidiaDriver: true }).what, /sees no CUDA device/);
+  assert.match(one({ native: { ...native, gloo: false } }).what, /no Gloo/);
+});
+
+test('the BLAS is told from the libraries that are loaded', () => {
+  const folder = '/usr/lib/x86_64-linux-gnu';
+  const kind = (file: string) => findBlas(['/usr/lib/libc.so.6', file], '').kind;
+  assert.equal(kind(`${folder}/openblas-openmp/libblas.so.3`), 'openblas-openmp');
+  assert.equal(kind(`${folder}/openblas-pthread/libblas.so.3`), 'openblas-pthread');
+  assert.equal(kind(`${folder}/openblas-serial/libblas.so.3`), 'openblas');
+  assert.equal(kind(`${folder}/blas/libblas.so.3.11.0`), 'reference');
+  assert.equal(kind('/opt/intel/libmkl_rt.so.2'), 'mkl');
+  assert.equal(findBlas([], 'Intel(R) oneAPI Math Kernel Library Version, BLAS_INFO=mkl').kind, 'mkl');
+  assert.equal(findBlas([], '').kind, 'built in');
+});
+
+test('the report of this machine is one JSON object', () => {
+  const code = 'const { doctor } = await import(process.argv[1]); await doctor({ json: true });';
+  const file = path.join(root, 'dist/cli/doctor.js');
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', code, file], { encoding: 'utf8' });
+  const report = JSON.parse(output) as Record<string, unknown>;
+  assert.equal(report.ok, true);
+  assert.equal(report.node, process.version);
+  assert.ok(Array.isArray(report.devices) && report.devices.includes('cpu'));
+  assert.match((report.libtorch as { version: string }).version, /^\d+\.\d+\.\d+/);
+});
