@@ -67,6 +67,9 @@ export function cut(
   if (stages > count) {
     throw new ConfigError(`Expected at most ${count} stages, as the model lists ${count} layers, got ${stages}.`);
   }
+  if (!layers.every((seconds) => seconds >= 0 && Number.isFinite(seconds))) {
+    throw new ConfigError(`Expected layer costs that are finite and >= 0, got [${layers.join(', ')}].`);
+  }
   if (heads && heads.length !== count - 1) {
     throw new ConfigError(`Expected a head cost for each of the ${count - 1} borders, got ${heads.length}.`);
   }
@@ -185,7 +188,7 @@ export function planCut(profile: Profile, schedule: ScheduleName, stages: number
 /**
  * Cuts a profiled model for a schedule, and predicts by simulation what it does.
  *
- * A microbatch is counted as its share of the batch; real ones are a little slower, as small batches use a device less well.
+ * A microbatch is counted as its share of the batch; profile the microbatches themselves (as `profileRun` does) to be exact.
  */
 export function plan(profile: Profile, options: PlanOptions): Plan {
   const { schedule, queueCapacity = 2 } = options;

@@ -68,6 +68,10 @@ describe('cut', () => {
   it('refuses more stages than layers, and head costs that do not fit', () => {
     assert.throws(() => cut([1, 1], [0], 3), { name: 'ConfigError', message: /at most 2 stages.*got 3/ });
     assert.throws(() => cut([1, 1], [0], 0), { name: 'ConfigError', message: /stages >= 1, got 0/ });
+    assert.throws(() => cut([1, Number.NaN], [0], 2), {
+      name: 'ConfigError',
+      message: /finite and >= 0, got \[1, NaN/,
+    });
     assert.throws(() => cut([1, 1], [0, 0], 2), { name: 'ConfigError', message: /each of the 1 borders, got 2/ });
   });
 });

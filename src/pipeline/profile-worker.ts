@@ -1,0 +1,9 @@
+// A thread that profiles a model and ends.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { setNumThreads } from '../torch/index.js';
+import { answer, type ProfileRequest } from './profile-run.js';
+
+const request = workerData as ProfileRequest;
+setNumThreads(request.threads);
+parentPort?.postMessage(await answer(request));

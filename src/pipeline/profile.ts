@@ -1,0 +1,274 @@
+// Measures what each layer and each local head of a model costs on a batch: the numbers that the planner cuts by.
+//
+// A sweep is a training step with a clock at every border: forward through all layers, then backward through all of them,
+// each on what its neighbour has just made, as in a real step. Sweeps repeat, so that a disturbance falls on all layers
+// alike, and the median of each clock counts. Identical layers (the same module on the same shapes) share the mean of
+// theirs.
+
+import { SGD } from '../optim/index.js';
+import { deriveSeed, elementSize, Generator, getNumThreads, noGrad, ops, scope, type Tensor } from '../torch/index.js';
+import { buildHead, buildLayer, type HeadKind, type LayerModule, lossOf, type ModelSpec } from './model.js';
+import type { Cost, LayerCost, Profile } from './plan.js';
+
+export interface ProfileOptions {
+  readonly batchSize: number;
+  /** Null measures no heads, nor what local learning saves (`LayerCost.inputGradient`). */
+  readonly head: { readonly kind: HeadKind; readonly depth?: number | undefined } | null;
+  readonly seed?: number;
+  /** Default `cpu`. */
+  readonly device?: string;
+  /** Default `contiguous`. */
+  readonly memoryFormat?: 'contiguous' | 'channelsLast';
+  /** How long to measure: sweeps go on until then, but 3 at least and 50 at most. Default 5. */
+  readonly seconds?: number;
+  /** Makes a batch as the first stage will (loads and augments); its time counts there. */
+  readonly input?: () => unknown;
+}
+
+const leastSweeps = 3;
+const mostSweeps = 50;
+
+/** Seconds of every repeat, by what was measured; `closed` is a backward that makes no gradient of the input. */
+type Clocks = Record<'forward' | 'backward' | 'closed', number[]>;
+
+interface Part {
+  readonly module: LayerModule;
+  readonly clocks: Clocks;
+  /** What makes it identical to another. */
+  kind: string;
+  activationBytes: number;
+  outputBytes: number;
+}
+
+/**
+ * Profiles a model, layer by layer, with the threads that are set in the calling thread.
+ *
+ * @returns costs of one batch; `activationBytes` is estimated by the outputs of all modules inside
+ */
+export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
+  const { seed = 0, device = 'cpu', memoryFormat = 'contiguous', head } = options;
+  const generator = new Generator(deriveSeed(seed, 'profile'), device);
+  const prepare = (module: LayerModule): Part => {
+    module.to({ device, memoryFormat });
+    module.setGenerator(generator);
+    return { module, clocks: { forward: [], backward: [], closed: [] }, kind: '', activationBytes: 0, outputBytes: 0 };
+  };
+  const layers = spec.layers.map((layer) => prepare(buildLayer(layer, seed)));
+  const borders = head ? layers.slice(0, -1) : [];
+  const heads = borders.map((_, border) => prepare(buildHead(spec, head!.kind, border, { depth: head!.depth }, seed)));
+  const sweep = new Sweep(spec, layers, heads, device);
+  const shape = [options.batchSize, ...spec.inputShape];
+  scope(() => {
+    const images = ops.randn(shape, { generator, device }).contiguous({ memoryFormat });
+    const labels = ops.randint(spec.classes, [options.batchSize], { generator, device, dtype: 'int64' });
+    sweep.inspect(images, labels);
+    sweep.run(images, labels);
+    sweep.reset();
+    const end = performance.now() + (options.seconds ?? 5) * 1000;
+    for (let i = 0; i < leastSweeps || (i < mostSweeps && performance.now() < end); i++) sweep.run(images, labels);
+  });
+  const update = secondsPerParameter([...layers, ...heads], device);
+  const layerCosts = average(layers);
+  const headCosts = average(heads);
+  return {
+    model: spec.name,
+    batchSize: options.batchSize,
+    device,
+    threads: getNumThreads(),
+    headKind: head?.kind ?? 'no',
+    layers: layers.map((part, i): LayerCost => {
+      const { forward, backward, closed } = layerCosts[i]!;
+      // At most half: each weight's own gradient is as much work as its part in the input's.
+      const inputGradient = i > 0 && head ? Math.min(Math.max(0, backward - closed), backward / 2) : 0;
+      const { name } = spec.layers[i]!;
+      return { name, ...sizes(part, update), forward, backward, inputGradient, outputBytes: part.outputBytes };
+    }),
+    heads: heads.map((part, i): Cost => {
+      const { forward, backward } = headCosts[i]!;
+      return { ...sizes(part, update), forward, backward };
+    }),
+    input: options.input ? median(measure(options.input, device)) : 0,
+    loss: median(sweep.loss),
+  };
+}
+
+/** The measured steps over a chain of layers with a head at each border. */
+class Sweep {
+  loss: number[] = [];
+
+  constructor(
+    private readonly spec: ModelSpec,
+    private readonly layers: readonly Part[],
+    private readonly heads: readonly Part[],
+    private readonly device: string,
+  ) {}
+
+  reset(): void {
+    this.loss = [];
+    for (const part of [...this.layers, ...this.heads])
+      for (const clock of Object.values(part.clocks)) clock.length = 0;
+  }
+
+  /** Notes the shapes and bytes of every part. */
+  inspect(images: Tensor, labels: Tensor): void {
+    scope(() => {
+      let x = images;
+      this.layers.forEach((part, i) => {
+        const y = inspectPart(part, x).detach();
+        const head = this.heads[i];
+        if (head) this.objective(inspectPart(head, y), labels);
+        x = y;
+      });
+    });
+  }
+
+  run(images: Tensor, labels: Tensor): void {
+    const inputs = scope(() => this.chain(images, labels));
+    // The rest needs only the inputs. One scope for each part keeps the memory of a step.
+    this.heads.forEach((head, border) => {
+      scope(() => this.head(head, inputs[border + 1]!, labels));
+    });
+    // What local learning saves matters where there are heads.
+    this.layers.forEach((layer, i) => {
+      if (i > 0 && this.heads.length > 0) scope(() => this.closedBackward(layer, inputs[i]!));
+    });
+    for (const input of inputs.slice(1)) input.dispose();
+  }
+
+  /** A training step of the whole chain; returns the input of each layer. */
+  private chain(images: Tensor, labels: Tensor): Tensor[] {
+    const inputs = [images];
+    const outputs = this.layers.map(({ module, clocks }, i) => {
+      const input = inputs[i]!;
+      const output = this.time(clocks.forward, () => module.forward(input));
+      const next = output.detach();
+      next.requiresGrad = true;
+      inputs.push(next);
+      return output;
+    });
+    const logits = inputs.pop()!;
+    const losses: number[] = [];
+    this.time(losses, () => this.objective(logits, labels).backward());
+    this.loss.push(losses[0]!);
+    let gradient = logits.grad;
+    for (let i = this.layers.length - 1; i >= 0; i--) {
+      const { module, clocks } = this.layers[i]!;
+      this.time(clocks.backward, () => outputs[i]!.backward(gradient));
+      gradient = inputs[i]!.grad;
+      module.zeroGrad();
+    }
+    return inputs.map((input, i) => (i === 0 ? input : input.detach()));
+  }
+
+  private head({ module, clocks }: Part, features: Tensor, labels: Tensor): void {
+    const input = features.detach();
+    input.requiresGrad = true;
+    input.sum(); // in the cache, as after the layer that made it
+    const loss = this.time(clocks.forward, () => this.objective(module.forward(input), labels));
+    this.time(clocks.backward, () => loss.backward());
+    module.zeroGrad();
+  }
+
+  private closedBackward({ module, clocks }: Part, features: Tensor): void {
+    const output = module.forward(features);
+    if (!output.requiresGrad) return; // nothing to train
+    const gradient = ops.onesLike(output);
+    this.time(clocks.closed, () => output.backward(gradient));
+    module.zeroGrad();
+  }
+
+  private objective(output: Tensor, labels: Tensor): Tensor {
+    return lossOf(this.spec, output, labels);
+  }
+
+  private time<T>(clock: number[], work: () => T): T {
+    const start = performance.now();
+    const result = work();
+    synchronise(this.device);
+    clock.push((performance.now() - start) / 1000);
+    return result;
+  }
+}
+
+/** Runs a part once with every module inside watched. */
+function inspectPart(part: Part, input: Tensor): Tensor {
+  const watched = [...part.module.modules()].filter((module) => [...module.children()].length === 0);
+  for (const module of watched) {
+    const forward = module.forward.bind(module) as (...inputs: unknown[]) => unknown;
+    const watch = (...inputs: unknown[]): unknown => {
+      const output = forward(...inputs);
+      part.activationBytes += bytesOf(output as Tensor);
+      return output;
+    };
+    Object.defineProperty(module, 'forward', { value: watch, configurable: true, enumerable: false });
+  }
+  try {
+    const output = part.module.forward(input);
+    part.outputBytes = bytesOf(output);
+    part.kind = `${part.module} ${input.shape} ${output.shape}`;
+    return output;
+  } finally {
+    for (const module of watched) delete (module as { forward?: unknown }).forward;
+  }
+}
+
+function bytesOf(tensor: Tensor): number {
+  return tensor.numel * elementSize(tensor.dtype);
+}
+
+/** The medians of each part's clocks, identical parts sharing their mean. */
+function average(parts: readonly Part[]): Record<keyof Clocks, number>[] {
+  return parts.map(({ kind }, i) => {
+    // The model's first layer makes no gradient of its input, so its clocks are like no other's.
+    const alike = parts.filter((other, j) => other.kind === kind && (i === 0) === (j === 0));
+    const mean = (key: keyof Clocks): number =>
+      alike.reduce((sum, { clocks }) => sum + median(clocks[key]), 0) / alike.length;
+    return { forward: mean('forward'), backward: mean('backward'), closed: mean('closed') };
+  });
+}
+
+function sizes(part: Part, secondsPerParameter: number): Pick<Cost, 'update' | 'parameters' | 'activationBytes'> {
+  const parameters = [...part.module.parameters()].reduce((sum, parameter) => sum + parameter.numel, 0);
+  return { parameters, update: parameters * secondsPerParameter, activationBytes: part.activationBytes };
+}
+
+/** The cost of an optimizer step of everything, shared out by parameter count. */
+function secondsPerParameter(parts: readonly Part[], device: string): number {
+  const parameters = parts.flatMap(({ module }) => [...module.parameters()]);
+  const count = parameters.reduce((sum, parameter) => sum + parameter.numel, 0);
+  if (count === 0) return 0;
+  const optimizer = new SGD(parameters, { lr: 0, momentum: 0.9, weightDecay: 1e-4 });
+  return scope(() => {
+    noGrad(() => {
+      for (const parameter of parameters) parameter.grad = ops.zerosLike(parameter);
+    });
+    const seconds = median(measure(() => optimizer.step(), device));
+    optimizer.zeroGrad();
+    return seconds / count;
+  });
+}
+
+/** Seconds of each of some runs, after one that does not count. */
+function measure(work: () => unknown, device: string): number[] {
+  return Array.from({ length: 8 }, () => {
+    const start = performance.now();
+    scope(() => {
+      work();
+    });
+    synchronise(device);
+    return (performance.now() - start) / 1000;
+  }).slice(1);
+}
+
+/** Waits for a device that works behind our back: reading a value from it does. */
+function synchronise(device: string): void {
+  if (device !== 'cpu') scope(() => ops.zeros([1], { device }).item());
+}
+
+/** 0 for none. */
+function median(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
