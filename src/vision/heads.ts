@@ -1,0 +1,206 @@
+/**
+ * Local heads: what trains a block of layers that is cut from the rest of the network. Each maps the features at a border
+ * to logits, with fresh weights, and never writes to its input.
+ */
+import {
+  AvgPool2d,
+  BatchNorm1d,
+  BatchNorm2d,
+  type FactoryOptions,
+  functional,
+  LayerNorm,
+  Linear,
+  Module,
+  ReLU,
+  Sequential,
+} from '../nn/index.js';
+import type { HeadKind, HeadOptions, LayerModule } from '../pipeline/model.js';
+import { ConfigError, cat, type Tensor } from '../torch/index.js';
+import { type BlockKind, conv, expansion, PoolClassifier, residualBlock } from './resnet-blocks.js';
+import { Block, TokenClassifier, type TransformerShape } from './vit-blocks.js';
+
+export interface VisionHeadOptions extends HeadOptions, FactoryOptions {
+  /** Layers of an `auglocal` head at the first border; never more than follow the border. Default 1. */
+  readonly depth?: number;
+  /**
+   * How far the depth has fallen, linearly, at the last border, as a share of `depth`: AugLocal's rule uses 0.5 and keeps
+   * one layer at least; with 1 the last borders get none. Default 0, the same depth everywhere.
+   */
+  readonly pyramid?: number;
+}
+
+const kinds: readonly HeadKind[] = ['linear', 'dgl', 'auglocal'];
+
+/** @throws ConfigError for a kind that is not known, or a border that is none of the `borders` */
+function checkHead(kind: HeadKind, border: number, borders: number): void {
+  if (!kinds.includes(kind)) throw new ConfigError(`Expected a head among ${kinds.join(', ')}, got ${kind}.`);
+  if (!Number.isInteger(border) || border < 0 || border >= borders) {
+    throw new ConfigError(
+      `Expected a border from 0 to ${borders - 1} (border b lies after layer b; the last layer is the classifier itself), ` +
+        `got ${border}.`,
+    );
+  }
+}
+
+/** Layers of the `auglocal` head at one of `borders` borders, after which `remaining` layers that it could mimic follow. */
+export function auglocalDepth(options: VisionHeadOptions, border: number, borders: number, remaining: number): number {
+  const { depth = 1, pyramid = 0 } = options;
+  if (!Number.isInteger(depth) || depth < 0) {
+    throw new ConfigError(`Expected a head's depth to be a whole number >= 0, got ${depth}.`);
+  }
+  if (!(pyramid >= 0 && pyramid <= 1)) throw new ConfigError(`Expected pyramid to lie in 0..1, got ${pyramid}.`);
+  const fallen = depth * (1 - pyramid * (borders > 1 ? border / (borders - 1) : 0));
+  const least = pyramid < 1 ? Math.min(1, depth) : 0;
+  return Math.min(remaining, Math.max(least, Math.round(fallen)));
+}
+
+/** `count` of the indices `from` to `to`, evenly spaced, the last of them `to` (AugLocal's uniform choice). */
+export function evenly(from: number, to: number, count: number): number[] {
+  const total = to - from + 1;
+  return Array.from({ length: count }, (_, i) => from - 1 + Math.round(((i + 1) * total) / count));
+}
+
+/** A residual block as a head needs to know it: what it gives out, and at what resolution. */
+export interface ResidualStep {
+  readonly width: number;
+  /** How often the map was halved when this block gives it out, from the stem's output on. */
+  readonly halvings: number;
+}
+
+/** What heads need to know of a ResNet. */
+export interface ResNetMap {
+  readonly kind: BlockKind;
+  readonly classes: number;
+  readonly stemWidth: number;
+  readonly blocks: readonly ResidualStep[];
+}
+
+/** A head after a ResNet's layer `border`: 0 is the stem, b the residual block b - 1. */
+export function resnetHead(
+  map: ResNetMap,
+  kind: HeadKind,
+  border: number,
+  options: VisionHeadOptions = {},
+): LayerModule {
+  checkHead(kind, border, map.blocks.length + 1);
+  const { depth: _, pyramid: __, ...made } = options;
+  const channels = border === 0 ? map.stemWidth : map.blocks[border - 1]!.width * expansion[map.kind];
+  if (kind === 'linear') return new PoolClassifier(channels, map.classes, made);
+  if (kind === 'dgl') return new DglHead(channels, map.classes, made);
+  const remaining = map.blocks.length - border;
+  const depth = auglocalDepth(options, border, map.blocks.length + 1, remaining);
+  return mimic(map, border, evenly(border, map.blocks.length - 1, depth), made);
+}
+
+/** Fresh copies of the `chosen` blocks in a row, then pooling and a linear layer. */
+function mimic(map: ResNetMap, border: number, chosen: readonly number[], made: FactoryOptions): Sequential {
+  const head = new Sequential();
+  const from = border === 0 ? null : map.blocks[border - 1]!;
+  let channels = from ? from.width * expansion[map.kind] : map.stemWidth;
+  let halved = from ? from.halvings : 0;
+  for (const index of chosen) {
+    const { width, halvings } = map.blocks[index]!;
+    const missing = halvings - halved;
+    // The block itself halves at most once. Averages come before it, where a longer stride would skip pixels.
+    if (missing > 1) head.append(new AvgPool2d(2 ** (missing - 1), { ceilMode: true }));
+    head.append(residualBlock(map.kind, { inChannels: channels, width, stride: missing > 0 ? 2 : 1 }, made));
+    channels = width * expansion[map.kind];
+    halved = halvings;
+  }
+  return head.append(new PoolClassifier(channels, map.classes, made));
+}
+
+/** What heads need to know of a ViT. */
+export interface VitMap {
+  readonly classes: number;
+  readonly depth: number;
+  /** Patches down and across. */
+  readonly grid: readonly [number, number];
+  readonly shape: TransformerShape;
+}
+
+/** A head after a ViT's layer `border`: 0 is the embedding, b the block b - 1. */
+export function vitHead(map: VitMap, kind: HeadKind, border: number, options: VisionHeadOptions = {}): LayerModule {
+  checkHead(kind, border, map.depth + 1);
+  const { depth: _, pyramid: __, ...made } = options;
+  const { classes, shape } = map;
+  if (kind === 'linear') return new TokenClassifier(shape.width, classes, made);
+  if (kind === 'dgl') return new TokenDglHead(shape.width, classes, border < map.depth ? map.grid : null, made);
+  const depth = auglocalDepth(options, border, map.depth + 1, map.depth - border);
+  const plain = { ...shape, dropPath: 0 };
+  const blocks = evenly(1, depth, depth).map((n) => new Block(plain, { ...made, classTokenOnly: n === depth }));
+  return new Sequential(...blocks, new TokenClassifier(shape.width, classes, made));
+}
+
+/** The widest layer in a DGL head. Wide networks would spend more on the head than on themselves. */
+const DGL_WIDEST = 512;
+
+/**
+ * DGL's head (Belilovsky et al. 2020, "MLP-SR"): pool to a quarter of the map, three 1x1 convolutions, pool to 2x2, three
+ * linear layers, with batch normalisation and ReLU between. Keys: `convs`, `mlp`.
+ */
+export class DglHead extends Module {
+  convs: Sequential;
+  mlp: Sequential;
+
+  /** @param extra - features that join the 2x2 map before the linear layers */
+  constructor(channels: number, classes: number, made: FactoryOptions = {}, extra = 0) {
+    super();
+    const width = Math.min(channels, DGL_WIDEST);
+    this.convs = new Sequential();
+    for (let i = 0; i < 3; i++) {
+      this.convs.append(conv(i === 0 ? channels : width, width, 1, 1, made));
+      this.convs.append(new BatchNorm2d(width, made)).append(new ReLU({ inplace: true }));
+    }
+    this.mlp = dglMlp(4 * width + extra, Math.min(4 * width, DGL_WIDEST), classes, made);
+  }
+
+  /** Features [B, channels, H, W] (and [B, extra]) to logits [B, classes]. */
+  forward(x: Tensor, extra: Tensor | null = null): Tensor {
+    const [height, width] = x.shape.slice(2) as [number, number];
+    const quarter = functional.adaptiveAvgPool2d(x, [Math.ceil(height / 4), Math.ceil(width / 4)]);
+    const pooled = functional.adaptiveAvgPool2d(this.convs.forward(quarter), 2).flatten(1);
+    return this.mlp.forward(extra ? cat([pooled, extra], 1) : pooled);
+  }
+}
+
+function dglMlp(inputs: number, hidden: number, classes: number, made: FactoryOptions): Sequential {
+  const layer = (from: number) =>
+    [new Linear(from, hidden, made), new BatchNorm1d(hidden, made), new ReLU({ inplace: true })] as const;
+  return new Sequential(...layer(inputs), ...layer(hidden), new Linear(hidden, classes, made));
+}
+
+/**
+ * {@link DglHead} for tokens: the patches as a map, and the class token beside its 2x2 pooling, so that it is trained too.
+ * After the last block, where the class token is all that is left, the linear layers take it alone.
+ * Keys: `norm`, and `dgl` or `mlp`.
+ */
+class TokenDglHead extends Module {
+  norm: LayerNorm;
+  dgl: DglHead | null;
+  mlp: Sequential | null;
+
+  constructor(
+    width: number,
+    classes: number,
+    readonly grid: readonly [number, number] | null,
+    made: FactoryOptions,
+  ) {
+    super();
+    this.norm = new LayerNorm(width, { ...made, eps: 1e-6 });
+    this.dgl = grid ? new DglHead(width, classes, made, width) : null;
+    this.mlp = grid ? null : dglMlp(width, Math.min(4 * width, DGL_WIDEST), classes, made);
+  }
+
+  forward(x: Tensor): Tensor {
+    const y = this.norm.forward(x);
+    const token = y.select(1, 0);
+    if (!this.dgl || !this.grid) return (this.mlp as Sequential).forward(token);
+    const [batch, tokens, width] = y.shape as [number, number, number];
+    const map = y
+      .narrow(1, 1, tokens - 1)
+      .transpose(1, 2)
+      .reshape([batch, width, ...this.grid]);
+    return this.dgl.forward(map, token);
+  }
+}

@@ -1,0 +1,20 @@
+/** Image classifiers: ResNets and ViTs that can be cut anywhere, their local heads, and how to train them. */
+export * from './datasets/index.js';
+export { auglocalDepth, DglHead, type VisionHeadOptions } from './heads.js';
+export { type ModelOptions, modelFamily, modelNames, modelSpec, visionModelRef } from './models.js';
+export { type Recipe, type RecipeOptions, recipe, resnetRecipe, vitRecipe } from './recipes.js';
+export {
+  type ImageNetResNetOptions,
+  type ResNetOptions,
+  resnet18,
+  resnet20,
+  resnet32,
+  resnet34,
+  resnet50,
+  resnet56,
+  resnet110,
+} from './resnet.js';
+export { BasicBlock, Bottleneck, PoolClassifier, Stem } from './resnet-blocks.js';
+export type { ImageModelOptions, VisionLayer, VisionModel } from './spec.js';
+export { type ViTOptions, type ViTPresetOptions, vit, vitBP16, vitSmallP4, vitTinyP4 } from './vit.js';
+export { Attention, Block, Embed, Mlp, PatchEmbed, TokenClassifier } from './vit-blocks.js';

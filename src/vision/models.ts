@@ -1,0 +1,107 @@
+/** The image models by name, for the command line, for configurations in JSON, and for the worker threads of a run. */
+import type { ModelRef } from '../pipeline/model.js';
+import { ConfigError } from '../torch/index.js';
+import {
+  type ImageNetResNetOptions,
+  resnet18,
+  resnet20,
+  resnet32,
+  resnet34,
+  resnet50,
+  resnet56,
+  resnet110,
+} from './resnet.js';
+import { modelRef, type VisionModel } from './spec.js';
+import { type ViTOptions, vit, vitBP16, vitSmallP4, vitTinyP4 } from './vit.js';
+
+type Family = 'resnet' | 'vit';
+
+interface Entry {
+  readonly family: Family;
+  readonly make: (options: ImageNetResNetOptions & ViTOptions) => VisionModel;
+  /** Options besides those of every model. */
+  readonly options: readonly string[];
+}
+
+const common = ['classes', 'channels', 'imageSize'];
+const drops = ['dropout', 'attentionDropout', 'dropPath'];
+const cifar = (make: Entry['make']): Entry => ({ family: 'resnet', make, options: [] });
+const imagenet = (make: Entry['make']): Entry => ({ family: 'resnet', make, options: ['smallInput'] });
+const preset = (make: Entry['make']): Entry => ({ family: 'vit', make, options: drops });
+
+const registry: Readonly<Record<string, Entry>> = {
+  resnet20: cifar(resnet20),
+  resnet32: cifar(resnet32),
+  resnet56: cifar(resnet56),
+  resnet110: cifar(resnet110),
+  resnet18: imagenet(resnet18),
+  resnet34: imagenet(resnet34),
+  resnet50: imagenet(resnet50),
+  vit: { family: 'vit', make: vit, options: [...drops, 'patch', 'width', 'depth', 'heads', 'mlpRatio'] },
+  'vit-tiny-p4': preset(vitTinyP4),
+  'vit-small-p4': preset(vitSmallP4),
+  'vit-b-p16': preset(vitBP16),
+};
+
+/** The names that {@link modelSpec} knows. */
+export const modelNames: readonly string[] = Object.keys(registry);
+
+/** A model by name, with the options of its family. */
+export interface ModelOptions extends ImageNetResNetOptions, ViTOptions {
+  readonly name: string;
+}
+
+/**
+ * The model of a name.
+ * @throws ConfigError for an unknown name or option, listing those that there are
+ */
+export function modelSpec(options: ModelOptions): VisionModel {
+  const { name, ...rest } = options;
+  const entry = find(name);
+  const known = [...common, ...entry.options];
+  const unknown = Object.keys(rest).filter((key) => !known.includes(key));
+  if (unknown.length > 0) {
+    throw new ConfigError(`Expected options of ${name} among ${known.join(', ')}, got ${unknown.join(', ')}.`);
+  }
+  return entry.make(rest);
+}
+
+/** What {@link modelSpec} builds, as JSON; checked. */
+export function visionModelRef(options: ModelOptions): ModelRef {
+  const { name, ...rest } = options;
+  modelSpec(options);
+  return modelRef(name, rest);
+}
+
+/** Whether the model of a name is a ResNet or a ViT. @throws ConfigError for an unknown name */
+export function modelFamily(name: string): Family {
+  return find(name).family;
+}
+
+function find(name: string): Entry {
+  const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  if (entry) return entry;
+  throw new ConfigError(
+    `Expected a model among ${modelNames.join(', ')}, got ${name}. Did you mean ${nearest(String(name))}?`,
+  );
+}
+
+function nearest(name: string): string {
+  const wanted = name.toLowerCase();
+  const ranked = modelNames.map((known) => ({ known, distance: distance(wanted, known) }));
+  return ranked.reduce((best, next) => (next.distance < best.distance ? next : best)).known;
+}
+
+/** Edits (insert, remove, replace) between two words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,133 @@
+/** The modules of residual networks, with torchvision's keys and initial values. */
+import { BatchNorm2d, Conv2d, type FactoryOptions, init, Linear, MaxPool2d, Module, Sequential } from '../nn/index.js';
+import type { Generator, Tensor } from '../torch/index.js';
+
+/** A convolution drawn as torchvision's ResNets draw it: He-normal by the fan-out. */
+class HeConv2d extends Conv2d {
+  override resetParameters(g: Generator): void {
+    init.kaimingNormal_(this.weight, { mode: 'fanOut', nonlinearity: 'relu', generator: g });
+  }
+
+  override get typeName(): string {
+    return 'Conv2d';
+  }
+}
+
+/** A convolution without bias, as batch normalisation follows, that keeps the map's size but for the stride. */
+export function conv(inC: number, outC: number, kernel: number, stride: number, made: FactoryOptions = {}): Conv2d {
+  return new HeConv2d(inC, outC, kernel, { ...made, stride, padding: (kernel - 1) / 2, bias: false });
+}
+
+/** What a residual block is built from. */
+export interface BlockShape {
+  readonly inChannels: number;
+  /** Channels inside; a bottleneck gives four times as many. */
+  readonly width: number;
+  readonly stride: number;
+}
+
+/** Two kinds of residual block, and how many channels each gives out for a width. */
+export type BlockKind = 'basic' | 'bottleneck';
+export const expansion: Readonly<Record<BlockKind, number>> = { basic: 1, bottleneck: 4 };
+
+function shortcut({ inChannels, width, stride }: BlockShape, kind: BlockKind, made: FactoryOptions): Sequential | null {
+  const outChannels = width * expansion[kind];
+  if (stride === 1 && inChannels === outChannels) return null;
+  return new Sequential(conv(inChannels, outChannels, 1, stride, made), new BatchNorm2d(outChannels, made));
+}
+
+/** Two 3x3 convolutions and a shortcut. Input [B, inChannels, H, W], output [B, width, ceil(H / stride), ...]. */
+export class BasicBlock extends Module {
+  conv1: Conv2d;
+  bn1: BatchNorm2d;
+  conv2: Conv2d;
+  bn2: BatchNorm2d;
+  downsample: Sequential | null;
+
+  constructor(shape: BlockShape, made: FactoryOptions = {}) {
+    super();
+    const { inChannels, width, stride } = shape;
+    this.conv1 = conv(inChannels, width, 3, stride, made);
+    this.bn1 = new BatchNorm2d(width, made);
+    this.conv2 = conv(width, width, 3, 1, made);
+    this.bn2 = new BatchNorm2d(width, made);
+    this.downsample = shortcut(shape, 'basic', made);
+  }
+
+  // Autograd needs no output of a batch normalisation, so those may be overwritten; the input never is.
+  forward(x: Tensor): Tensor {
+    const y = this.bn1.forward(this.conv1.forward(x)).relu_();
+    const z = this.bn2.forward(this.conv2.forward(y));
+    return z.add_(this.downsample ? this.downsample.forward(x) : x).relu_();
+  }
+}
+
+/** 1x1, 3x3 (which strides), 1x1 to four times the width. Output [B, 4 * width, ceil(H / stride), ...]. */
+export class Bottleneck extends Module {
+  conv1: Conv2d;
+  bn1: BatchNorm2d;
+  conv2: Conv2d;
+  bn2: BatchNorm2d;
+  conv3: Conv2d;
+  bn3: BatchNorm2d;
+  downsample: Sequential | null;
+
+  constructor(shape: BlockShape, made: FactoryOptions = {}) {
+    super();
+    const { inChannels, width, stride } = shape;
+    const outChannels = width * expansion.bottleneck;
+    this.conv1 = conv(inChannels, width, 1, 1, made);
+    this.bn1 = new BatchNorm2d(width, made);
+    this.conv2 = conv(width, width, 3, stride, made);
+    this.bn2 = new BatchNorm2d(width, made);
+    this.conv3 = conv(width, outChannels, 1, 1, made);
+    this.bn3 = new BatchNorm2d(outChannels, made);
+    this.downsample = shortcut(shape, 'bottleneck', made);
+  }
+
+  forward(x: Tensor): Tensor {
+    const y = this.bn1.forward(this.conv1.forward(x)).relu_();
+    const z = this.bn2.forward(this.conv2.forward(y)).relu_();
+    const out = this.bn3.forward(this.conv3.forward(z));
+    return out.add_(this.downsample ? this.downsample.forward(x) : x).relu_();
+  }
+}
+
+export function residualBlock(kind: BlockKind, shape: BlockShape, made: FactoryOptions = {}): BasicBlock | Bottleneck {
+  return kind === 'basic' ? new BasicBlock(shape, made) : new Bottleneck(shape, made);
+}
+
+/** What comes before the first residual block. Input [B, channels, H, W]. Keys: `conv1`, `bn1`. */
+export class Stem extends Module {
+  conv1: Conv2d;
+  bn1: BatchNorm2d;
+  maxpool: MaxPool2d | null;
+
+  /** @param large - a 7x7 convolution and a pooling, which together quarter the map, instead of a 3x3 convolution */
+  constructor(channels: number, width: number, large: boolean, made: FactoryOptions = {}) {
+    super();
+    this.conv1 = large ? conv(channels, width, 7, 2, made) : conv(channels, width, 3, 1, made);
+    this.bn1 = new BatchNorm2d(width, made);
+    this.maxpool = large ? new MaxPool2d(3, { stride: 2, padding: 1 }) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const y = this.bn1.forward(this.conv1.forward(x)).relu_();
+    return this.maxpool ? this.maxpool.forward(y) : y;
+  }
+}
+
+/** The mean over the map and a linear layer: a ResNet's end, and the lightest local head. Keys: `fc`. */
+export class PoolClassifier extends Module {
+  fc: Linear;
+
+  constructor(channels: number, classes: number, made: FactoryOptions = {}) {
+    super();
+    this.fc = new Linear(channels, classes, made);
+  }
+
+  /** Features [B, channels, H, W] to logits [B, classes]. */
+  forward(x: Tensor): Tensor {
+    return this.fc.forward(x.mean([2, 3]));
+  }
+}
