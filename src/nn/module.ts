@@ -227,7 +227,7 @@ export abstract class Module {
       const value = slots(this)[name];
       if (persistent && value instanceof Tensor) yield [prefix + name, value];
     }
-    for (const [name, child] of this.namedChildren()) yield* child.#state(`${prefix}${name}.`);
+    for (const [name, child] of this.namedChildren()) yield* child.#state(name === '' ? prefix : `${prefix}${name}.`);
   }
 
   /** Sets training mode here and below. */
@@ -360,7 +360,8 @@ export function slots(module: Module): Record<string, unknown> {
 }
 
 function join(prefix: string, name: string): string {
-  return prefix === '' ? name : `${prefix}.${name}`;
+  // A child named '' is transparent: its keys stand among its parent's own.
+  return prefix === '' || name === '' ? prefix + name : `${prefix}.${name}`;
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

@@ -3,7 +3,7 @@
  */
 import { ConfigError } from '../torch/index.js';
 import type { HeadKind, ModuleRef } from './model.js';
-import { isLocal, type ScheduleName, scheduleNames } from './schedule.js';
+import { isLocal, type ScheduleName, scheduleNames, stageCount } from './schedule.js';
 
 export type OptimizerConfig =
   | {
@@ -11,6 +11,8 @@ export type OptimizerConfig =
       readonly lr: number;
       readonly momentum: number;
       readonly weightDecay: number;
+      /** What decays: every parameter, or only those of more than one dimension (no biases, no norms). */
+      readonly decay: 'all' | 'weights';
       readonly nesterov: boolean;
     }
   | {
@@ -19,6 +21,7 @@ export type OptimizerConfig =
       readonly betas: readonly [number, number];
       readonly eps: number;
       readonly weightDecay: number;
+      readonly decay: 'all' | 'weights';
     };
 
 /** Learning rate over the steps of a run. Warm-up rises linearly from 0; both are given in epochs. */
@@ -33,12 +36,6 @@ export type LrScheduleConfig =
       readonly milestones: readonly number[];
       readonly gamma: number;
     };
-
-export interface AugmentConfig {
-  /** Pixels of reflecting padding before the random crop; 0 for none. */
-  readonly pad: number;
-  readonly flip: boolean;
-}
 
 /** Faults to inject, for tests of how failures are handled. */
 export interface FaultConfig {
@@ -65,7 +62,6 @@ export interface RunConfig {
   readonly batchSize: number;
   readonly optimizer: OptimizerConfig;
   readonly lrSchedule: LrScheduleConfig;
-  readonly augment: AugmentConfig;
   readonly labelSmoothing: number;
   readonly seed: number;
   /** Intra-op threads of each worker. */
@@ -76,12 +72,12 @@ export interface RunConfig {
   readonly queueCapacity: number;
   /** Epochs between evaluations; 0: only at the end. */
   readonly evalEvery: number;
+  /** False leaves out every evaluation, the one at the end too. */
+  readonly evaluation?: boolean | undefined;
   /** Steps between checkpoints; 0: only at the end. */
   readonly checkpointEvery: number;
   /** Go on when a loss is not finite. */
   readonly allowNaN: boolean;
-  /** Use only this many training and this many test images. */
-  readonly limit?: number | undefined;
   readonly memoryFormat: 'contiguous' | 'channelsLast';
   /** Folder of the run; null keeps nothing. */
   readonly out: string | null;
@@ -130,7 +126,7 @@ export function checkConfig(config: RunConfig, layers: number): void {
       `Expected one device, or one for each of ${config.stages} stages, got ${config.devices.length}.`,
     );
   }
-  if (config.cut) checkCut(config.cut, config.stages, layers);
+  if (config.cut) checkCut(config.cut, stageCount(config.schedule, config.stages), layers);
 }
 
 function checkCut(cut: readonly number[], stages: number, layers: number): void {

@@ -1,9 +1,15 @@
-// A thread that profiles a model and ends.
-
+/** Profiles a model on a thread of its own, with the threads and device that a stage would have. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { setNumThreads } from '../torch/index.js';
-import { answer, type ProfileRequest } from './profile-run.js';
+import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { type ProfileOptions, profile } from './profile.js';
 
-const request = workerData as ProfileRequest;
-setNumThreads(request.threads);
-parentPort?.postMessage(await answer(request));
+export interface ProfileJob {
+  readonly model: ModuleRef;
+  readonly threads: number;
+  readonly options: Omit<ProfileOptions, 'input'>;
+}
+
+const { model, threads, options } = workerData as ProfileJob;
+setNumThreads(threads);
+parentPort!.postMessage(profile(await resolveRef<ModelSpec>(model), options));

@@ -1,0 +1,119 @@
+/** What one does with a trained model: test it, predict with it, export it. */
+import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
+import { SafetensorsModel, saveSafetensors } from '../io/index.js';
+import { ConfigError, type Tensor, tensor } from '../torch/index.js';
+import { checkpointFolder, readCheckpointState } from './checkpoint.js';
+import type { RunConfig } from './config.js';
+import type { EvalEvent } from './events.js';
+import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { type Notice, Run } from './run.js';
+import type { SourceTask } from './source.js';
+import { loadRunData, readRunConfig } from './trainer.js';
+import { wireChain } from './wiring.js';
+
+export interface InferenceOptions {
+  /** Stages to run in, each on its thread; 1 by default. The result does not depend on it. */
+  readonly stages?: number;
+  readonly batchSize?: number;
+  readonly threads?: number;
+  readonly devices?: readonly string[];
+}
+
+export interface Evaluation {
+  /** Share of right answers. */
+  readonly accuracy: number;
+  readonly loss: number | null;
+  /** Images tested. */
+  readonly count: number;
+}
+
+/** Borders that share the layers out evenly. */
+export function evenCut(layers: number, stages: number): number[] {
+  if (!Number.isInteger(stages) || stages < 1 || stages > layers) {
+    throw new ConfigError(`Expected 1 to ${layers} stages, as the model lists ${layers} layers, got ${stages}.`);
+  }
+  return Array.from({ length: stages - 1 }, (_, i) => Math.round(((i + 1) * layers) / stages) - 1);
+}
+
+type Testable = BatchDataset<TensorBatch> & ThreadShareable;
+
+async function infer(
+  out: string,
+  dataset: Testable,
+  transform: readonly TransformSpec[],
+  kind: Exclude<SourceTask['kind'], 'train'>,
+  options: InferenceOptions,
+  onNotice: (notice: Notice) => void,
+): Promise<void> {
+  const trained = readRunConfig(out);
+  readCheckpointState(out);
+  const spec = await resolveRef<ModelSpec>(trained.model);
+  const stages = options.stages ?? 1;
+  const config: RunConfig = {
+    ...trained,
+    schedule: stages === 1 ? 'bp' : 'ppll',
+    stages,
+    batchSize: options.batchSize ?? trained.batchSize,
+    threads: options.threads ?? trained.threads,
+    devices: options.devices ?? (trained.devices.length === 1 ? trained.devices : trained.devices.slice(0, 1)),
+    faults: undefined,
+  };
+  const cut = evenCut(spec.layers.length, stages);
+  const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
+  const feed = { dataset, transform };
+  await new Run(
+    { config, wiring, task: { kind }, train: null, test: feed, stepsPerEpoch: 1, load: out },
+    onNotice,
+  ).execute();
+}
+
+/**
+ * Tests a trained model on the held-out part of a data set.
+ * @param out - folder of the run
+ */
+export async function evaluate(out: string, data: ModuleRef, options: InferenceOptions = {}): Promise<Evaluation> {
+  const { test, testTransforms } = await loadRunData(data);
+  let found: EvalEvent | null = null;
+  await infer(out, test, testTransforms, 'test', options, (notice) => {
+    if (notice.kind === 'event' && notice.event.type === 'eval') found = notice.event;
+  });
+  const { accuracy, loss, count } = found as unknown as EvalEvent;
+  return { accuracy, loss, count };
+}
+
+/**
+ * Runs a trained model over a data set.
+ * @returns logits [N, classes], in the data set's order
+ */
+export async function predict(
+  out: string,
+  dataset: Testable,
+  transform: readonly TransformSpec[],
+  options: InferenceOptions = {},
+): Promise<Tensor> {
+  const batches: { logits: Float32Array; shape: number[] }[] = [];
+  await infer(out, dataset, transform, 'predict', options, (notice) => {
+    if (notice.kind === 'predicted') batches.push(notice);
+  });
+  const classes = batches[0]?.shape[1] ?? 0;
+  const all = new Float32Array(batches.reduce((sum, { logits }) => sum + logits.length, 0));
+  let at = 0;
+  for (const { logits } of batches) {
+    all.set(logits, at);
+    at += logits.length;
+  }
+  return tensor(all, { shape: [classes === 0 ? 0 : all.length / classes, classes] });
+}
+
+/** Writes a trained model as one ordinary safetensors file, with PyTorch's keys and without the local heads. */
+export function exportModel(out: string, file: string): { keys: number; step: number } {
+  const { step } = readCheckpointState(out);
+  const model = new SafetensorsModel(checkpointFolder(out));
+  try {
+    const tensors = model.readAll();
+    saveSafetensors(file, tensors, { format: 'pt' });
+    return { keys: tensors.size, step };
+  } finally {
+    model.close();
+  }
+}

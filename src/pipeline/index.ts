@@ -1,0 +1,21 @@
+/** The engine: models cut into stages, trained by pipelines with local learning or backprop. */
+export { type CheckpointState, hasCheckpoint, readCheckpointState } from './checkpoint.js';
+export { type CompareOptions, type Comparison, compare } from './compare.js';
+export {
+  checkConfig,
+  type FaultConfig,
+  type LrScheduleConfig,
+  learningRate,
+  type OptimizerConfig,
+  type RunConfig,
+} from './config.js';
+export { type Evaluation, evaluate, evenCut, exportModel, type InferenceOptions, predict } from './evaluate.js';
+export * from './events.js';
+export * from './model.js';
+export * from './plan.js';
+export * from './profile.js';
+export { measuredCut, profileRun } from './profiling.js';
+export * from './progress.js';
+export * from './schedule.js';
+export * from './simulate.js';
+export { loadRunData, type RunData, type RunResult, readRunConfig, Trainer } from './trainer.js';

@@ -1,0 +1,313 @@
+/**
+ * The stage loop: one worker takes messages, and runs its stages' actions in the order of the schedule. There are no
+ * roles: first, middle and last stage differ by the channels that they have, training and testing by the message.
+ */
+import { HeadraceError, noGrad, ops, StageError, scope, type Tensor } from '../torch/index.js';
+import { learningRate, type RunConfig } from './config.js';
+import type { RunEvent } from './events.js';
+import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
+import { type Action, formatAction, isLocal, type Schedule, scheduleFor } from './schedule.js';
+import type { Stage } from './stage.js';
+
+/** A stage with its channels: one for each edge of the graph that touches it. */
+export interface Station {
+  readonly stage: Stage;
+  readonly inputs: readonly Channel[];
+  readonly outputs: readonly Channel[];
+  /** Gradients from the stages that `outputs` lead to; empty where learning is local. */
+  readonly gradientsIn: readonly Channel[];
+  /** Gradients to the stages that `inputs` come from; empty on the first stage and where learning is local. */
+  readonly gradientsOut: readonly Channel[];
+}
+
+export interface LoopContext {
+  readonly config: RunConfig;
+  /** This worker's place in the schedule. */
+  readonly worker: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Gives an event to the run. */
+  report(event: RunEvent): void;
+  /** Saves a stage's part of the checkpoint. */
+  save(stage: Stage, message: Extract<ControlMessage, { kind: 'checkpoint' }>): void;
+  /** Logits of a prediction batch, [B, classes]. */
+  predicted(batch: BatchMessage, logits: Tensor): void;
+  /** Called before every action; tests inject faults here. */
+  beforeAction?(stage: Stage, action: Action, step: number): void;
+}
+
+/** A microbatch between its forward and its backward. */
+interface InFlight {
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  readonly target: Tensor;
+  /** Its share of the batch. */
+  readonly share: number;
+}
+
+/** What a station has under way. */
+class StationState {
+  /** Messages taken from the inputs and not yet used: microbatches of one batch, on the first stage. */
+  pieces: Envelope<BatchMessage>[] = [];
+  readonly inFlight = new Map<number, InFlight>();
+  batch: BatchMessage | null = null;
+  loss: Tensor | null = null;
+  waitMs = 0;
+  busyMs = 0;
+  readonly test = { correct: 0, loss: 0, count: 0 };
+
+  constructor(readonly station: Station) {}
+}
+
+/** Whole numbers as equal as can be that sum to `total`. */
+export function splitEvenly(total: number, parts: number): number[] {
+  return Array.from(
+    { length: parts },
+    (_, i) => Math.floor(((i + 1) * total) / parts) - Math.floor((i * total) / parts),
+  );
+}
+
+export class StageLoop {
+  readonly #states: readonly StationState[];
+  readonly #schedules = new Map<number, Schedule>();
+  #action: Action | null = null;
+  #step = 0;
+
+  constructor(
+    stations: readonly Station[],
+    private readonly context: LoopContext,
+  ) {
+    this.#states = stations.map((station) => new StationState(station));
+  }
+
+  /** Runs until a stop message has passed. @throws StageError naming stage, action and step */
+  run(): void {
+    try {
+      while (scope(() => this.#turn()));
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /** One message: a training batch runs through all of this worker's actions, anything else through its stages. */
+  #turn(): boolean {
+    const first = this.#states[0]!;
+    this.#action = null;
+    const envelope = this.#receive(first);
+    const { meta } = envelope;
+    if (meta.kind === 'batch' && meta.split === 'train') {
+      first.pieces = this.#cut(envelope as Envelope<BatchMessage>);
+      this.#train(meta);
+      return true;
+    }
+    for (const state of this.#states) {
+      const passed = state === first ? envelope : this.#receive(state);
+      if (passed.meta.kind === 'batch') this.#evaluate(state, passed as Envelope<BatchMessage>);
+      else this.#control(state, passed.meta as ControlMessage);
+    }
+    return meta.kind !== 'stop';
+  }
+
+  /** One envelope from every input, joined: the features of each, then the targets of the first. */
+  #receive(state: StationState): Envelope {
+    const envelopes = this.#waiting(state, () => state.station.inputs.map((channel) => channel.get()));
+    const [first, ...others] = envelopes as [Envelope, ...Envelope[]];
+    if (others.length === 0) return first;
+    const features = envelopes.map((envelope) => envelope.tensors[0]!);
+    return { meta: first.meta, tensors: [...features, ...first.tensors.slice(1)] };
+  }
+
+  #waiting<T>(state: StationState, action: () => T): T {
+    const start = performance.now();
+    try {
+      return action();
+    } finally {
+      state.waitMs += performance.now() - start;
+    }
+  }
+
+  /** The loader sends whole batches: the first stage of a microbatched schedule cuts them. */
+  #cut(envelope: Envelope<BatchMessage>): Envelope<BatchMessage>[] {
+    const { meta, tensors } = envelope;
+    const { config } = this.context;
+    const wanted = isLocal(config.schedule) ? 1 : Math.min(config.microbatches, meta.images);
+    if (meta.microbatches > 1 || wanted === 1) return [envelope];
+    const sizes = splitEvenly(meta.images, wanted);
+    const parts = tensors.map((tensor) => ops.splitWithSizes(tensor, sizes));
+    return sizes.map((_, m) => ({
+      meta: { ...meta, microbatch: m, microbatches: wanted },
+      tensors: parts.map((pieces) => pieces[m]!),
+    }));
+  }
+
+  #scheduleOf(microbatches: number): readonly Action[] {
+    const { config, worker } = this.context;
+    let schedule = this.#schedules.get(microbatches);
+    if (!schedule) {
+      const stages = config.schedule === 'bp' ? 1 : config.stages;
+      schedule = scheduleFor(config.schedule, stages, microbatches);
+      this.#schedules.set(microbatches, schedule);
+    }
+    return schedule[worker]!;
+  }
+
+  #train(batch: BatchMessage): void {
+    this.#step = batch.step;
+    const microbatches = this.#states[0]!.pieces[0]!.meta.microbatches;
+    for (const state of this.#states) {
+      state.batch = batch;
+      state.loss = null;
+      state.station.stage.beginBatch(batch.step);
+    }
+    for (const action of this.#scheduleOf(microbatches)) this.#perform(action);
+  }
+
+  #perform(action: Action): void {
+    this.#action = action;
+    const state = this.#states.find(({ station }) => station.stage.index === action.stage)!;
+    this.context.beforeAction?.(state.station.stage, action, this.#step);
+    const start = performance.now();
+    const waited = state.waitMs;
+    if (action.kind === 'F') this.#forward(state, action.microbatch);
+    else if (action.kind === 'B') this.#backward(state, action.microbatch);
+    else state.station.stage.update(this.#learningRate(state));
+    const ms = performance.now() - start;
+    state.busyMs += ms - (state.waitMs - waited);
+    if (this.context.config.spans) {
+      const [time, text] = [Date.now() - ms, formatAction(action)];
+      this.context.report({ type: 'span', time, stage: action.stage, step: this.#step, action: text, ms });
+    }
+    if (action.kind === 'U') this.#reportStep(state);
+  }
+
+  #forward(state: StationState, microbatch: number): void {
+    const { stage, inputs, outputs, gradientsOut } = state.station;
+    if (state.pieces.length === 0) state.pieces = [this.#receive(state) as Envelope<BatchMessage>];
+    const { meta, tensors } = state.pieces.shift()!;
+    if (meta.kind !== 'batch' || meta.microbatch !== microbatch) {
+      throw new HeadraceError(`expected microbatch ${microbatch} of step ${this.#step}, got ${JSON.stringify(meta)}`);
+    }
+    const features = tensors.slice(0, inputs.length).map((x) => stage.toDevice(x));
+    if (gradientsOut.length > 0) for (const x of features) x.requiresGrad = true;
+    const output = stage.forward(features);
+    // Sent before the backward, so that the next stage starts a whole backward earlier.
+    this.#send(state, { meta, tensors: [output.detach(), ...tensors.slice(inputs.length)] }, outputs);
+    const target = stage.toDevice(tensors[inputs.length]!);
+    state.inFlight.set(microbatch, { inputs: features, output, target, share: this.#share(meta, target) });
+  }
+
+  #share(meta: BatchMessage, target: Tensor): number {
+    return meta.microbatches === 1 ? 1 : target.shape[0]! / meta.images;
+  }
+
+  #backward(state: StationState, microbatch: number): void {
+    const { stage, gradientsIn, gradientsOut } = state.station;
+    const { inputs, output, target, share } = state.inFlight.get(microbatch)!;
+    state.inFlight.delete(microbatch);
+    if (gradientsIn.length > 0) {
+      const gradients = this.#waiting(state, () => gradientsIn.map((channel) => channel.get().tensors[0]!));
+      const sum = gradients.map((gradient) => stage.toDevice(gradient)).reduce((a, b) => a.add(b));
+      output.backward(sum);
+    } else {
+      const loss = scope(() => stage.loss(output, target));
+      const weighted = share === 1 ? loss : loss.mul(share);
+      weighted.backward();
+      const value = weighted.detach();
+      state.loss = state.loss ? state.loss.add(value) : value;
+    }
+    const meta = { kind: 'gradient', step: this.#step, microbatch } as const;
+    inputs.forEach((input, i) => {
+      const channel = gradientsOut[i];
+      if (channel) this.#send(state, { meta, tensors: [input.grad!] }, [channel]);
+    });
+  }
+
+  #send(state: StationState, envelope: Envelope, channels: readonly Channel[]): void {
+    this.#waiting(state, () => {
+      for (const channel of channels) channel.put(envelope);
+    });
+  }
+
+  /** Of this step, once its loss is known to be finite. */
+  #learningRate(state: StationState): number {
+    const { config, totalSteps, stepsPerEpoch } = this.context;
+    const loss = state.loss?.item() ?? 0;
+    if (!Number.isFinite(loss) && !config.allowNaN) {
+      throw new HeadraceError(
+        `the loss is ${loss}; the weights are as they were before this step. ` +
+          'Lower the learning rate, or go on in spite of it with allowNaN (--allow-nan)',
+        { code: 'NAN' },
+      );
+    }
+    return learningRate(config, state.batch!.step - 1, totalSteps, stepsPerEpoch);
+  }
+
+  #reportStep(state: StationState): void {
+    const { stage, inputs } = state.station;
+    const { step, epoch, images } = state.batch!;
+    this.context.report({
+      type: 'step',
+      time: Date.now(),
+      stage: stage.index,
+      step,
+      epoch,
+      loss: state.loss?.item() ?? null,
+      lr: stage.optimizer.paramGroups[0]!.lr,
+      images,
+      busy: state.busyMs,
+      wait: state.waitMs,
+      queue: inputs[0]!.depth(),
+    });
+    state.waitMs = 0;
+    state.busyMs = 0;
+  }
+
+  #evaluate(state: StationState, envelope: Envelope<BatchMessage>): void {
+    const { stage, inputs, outputs } = state.station;
+    const { meta, tensors } = envelope;
+    const features = tensors.slice(0, inputs.length).map((x) => stage.toDevice(x));
+    const output = scope(() => stage.evaluate(features));
+    const targets = tensors.slice(inputs.length);
+    this.#send(state, { meta, tensors: [output, ...targets] }, outputs);
+    if (!stage.isLast) return;
+    if (meta.split === 'predict') this.context.predicted(meta, output);
+    else this.#score(state, output, stage.toDevice(targets[0]!));
+  }
+
+  #score(state: StationState, output: Tensor, target: Tensor): void {
+    noGrad(() => {
+      const count = target.shape[0]!;
+      state.test.correct += output.argmax(1).eq(target).sum().item();
+      state.test.loss += state.station.stage.testLoss(output, target).item() * count;
+      state.test.count += count;
+    });
+  }
+
+  #control(state: StationState, message: ControlMessage): void {
+    const { stage, outputs } = state.station;
+    // Passed on first: the stages below need not wait while this one saves.
+    this.#send(state, { meta: message, tensors: [] }, outputs);
+    if (message.kind === 'checkpoint') this.context.save(stage, message);
+    if (message.kind !== 'evaluated' || !stage.isLast) return;
+    const { correct, loss, count } = state.test;
+    this.context.report({
+      type: 'eval',
+      time: Date.now(),
+      stage: stage.index,
+      step: message.step,
+      epoch: message.epoch,
+      accuracy: correct / count,
+      loss: loss / count,
+      count,
+    });
+    Object.assign(state.test, { correct: 0, loss: 0, count: 0 });
+  }
+
+  #explain(error: unknown): unknown {
+    const cause = error instanceof Error ? error.message : String(error);
+    const stage = this.#action?.stage ?? this.#states[0]!.station.stage.index;
+    const action = this.#action ? formatAction(this.#action) : null;
+    const where = `stage ${stage}${action ? `, action ${action}` : ''}, step ${this.#step}`;
+    return new StageError(`${where}: ${cause}`, { stage, action, step: this.#step, cause: error });
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The thread that feeds the first stage: it draws batches, marks ends of epochs and checkpoints, and ends the run.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  type BatchDataset,
+  DataLoader,
+  type SharedDataset,
+  type TensorBatch,
+  type TransformSpec,
+} from '../data/index.js';
+import { Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
+import type { RunConfig } from './config.js';
+import type { Message, Split } from './messages.js';
+
+/** A data set on its way to another thread: its tensors wait in a queue. */
+export interface DataPort {
+  readonly dataset: Omit<SharedDataset, 'tensors'>;
+  readonly queue: number;
+  readonly transform: readonly TransformSpec[];
+}
+
+/** What to feed. */
+export type SourceTask =
+  | {
+      readonly kind: 'train';
+      /** Steps done before. */
+      readonly fromStep: number;
+      readonly totalSteps: number;
+      readonly evaluation: boolean;
+      readonly evalEvery: number;
+      readonly checkpointEvery: number;
+      readonly checkpoints: boolean;
+    }
+  /** All batches of the test set, once. */
+  | { readonly kind: 'test' | 'predict' };
+
+export interface SourceJob {
+  readonly task: SourceTask;
+  readonly output: number;
+  /** Int32: 1 asks to checkpoint and stop. */
+  readonly stop: Int32Array;
+  readonly train: DataPort | null;
+  readonly test: DataPort;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly memoryFormat: RunConfig['memoryFormat'];
+  readonly timeoutMs: number;
+}
+
+type Rebuild = (options: unknown, tensors: readonly Tensor[]) => BatchDataset<TensorBatch>;
+
+class Source {
+  readonly #queue: Queue<Message>;
+  #train: DataLoader<TensorBatch> | null = null;
+  #test!: DataLoader<TensorBatch>;
+
+  constructor(private readonly job: SourceJob) {
+    this.#queue = Queue.attach(job.output);
+  }
+
+  async run(): Promise<void> {
+    const { job } = this;
+    if (job.train) this.#train = await this.#open(job.train, true);
+    this.#test = await this.#open(job.test, false);
+    if (job.task.kind === 'train') this.#feedTraining(this.#train!, job.task);
+    else {
+      this.#feedTest(job.task.kind, 0, 0);
+      this.#put({ kind: 'stop', step: 0, reason: 'done' });
+    }
+  }
+
+  async #open(port: DataPort, train: boolean): Promise<DataLoader<TensorBatch>> {
+    const module = (await import(port.dataset.module)) as Record<string, Rebuild>;
+    const { tensors } = Queue.attach(port.queue).get();
+    const dataset = module[port.dataset.export]!(port.dataset.options, tensors as Tensor[]);
+    const { batchSize, seed } = this.job;
+    return new DataLoader(dataset, { batchSize, shuffle: train, seed, transform: port.transform });
+  }
+
+  #feedTraining(loader: DataLoader<TensorBatch>, task: Extract<SourceTask, { kind: 'train' }>): void {
+    const perEpoch = loader.batchesPerEpoch;
+    let evaluatedAt = -1;
+    let savedAt = task.fromStep;
+    const save = (step: number): void => {
+      if (!task.checkpoints || savedAt === step) return;
+      this.#put({ kind: 'checkpoint', step, epoch: Math.floor(step / perEpoch) });
+      savedAt = step;
+    };
+    for (let step = task.fromStep + 1; step <= task.totalSteps; step++) {
+      if (Atomics.load(this.job.stop, 0) === 1) {
+        save(step - 1);
+        this.#put({ kind: 'stop', step: step - 1, reason: 'stopped' });
+        return;
+      }
+      const epoch = Math.floor((step - 1) / perEpoch);
+      this.#feed('train', step, epoch, () => loader.batch(epoch, (step - 1) % perEpoch));
+      const epochEnds = step % perEpoch === 0;
+      if (task.evaluation && epochEnds && task.evalEvery > 0 && (epoch + 1) % task.evalEvery === 0) {
+        this.#feedTest('test', step, epoch);
+        evaluatedAt = step;
+      }
+      if (task.checkpointEvery > 0 && step % task.checkpointEvery === 0) save(step);
+    }
+    const step = task.totalSteps;
+    if (task.evaluation && evaluatedAt !== step)
+      this.#feedTest('test', step, Math.floor(Math.max(0, step - 1) / perEpoch));
+    save(step);
+    this.#put({ kind: 'stop', step, reason: 'done' });
+  }
+
+  #feedTest(split: 'test' | 'predict', step: number, epoch: number): void {
+    for (let batch = 0; batch < this.#test.batchesPerEpoch; batch++) {
+      this.#feed(split, batch + 1, epoch, () => this.#test.batch(0, batch));
+    }
+    if (split === 'test') this.#put({ kind: 'evaluated', step, epoch });
+  }
+
+  #feed(split: Split, step: number, epoch: number, make: () => TensorBatch): void {
+    const { memoryFormat } = this.job;
+    scope(() => {
+      const [x, ...targets] = Object.values(make()) as [Tensor, ...Tensor[]];
+      const input = memoryFormat === 'channelsLast' && x.ndim === 4 ? x.contiguous({ memoryFormat }) : x;
+      const meta = { kind: 'batch', split, step, epoch, images: x.shape[0]!, microbatch: 0, microbatches: 1 } as const;
+      this.#put(meta, [input, ...targets]);
+    });
+  }
+
+  #put(meta: Message, tensors: readonly Tensor[] = []): void {
+    this.#queue.put({ meta, tensors: [...tensors] }, this.job.timeoutMs);
+  }
+}
+
+async function main(): Promise<void> {
+  setNumThreads(1);
+  try {
+    await new Source(workerData as SourceJob).run();
+  } catch (error) {
+    // A closed queue means that a stage failed, and has said so.
+    if (error instanceof QueueError && error.code === 'QUEUE_CLOSED') return;
+    const { message } = error as Error;
+    parentPort!.postMessage({
+      kind: 'failed',
+      stage: -1,
+      action: null,
+      step: 0,
+      message: `the data loader: ${message}`,
+    });
+  }
+}
+
+await main();

@@ -1,0 +1,188 @@
+/**
+ * A stage: consecutive layers, their local head where it has one, and their optimizer, on one device.
+ * It knows what a forward, a backward and an update are; when they happen is the schedule's affair (loop.ts).
+ */
+import type { Module, Parameter } from '../nn/index.js';
+import { Adam, AdamW, SGD } from '../optim/index.js';
+import { deriveSeed, Generator, noGrad, type Tensor } from '../torch/index.js';
+import type { OptimizerConfig, RunConfig } from './config.js';
+import { buildHead, type LayerModule, Layers, lossOf, type ModelSpec } from './model.js';
+
+type AnyOptimizer = SGD | Adam | AdamW;
+type NamedParameters = [string, Parameter][];
+
+// With decay 'weights', biases and the scales of norms (everything of one dimension) are not decayed.
+function makeOptimizer(config: OptimizerConfig, named: NamedParameters): AnyOptimizer {
+  const decayed = config.decay === 'all' ? named : named.filter(([, parameter]) => parameter.ndim > 1);
+  const kept = named.filter((entry) => !decayed.includes(entry));
+  const groups = [{ params: decayed }, { params: kept, weightDecay: 0 }].filter(({ params }) => params.length > 0);
+  if (config.name === 'sgd') return new SGD(groups, config);
+  return config.name === 'adam' ? new Adam(groups, config) : new AdamW(groups, config);
+}
+
+/** A module that draws random numbers while it runs, with the generator that it draws from. */
+interface Drawing {
+  readonly name: string;
+  readonly generator: Generator;
+}
+
+export interface StageOptions {
+  readonly spec: ModelSpec;
+  readonly config: RunConfig;
+  readonly index: number;
+  /** Layers `from` up to, not including, `to`. */
+  readonly from: number;
+  readonly to: number;
+  /** Whether it learns by a head of its own (local schedules, all stages but the last). */
+  readonly hasHead: boolean;
+}
+
+export class Stage {
+  readonly index: number;
+  readonly layers: Layers;
+  readonly head: LayerModule | null;
+  readonly optimizer: AnyOptimizer;
+  readonly device: string;
+  /** The last layer of the model is here: the stage trains by the model's own loss. */
+  readonly isLast: boolean;
+  /** What the head's keys begin with. */
+  readonly headPrefix: string;
+  readonly layerNames: readonly string[];
+  readonly #spec: ModelSpec;
+  readonly #config: RunConfig;
+  readonly #drawing: Drawing[] = [];
+
+  constructor(options: StageOptions) {
+    const { spec, config, index, from, to } = options;
+    this.index = index;
+    this.#spec = spec;
+    this.#config = config;
+    this.isLast = to === spec.layers.length;
+    this.layerNames = spec.layers.slice(from, to).map((layer) => layer.name);
+    this.headPrefix = `heads.${this.layerNames.at(-1)}`;
+    this.device = config.devices[config.devices.length === 1 ? 0 : index]!;
+    this.layers = new Layers(spec, config.seed, from, to);
+    const { kind, depth } = config.head;
+    this.head = options.hasHead
+      ? buildHead(spec, kind, to - 1, depth === undefined ? {} : { depth }, config.seed)
+      : null;
+    for (const module of this.#modules()) module.to({ device: this.device, memoryFormat: config.memoryFormat });
+    this.optimizer = makeOptimizer(config.optimizer, [...this.#namedParameters()]);
+    this.#giveGenerators();
+  }
+
+  *#modules(): Iterable<Module> {
+    yield this.layers;
+    if (this.head) yield this.head;
+  }
+
+  *#namedParameters(): Iterable<[string, Parameter]> {
+    yield* this.layers.namedParameters();
+    if (this.head) yield* this.head.namedParameters(this.headPrefix);
+  }
+
+  // Each layer that draws has its own generator, seeded anew at each step: what it draws depends on the run's seed,
+  // the layer and the step, not on the cut, and a resumed run needs no saved generator state.
+  #giveGenerators(): void {
+    const parts: [string, Module][] = [...this.layers.named()];
+    if (this.head) parts.push([this.headPrefix, this.head]);
+    for (const [name, module] of parts) {
+      if (![...module.modules()].some((inner) => 'generator' in inner)) continue;
+      const generator = new Generator(0, this.device);
+      module.setGenerator(generator);
+      this.#drawing.push({ name, generator });
+    }
+  }
+
+  /** Prepares for the training batch `step`. */
+  beginBatch(step: number): void {
+    this.setTraining(true);
+    for (const { name, generator } of this.#drawing) {
+      generator.manualSeed(deriveSeed(this.#config.seed, 'run', name, step));
+    }
+  }
+
+  setTraining(training: boolean): void {
+    if (this.layers.training === training) return;
+    for (const module of this.#modules()) module.train(training);
+  }
+
+  /** Input where this stage computes. */
+  toDevice(x: Tensor): Tensor {
+    return this.device === 'cpu' ? x : x.to({ device: this.device, nonBlocking: true });
+  }
+
+  forward(inputs: readonly Tensor[]): Tensor {
+    return this.layers.forward(...inputs);
+  }
+
+  /** The stage's own objective: the model's loss on the last stage, the head's elsewhere. */
+  loss(features: Tensor, target: Tensor): Tensor {
+    const output = this.head ? this.head.forward(features) : features;
+    return lossOf(this.#spec, output, target, this.#config.labelSmoothing);
+  }
+
+  /** The loss that evaluation reports: without label smoothing. */
+  testLoss(output: Tensor, target: Tensor): Tensor {
+    return lossOf(this.#spec, output, target);
+  }
+
+  evaluate(inputs: readonly Tensor[]): Tensor {
+    this.setTraining(false);
+    return noGrad(() => this.forward(inputs));
+  }
+
+  update(lr: number): void {
+    for (const group of this.optimizer.paramGroups) group.lr = lr;
+    this.optimizer.step();
+    this.optimizer.zeroGrad();
+  }
+
+  /** Everything that a checkpoint of this stage holds. */
+  state(): { model: Map<string, Tensor>; heads: Map<string, Tensor>; optimizer: Map<string, Tensor> } {
+    return {
+      model: this.layers.stateDict(),
+      heads: this.head ? this.head.stateDict(`${this.headPrefix}.`) : new Map(),
+      optimizer: new Map(this.optimizer.stateDict().state),
+    };
+  }
+
+  /**
+   * Takes over this stage's part of a checkpoint of the whole model, from any cut.
+   * A head that the checkpoint lacks keeps its fresh weights.
+   * @returns whether the head was found, or none is needed
+   */
+  load(read: { model: ReadTensor; heads: ReadTensor; optimizer: ReadTensor }): boolean {
+    this.layers.loadStateDict(readAll(this.layers.stateDict().keys(), read.model));
+    let headFound = true;
+    if (this.head) {
+      const keys = [...this.head.stateDict(`${this.headPrefix}.`).keys()];
+      const found = readAll(keys, read.heads);
+      headFound = found.size === keys.length;
+      const strip = this.headPrefix.length + 1;
+      if (headFound) this.head.loadStateDict(new Map([...found].map(([key, value]) => [key.slice(strip), value])));
+    }
+    const names = [...this.#namedParameters()].map(([name]) => name);
+    const state = readAll(
+      names.flatMap((name) => OPTIMIZER_SLOTS.map((slot) => `${name}.${slot}`)),
+      read.optimizer,
+    );
+    this.optimizer.loadStateDict({ groups: [{ params: names }], state });
+    return headFound;
+  }
+}
+
+/** Reads one tensor of a checkpoint; null where it has none of that key. */
+export type ReadTensor = (key: string) => Tensor | null;
+
+/** What the optimizers keep for each parameter. */
+const OPTIMIZER_SLOTS = ['momentum_buffer', 'exp_avg', 'exp_avg_sq', 'step'];
+
+function readAll(keys: Iterable<string>, read: ReadTensor): Map<string, Tensor> {
+  const found = new Map<string, Tensor>();
+  for (const key of keys) {
+    const value = read(key);
+    if (value) found.set(key, value);
+  }
+  return found;
+}

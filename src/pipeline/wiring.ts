@@ -1,0 +1,114 @@
+/**
+ * Which worker holds which stages, and the channels between them: what a run's threads are started with.
+ */
+import { Queue } from '../torch/index.js';
+import type { SavedShard } from './checkpoint.js';
+import type { RunConfig } from './config.js';
+import type { RunEvent } from './events.js';
+import type { Message } from './messages.js';
+import { isLocal, needsGradients, scheduleFor, stageCount } from './schedule.js';
+
+/** One end of a channel, as a thread is told of it. */
+export type ChannelRef =
+  | { readonly kind: 'queue'; readonly id: number; readonly name: string }
+  | { readonly kind: 'local'; readonly id: number };
+
+/** A stage's place in the model, and its channels. */
+export interface StationJob {
+  readonly index: number;
+  readonly from: number;
+  readonly to: number;
+  readonly hasHead: boolean;
+  readonly inputs: readonly ChannelRef[];
+  readonly outputs: readonly ChannelRef[];
+  readonly gradientsIn: readonly ChannelRef[];
+  readonly gradientsOut: readonly ChannelRef[];
+}
+
+export interface WorkerJob {
+  readonly config: RunConfig;
+  readonly worker: number;
+  readonly stations: readonly StationJob[];
+  readonly lastStage: number;
+  /** Steps done before. */
+  readonly fromStep: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Folder of a run whose checkpoint to start from. */
+  readonly load: string | null;
+  /** Whether events are written to the run's folder. */
+  readonly training: boolean;
+  readonly timeoutMs: number;
+}
+
+/** What a worker, or the data loader, tells the thread that started it. */
+export type WorkerNotice =
+  | { readonly kind: 'event'; readonly event: RunEvent }
+  | { readonly kind: 'saved'; readonly step: number; readonly epoch: number; readonly saved: SavedShard }
+  | { readonly kind: 'predicted'; readonly batch: number; readonly shape: number[]; readonly logits: Float32Array }
+  /** The checkpoint has no head for this stage's border (it was cut elsewhere): it starts afresh. */
+  | { readonly kind: 'freshHead'; readonly stage: number }
+  | {
+      readonly kind: 'failed';
+      readonly stage: number;
+      readonly action: string | null;
+      readonly step: number | null;
+      readonly message: string;
+      readonly code?: string | null;
+    }
+  | { readonly kind: 'finished' };
+
+export interface Wiring {
+  /** Where the data loader puts batches. */
+  readonly source: number;
+  readonly queues: readonly Queue<Message>[];
+  /** For each worker, its stations. */
+  readonly workers: readonly (readonly StationJob[])[];
+}
+
+/** Lays the channels of a chain of stages: queues between workers, lists within one. */
+export function wireChain(
+  config: RunConfig,
+  cut: readonly number[],
+  layers: number,
+  options: { heads: boolean } = { heads: isLocal(config.schedule) },
+): Wiring {
+  const stages = stageCount(config.schedule, config.stages);
+  const schedule = scheduleFor(config.schedule, stages, isLocal(config.schedule) ? 1 : config.microbatches);
+  const workerOf = (stage: number): number => schedule.findIndex((actions) => actions.some((a) => a.stage === stage));
+  const queues: Queue<Message>[] = [];
+  const queue = (capacity: number, name: string): ChannelRef => {
+    const made = Queue.create<Message>(capacity);
+    queues.push(made);
+    return { kind: 'queue', id: made.id, name };
+  };
+  // Backprop schedules must hold a whole batch's microbatches without blocking.
+  const capacity = isLocal(config.schedule)
+    ? config.queueCapacity
+    : Math.max(config.queueCapacity, config.microbatches);
+  const borders = Array.from({ length: stages - 1 }, (_, i): ChannelRef => {
+    if (workerOf(i) === workerOf(i + 1)) return { kind: 'local', id: i };
+    return queue(capacity, `stage ${i} -> stage ${i + 1}`);
+  });
+  const gradients = needsGradients(config.schedule)
+    ? borders.map((_, i) => queue(capacity, `gradients, stage ${i + 1} -> stage ${i}`))
+    : [];
+  const source = queue(config.queueCapacity, 'data loader -> stage 0') as Extract<ChannelRef, { kind: 'queue' }>;
+  const bounds = [0, ...cut.slice(0, stages - 1).map((border) => border + 1), layers];
+  const one = (ref: ChannelRef | undefined): ChannelRef[] => (ref ? [ref] : []);
+  const stations = Array.from(
+    { length: stages },
+    (_, i): StationJob => ({
+      index: i,
+      from: bounds[i]!,
+      to: bounds[i + 1]!,
+      hasHead: options.heads && i < stages - 1,
+      inputs: [i === 0 ? source : borders[i - 1]!],
+      outputs: one(borders[i]),
+      gradientsIn: one(gradients[i]),
+      gradientsOut: i === 0 ? [] : one(gradients[i - 1]),
+    }),
+  );
+  const workers = schedule.map((_, worker) => stations.filter(({ index }) => workerOf(index) === worker));
+  return { source: source.id, queues, workers };
+}

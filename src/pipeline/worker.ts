@@ -1,0 +1,168 @@
+/**
+ * The thread of one worker: builds its stages, opens their channels and runs the stage loop.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  deriveSeed,
+  Generator,
+  liveTensors,
+  noGrad,
+  QueueError,
+  rand,
+  StageError,
+  scope,
+  setNumThreads,
+} from '../torch/index.js';
+import { Checkpoint, saveShard } from './checkpoint.js';
+import type { RunConfig } from './config.js';
+import { EventWriter, eventsPath, type RunEvent } from './events.js';
+import { type LoopContext, StageLoop, type Station } from './loop.js';
+import { type Channel, LocalChannel, QueueChannel } from './messages.js';
+import { type ModelSpec, resolveRef } from './model.js';
+import { Stage } from './stage.js';
+import type { ChannelRef, WorkerJob, WorkerNotice } from './wiring.js';
+
+const post = (notice: WorkerNotice): void => parentPort!.postMessage(notice);
+
+/** Opens channels; both ends of a local one are the same object. */
+class Channels {
+  readonly #local = new Map<number, LocalChannel>();
+
+  constructor(private readonly timeoutMs: number) {}
+
+  open(ref: ChannelRef): Channel {
+    if (ref.kind === 'queue') return new QueueChannel(ref.id, ref.name, this.timeoutMs);
+    const channel = this.#local.get(ref.id) ?? new LocalChannel();
+    this.#local.set(ref.id, channel);
+    return channel;
+  }
+}
+
+function buildStations(job: WorkerJob, spec: ModelSpec): Station[] {
+  const channels = new Channels(job.timeoutMs);
+  const open = (refs: readonly ChannelRef[]): Channel[] => refs.map((ref) => channels.open(ref));
+  return job.stations.map(({ inputs, outputs, gradientsIn, gradientsOut, ...place }) => ({
+    stage: new Stage({ spec, config: job.config, ...place }),
+    inputs: open(inputs),
+    outputs: open(outputs),
+    gradientsIn: open(gradientsIn),
+    gradientsOut: open(gradientsOut),
+  }));
+}
+
+function loadCheckpoint(from: string, stations: readonly Station[]): void {
+  const checkpoint = Checkpoint.open(from);
+  try {
+    for (const { stage } of stations) {
+      const headFound = scope(() => stage.load(checkpoint));
+      if (!headFound) post({ kind: 'freshHead', stage: stage.index });
+    }
+  } finally {
+    checkpoint.close();
+  }
+}
+
+function openWriters(job: WorkerJob, stations: readonly Station[]): Map<number, EventWriter> {
+  const { out } = job.config;
+  if (out === null || !job.training) return new Map();
+  const append = job.fromStep > 0;
+  return new Map(stations.map(({ stage }) => [stage.index, new EventWriter(eventsPath(out, stage.index), { append })]));
+}
+
+/** Steps between looks at the process's memory. */
+const MEMORY_EVERY = 50;
+
+function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap<number, EventWriter>): void {
+  const { config } = job;
+  const report = (event: RunEvent): void => {
+    writers.get(event.stage)?.write(event);
+    post({ kind: 'event', event });
+    if (event.type === 'step' && event.stage === job.lastStage && event.step % MEMORY_EVERY === 0) {
+      report({ type: 'memory', time: Date.now(), stage: event.stage, step: event.step, ...memory() });
+    }
+  };
+  const context: LoopContext = {
+    config,
+    worker: job.worker,
+    totalSteps: job.totalSteps,
+    stepsPerEpoch: job.stepsPerEpoch,
+    report,
+    save: (stage, { step, epoch }) => {
+      post({ kind: 'saved', step, epoch, saved: saveShard(config.out!, stage, step, config.stages) });
+    },
+    predicted: (batch, logits) => {
+      post({
+        kind: 'predicted',
+        batch: batch.step,
+        shape: logits.shape,
+        logits: logits.float().data() as Float32Array,
+      });
+    },
+    ...(config.faults ? { beforeAction: faults(config) } : {}),
+  };
+  for (const { stage } of stations) {
+    report({
+      type: 'start',
+      time: Date.now(),
+      stage: stage.index,
+      model: config.modelName,
+      schedule: config.schedule,
+      stages: config.schedule === 'bp' ? 1 : config.stages,
+      step: job.fromStep,
+      totalSteps: job.totalSteps,
+      layers: stage.layerNames,
+      device: stage.device,
+      threads: config.threads,
+    });
+  }
+  new StageLoop(stations, context).run();
+}
+
+function memory(): { liveTensors: number; rss: number } {
+  return { liveTensors: liveTensors(), rss: process.memoryUsage.rss() };
+}
+
+function faults(config: RunConfig): NonNullable<LoopContext['beforeAction']> {
+  const { delayMs = 0, at } = config.faults!;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const generators = new Map<number, Generator>();
+  return (stage, action, step) => {
+    if (delayMs > 0) {
+      const generator = generators.get(stage.index) ?? new Generator(deriveSeed(config.seed, 'delay', stage.index));
+      generators.set(stage.index, generator);
+      Atomics.wait(sleeper, 0, 0, rand([1], { generator }).item() * delayMs);
+    }
+    if (!at || at.stage !== stage.index || at.step !== step || action.kind !== 'F') return;
+    if (at.kind === 'throw') throw new Error('injected fault');
+    if (at.kind === 'exit') process.exit(3);
+    noGrad(() => [...stage.layers.parameters()][0]!.fill_(Number.NaN));
+  };
+}
+
+const job = workerData as WorkerJob;
+let stations: Station[] = [];
+let writers: ReadonlyMap<number, EventWriter> = new Map();
+try {
+  setNumThreads(job.config.threads);
+  const spec = await resolveRef<ModelSpec>(job.config.model);
+  stations = buildStations(job, spec);
+  if (job.load !== null) loadCheckpoint(job.load, stations);
+  writers = openWriters(job, stations);
+  main(job, stations, writers);
+  post({ kind: 'finished' });
+} catch (error) {
+  // A queue that was closed under it means that another stage failed first, and has said so.
+  const cause = error instanceof StageError ? error.cause : error;
+  if (!(cause instanceof QueueError && cause.code === 'QUEUE_CLOSED')) {
+    const at =
+      error instanceof StageError ? error : { stage: stations[0]?.stage.index ?? job.worker, action: null, step: null };
+    const { message } = error as Error;
+    writers
+      .get(at.stage)
+      ?.write({ type: 'error', time: Date.now(), stage: at.stage, step: at.step ?? 0, action: at.action, message });
+    const code = (cause as { code?: string }).code ?? null;
+    post({ kind: 'failed', stage: at.stage, action: at.action, step: at.step, message, code });
+  }
+} finally {
+  for (const writer of writers.values()) writer.close();
+}
