@@ -29,7 +29,8 @@ source="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 root="$(mkdir -p "$1" && cd "$1" && pwd)"
 mirror="${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
 
-inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI="${CI:-}" "$@"; }
+environment=(PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI="${CI:-}")
+inside() { chroot "$root" /usr/bin/env -i "${environment[@]}" "$@"; }
 install() { inside DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" > "$root/apt.log" 2>&1 ||
   { tail -n 20 "$root/apt.log" >&2; fail "could not install $*"; }; }
 
@@ -52,11 +53,19 @@ trap unmount EXIT
 # What is mounted on must not be undone through the root's own mounts.
 for place in proc dev sys; do mount --make-rslave "$root/$place"; done
 
+# Behind a proxy that signs for others, npm needs its certificate too.
+if [[ -n "${NODE_EXTRA_CA_CERTS:-}" ]]; then
+  cp -L "$NODE_EXTRA_CA_CERTS" "$root/root/extra-ca.crt"
+  environment+=(NODE_EXTRA_CA_CERTS=/root/extra-ca.crt)
+fi
+
 rm -rf "$root/root/headrace"
 git clone -q --no-local "$source" "$root/root/headrace"
 
 if [[ $cuda == yes ]]; then
-  say 'installing libtorch-cuda-dev'
+  say 'installing libtorch-cuda-dev (2.5 GB)'
+  # cuDNN would be downloaded from its maker under a licence; nothing is run here, so it is not needed.
+  echo 'nvidia-cudnn nvidia-cudnn/question select I Decline' | inside debconf-set-selections
   install libtorch-cuda-dev
   inside sh -c 'cd /root/headrace && npm ci --no-audit --no-fund --loglevel=error && node scripts/build-native.mjs'
   inside sh -c 'cd /root/headrace && grep -q "\"cuda\": true" build/native/build.json' ||
