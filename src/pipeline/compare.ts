@@ -1,9 +1,8 @@
 /** Schedules against each other, in turns in one session. */
 import type { RunConfig } from './config.js';
 import { type StepEvent, throughput } from './events.js';
-import { planCut } from './plan.js';
-import { profileRun } from './profiling.js';
-import { type ScheduleName, stageCount } from './schedule.js';
+import { chooseCut } from './profile-run.js';
+import { isLocal, type ScheduleName, stageCount } from './schedule.js';
 import { median } from './stats.js';
 import { Trainer } from './trainer.js';
 
@@ -35,16 +34,20 @@ async function measure(config: RunConfig, warmUp: number): Promise<number> {
   return throughput(steps.slice(warmUp))!;
 }
 
+// One more step, since the first timed one begins where the step before it ended.
+function timed(config: RunConfig, steps: number): RunConfig {
+  return { ...config, epochs: undefined, steps: steps + 1, out: null, evaluation: false };
+}
+
 /** Runs each schedule in each round, one after another, and takes the medians over the rounds. */
 export async function compare(base: RunConfig, options: CompareOptions): Promise<Comparison> {
   const { schedules, steps, rounds, warmUp } = options;
-  const profile = base.stages > 1 && !base.cut ? await profileRun(base) : null;
-  const configs = schedules.map((schedule): RunConfig => {
-    const stages = stageCount(schedule, base.stages);
-    const cut = stages === 1 ? [] : (base.cut ?? planCut(profile!, schedule, stages));
-    // One more step, since the first timed one begins where the step before it ended.
-    return { ...base, schedule, cut, epochs: undefined, steps: warmUp + steps + 1, out: null, evaluation: false };
-  });
+  const configs: RunConfig[] = [];
+  for (const schedule of schedules) {
+    const cut = base.cut ?? configs.find((other) => isLocal(other.schedule) && isLocal(schedule))?.cut;
+    const config = { ...base, schedule, cut: stageCount(schedule, base.stages) === 1 ? [] : cut };
+    configs.push(timed({ ...config, cut: config.cut ?? (await chooseCut(config)) }, warmUp + steps));
+  }
   const speeds = new Map(schedules.map((schedule) => [schedule, [] as number[]]));
   for (let round = 0; round < rounds; round++) {
     for (const config of configs) {

@@ -14,7 +14,7 @@ export * from './events.js';
 export * from './model.js';
 export * from './plan.js';
 export * from './profile.js';
-export { measuredCut, profileRun } from './profiling.js';
+export { chooseCut, profileRun } from './profile-run.js';
 export * from './progress.js';
 export * from './schedule.js';
 export * from './simulate.js';

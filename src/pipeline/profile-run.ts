@@ -56,7 +56,9 @@ export async function profileRun(config: ProfiledConfig, seconds = 5): Promise<P
 export async function chooseCut(config: ProfiledConfig, seconds = 3): Promise<number[]> {
   const count = stageCount(config.schedule, config.stages);
   if (count === 1) return [];
-  return planCut(await profileRun(config, seconds), config.schedule, count);
+  // Sequential local learning is cut as the pipeline that it is compared with.
+  const schedule = config.schedule === 'sequential' ? 'ppll' : config.schedule;
+  return planCut(await profileRun({ ...config, schedule }, seconds), schedule, count);
 }
 
 function runThread(request: ProfileRequest): Promise<Profile> {

@@ -17,7 +17,7 @@ import {
 import { checkConfig, type RunConfig } from './config.js';
 import { type EvalEvent, type RunEvent, type StepEvent, throughput, writeMetrics } from './events.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
-import { measuredCut } from './profiling.js';
+import { chooseCut } from './profile-run.js';
 import { type Notice, Run } from './run.js';
 import { stageCount } from './schedule.js';
 import { median } from './stats.js';
@@ -153,7 +153,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
     if (out !== null) prepareFolder(out, this.#resume);
     const checkpoint = this.#resume && out !== null ? readCheckpointState(out) : null;
     const data = await loadRunData(this.#config.data);
-    const cut = this.#config.cut ?? (await measuredCut(this.#config));
+    const cut = this.#config.cut ?? (await chooseCut(this.#config));
     this.#config = { ...this.#config, cut };
     if (out !== null) writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(this.#config, null, 2)}\n`);
     await this.#execute(spec, data, cut, checkpoint);

@@ -70,7 +70,7 @@ function openWriters(job: WorkerJob, stations: readonly Station[]): Map<number, 
 }
 
 /** Steps between looks at the process's memory. */
-const MEMORY_EVERY = 50;
+const MEMORY_EVERY = 10;
 
 function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap<number, EventWriter>): void {
   const { config } = job;
