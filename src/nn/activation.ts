@@ -216,7 +216,7 @@ export class Threshold extends Module {
   }
 
   override extraRepr(): string {
-    return `threshold=${this.threshold}, value=${this.value}`;
+    return `threshold=${pyFloat(this.threshold)}, value=${pyFloat(this.value)}`;
   }
 }
 

@@ -116,7 +116,7 @@ abstract class ConvNd extends Module {
       return this.convolve(this.#before ? this.#pad(x, this.#before) : x);
     } catch (error) {
       const n = this.kernelSize.length;
-      const expected = `[batch, ${this.inChannels}, ${'length height,width depth,height,width'.split(' ')[n - 1]}]`;
+      const expected = `[batch, ${this.inChannels}, ${'length|height, width|depth, height, width'.split('|')[n - 1]}]`;
       throw this.shapeError(
         error,
         x,

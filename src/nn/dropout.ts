@@ -15,7 +15,7 @@ abstract class Dropping extends Module {
   abstract override forward(x: Tensor): Tensor;
 
   override extraRepr(): string {
-    return `p=${this.p}, inplace=False`;
+    return `p=${pyFloat(this.p)}, inplace=False`;
   }
 }
 

@@ -110,8 +110,7 @@ abstract class RecurrentNet extends Module {
     if (this.numLayers !== 1) parts.push(`num_layers=${this.numLayers}`);
     if (!this.bias) parts.push('bias=False');
     if (this.batchFirst) parts.push('batch_first=True');
-    if (this.dropout !== 0)
-      parts.push(`dropout=${Number.isInteger(this.dropout) ? this.dropout : pyFloat(this.dropout)}`);
+    if (this.dropout !== 0) parts.push(`dropout=${pyFloat(this.dropout)}`);
     if (this.bidirectional) parts.push('bidirectional=True');
     return parts.join(', ');
   }
