@@ -4,7 +4,7 @@ export { FileReader } from './file.js';
 export { loadIdx, parseIdx, readIdx } from './idx.js';
 export { loadMat, type MatArray, readMat } from './mat.js';
 export { encodeNpy, loadNpy, parseNpy, saveNpy } from './npy.js';
-export type { RawArray } from './raw.js';
+export { type RawArray, viewNumbers } from './raw.js';
 export {
   loadSafetensors,
   type NamedTensors,

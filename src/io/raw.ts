@@ -1,5 +1,5 @@
 /** Arrays as they come from files, before they are tensors. Pure TypeScript: nothing here needs libtorch. */
-import type { DType } from '../torch/dtype.js';
+import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
 
 /** A dense array: row-major little-endian `bytes` of `shape` elements of `dtype` (bool: one byte, 0 or 1). */
@@ -61,4 +61,13 @@ export function columnToRowMajor(bytes: Uint8Array, shape: readonly number[], wi
     }
   }
   return out;
+}
+
+/** The values as numbers (int64 rounds beyond 2^53), in the array's own order. @throws DataError for 16-bit floats */
+export function viewNumbers({ dtype, bytes }: RawArray): ArrayLike<number> {
+  const { array: View, bytes: width } = DTYPES[dtype];
+  if (View === null) throw new DataError(`Values of ${dtype} have no JavaScript type: make a tensor of them`);
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
+  const values = new View(aligned.buffer, aligned.byteOffset, aligned.byteLength / width);
+  return values instanceof BigInt64Array ? Float64Array.from(values, Number) : values;
 }
