@@ -2,6 +2,7 @@
  * IDX files, MNIST's format: big-endian arrays behind a header of sizes; `.gz` is unpacked.
  * Format: http://yann.lecun.com/exdb/mnist/ ("the IDX file format")
  */
+import { constants } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
 import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
@@ -31,7 +32,9 @@ export function readIdx(path: string): RawArray {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return parseIdx(bytes, path);
   let plain: Uint8Array;
   try {
-    plain = gunzipSync(bytes, { maxOutputLength: bytes.length * maxInflation + (1 << 20) });
+    plain = gunzipSync(bytes, {
+      maxOutputLength: Math.min(constants.MAX_LENGTH, bytes.length * maxInflation + (1 << 20)),
+    });
   } catch (error) {
     throw new DataError(`${path} is a damaged gzip file (${reason(error)}): fetch it again`, { cause: error });
   }

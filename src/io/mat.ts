@@ -2,6 +2,7 @@
  * Numeric arrays of MATLAB's level-5 .mat files (what `save -v6` and `-v7` write), compressed or not.
  * Format: "MAT-File Format", The MathWorks, chapter 1.
  */
+import { constants } from 'node:buffer';
 import { inflateSync } from 'node:zlib';
 import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
@@ -145,7 +146,9 @@ function openVariable(bytes: Uint8Array, type: number, little: boolean, where: s
   if (type !== miCompressed) return null;
   let plain: Uint8Array;
   try {
-    plain = inflateSync(bytes, { maxOutputLength: bytes.length * maxInflation + (1 << 20) });
+    plain = inflateSync(bytes, {
+      maxOutputLength: Math.min(constants.MAX_LENGTH, bytes.length * maxInflation + (1 << 20)),
+    });
   } catch (error) {
     throw new DataError(`${where}: damaged compressed data (${reason(error)}): fetch the file again`, { cause: error });
   }
