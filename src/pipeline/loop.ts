@@ -6,7 +6,7 @@ import { HeadraceError, noGrad, ops, StageError, scope, type Tensor } from '../t
 import { learningRate, type RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
-import { type Action, formatAction, isLocal, type Schedule, scheduleFor } from './schedule.js';
+import { type Action, formatAction, isLocal, type Schedule, scheduleFor, stageCount } from './schedule.js';
 import type { Stage } from './stage.js';
 
 /** A stage with its channels: one for each edge of the graph that touches it. */
@@ -144,7 +144,7 @@ export class StageLoop {
     const { config, worker } = this.context;
     let schedule = this.#schedules.get(microbatches);
     if (!schedule) {
-      const stages = config.schedule === 'bp' ? 1 : config.stages;
+      const stages = stageCount(config.schedule, config.stages);
       schedule = scheduleFor(config.schedule, stages, microbatches);
       this.#schedules.set(microbatches, schedule);
     }

@@ -19,6 +19,7 @@ import { EventWriter, eventsPath, type RunEvent } from './events.js';
 import { type LoopContext, StageLoop, type Station } from './loop.js';
 import { type Channel, LocalChannel, QueueChannel } from './messages.js';
 import { type ModelSpec, resolveRef } from './model.js';
+import { stageCount } from './schedule.js';
 import { Stage } from './stage.js';
 import type { ChannelRef, WorkerJob, WorkerNotice } from './wiring.js';
 
@@ -88,7 +89,7 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
     stepsPerEpoch: job.stepsPerEpoch,
     report,
     save: (stage, { step, epoch }) => {
-      post({ kind: 'saved', step, epoch, saved: saveShard(config.out!, stage, step, config.stages) });
+      post({ kind: 'saved', step, epoch, saved: saveShard(config.out!, stage, step, stageCount(config.schedule, config.stages)) });
     },
     predicted: (batch, logits) => {
       post({
@@ -107,7 +108,7 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
       stage: stage.index,
       model: config.modelName,
       schedule: config.schedule,
-      stages: config.schedule === 'bp' ? 1 : config.stages,
+      stages: stageCount(config.schedule, config.stages),
       step: job.fromStep,
       totalSteps: job.totalSteps,
       layers: stage.layerNames,
