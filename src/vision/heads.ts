@@ -15,7 +15,7 @@ import {
   Sequential,
 } from '../nn/index.js';
 import type { HeadKind, HeadOptions, LayerModule } from '../pipeline/model.js';
-import { ConfigError, cat, type Tensor } from '../torch/index.js';
+import { ConfigError, cat, ops, type Tensor } from '../torch/index.js';
 import { type BlockKind, conv, expansion, PoolClassifier, residualBlock } from './resnet-blocks.js';
 import { Block, TokenClassifier, type TransformerShape } from './vit-blocks.js';
 
@@ -164,9 +164,21 @@ export class DglHead extends Module {
   }
 }
 
+/** The last batch of an epoch may hold one image, which has no variance: the running statistics serve for it. */
+class VectorNorm extends BatchNorm1d {
+  override forward(x: Tensor): Tensor {
+    if (!this.training || x.shape[0] !== 1) return super.forward(x);
+    return ops.batchNorm(x, this.weight, this.bias, this.running_mean, this.running_var, false, 0, this.eps, true);
+  }
+
+  override get typeName(): string {
+    return 'BatchNorm1d';
+  }
+}
+
 function dglMlp(inputs: number, hidden: number, classes: number, made: FactoryOptions): Sequential {
   const layer = (from: number) =>
-    [new Linear(from, hidden, made), new BatchNorm1d(hidden, made), new ReLU({ inplace: true })] as const;
+    [new Linear(from, hidden, made), new VectorNorm(hidden, made), new ReLU({ inplace: true })] as const;
   return new Sequential(...layer(inputs), ...layer(hidden), new Linear(hidden, classes, made));
 }
 

@@ -79,6 +79,20 @@ test('a DGL head is three 1x1 convolutions on a quarter of the map and three lin
   ]);
 });
 
+test('a DGL head trains on a batch of one image', () => {
+  scope(() => {
+    const head = buildHead(resnet20({ classes: 5 }), 'dgl', 4, {}, 0);
+    head
+      .forward(images(1, [32, 8, 8]))
+      .pow(2)
+      .sum()
+      .backward();
+    for (const [key, value] of [...gradients(head), ...head.namedBuffers()]) {
+      assert.ok(Number.isFinite(value.to({ dtype: 'float32' }).sum().item()), key);
+    }
+  });
+});
+
 test('the class token takes part in a DGL head of a ViT', () => {
   scope(() => {
     const head = buildHead(tiny, 'dgl', 1, {}, 0);
