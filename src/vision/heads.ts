@@ -55,7 +55,7 @@ export function auglocalDepth(options: VisionHeadOptions, border: number, border
 }
 
 /** `count` of the indices `from` to `to`, evenly spaced, the last of them `to` (AugLocal's uniform choice). */
-export function evenly(from: number, to: number, count: number): number[] {
+function evenly(from: number, to: number, count: number): number[] {
   const total = to - from + 1;
   return Array.from({ length: count }, (_, i) => from - 1 + Math.round(((i + 1) * total) / count));
 }
