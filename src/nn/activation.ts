@@ -191,6 +191,32 @@ export class Softplus extends Module {
   }
 }
 
+abstract class Shrink extends Module {
+  constructor(readonly lambd = 0.5) {
+    super();
+  }
+
+  abstract override forward(x: Tensor): Tensor;
+
+  override extraRepr(): string {
+    return String(this.lambd);
+  }
+}
+
+/** Zero within ±lambd. */
+export class Hardshrink extends Shrink {
+  forward(x: Tensor): Tensor {
+    return F.hardshrink(x, this.lambd);
+  }
+}
+
+/** Zero within ±lambd, moved towards zero by lambd outside. */
+export class Softshrink extends Shrink {
+  forward(x: Tensor): Tensor {
+    return F.softshrink(x, this.lambd);
+  }
+}
+
 export class Softsign extends Plain {
   forward(x: Tensor): Tensor {
     return F.softsign(x);

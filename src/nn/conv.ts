@@ -263,3 +263,15 @@ export class ConvTranspose2d extends ConvTransposeNd {
     return ops.convTranspose2d(x, weight, bias, stride, padding, outputPadding, groups, dilation);
   }
 }
+
+/** Input [B, inChannels, D, H, W]. Keys: `weight` [in, out / groups, kd, kh, kw], `bias` [out]. */
+export class ConvTranspose3d extends ConvTransposeNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+    super(inChannels, outChannels, kernelSize, options, 3);
+  }
+
+  protected override convolve(x: Tensor): Tensor {
+    const { weight, bias, stride, padding, outputPadding, groups, dilation } = this;
+    return ops.convTranspose3d(x, weight, bias, stride, padding, outputPadding, groups, dilation);
+  }
+}

@@ -8,14 +8,17 @@ export {
   type ConvOptions,
   ConvTranspose1d,
   ConvTranspose2d,
+  ConvTranspose3d,
   type ConvTransposeOptions,
   type PaddingMode,
   type Size,
 } from './conv.js';
+export * from './distance.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * as functional from './functional/index.js';
 export * as init from './init.js';
+export * from './instancenorm.js';
 export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from './linear.js';
 export * from './loss.js';
 export {
@@ -27,9 +30,10 @@ export {
   type UnaryModule,
 } from './module.js';
 export * from './norm.js';
+export * from './padding.js';
 export { Parameter } from './parameter.js';
 export * from './pooling.js';
-export { GRU, LSTM, type LstmState, type RnnOptions } from './rnn.js';
+export { type SpectralNormOptions, spectralNorm, type WeightNormOptions, weightNorm } from './reparametrization.js';
+export { GRU, LSTM, type LstmState, type RnnOptions, type SequenceOptions } from './rnn.js';
 export * from './shape.js';
-export { type SpectralNormOptions, spectralNorm } from './spectralnorm.js';
 export * from './transformer.js';

@@ -1,4 +1,4 @@
-import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, tensor, zeros } from '../torch/index.js';
+import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
 import { ones_, zeros_ } from './init.js';
 import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
@@ -115,69 +115,6 @@ export class BatchNorm2d extends BatchNormNd {
 export class BatchNorm3d extends BatchNormNd {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, [5]);
-  }
-}
-
-export interface InstanceNormOptions extends BatchNormOptions {}
-
-/** Input [B, C, H, W] (or [C, H, W]). No parameters or running statistics by default, as in PyTorch. */
-export class InstanceNorm2d extends Module {
-  weight: Parameter | null;
-  bias: Parameter | null;
-  running_mean!: Tensor | null;
-  running_var!: Tensor | null;
-  num_batches_tracked!: Tensor | null;
-  readonly eps: number;
-  readonly momentum: number;
-  readonly affine: boolean;
-  readonly trackRunningStats: boolean;
-
-  constructor(
-    readonly numFeatures: number,
-    options: InstanceNormOptions = {},
-  ) {
-    super();
-    this.eps = options.eps ?? 1e-5;
-    this.momentum = options.momentum ?? 0.1;
-    this.affine = options.affine ?? false;
-    this.trackRunningStats = options.trackRunningStats ?? false;
-    const made = factory(options);
-    const tracked = this.trackRunningStats;
-    this.weight = this.affine ? new Parameter(empty([numFeatures], made)) : null;
-    this.bias = this.affine ? new Parameter(empty([numFeatures], made)) : null;
-    this.registerBuffer('running_mean', tracked ? empty([numFeatures], made) : null);
-    this.registerBuffer('running_var', tracked ? empty([numFeatures], made) : null);
-    this.registerBuffer('num_batches_tracked', tracked ? tensor(0n, { device: made.device }) : null);
-    this.initSelf(options);
-  }
-
-  override resetParameters(_g?: Generator): void {
-    if (this.weight) ones_(this.weight);
-    if (this.bias) zeros_(this.bias);
-    this.running_mean?.zero_();
-    this.running_var?.fill_(1);
-    this.num_batches_tracked?.zero_();
-  }
-
-  forward(x: Tensor): Tensor {
-    const shape = x.shape;
-    if ((shape.length !== 3 && shape.length !== 4) || shape.at(-3) !== this.numFeatures) {
-      throw new ShapeError(
-        `Expected [batch, ${this.numFeatures}, height, width], got [${shape}] in ${this.toString()}`,
-      );
-    }
-    const { weight, bias, running_mean, running_var, momentum, eps } = this;
-    const own = this.training || running_mean === null;
-    const batch = shape.length === 4 ? x : x.unsqueeze(0);
-    const y = ops.instanceNorm(batch, weight, bias, running_mean, running_var, own, momentum, eps, true);
-    return shape.length === 4 ? y : y.squeeze(0);
-  }
-
-  override extraRepr(): string {
-    return (
-      `${this.numFeatures}, eps=${pyFloat(this.eps)}, momentum=${pyFloat(this.momentum)}, ` +
-      `affine=${pyBool(this.affine)}, track_running_stats=${pyBool(this.trackRunningStats)}`
-    );
   }
 }
 

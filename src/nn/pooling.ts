@@ -45,6 +45,13 @@ export class MaxPool2d extends MaxPool {
   }
 }
 
+/** [B, C, D, H, W]. */
+export class MaxPool3d extends MaxPool {
+  forward(x: Tensor): Tensor {
+    return F.maxPool3d(x, this.kernelSize, this);
+  }
+}
+
 /** [B, C, L]. */
 export class AvgPool1d extends Module {
   readonly stride: Size;
@@ -73,8 +80,7 @@ export class AvgPool1d extends Module {
   }
 }
 
-/** [B, C, H, W]. */
-export class AvgPool2d extends Module {
+abstract class AvgPool extends Module {
   readonly stride: Size;
   readonly padding: Size;
   readonly ceilMode: boolean;
@@ -93,54 +99,72 @@ export class AvgPool2d extends Module {
     this.divisorOverride = options.divisorOverride ?? null;
   }
 
-  forward(x: Tensor): Tensor {
-    return F.avgPool2d(x, this.kernelSize, this);
-  }
+  abstract override forward(x: Tensor): Tensor;
 
   override extraRepr(): string {
     return `kernel_size=${pySize(this.kernelSize)}, stride=${pySize(this.stride)}, padding=${pySize(this.padding)}`;
   }
 }
 
-/** [B, C, L] to [B, C, outputSize]. */
-export class AdaptiveAvgPool1d extends Module {
-  constructor(readonly outputSize: number) {
-    super();
-  }
-
+/** [B, C, H, W]. */
+export class AvgPool2d extends AvgPool {
   forward(x: Tensor): Tensor {
-    return F.adaptiveAvgPool1d(x, this.outputSize);
-  }
-
-  override extraRepr(): string {
-    return `output_size=${this.outputSize}`;
+    return F.avgPool2d(x, this.kernelSize, this);
   }
 }
 
-abstract class AdaptivePool2d extends Module {
-  constructor(readonly outputSize: F.OutputSize) {
+/** [B, C, D, H, W]. */
+export class AvgPool3d extends AvgPool {
+  forward(x: Tensor): Tensor {
+    return F.avgPool3d(x, this.kernelSize, this);
+  }
+}
+
+abstract class AdaptivePool<S extends F.OutputSize> extends Module {
+  constructor(readonly outputSize: S) {
     super();
   }
 
   abstract override forward(x: Tensor): Tensor;
 
   override extraRepr(): string {
-    const size = this.outputSize;
+    const size: F.OutputSize = this.outputSize;
     const one = (value: number | null) => (value === null ? 'None' : String(value));
     return `output_size=${size === null || typeof size === 'number' ? one(size) : `(${size.map(one).join(', ')})`}`;
   }
 }
 
+/** [B, C, L] to [B, C, outputSize]. */
+export class AdaptiveAvgPool1d extends AdaptivePool<number> {
+  forward(x: Tensor): Tensor {
+    return F.adaptiveAvgPool1d(x, this.outputSize);
+  }
+}
+
+/** [B, C, L] to [B, C, outputSize]. */
+export class AdaptiveMaxPool1d extends AdaptivePool<number> {
+  forward(x: Tensor): Tensor {
+    return F.adaptiveMaxPool1d(x, this.outputSize);
+  }
+}
+
 /** [B, C, H, W] to [B, C, ...outputSize]. */
-export class AdaptiveAvgPool2d extends AdaptivePool2d {
+export class AdaptiveAvgPool2d extends AdaptivePool<F.OutputSize> {
   forward(x: Tensor): Tensor {
     return F.adaptiveAvgPool2d(x, this.outputSize);
   }
 }
 
 /** [B, C, H, W] to [B, C, ...outputSize]. */
-export class AdaptiveMaxPool2d extends AdaptivePool2d {
+export class AdaptiveMaxPool2d extends AdaptivePool<F.OutputSize> {
   forward(x: Tensor): Tensor {
     return F.adaptiveMaxPool2d(x, this.outputSize);
+  }
+}
+
+/** [B, C, D, H, W] to [B, C, ...outputSize]. */
+export class AdaptiveAvgPool3d extends AdaptivePool<F.OutputSize> {
+  forward(x: Tensor): Tensor {
+    return F.adaptiveAvgPool3d(x, this.outputSize);
   }
 }

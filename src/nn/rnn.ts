@@ -1,4 +1,14 @@
-import { ConfigError, cat, empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
+import {
+  ConfigError,
+  cat,
+  empty,
+  type Generator,
+  ops,
+  ShapeError,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../torch/index.js';
 import { drawFrom, dropout } from './functional/dropout.js';
 import { uniform_ } from './init.js';
 import { factory } from './linear.js';
@@ -15,6 +25,13 @@ export interface RnnOptions extends FactoryOptions {
   /** Dropout between layers, in training. Default 0. */
   readonly dropout?: number;
   readonly bidirectional?: boolean;
+}
+
+/** Which layers one call of the operator runs, and with what. */
+interface LayerRange {
+  readonly weights: readonly Parameter[];
+  readonly numLayers: number;
+  readonly dropout: number;
 }
 
 /** What LSTM and GRU share: parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `..._reverse`, `..._l1`. */
@@ -46,7 +63,7 @@ abstract class RecurrentNet extends Module {
     }
     const rows = gates * hiddenSize;
     for (let layer = 0; layer < this.numLayers; layer += 1) {
-      const width = layer === 0 ? inputSize : hiddenSize * this.directions;
+      const width = layer === 0 ? inputSize : hiddenSize * this.#directions;
       for (const suffix of this.bidirectional ? ['', '_reverse'] : ['']) {
         this.#add(`weight_ih_l${layer}${suffix}`, [rows, width], options);
         this.#add(`weight_hh_l${layer}${suffix}`, [rows, hiddenSize], options);
@@ -65,7 +82,7 @@ abstract class RecurrentNet extends Module {
 
   override resetParameters(g: Generator): void {
     const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
-    for (const weight of this.weights()) uniform_(weight, -bound, bound, { generator: g });
+    for (const weight of this.#weights()) uniform_(weight, -bound, bound, { generator: g });
   }
 
   protected get directions(): number {
@@ -79,30 +96,72 @@ abstract class RecurrentNet extends Module {
     return names.map((name) => slots(this)[name] as Parameter);
   }
 
-  /** Whether dropout between layers must come from a generator, which libtorch's operator cannot do. */
-  protected drawsOwnDropout(x: Tensor): boolean {
-    return this.training && this.dropout > 0 && this.numLayers > 1 && (this.generator ?? drawFrom(x)) !== null;
+  /** One call of libtorch's operator: of one layer or of all; packed where `sizes` is given. Returns [output, ...states]. */
+  protected abstract run(x: Tensor, sizes: Tensor | null, state: Tensor[], part: LayerRange): Tensor[];
+
+  /** The whole pass: checks, packs, runs all layers, unpacks. `count` is the number of state tensors. */
+  protected recur(
+    x: Tensor,
+    given: readonly Tensor[] | null,
+    count: number,
+    lengths: readonly number[] | null,
+  ): [Tensor, Tensor[]] {
+    const [time, batch] = this.#checked(x);
+    const state = given ? [...given] : new Array<Tensor>(count).fill(this.#zeroState(x, batch));
+    if (lengths === null) return this.#layers(x, null, state);
+    const packing = pack(x, lengths, this.batchFirst, { time, batch });
+    const sorted = given ? state.map((s) => s.indexSelect(1, packing.order)) : state;
+    const [data, finals] = this.#layers(packing.data, packing.sizes, sorted);
+    const [padded] = ops._padPackedSequence(data, packing.sizes, this.batchFirst, 0, time);
+    const output = padded.indexSelect(this.batchFirst ? 0 : 1, packing.inverse);
+    return [output, finals.map((final) => final.indexSelect(1, packing.inverse))];
   }
 
-  protected drop(x: Tensor): Tensor {
-    return dropout(x, this.dropout, true, this.generator);
-  }
-
-  /** Checks [B, T, inputSize] or [T, B, inputSize] and returns zeros for a state, [layers · directions, B, hiddenSize]. */
-  protected zeroState(x: Tensor): Tensor {
-    const shape = this.checked(x);
-    const batch = shape[this.batchFirst ? 0 : 1] as number;
-    const size = [this.numLayers * this.directions, batch, this.hiddenSize];
-    return zeros(size, { dtype: x.dtype, device: x.device });
-  }
-
-  protected checked(x: Tensor): number[] {
-    const shape = x.shape;
-    if (shape.length !== 3 || shape[2] !== this.inputSize) {
-      const order = this.batchFirst ? 'batch, time' : 'time, batch';
-      throw new ShapeError(`Expected [${order}, ${this.inputSize}], got [${shape}] in ${this.toString()}`);
+  #layers(x: Tensor, sizes: Tensor | null, state: Tensor[]): [Tensor, Tensor[]] {
+    const { numLayers, dropout: p } = this;
+    // libtorch's operator cannot take the dropout between layers from a generator: then layer by layer.
+    const own = this.training && p > 0 && numLayers > 1 && (this.generator ?? drawFrom(x)) !== null;
+    if (!own) {
+      const [output, ...finals] = this.run(x, sizes, state, { weights: this.#weights(), numLayers, dropout: p });
+      return [output as Tensor, finals];
     }
-    return shape;
+    const n = this.#directions;
+    const finals: Tensor[][] = state.map(() => []);
+    let y = x;
+    for (let layer = 0; layer < numLayers; layer += 1) {
+      const input = layer === 0 ? y : dropout(y, p, true, this.generator);
+      const here = state.map((s) => s.narrow(0, layer * n, n));
+      const part = { weights: this.#weights(layer), numLayers: 1, dropout: 0 };
+      const [output, ...ends] = this.run(input, sizes, here, part);
+      y = output as Tensor;
+      for (const [i, end] of ends.entries()) finals[i]?.push(end);
+    }
+    return [y, finals.map((each) => cat(each, 0))];
+  }
+
+  get #directions(): number {
+    return this.bidirectional ? 2 : 1;
+  }
+
+  /** The parameters of all layers, or of one. */
+  #weights(layer?: number): Parameter[] {
+    const each = (this.bias ? 4 : 2) * this.#directions;
+    const names = layer === undefined ? this.#names : this.#names.slice(layer * each, (layer + 1) * each);
+    return names.map((name) => slots(this)[name] as Parameter);
+  }
+
+  #zeroState(x: Tensor, batch: number): Tensor {
+    return zeros([this.numLayers * this.#directions, batch, this.hiddenSize], { dtype: x.dtype, device: x.device });
+  }
+
+  /** Time steps and batch size of an input. */
+  #checked(x: Tensor): [time: number, batch: number] {
+    const [a, b, width, ...more] = x.shape;
+    if (width !== this.inputSize || more.length > 0) {
+      const order = this.batchFirst ? 'batch, time' : 'time, batch';
+      throw new ShapeError(`Expected [${order}, ${this.inputSize}], got [${x.shape}] in ${this.toString()}`);
+    }
+    return (this.batchFirst ? [b, a] : [a, b]) as [number, number];
   }
 
   override extraRepr(): string {
@@ -116,8 +175,48 @@ abstract class RecurrentNet extends Module {
   }
 }
 
+/** Sequences without their padding, longest first, as libtorch's recurrent operators take them. */
+interface Packing {
+  readonly data: Tensor;
+  readonly sizes: Tensor;
+  /** Positions in the batch, by falling length, and back. */
+  readonly order: Tensor;
+  readonly inverse: Tensor;
+}
+
+function pack(
+  x: Tensor,
+  lengths: readonly number[],
+  batchFirst: boolean,
+  { time, batch }: { readonly time: number; readonly batch: number },
+): Packing {
+  if (lengths.length !== batch || lengths.some((length) => !(length >= 1 && length <= time))) {
+    throw new ShapeError(`Expected ${batch} lengths in 1..${time}, one a sequence, got [${lengths}]`);
+  }
+  const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] as number) - (lengths[a] as number));
+  const inverse = new Array<number>(batch);
+  for (const [place, i] of order.entries()) inverse[i] = place;
+  const indices = (list: number[]) => tensor(list, { dtype: 'int64', device: x.device });
+  const [forth, back] = [indices(order), indices(inverse)];
+  const sortedLengths = tensor(
+    order.map((i) => lengths[i] as number),
+    { dtype: 'int64' },
+  );
+  const sorted = x.indexSelect(batchFirst ? 0 : 1, forth);
+  const [data, sizes] = ops._packPaddedSequence(sorted, sortedLengths, batchFirst);
+  return { data, sizes, order: forth, inverse: back };
+}
+
 /** Hidden and cell state, each [layers · directions, B, hiddenSize]. */
 export type LstmState = readonly [h: Tensor, c: Tensor];
+
+export interface SequenceOptions {
+  /**
+   * True lengths of the sequences of a padded batch. What lies behind them is not read: outputs there are zero, the final
+   * states are those at the true ends, and the backward direction starts there (PyTorch's packed sequences).
+   */
+  readonly lengths?: readonly number[] | null;
+}
 
 /**
  * Long short-term memory. Input [T, B, inputSize] (or [B, T, inputSize] with `batchFirst`), output
@@ -129,40 +228,21 @@ export class LSTM extends RecurrentNet {
   }
 
   /** `state` is zero by default. Returns the outputs of the last layer and the final state of all. */
-  forward(x: Tensor, state?: LstmState | null): [output: Tensor, state: [h: Tensor, c: Tensor]] {
-    if (state) this.checked(x);
-    const zero = state ? null : this.zeroState(x);
-    const [h, c] = state ?? [zero as Tensor, zero as Tensor];
-    if (this.drawsOwnDropout(x)) return this.#layerwise(x, h, c);
-    const { bias, numLayers, dropout: p, training, bidirectional, batchFirst } = this;
-    const [output, hn, cn] = ops.lstm(
-      x,
-      [h, c],
-      this.weights(),
-      bias,
-      numLayers,
-      p,
-      training,
-      bidirectional,
-      batchFirst,
-    );
-    return [output, [hn, cn]];
+  forward(
+    x: Tensor,
+    state?: LstmState | null,
+    o: SequenceOptions = {},
+  ): [output: Tensor, state: [h: Tensor, c: Tensor]] {
+    const [output, finals] = this.recur(x, state ?? null, 2, o.lengths ?? null);
+    return [output, finals as [Tensor, Tensor]];
   }
 
-  #layerwise(x: Tensor, h: Tensor, c: Tensor): [Tensor, [Tensor, Tensor]] {
-    const n = this.directions;
-    const finals: [Tensor[], Tensor[]] = [[], []];
-    let y = x;
-    for (let layer = 0; layer < this.numLayers; layer += 1) {
-      const state = [h.narrow(0, layer * n, n), c.narrow(0, layer * n, n)];
-      const weights = this.weights(layer);
-      const input = layer === 0 ? y : this.drop(y);
-      const out = ops.lstm(input, state, weights, this.bias, 1, 0, true, this.bidirectional, this.batchFirst);
-      y = out[0];
-      finals[0].push(out[1]);
-      finals[1].push(out[2]);
-    }
-    return [y, [cat(finals[0], 0), cat(finals[1], 0)]];
+  protected override run(x: Tensor, sizes: Tensor | null, state: Tensor[], part: LayerRange): Tensor[] {
+    const { bias, training, bidirectional, batchFirst } = this;
+    const { weights, numLayers, dropout: p } = part;
+    return sizes
+      ? ops.lstm(x, sizes, state, weights, bias, numLayers, p, training, bidirectional)
+      : ops.lstm(x, state, weights, bias, numLayers, p, training, bidirectional, batchFirst);
   }
 }
 
@@ -172,26 +252,17 @@ export class GRU extends RecurrentNet {
     super(3, inputSize, hiddenSize, options);
   }
 
-  forward(x: Tensor, state?: Tensor | null): [output: Tensor, state: Tensor] {
-    if (state) this.checked(x);
-    const h = state ?? this.zeroState(x);
-    if (this.drawsOwnDropout(x)) return this.#layerwise(x, h);
-    const { bias, numLayers, dropout: p, training, bidirectional, batchFirst } = this;
-    return ops.gru(x, h, this.weights(), bias, numLayers, p, training, bidirectional, batchFirst);
+  forward(x: Tensor, state?: Tensor | null, o: SequenceOptions = {}): [output: Tensor, state: Tensor] {
+    const [output, [final]] = this.recur(x, state ? [state] : null, 1, o.lengths ?? null);
+    return [output, final as Tensor];
   }
 
-  #layerwise(x: Tensor, h: Tensor): [Tensor, Tensor] {
-    const n = this.directions;
-    const finals: Tensor[] = [];
-    let y = x;
-    for (let layer = 0; layer < this.numLayers; layer += 1) {
-      const state = h.narrow(0, layer * n, n);
-      const input = layer === 0 ? y : this.drop(y);
-      const weights = this.weights(layer);
-      const out = ops.gru(input, state, weights, this.bias, 1, 0, true, this.bidirectional, this.batchFirst);
-      y = out[0];
-      finals.push(out[1]);
-    }
-    return [y, cat(finals, 0)];
+  protected override run(x: Tensor, sizes: Tensor | null, state: Tensor[], part: LayerRange): Tensor[] {
+    const { bias, training, bidirectional, batchFirst } = this;
+    const { weights, numLayers, dropout: p } = part;
+    const h = state[0] as Tensor;
+    return sizes
+      ? ops.gru(x, sizes, h, weights, bias, numLayers, p, training, bidirectional)
+      : ops.gru(x, h, weights, bias, numLayers, p, training, bidirectional, batchFirst);
   }
 }

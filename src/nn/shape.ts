@@ -108,57 +108,6 @@ export class PixelUnshuffle extends Module {
   }
 }
 
-abstract class Pad2d extends Module {
-  /** Left, right, top, bottom. */
-  readonly padding: readonly number[];
-
-  constructor(padding: number | readonly number[]) {
-    super();
-    this.padding = typeof padding === 'number' ? [padding, padding, padding, padding] : [...padding];
-  }
-
-  abstract override forward(x: Tensor): Tensor;
-
-  override extraRepr(): string {
-    return pyTuple(this.padding);
-  }
-}
-
-export class ReflectionPad2d extends Pad2d {
-  forward(x: Tensor): Tensor {
-    return F.pad(x, this.padding, 'reflect');
-  }
-}
-
-export class ReplicationPad2d extends Pad2d {
-  forward(x: Tensor): Tensor {
-    return F.pad(x, this.padding, 'replicate');
-  }
-}
-
-export class ZeroPad2d extends Pad2d {
-  forward(x: Tensor): Tensor {
-    return F.pad(x, this.padding);
-  }
-}
-
-export class ConstantPad2d extends Pad2d {
-  constructor(
-    padding: number | readonly number[],
-    readonly value: number,
-  ) {
-    super(padding);
-  }
-
-  forward(x: Tensor): Tensor {
-    return F.pad(x, this.padding, 'constant', this.value);
-  }
-
-  override extraRepr(): string {
-    return `padding=${pyTuple(this.padding)}, value=${this.value}`;
-  }
-}
-
 /** Sliding windows as columns: [B, C, H, W] to [B, C·kh·kw, windows]. */
 export class Unfold extends Module {
   constructor(
@@ -177,6 +126,29 @@ export class Unfold extends Module {
     return (
       `kernel_size=${pySize(this.kernelSize)}, dilation=${pySize(dilation)}, ` +
       `padding=${pySize(padding)}, stride=${pySize(stride)}`
+    );
+  }
+}
+
+/** Sums columns back to [B, C, ...outputSize]: the adjoint of {@link Unfold}. */
+export class Fold extends Module {
+  constructor(
+    readonly outputSize: number | readonly number[],
+    readonly kernelSize: number | readonly number[],
+    readonly options: F.UnfoldOptions = {},
+  ) {
+    super();
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.fold(x, this.outputSize, this.kernelSize, this.options);
+  }
+
+  override extraRepr(): string {
+    const { dilation = 1, padding = 0, stride = 1 } = this.options;
+    return (
+      `output_size=${pySize(this.outputSize)}, kernel_size=${pySize(this.kernelSize)}, ` +
+      `dilation=${pySize(dilation)}, padding=${pySize(padding)}, stride=${pySize(stride)}`
     );
   }
 }

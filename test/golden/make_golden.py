@@ -89,6 +89,7 @@ def make_layers():
     case("conv3d", lambda: nn.Conv3d(2, 3, 2, stride=(1, 2, 1)), r(1, 2, 3, 4, 3))
     case("convTranspose1d", lambda: nn.ConvTranspose1d(3, 2, 4, stride=2, padding=1), r(2, 3, 5))
     case("convTranspose2d", lambda: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), r(1, 4, 3, 4))
+    case("convTranspose3d", lambda: nn.ConvTranspose3d(2, 2, 2, stride=2), r(1, 2, 2, 1, 2))
 
     case("batchNorm1d", lambda: nn.BatchNorm1d(4), r(6, 4, scale=2, shift=1))
     case("batchNorm2d", lambda: nn.BatchNorm2d(3), r(4, 3, 2, 3, scale=2, shift=1))
@@ -98,6 +99,8 @@ def make_layers():
          call=lambda m, x: (m(x.detach() * 3 + 1), m.eval(), m(x))[2])
     case("batchNorm2d plain", lambda: nn.BatchNorm2d(3, affine=False, track_running_stats=False), r(4, 3, 2, 3))
     case("instanceNorm2d", lambda: nn.InstanceNorm2d(3), r(2, 3, 4, 3))
+    case("instanceNorm1d", lambda: nn.InstanceNorm1d(3, affine=True), r(2, 3, 5))
+    case("instanceNorm3d", lambda: nn.InstanceNorm3d(2), r(2, 2, 2, 3, 2))
     case("instanceNorm2d affine tracked", lambda: nn.InstanceNorm2d(3, affine=True, track_running_stats=True), r(2, 3, 4, 3))
     case("layerNorm", lambda: nn.LayerNorm(5), r(2, 3, 5))
     case("layerNorm two dims", lambda: nn.LayerNorm([3, 4], eps=1e-3, elementwise_affine=False), r(2, 3, 4))
@@ -108,6 +111,10 @@ def make_layers():
     case("lstm two layers, both ways", lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True),
          r(2, 5, 3), r(4, 2, 4), r(4, 2, 4), call=lambda m, x, h, c: flat_lstm(m(x, (h, c))))
     case("lstm no bias", lambda: nn.LSTM(3, 2, bias=False), r(4, 1, 3), call=lambda m, x: flat_lstm(m(x)))
+    case("lstm of lengths", lambda: nn.LSTM(3, 2, num_layers=2, bidirectional=True, batch_first=True), r(3, 4, 3),
+         r(4, 3, 2), r(4, 3, 2), call=lambda m, x, h, c: packed(m, x, [2, 4, 1], (h, c)))
+    case("gru of lengths", lambda: nn.GRU(3, 2, bidirectional=True, batch_first=True), r(3, 4, 3),
+         call=lambda m, x: packed(m, x, [3, 1, 4], None))
     case("gru", lambda: nn.GRU(3, 4, num_layers=2, bidirectional=True), r(5, 2, 3))
 
     pad = lambda: torch.tensor([[False, False, False, True], [False, False, True, True]])
@@ -133,7 +140,7 @@ def make_layers():
         "elu": nn.ELU, "selu": nn.SELU, "celu": lambda: nn.CELU(0.7), "gelu": nn.GELU,
         "gelu tanh": lambda: nn.GELU(approximate="tanh"), "mish": nn.Mish, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
         "logSigmoid": nn.LogSigmoid, "hardsigmoid": nn.Hardsigmoid, "hardtanh": nn.Hardtanh, "softplus": nn.Softplus,
-        "softsign": nn.Softsign, "tanhshrink": nn.Tanhshrink, "threshold": lambda: nn.Threshold(0.1, -2.0),
+        "softsign": nn.Softsign, "hardshrink": nn.Hardshrink, "softshrink": lambda: nn.Softshrink(0.8), "tanhshrink": nn.Tanhshrink, "threshold": lambda: nn.Threshold(0.1, -2.0),
         "glu": nn.GLU, "softmax": lambda: nn.Softmax(dim=1), "softmin": lambda: nn.Softmin(dim=1),
         "logSoftmax": lambda: nn.LogSoftmax(dim=-1), "prelu": lambda: nn.PReLU(4),
     }.items():
@@ -146,6 +153,10 @@ def make_layers():
     case("adaptiveAvgPool1d", lambda: nn.AdaptiveAvgPool1d(2), r(1, 2, 5))
     case("adaptiveAvgPool2d", lambda: nn.AdaptiveAvgPool2d((2, None)), r(1, 2, 5, 3))
     case("adaptiveMaxPool2d", lambda: nn.AdaptiveMaxPool2d(2), r(1, 2, 5, 3))
+    case("maxPool3d", lambda: nn.MaxPool3d(2), r(1, 2, 4, 2, 4))
+    case("avgPool3d", lambda: nn.AvgPool3d(2, stride=1), r(1, 1, 3, 2, 3))
+    case("adaptiveAvgPool3d", lambda: nn.AdaptiveAvgPool3d((1, 2, None)), r(1, 2, 3, 3, 2))
+    case("adaptiveMaxPool1d", lambda: nn.AdaptiveMaxPool1d(2), r(1, 2, 5))
     for mode, shape in {"nearest": (1, 2, 3, 4), "bilinear": (1, 2, 3, 4), "bicubic": (1, 2, 4, 4), "linear": (1, 2, 5),
                         "trilinear": (1, 1, 2, 3, 2), "nearest-exact": (1, 2, 3)}.items():
         case(f"upsample {mode}", lambda: nn.Upsample(scale_factor=2, mode=mode), r(*shape))
@@ -158,9 +169,12 @@ def make_layers():
     case("reflectionPad2d", lambda: nn.ReflectionPad2d((1, 2, 0, 1)), r(1, 2, 3, 4))
     case("replicationPad2d", lambda: nn.ReplicationPad2d(1), r(1, 2, 3, 4))
     case("zeroPad2d", lambda: nn.ZeroPad2d((1, 0, -1, 2)), r(1, 2, 3, 4))
+    case("reflectionPad1d", lambda: nn.ReflectionPad1d(2), r(1, 2, 4))
+    case("replicationPad1d", lambda: nn.ReplicationPad1d((1, 2)), r(1, 2, 4))
+    case("constantPad1d", lambda: nn.ConstantPad1d(1, 2.5), r(1, 2, 4))
     case("constantPad2d", lambda: nn.ConstantPad2d(1, 0.5), r(1, 2, 3, 4))
     case("unfold", lambda: nn.Unfold(2, stride=2, padding=1), r(1, 2, 4, 4))
-    case("fold", None, r(1, 8, 9), call=lambda x: F.fold(x, (4, 4), 2, padding=1, stride=2))
+    case("fold", lambda: nn.Fold((4, 4), 2, padding=1, stride=2), r(1, 8, 9))
     case("flatten", lambda: nn.Flatten(1, 2), r(2, 3, 2, 2))
     case("unflatten", lambda: nn.Unflatten(1, (2, 3)), r(2, 6, 2))
     case("gridSample", None, r(1, 2, 4, 5), lambda: torch.rand(1, 3, 3, 2) * 2.4 - 1.2,
@@ -170,9 +184,11 @@ def make_layers():
          call=lambda m, x: (m(x.detach()), m(x))[1], keep_state=True)
     case("spectral norm, transposed", lambda: nn.utils.spectral_norm(nn.ConvTranspose2d(3, 2, 2)), r(1, 3, 2, 2), keep_state=True)
 
+    case("weight norm", lambda: nn.utils.weight_norm(nn.Conv1d(2, 3, 2)), r(1, 2, 4))
+    case("weight norm by position", lambda: nn.utils.weight_norm(nn.Conv1d(2, 3, 2), dim=2), r(1, 2, 4))
     case("normalize", None, r(3, 4), call=lambda x: F.normalize(x, dim=-1))
-    case("cosineSimilarity", None, r(3, 4), r(3, 4), call=F.cosine_similarity)
-    case("pairwiseDistance", None, r(3, 4), r(3, 4), call=F.pairwise_distance)
+    case("cosineSimilarity", lambda: nn.CosineSimilarity(), r(3, 4), r(3, 4))
+    case("pairwiseDistance", lambda: nn.PairwiseDistance(p=3, keepdim=True), r(3, 4), r(3, 4))
     case("attention function", None, r(2, 2, 3, 4), r(2, 2, 5, 4), r(2, 2, 5, 2),
          call=lambda q, k, v: (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v)
     case("attention function, causal", None, r(2, 4, 4), r(2, 4, 4), r(2, 4, 4), call=causal_attention)
@@ -181,6 +197,13 @@ def make_layers():
 def flat_lstm(result):
     out, (h, c) = result
     return out, h, c
+
+
+def packed(module, x, lengths, state):
+    sequence = nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+    out, ends = module(sequence, state)
+    padded, _ = nn.utils.rnn.pad_packed_sequence(out, batch_first=True, total_length=x.shape[1])
+    return (padded, *(ends if isinstance(ends, tuple) else (ends,)))
 
 
 def causal_attention(q, k, v):
@@ -320,9 +343,16 @@ def make_clips():
 
 
 def write(name, value):
+    """One entry of each section on a line, so that a difference shows which."""
+    sections = []
+    for key, section in value.items():
+        if isinstance(section, dict):
+            lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in section.items())
+            sections.append(f"{json.dumps(key)}: {{\n{lines}\n}}")
+        else:
+            sections.append(f"{json.dumps(key)}: {json.dumps(section)}")
     with open(os.path.join(HERE, name), "w") as f:
-        json.dump(value, f, indent=1)
-        f.write("\n")
+        f.write("{\n" + ",\n".join(sections) + "\n}\n")
 
 
 if __name__ == "__main__":

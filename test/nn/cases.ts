@@ -60,6 +60,9 @@ const linear: Record<string, Case> = {
   convTranspose2d: {
     make: (o) => new nn.ConvTranspose2d(4, 6, 3, { ...o, stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
   },
+  convTranspose3d: { make: (o) => new nn.ConvTranspose3d(2, 2, 2, { ...o, stride: 2 }) },
+  'weight norm': { make: (o) => nn.weightNorm(new nn.Conv1d(2, 3, 2, o)) },
+  'weight norm by position': { make: (o) => nn.weightNorm(new nn.Conv1d(2, 3, 2, o), { dim: 2 }) },
   embedding: { make: (o) => new nn.Embedding(7, 3, { ...o, paddingIdx: 2 }) },
   'spectral norm': twice(
     (o) => nn.spectralNorm(new nn.Linear(4, 3, o)),
@@ -85,6 +88,8 @@ const norms: Record<string, Case> = {
   ),
   'batchNorm2d plain': { make: (o) => new nn.BatchNorm2d(3, { ...o, affine: false, trackRunningStats: false }) },
   instanceNorm2d: { make: (o) => new nn.InstanceNorm2d(3, o) },
+  instanceNorm1d: { make: (o) => new nn.InstanceNorm1d(3, { ...o, affine: true }) },
+  instanceNorm3d: { make: (o) => new nn.InstanceNorm3d(2, o) },
   'instanceNorm2d affine tracked': {
     make: (o) => new nn.InstanceNorm2d(3, { ...o, affine: true, trackRunningStats: true }),
   },
@@ -99,6 +104,17 @@ const sequences: Record<string, Case> = {
     (o) => new nn.LSTM(3, 4, { ...o, numLayers: 2, bidirectional: true, batchFirst: true }),
   ),
   'lstm no bias': recurrent((o) => new nn.LSTM(3, 2, { ...o, bias: false })),
+  'lstm of lengths': {
+    make: (o) => new nn.LSTM(3, 2, { ...o, numLayers: 2, bidirectional: true, batchFirst: true }),
+    call: (module, x, h, c) => {
+      const [output, state] = (module as nn.LSTM).forward(x!, [h!, c!], { lengths: [2, 4, 1] });
+      return [output, ...state];
+    },
+  },
+  'gru of lengths': {
+    make: (o) => new nn.GRU(3, 2, { ...o, bidirectional: true, batchFirst: true }),
+    call: (module, x) => (module as nn.GRU).forward(x!, null, { lengths: [3, 1, 4] }),
+  },
   gru: {
     make: (o) => new nn.GRU(3, 4, { ...o, numLayers: 2, bidirectional: true }),
     call: (module, x) => (module as nn.GRU).forward(x as Tensor),
@@ -160,6 +176,8 @@ const activations: Record<string, Case> = {
   hardsigmoid: plain(() => new nn.Hardsigmoid()),
   hardtanh: plain(() => new nn.Hardtanh()),
   softplus: plain(() => new nn.Softplus()),
+  hardshrink: plain(() => new nn.Hardshrink()),
+  softshrink: plain(() => new nn.Softshrink(0.8)),
   softsign: plain(() => new nn.Softsign()),
   tanhshrink: plain(() => new nn.Tanhshrink()),
   threshold: plain(() => new nn.Threshold(0.1, -2)),
@@ -178,6 +196,10 @@ const shapes: Record<string, Case> = {
   adaptiveAvgPool1d: plain(() => new nn.AdaptiveAvgPool1d(2)),
   adaptiveAvgPool2d: plain(() => new nn.AdaptiveAvgPool2d([2, null])),
   adaptiveMaxPool2d: plain(() => new nn.AdaptiveMaxPool2d(2)),
+  maxPool3d: plain(() => new nn.MaxPool3d(2)),
+  avgPool3d: plain(() => new nn.AvgPool3d(2, { stride: 1 })),
+  adaptiveAvgPool3d: plain(() => new nn.AdaptiveAvgPool3d([1, 2, null])),
+  adaptiveMaxPool1d: plain(() => new nn.AdaptiveMaxPool1d(2)),
   'upsample nearest': plain(() => new nn.Upsample({ scaleFactor: 2 })),
   'upsample bilinear': plain(() => new nn.Upsample({ scaleFactor: 2, mode: 'bilinear' })),
   'upsample bicubic': plain(() => new nn.Upsample({ scaleFactor: 2, mode: 'bicubic' })),
@@ -192,16 +214,19 @@ const shapes: Record<string, Case> = {
   reflectionPad2d: plain(() => new nn.ReflectionPad2d([1, 2, 0, 1])),
   replicationPad2d: plain(() => new nn.ReplicationPad2d(1)),
   zeroPad2d: plain(() => new nn.ZeroPad2d([1, 0, -1, 2])),
+  reflectionPad1d: plain(() => new nn.ReflectionPad1d(2)),
+  replicationPad1d: plain(() => new nn.ReplicationPad1d([1, 2])),
+  constantPad1d: plain(() => new nn.ConstantPad1d(1, 2.5)),
   constantPad2d: plain(() => new nn.ConstantPad2d(1, 0.5)),
   unfold: plain(() => new nn.Unfold(2, { stride: 2, padding: 1 })),
-  fold: { call: (_, x) => F.fold(x!, [4, 4], 2, { padding: 1, stride: 2 }) },
+  fold: plain(() => new nn.Fold([4, 4], 2, { padding: 1, stride: 2 })),
   flatten: plain(() => new nn.Flatten(1, 2)),
   unflatten: plain(() => new nn.Unflatten(1, [2, 3])),
   gridSample: { call: (_, x, grid) => F.gridSample(x!, grid!, { paddingMode: 'border' }) },
   affineGrid: { call: (_, theta) => F.affineGrid(theta!, [1, 1, 3, 4]) },
   normalize: { call: (_, x) => F.normalize(x!, { dim: -1 }) },
-  cosineSimilarity: { call: (_, a, b) => F.cosineSimilarity(a!, b!) },
-  pairwiseDistance: { call: (_, a, b) => F.pairwiseDistance(a!, b!) },
+  cosineSimilarity: plain(() => new nn.CosineSimilarity()),
+  pairwiseDistance: plain(() => new nn.PairwiseDistance({ p: 3, keepdim: true })),
 };
 
 export const layerCases: Record<string, Case> = { ...linear, ...norms, ...sequences, ...activations, ...shapes };

@@ -92,6 +92,22 @@ test('an orthogonal matrix is orthogonal, whichever side is longer', () => {
   }
 });
 
+test('a reparametrised layer draws its initial values as the plain one does', () => {
+  const plain = new nn.Linear(4, 3).initialise(new Generator(6));
+  const split = nn.weightNorm(new nn.Linear(4, 3)).initialise(new Generator(6));
+  const spectral = nn.spectralNorm(new nn.Linear(4, 3)).initialise(new Generator(6));
+  const x = ones([2, 4]);
+  assertNear(plain.forward(x).sub(split.forward(x)).abs().max().item(), 0, 1e-6);
+  assert.deepEqual(spectral.stateDict().get('weight_orig')?.tolist(), plain.weight.tolist());
+});
+
+test('a spectrally normalised weight has greatest singular value 1', () => {
+  const layer = nn.spectralNorm(new nn.Linear(6, 5, { bias: false }), { nPowerIterations: 50 });
+  layer.forward(ones([1, 6]));
+  const weight = layer.eval().forward(ops.eye(6)).t();
+  assertNear(ops.linalgMatrixNorm(weight, 2).item(), 1, 1e-4);
+});
+
 test('init draws the same values inside and outside a scope, and records nothing', () => {
   const layer = new nn.Linear(3, 3);
   init.normal_(layer.weight, 0, 1, { generator: new Generator(1) });
@@ -143,14 +159,16 @@ test('an LSTM with its own dropout off gives what libtorch gives for all layers 
     dtype: 'float64',
   });
   const x = ops.randn([2, 5, 3], { dtype: 'float64', generator: new Generator(0) });
-  const [layerwise, [h, c]] = lstm.setGenerator(new Generator(0)).forward(x);
-  const [whole, [hWhole, cWhole]] = lstm.eval().forward(x);
-  for (const [a, b] of [
-    [layerwise, whole],
-    [h, hWhole],
-    [c, cWhole],
-  ] as const) {
-    assertNear(a.sub(b).abs().max().item(), 0, 1e-10);
+  for (const lengths of [null, [3, 5]]) {
+    const [layerwise, [h, c]] = lstm.train().setGenerator(new Generator(0)).forward(x, null, { lengths });
+    const [whole, [hWhole, cWhole]] = lstm.eval().forward(x, null, { lengths });
+    for (const [a, b] of [
+      [layerwise, whole],
+      [h, hWhole],
+      [c, cWhole],
+    ] as const) {
+      assertNear(a.sub(b).abs().max().item(), 0, 1e-10);
+    }
   }
 });
 

@@ -76,6 +76,14 @@ export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
   return ops.softplus(x, beta, threshold);
 }
 
+export function hardshrink(x: Tensor, lambd = 0.5): Tensor {
+  return ops.hardshrink(x, lambd);
+}
+
+export function softshrink(x: Tensor, lambd = 0.5): Tensor {
+  return ops.softshrink(x, lambd);
+}
+
 export function softsign(x: Tensor): Tensor {
   return x.div(x.abs().add(1));
 }

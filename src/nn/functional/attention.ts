@@ -1,5 +1,5 @@
 import { ConfigError, type Generator, hasOp, op, ops, type Tensor } from '../../torch/index.js';
-import { dropout } from './dropout.js';
+import { drawFrom, dropout } from './dropout.js';
 
 export interface AttentionOptions {
   /** Added to the scores, or boolean with true where a key takes part; broadcast to [..., L, S]. */
@@ -23,7 +23,7 @@ const fused = hasOp('scaledDotProductAttention') ? op('scaledDotProductAttention
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, o: AttentionOptions = {}): Tensor {
   const dropoutP = o.dropoutP ?? 0;
   if (o.mask && o.isCausal) throw new ConfigError('Expected either mask or isCausal, got both');
-  if (fused && (dropoutP === 0 || !o.generator)) {
+  if (fused && (dropoutP === 0 || (o.generator ?? drawFrom(q)) === null)) {
     const scale = o.scale === undefined ? {} : { scale: o.scale };
     return fused(q, k, v, o.mask ?? null, dropoutP, o.isCausal ?? false, scale) as Tensor;
   }

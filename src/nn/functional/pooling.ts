@@ -34,6 +34,11 @@ export function maxPool2d(x: Tensor, kernelSize: Size, o: MaxPoolArguments = {})
   return ops.maxPool2d(x, list(kernelSize), stride(o.stride), padding, dilation, o.ceilMode ?? false);
 }
 
+export function maxPool3d(x: Tensor, kernelSize: Size, o: MaxPoolArguments = {}): Tensor {
+  const [padding, dilation] = [list(o.padding ?? 0), list(o.dilation ?? 1)];
+  return ops.maxPool3d(x, list(kernelSize), stride(o.stride), padding, dilation, o.ceilMode ?? false);
+}
+
 export function avgPool1d(x: Tensor, kernelSize: Size, o: AvgPoolArguments = {}): Tensor {
   const [padding, ceil, count] = [list(o.padding ?? 0), o.ceilMode ?? false, o.countIncludePad ?? true];
   return ops.avgPool1d(x, list(kernelSize), stride(o.stride), padding, ceil, count);
@@ -44,6 +49,11 @@ export function avgPool2d(x: Tensor, kernelSize: Size, o: AvgPoolArguments = {})
   return ops.avgPool2d(x, list(kernelSize), stride(o.stride), padding, ceil, count, o.divisorOverride ?? null);
 }
 
+export function avgPool3d(x: Tensor, kernelSize: Size, o: AvgPoolArguments = {}): Tensor {
+  const [padding, ceil, count] = [list(o.padding ?? 0), o.ceilMode ?? false, o.countIncludePad ?? true];
+  return ops.avgPool3d(x, list(kernelSize), stride(o.stride), padding, ceil, count, o.divisorOverride ?? null);
+}
+
 /** Output size per dimension; null keeps the input's. */
 export type OutputSize = number | null | readonly (number | null)[];
 
@@ -52,17 +62,25 @@ export function adaptiveAvgPool1d(x: Tensor, outputSize: number): Tensor {
 }
 
 export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
-  return ops.adaptiveAvgPool2d(x, resolve(x, outputSize));
+  return ops.adaptiveAvgPool2d(x, resolve(x, outputSize, 2));
+}
+
+export function adaptiveAvgPool3d(x: Tensor, outputSize: OutputSize): Tensor {
+  return ops.adaptiveAvgPool3d(x, resolve(x, outputSize, 3));
+}
+
+export function adaptiveMaxPool1d(x: Tensor, outputSize: number): Tensor {
+  return ops.adaptiveMaxPool1d(x, [outputSize])[0];
 }
 
 export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize): Tensor {
-  return ops.adaptiveMaxPool2d(x, resolve(x, outputSize))[0];
+  return ops.adaptiveMaxPool2d(x, resolve(x, outputSize, 2))[0];
 }
 
-function resolve(x: Tensor, outputSize: OutputSize): number[] {
-  const [height, width] =
-    outputSize === null || typeof outputSize === 'number' ? [outputSize, outputSize] : [outputSize[0], outputSize[1]];
-  if (height != null && width != null) return [height, width];
-  const shape = x.shape;
-  return [height ?? (shape.at(-2) as number), width ?? (shape.at(-1) as number)];
+function resolve(x: Tensor, outputSize: OutputSize, n: number): number[] {
+  const sizes: readonly (number | null | undefined)[] =
+    outputSize === null || typeof outputSize === 'number' ? new Array(n).fill(outputSize) : outputSize;
+  if (sizes.every((size) => size != null)) return sizes as number[];
+  const shape = x.shape.slice(-n);
+  return shape.map((own, i) => sizes[i] ?? own);
 }

@@ -1,0 +1,107 @@
+import type { Tensor } from '../torch/index.js';
+import * as F from './functional/vision.js';
+import { Module } from './module.js';
+import { pyTuple } from './repr.js';
+
+abstract class Pad extends Module {
+  /** Before and after, of the last dimension first: left, right, top, bottom. */
+  readonly padding: readonly number[];
+
+  protected constructor(padding: number | readonly number[], sides: number) {
+    super();
+    this.padding = typeof padding === 'number' ? new Array<number>(sides).fill(padding) : [...padding];
+  }
+
+  abstract override forward(x: Tensor): Tensor;
+
+  override extraRepr(): string {
+    return pyTuple(this.padding);
+  }
+}
+
+abstract class ConstantPad extends Pad {
+  protected constructor(
+    padding: number | readonly number[],
+    readonly value: number,
+    sides: number,
+  ) {
+    super(padding, sides);
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.pad(x, this.padding, 'constant', this.value);
+  }
+
+  override extraRepr(): string {
+    return `padding=${pyTuple(this.padding)}, value=${this.value}`;
+  }
+}
+
+/** [B, C, L]. */
+export class ReflectionPad1d extends Pad {
+  constructor(padding: number | readonly number[]) {
+    super(padding, 2);
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.pad(x, this.padding, 'reflect');
+  }
+}
+
+/** [B, C, L]. */
+export class ReplicationPad1d extends Pad {
+  constructor(padding: number | readonly number[]) {
+    super(padding, 2);
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.pad(x, this.padding, 'replicate');
+  }
+}
+
+/** [B, C, L]. */
+export class ConstantPad1d extends ConstantPad {
+  constructor(padding: number | readonly number[], value: number) {
+    super(padding, value, 2);
+  }
+}
+
+/** [B, C, H, W]. */
+export class ReflectionPad2d extends Pad {
+  constructor(padding: number | readonly number[]) {
+    super(padding, 4);
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.pad(x, this.padding, 'reflect');
+  }
+}
+
+/** [B, C, H, W]. */
+export class ReplicationPad2d extends Pad {
+  constructor(padding: number | readonly number[]) {
+    super(padding, 4);
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.pad(x, this.padding, 'replicate');
+  }
+}
+
+/** [B, C, H, W]. */
+export class ConstantPad2d extends ConstantPad {
+  constructor(padding: number | readonly number[], value: number) {
+    super(padding, value, 4);
+  }
+}
+
+/** [B, C, H, W]. */
+export class ZeroPad2d extends Pad {
+  constructor(padding: number | readonly number[]) {
+    super(padding, 4);
+  }
+
+  forward(x: Tensor): Tensor {
+    return F.pad(x, this.padding);
+  }
+}
