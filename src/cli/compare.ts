@@ -1,0 +1,34 @@
+import { type Comparison, compare } from '../pipeline/index.js';
+import { runConfig } from './config.js';
+import type { CompareFlags } from './options.js';
+import { print, say } from './report.js';
+
+/** `headrace compare`. */
+export async function compareSchedules(model: string, flags: CompareFlags): Promise<void> {
+  const { schedules, steps, rounds, warmUp } = flags;
+  const config = await runConfig(model, { ...flags, steps: warmUp + steps });
+  const comparison = await compare(config, {
+    schedules,
+    steps,
+    rounds,
+    warmUp,
+    onRound: (schedule, round, speed) =>
+      say(`round ${round + 1} of ${rounds}  ${schedule}  ${speed.toFixed(1)} images/s`),
+  });
+  print(flags.json, comparison, table(comparison));
+}
+
+/** A row for each schedule, and how many times faster it is than each other. */
+function table({ model, stages, results, ratios }: Comparison): string {
+  const names = Object.keys(results);
+  const header = ['schedule', 'images/s', ...names.map((name) => `/ ${name}`)];
+  const rows = names.map((name) => [
+    name,
+    results[name]!.imagesPerSecond.toFixed(1),
+    ...names.map((other) => ratios[`${name}/${other}`]?.toFixed(2) ?? '-'),
+  ]);
+  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]!.length)));
+  const line = (row: string[]): string =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
+  return [`${model}, ${stages} stages`, ...[header, ...rows].map(line)].join('\n');
+}

@@ -1,0 +1,2 @@
+/** The command line, for programs that embed it: every verb and option, and how a run is configured. */
+export { buildProgram } from './program.js';

@@ -1,0 +1,165 @@
+// What the verbs share: the options with their checks, and what they parse to. Light: nothing here touches libtorch.
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ScheduleName, scheduleNames } from '../pipeline/schedule.js';
+
+export const headKinds = ['linear', 'dgl', 'auglocal'] as const;
+export type HeadKind = (typeof headKinds)[number];
+
+export const optimizerNames = ['sgd', 'adam', 'adamw'] as const;
+export type OptimizerName = (typeof optimizerNames)[number];
+
+/** A whole number of at least `least`. */
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number >= ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** A finite number of at least 0. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError('Expected a number >= 0.');
+  }
+  return value;
+}
+
+/** `a,b,c`, none of them empty. */
+export function list(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('Expected names with commas between.');
+  return items;
+}
+
+export function scheduleList(text: string): ScheduleName[] {
+  return list(text).map((name) => {
+    if ((scheduleNames as readonly string[]).includes(name)) return name as ScheduleName;
+    throw new InvalidArgumentError(`Allowed schedules are ${scheduleNames.join(', ')}; got ${name}.`);
+  });
+}
+
+/** Borders: `3,7`, or an empty text for none. */
+export function borders(text: string): number[] {
+  return text.trim() === '' ? [] : list(text).map(whole(0));
+}
+
+/** Collects `--model-option depth=6 --model-option width=192`; values that read as JSON are JSON, the rest text. */
+export function keyValue(text: string, before: Record<string, unknown>): Record<string, unknown> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Expected key=value.');
+  const value = text.slice(at + 1);
+  let parsed: unknown = value;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    // Not JSON: a word.
+  }
+  return { ...before, [text.slice(0, at)]: parsed };
+}
+
+/** The options that say what to train and how, for `train`, `compare` and `plan`. */
+export interface ModelFlags {
+  data?: string;
+  stages: number;
+  head: HeadKind;
+  headDepth?: number;
+  cut?: number[];
+  microbatches: number;
+  batch: number;
+  seed: number;
+  threads: number;
+  devices: string[];
+  queue: number;
+  limit?: number;
+  imageSize?: number;
+  modelOption: Record<string, unknown>;
+}
+
+export interface TrainFlags extends ModelFlags {
+  out: string;
+  schedule: ScheduleName;
+  epochs?: number;
+  steps?: number;
+  lr?: number;
+  optimizer?: OptimizerName;
+  weightDecay?: number;
+  augment: boolean;
+  evalEvery: number;
+  checkpointEvery: number;
+  allowNan: boolean;
+  resume: boolean;
+  json: boolean;
+}
+
+export interface CompareFlags extends ModelFlags {
+  schedules: ScheduleName[];
+  steps: number;
+  rounds: number;
+  warmUp: number;
+  json: boolean;
+}
+
+export interface PlanFlags extends ModelFlags {
+  schedule: ScheduleName;
+  seconds: number;
+  json: boolean;
+}
+
+export interface EvalFlags {
+  data: string;
+  stages?: number;
+  batch: number;
+  threads: number;
+  limit?: number;
+  json: boolean;
+}
+
+export const dataOption = (): Option =>
+  new Option('--data <spec>', 'mnist | cifar10:DIR | svhn:DIR | stl10:DIR | folder:DIR');
+
+export const scheduleOption = (): Option =>
+  new Option('--schedule <name>', 'who works when').choices(scheduleNames).default('ppll');
+
+export const jsonOption = (): Option =>
+  new Option('--json', 'print one JSON object last on stdout; all else goes to stderr').default(false);
+
+export const limitOption = (): Option =>
+  new Option('--limit <n>', 'use the first n images only, of training and of test data').argParser(whole(1));
+
+export const batchOption = (): Option =>
+  new Option('--batch <n>', 'images that one optimizer step sees').argParser(whole(1)).default(128);
+
+export const threadsOption = (): Option =>
+  new Option('--threads <n>', 'threads of each stage inside operators').argParser(whole(1)).default(1);
+
+/** Adds the options of `ModelFlags`. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .addOption(dataOption())
+    .addOption(new Option('--stages <n>', 'parts to cut the model into').argParser(whole(1)).default(2))
+    .addOption(new Option('--head <kind>', 'local heads at stage borders').choices(headKinds).default('auglocal'))
+    .addOption(new Option('--head-depth <n>', 'layers of an auglocal head').argParser(whole(0)))
+    .addOption(new Option('--cut <borders>', 'where to cut: after which layers (default: measured)').argParser(borders))
+    .addOption(new Option('--microbatches <n>', 'parts of a batch, for gpipe and 1f1b').argParser(whole(1)).default(4))
+    .addOption(batchOption())
+    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(0)).default(0))
+    .addOption(threadsOption())
+    .addOption(
+      new Option('--devices <list>', 'cpu | cuda:0,cuda:1 | ..., one for each stage, or one for all')
+        .argParser(list)
+        .default(['cpu'], 'cpu'),
+    )
+    .addOption(new Option('--queue <n>', 'batches that wait between two stages at most').argParser(whole(1)).default(2))
+    .addOption(limitOption())
+    .addOption(new Option('--image-size <n>', 'resize the images of folder: data to this side').argParser(whole(1)))
+    .addOption(
+      new Option('--model-option <key=value>', 'an option of the model, such as depth=6; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    );
+}

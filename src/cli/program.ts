@@ -1,0 +1,187 @@
+// Every verb and every option, declared in one place. What they do is imported only when they run, so that `--help` is
+// instant.
+
+import { Argument, Command, Option } from 'commander';
+import {
+  addModelOptions,
+  batchOption,
+  type CompareFlags,
+  dataOption,
+  type EvalFlags,
+  jsonOption,
+  limitOption,
+  optimizerNames,
+  type PlanFlags,
+  positive,
+  scheduleList,
+  scheduleOption,
+  type TrainFlags,
+  threadsOption,
+  whole,
+} from './options.js';
+
+/** The whole command line. Parsing throws a CommanderError on wrong usage; actions set `process.exitCode`. */
+export function buildProgram(version: string): Command {
+  const program = new Command('headrace')
+    .description('Trains deep models from TypeScript on libtorch, by pipeline parallelism with local learning.')
+    .version(version, '-V, --version')
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
+    .exitOverride();
+  const verb = (name: string, description: string, example: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .addHelpText('after', `\nExample:\n  ${example}`)
+      .allowExcessArguments(false);
+  addTrain(verb);
+  addRunVerbs(verb);
+  addCompare(verb);
+  addPlan(verb);
+  addHouse(verb, program);
+  return program;
+}
+
+/** Commander's message, as ours look. */
+function oneLine(text: string): string {
+  return text
+    .trim()
+    .replace(/^error:/, 'headrace:')
+    .replace(/\s*\n\s*/g, ' ');
+}
+
+/**
+ * Refuses a command line without one of these options. Commander's own check comes before that for unknown options, and
+ * would blame `--oot` on a missing `--out`.
+ */
+function require(command: Command, ...names: string[]): void {
+  for (const name of names) {
+    if (command.getOptionValue(name) !== undefined) continue;
+    const option = command.options.find((candidate) => candidate.attributeName() === name);
+    command.error(`headrace: expected the option ${option?.flags}; headrace ${command.name()} --help shows an example`);
+  }
+}
+
+type Verb = (name: string, description: string, example: string) => Command;
+
+function addTrain(verb: Verb): void {
+  const train = verb(
+    'train',
+    'train an image classifier',
+    'headrace train resnet20 --data mnist --stages 2 --epochs 3 --out runs/digits',
+  ).argument('<model>', 'resnet20, resnet32, resnet56, resnet110, resnet18, resnet50, vit-tiny-p4, vit-b-p16, ...');
+  addModelOptions(train)
+    .option('--out <dir>', 'folder of the run: config, events, metrics, checkpoint (required)')
+    .addOption(scheduleOption())
+    .addOption(new Option('--epochs <n>', 'passes over the data').argParser(whole(1)).conflicts('steps'))
+    .addOption(new Option('--steps <n>', 'optimizer steps, in place of epochs').argParser(whole(1)))
+    .addOption(new Option('--lr <x>', "highest learning rate (default: the model's recipe)").argParser(positive))
+    .addOption(new Option('--optimizer <name>', "(default: the model's recipe)").choices(optimizerNames))
+    .addOption(new Option('--weight-decay <x>', "(default: the model's recipe)").argParser(positive))
+    .option('--no-augment', 'train on the images as they are')
+    .addOption(
+      new Option('--eval-every <n>', 'epochs between tests; 0: only at the end').argParser(whole(0)).default(1),
+    )
+    .addOption(
+      new Option('--checkpoint-every <n>', 'steps between checkpoints; 0: only at the end')
+        .argParser(whole(0))
+        .default(0),
+    )
+    .option('--allow-nan', 'go on when a loss is not a number', false)
+    .option('--resume', 'go on from the checkpoint in --out, with its settings where no option says otherwise', false)
+    .addOption(jsonOption())
+    .action(async (model: string, flags: TrainFlags, command: Command) => {
+      require(command, ...(flags.resume ? ['out'] : ['data', 'out']));
+      const { train: run } = await import('./train.js');
+      await run(model, flags, (name) => command.getOptionValueSource(name) === 'cli');
+    });
+}
+
+function addRunVerbs(verb: Verb): void {
+  verb('eval', 'test a trained model on held-out images', 'headrace eval runs/digits --data mnist')
+    .argument('<dir>', 'folder of a run')
+    .addOption(dataOption())
+    .addOption(new Option('--stages <n>', 'run it in this many stages (default: 1)').argParser(whole(1)))
+    .addOption(batchOption())
+    .addOption(threadsOption())
+    .addOption(limitOption())
+    .addOption(jsonOption())
+    .action(async (folder: string, flags: EvalFlags, command: Command) => {
+      require(command, 'data');
+      const { evaluateRun } = await import('./eval.js');
+      await evaluateRun(folder, flags);
+    });
+  verb(
+    'export',
+    'write one ordinary model, without the local heads',
+    'headrace export runs/digits -o digits.safetensors',
+  )
+    .argument('<dir>', 'folder of a run')
+    .option('-o, --output <file>', 'the safetensors file to write (required)')
+    .addOption(jsonOption())
+    .action(async (folder: string, flags: { output: string; json: boolean }, command: Command) => {
+      require(command, 'output');
+      const { exportRun } = await import('./export.js');
+      await exportRun(folder, flags);
+    });
+}
+
+function addCompare(verb: Verb): void {
+  const compare = verb(
+    'compare',
+    'measure schedules against each other, in turns in one session',
+    'headrace compare resnet20 --data mnist --schedules sequential,ppll,1f1b --stages 2 --steps 20',
+  ).argument('<model>', 'as for train');
+  addModelOptions(compare)
+    .addOption(
+      new Option('--schedules <list>', 'schedules to compare')
+        .argParser(scheduleList)
+        .default(['bp', 'sequential', 'ppll', 'gpipe', '1f1b'], 'bp,sequential,ppll,gpipe,1f1b'),
+    )
+    .addOption(new Option('--steps <n>', 'steps timed in each round').argParser(whole(1)).default(20))
+    .addOption(new Option('--rounds <n>', 'rounds; the median counts').argParser(whole(1)).default(3))
+    .addOption(new Option('--warm-up <n>', 'steps before the timed ones').argParser(whole(0)).default(3))
+    .addOption(jsonOption())
+    .action(async (model: string, flags: CompareFlags, command: Command) => {
+      require(command, 'data');
+      const { compareSchedules } = await import('./compare.js');
+      await compareSchedules(model, flags);
+    });
+}
+
+function addPlan(verb: Verb): void {
+  const plan = verb(
+    'plan',
+    'measure every layer, and say where to cut and what to expect',
+    'headrace plan resnet32 --stages 4 --batch 128',
+  ).argument('<model>', 'as for train');
+  addModelOptions(plan)
+    .addOption(scheduleOption())
+    .addOption(new Option('--seconds <n>', 'time to measure').argParser(positive).default(10))
+    .addOption(jsonOption())
+    .action(async (model: string, flags: PlanFlags) => {
+      const { planModel } = await import('./plan.js');
+      await planModel(model, flags);
+    });
+}
+
+function addHouse(verb: Verb, program: Command): void {
+  verb('doctor', 'print what was found: Node, libtorch, threads, devices', 'headrace doctor')
+    .addOption(jsonOption())
+    .action(async (flags: { json: boolean }) => {
+      const { doctor } = await import('./doctor.js');
+      await doctor(flags);
+    });
+  const data = program.command('data').description('data sets');
+  data
+    .command('get')
+    .description('download a data set from its official source, and check it')
+    .addArgument(new Argument('<name>', 'data set').choices(['cifar10', 'svhn', 'stl10']))
+    .option('--out <dir>', 'folder to write to (default: data/NAME)')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  headrace data get cifar10 --out data/cifar10')
+    .allowExcessArguments(false)
+    .action(async (name: string, flags: { out?: string; json: boolean }) => {
+      const { getData } = await import('./data.js');
+      await getData(name, flags);
+    });
+}

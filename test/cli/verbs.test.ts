@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { headrace, lastJson, temporaryFolder } from './run.js';
+
+const folder = temporaryFolder();
+after(() => folder.remove());
+
+const small = ['--data', 'mnist', '--limit', '96', '--batch', '32'];
+const out = folder.at('run');
+
+describe('a short run', () => {
+  before(async () => {
+    const run = await headrace(['train', 'resnet20', ...small, '--cut', '4', '--steps', '4', '--out', out, '--json']);
+    assert.equal(run.code, 0, run.stderr);
+    const json = lastJson(run);
+    const keys = ['model', 'schedule', 'stages', 'steps', 'imagesPerSecond', 'loss', 'accuracy', 'out'];
+    assert.deepEqual(Object.keys(json), keys);
+    const { model, schedule, stages, steps } = json;
+    assert.deepEqual(
+      { model, schedule, stages, steps, out: json.out },
+      { model: 'resnet20', schedule: 'ppll', stages: 2, steps: 4, out },
+    );
+    for (const key of ['imagesPerSecond', 'loss', 'accuracy']) assert.equal(typeof json[key], 'number', key);
+    assert.equal(run.stdout.trimEnd().split('\n').length, 1, 'stdout holds the object alone');
+  });
+
+  it('leaves config, events, metrics and checkpoint', () => {
+    for (const name of ['config.json', 'events-0.jsonl', 'events-1.jsonl', 'metrics.json', 'checkpoint']) {
+      assert.ok(existsSync(`${out}/${name}`), name);
+    }
+    const config = JSON.parse(readFileSync(`${out}/config.json`, 'utf8'));
+    assert.deepEqual(config.cut, [4]);
+    assert.equal(config.batchSize, 32);
+  });
+
+  it('is tested, in any number of stages', async () => {
+    const outcome = await headrace(['eval', out, ...small, '--stages', '3', '--json']);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    const { accuracy, loss, count, ...rest } = lastJson(outcome);
+    assert.deepEqual(rest, {});
+    assert.equal(count, 96);
+    const { evaluations } = JSON.parse(readFileSync(`${out}/metrics.json`, 'utf8'));
+    assert.deepEqual({ accuracy, loss }, { accuracy: evaluations.at(-1).accuracy, loss: evaluations.at(-1).loss });
+  });
+
+  it('is exported as one file', async () => {
+    const file = folder.at('weights.safetensors');
+    const outcome = await headrace(['export', out, '-o', file, '--json']);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.deepEqual(lastJson(outcome), { out: file, keys: 128, step: 4 });
+    assert.ok(existsSync(file));
+  });
+
+  it('goes on with --resume, and refuses what its weights do not allow', async () => {
+    const again = ['train', 'resnet20', '--out', out, '--resume', '--json'];
+    const longer = await headrace([...again, ...small, '--steps', '6']);
+    assert.equal(longer.code, 0, longer.stderr);
+    assert.equal(lastJson(longer).steps, 6);
+    const batch = await headrace([...again, '--batch', '16']);
+    assert.equal(batch.code, 1);
+    assert.match(batch.stderr, /^headrace: The run in .* has --batch 32; it cannot go on with 16\.\n$/);
+    const model = await headrace(['train', 'resnet32', '--out', out, '--resume']);
+    assert.match(model.stderr, /^headrace: The run in .* trains resnet20, not resnet32/);
+  });
+
+  it('is not overwritten', async () => {
+    const outcome = await headrace(['train', 'resnet20', ...small, '--cut', '4', '--steps', '4', '--out', out]);
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stderr, /holds a run already: resume it \(--resume\), or give another folder/);
+  });
+});
+
+it('Ctrl-C checkpoints, stops, and says how to go on', async () => {
+  const where = folder.at('interrupted');
+  const args = [
+    'train',
+    'resnet20',
+    ...small,
+    '--cut',
+    '4',
+    '--steps',
+    '100000',
+    '--checkpoint-every',
+    '2',
+    '--out',
+    where,
+  ];
+  const outcome = await headrace(args, {
+    whenStarted: (child) => {
+      const poll = setInterval(() => {
+        if (!existsSync(`${where}/checkpoint/state.json`)) return;
+        clearInterval(poll);
+        child.kill('SIGINT');
+      }, 50);
+    },
+  });
+  assert.equal(outcome.code, 130, outcome.stderr);
+  assert.match(outcome.stderr, /Ctrl-C again ends at once/);
+  assert.match(outcome.stderr, new RegExp(`To go on: headrace train resnet20 --out ${where} --resume\\n`));
+  const evaluated = await headrace(['eval', where, ...small, '--json']);
+  assert.equal(evaluated.code, 0, evaluated.stderr);
+});
+
+it('compare prints medians, rounds and ratios', async () => {
+  const flags = ['--cut', '4', '--steps', '2', '--rounds', '2', '--warm-up', '1', '--microbatches', '2', '--json'];
+  const outcome = await headrace(['compare', 'resnet20', ...small, '--schedules', 'bp,ppll,1f1b', ...flags]);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const json = lastJson(outcome) as { model: string; stages: number; results: object; ratios: Record<string, number> };
+  assert.equal(json.model, 'resnet20');
+  assert.equal(json.stages, 2);
+  assert.deepEqual(Object.keys(json.results), ['bp', 'ppll', '1f1b']);
+  for (const { imagesPerSecond, rounds } of Object.values(json.results) as {
+    imagesPerSecond: number;
+    rounds: number[];
+  }[]) {
+    assert.equal(rounds.length, 2);
+    assert.ok(Math.abs(imagesPerSecond - (rounds[0]! + rounds[1]!) / 2) < 1e-9);
+  }
+  assert.ok(json.ratios['ppll/bp']! > 0 && json.ratios['1f1b/ppll']! > 0);
+});
+
+it('plan prints where to cut and what to expect', async () => {
+  const text = await headrace(['plan', 'resnet20', '--batch', '4', '--seconds', '0']);
+  assert.equal(text.code, 0, text.stderr);
+  assert.match(text.stdout, /^resnet20, batches of 4 on cpu/);
+  assert.match(text.stdout, /cut after layers: \d+\npredicted: /);
+});
