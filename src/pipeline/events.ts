@@ -74,7 +74,7 @@ export interface CheckpointEvent extends EventBase {
 export interface MemoryEvent extends EventBase {
   readonly type: 'memory';
   readonly step: number;
-  /** Native tensors alive in the process. */
+  /** Native tensors alive on the stage's thread, between two batches. */
   readonly liveTensors: number;
   /** Resident bytes of the process. */
   readonly rss: number;
@@ -253,7 +253,7 @@ export interface RunMetrics {
   readonly imagesPerSecond: number | null;
   readonly accuracy: number | null;
   readonly loss: number | null;
-  readonly stages: readonly StageMetrics[];
+  readonly perStage: readonly StageMetrics[];
   readonly evaluations: readonly { step: number; epoch: number; accuracy: number; loss: number | null }[];
 }
 
@@ -280,7 +280,7 @@ export function summarise(events: readonly RunEvent[]): RunMetrics {
     imagesPerSecond: throughput(last),
     accuracy: final?.accuracy ?? null,
     loss: final?.loss ?? null,
-    stages: order.map((stage) => stageMetrics(stage, [...stages.get(stage)!.values()])),
+    perStage: order.map((stage) => stageMetrics(stage, [...stages.get(stage)!.values()])),
     evaluations,
   };
 }

@@ -26,6 +26,7 @@ const windowMilliseconds = 10_000;
 export class Progress {
   private readonly now: () => number;
   private readonly every: number;
+  private readonly quiet: number;
   private readonly begun: number;
   private shown: number;
   private open = false;
@@ -42,7 +43,8 @@ export class Progress {
     this.now = options.now ?? Date.now;
     this.every = options.every ?? (stream.isTTY ? 100 : 10_000);
     this.begun = this.now();
-    this.shown = this.begun + (options.quiet ?? 2000) - this.every;
+    this.quiet = options.quiet ?? 2000;
+    this.shown = this.begun + this.quiet - this.every;
   }
 
   update(event: RunEvent): void {
@@ -51,6 +53,7 @@ export class Progress {
       this.totalSteps = event.totalSteps;
     } else if (event.type === 'eval') {
       this.evaluation = event;
+      this.announce(event);
     } else if (event.type === 'step') {
       this.latest.set(event.stage, event);
       if (event.stage === this.stages - 1) this.note(event);
@@ -81,6 +84,15 @@ export class Progress {
     const left = this.secondsLeft();
     if (left !== null) parts.push(`ETA ${duration(left)}`);
     return parts.join('  ');
+  }
+
+  /** An evaluation is worth a line that stays, in a run that is long enough to be watched. */
+  private announce({ epoch, accuracy, loss }: EvalEvent): void {
+    if (this.now() - this.begun < this.quiet) return;
+    if (this.open) this.stream.write('\r\x1b[K');
+    const tested = loss === null ? '' : `, loss ${loss.toFixed(4)}`;
+    this.stream.write(`epoch ${epoch + 1}: accuracy ${(accuracy * 100).toFixed(2)} %${tested}\n`);
+    this.open = false;
   }
 
   private note(event: StepEvent): void {

@@ -148,7 +148,7 @@ describe('a run', () => {
       imagesPerSecond: 200,
       accuracy: 0.75,
       loss: 1.5,
-      stages: [
+      perStage: [
         { stage: 0, loss: 2.6, busy: 8, wait: 2, queue: null },
         { stage: 1, loss: 1.6, busy: 10, wait: 2.5, queue: 0.5 },
       ],
@@ -163,7 +163,7 @@ describe('a run', () => {
   it('counts a step once that was done twice', () => {
     const metrics = summarise([...run(), step(1, 4, 3300, { loss: 9 })]);
     assert.equal(metrics.images, 400);
-    assert.equal(metrics.stages[1]?.loss, 9);
+    assert.equal(metrics.perStage[1]?.loss, 9);
   });
 
   it('of no steps is empty', () => {
@@ -174,7 +174,7 @@ describe('a run', () => {
       imagesPerSecond: null,
       accuracy: null,
       loss: null,
-      stages: [],
+      perStage: [],
       evaluations: [],
     });
   });
