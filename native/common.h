@@ -41,7 +41,7 @@ class TensorTable {
   void beginScope();
   // Frees what the innermost scope owns, save `survivors`, which move to the scope around it.
   void endScope(const double* survivors, size_t count);
-  size_t depth() const { return scopes_.size(); }
+  size_t count() const { return slots_.size() - free_.size(); }
 
  private:
   struct Slot {

@@ -137,6 +137,10 @@ napi_value liveTensorsOfProcess(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return fromNumber(env, static_cast<double>(liveTensorCount())); });
 }
 
+napi_value liveTensorsOfThread(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return fromNumber(env, static_cast<double>(environment(env).tensors.count())); });
+}
+
 // sizes(handle) -> ndim; the frame's values hold the sizes.
 napi_value sizes(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
@@ -233,6 +237,7 @@ void defineTensors(napi_env env, napi_value exports) {
   define(env, exports, "release", release);
   define(env, exports, "keep", keep);
   define(env, exports, "liveTensors", liveTensorsOfProcess);
+  define(env, exports, "threadTensors", liveTensorsOfThread);
   define(env, exports, "sizes", sizes);
   define(env, exports, "dtype", dtype);
   define(env, exports, "device", device);

@@ -32,6 +32,8 @@ export interface LoopContext {
   save(stage: Stage, message: Extract<ControlMessage, { kind: 'checkpoint' }>): void;
   /** Logits of a prediction batch, [B, classes]. */
   predicted(batch: BatchMessage, logits: Tensor): void;
+  /** Called between batches, when only what outlives a step is alive. */
+  afterBatch(step: number): void;
   /** Called before every action; tests inject faults here. */
   beforeAction?(stage: Stage, action: Action, step: number): void;
 }
@@ -83,7 +85,11 @@ export class StageLoop {
   /** Runs until a stop message has passed. @throws StageError naming stage, action and step */
   run(): void {
     try {
-      while (scope(() => this.#turn()));
+      let before = this.#step;
+      while (scope(() => this.#turn())) {
+        if (this.#step !== before) this.context.afterBatch(this.#step);
+        before = this.#step;
+      }
     } catch (error) {
       throw this.#explain(error);
     }

@@ -11,6 +11,8 @@ import type { Wiring, WorkerJob, WorkerNotice } from './wiring.js';
 /** Milliseconds that threads have to end by themselves after a failure. */
 const GRACE_MS = 3000;
 const DEFAULT_TIMEOUT_SECONDS = 600;
+/** A step makes thousands of small objects: a small young generation keeps them in the cache, and memory flat. */
+const RESOURCES = { maxYoungGenerationSizeMb: 4 };
 
 /** A data set and what is done to its batches. */
 export interface DataFeed {
@@ -73,13 +75,11 @@ export class Run {
     const { config, wiring, task, stepsPerEpoch, load } = this.plan;
     const timeoutMs = 1000 * (config.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS);
     const training = task.kind === 'train';
-    const lastStage = wiring.workers.flat().length - 1;
     for (const [worker, stations] of wiring.workers.entries()) {
       const job: WorkerJob = {
         config,
         worker,
         stations,
-        lastStage,
         fromStep: training ? task.fromStep : 0,
         totalSteps: training ? task.totalSteps : 0,
         stepsPerEpoch,
@@ -113,7 +113,7 @@ export class Run {
   }
 
   #spawn(file: string, data: unknown, name: string, stage: number): void {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: data });
+    const worker = new Worker(new URL(file, import.meta.url), { workerData: data, resourceLimits: RESOURCES });
     const thread: Thread = { worker, name, stage, finished: stage < 0 };
     this.#threads.push(thread);
     this.#running++;

@@ -11,7 +11,7 @@ import {
 } from '../data/index.js';
 import { Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
 import type { RunConfig } from './config.js';
-import type { Message, Split } from './messages.js';
+import { type Channel, type Message, QueueChannel, type Split } from './messages.js';
 
 /** A data set on its way to another thread: its tensors wait in a queue. */
 export interface DataPort {
@@ -51,12 +51,12 @@ export interface SourceJob {
 type Rebuild = (options: unknown, tensors: readonly Tensor[]) => BatchDataset<TensorBatch>;
 
 class Source {
-  readonly #queue: Queue<Message>;
+  readonly #output: Channel;
   #train: DataLoader<TensorBatch> | null = null;
   #test!: DataLoader<TensorBatch>;
 
   constructor(private readonly job: SourceJob) {
-    this.#queue = Queue.attach(job.output);
+    this.#output = new QueueChannel(job.output, 'data loader -> stage 0', job.timeoutMs);
   }
 
   async run(): Promise<void> {
@@ -127,7 +127,7 @@ class Source {
   }
 
   #put(meta: Message, tensors: readonly Tensor[] = []): void {
-    this.#queue.put({ meta, tensors: [...tensors] }, this.job.timeoutMs);
+    this.#output.put({ meta, tensors });
   }
 }
 

@@ -29,7 +29,6 @@ export interface WorkerJob {
   readonly config: RunConfig;
   readonly worker: number;
   readonly stations: readonly StationJob[];
-  readonly lastStage: number;
   /** Steps done before. */
   readonly fromStep: number;
   readonly totalSteps: number;

@@ -70,7 +70,7 @@ function openWriters(job: WorkerJob, stations: readonly Station[]): Map<number, 
   return new Map(stations.map(({ stage }) => [stage.index, new EventWriter(eventsPath(out, stage.index), { append })]));
 }
 
-/** Steps between looks at the process's memory. */
+/** Steps between looks at memory. */
 const MEMORY_EVERY = 10;
 
 function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap<number, EventWriter>): void {
@@ -78,9 +78,6 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
   const report = (event: RunEvent): void => {
     writers.get(event.stage)?.write(event);
     post({ kind: 'event', event });
-    if (event.type === 'step' && event.stage === job.lastStage && event.step % MEMORY_EVERY === 0) {
-      report({ type: 'memory', time: Date.now(), stage: event.stage, step: event.step, ...memory() });
-    }
   };
   const context: LoopContext = {
     config,
@@ -88,8 +85,19 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
     totalSteps: job.totalSteps,
     stepsPerEpoch: job.stepsPerEpoch,
     report,
+    afterBatch: (step) => {
+      if (step % MEMORY_EVERY !== 0) return;
+      const stage = stations[0]!.stage.index;
+      const rss = process.memoryUsage.rss();
+      report({ type: 'memory', time: Date.now(), stage, step, liveTensors: liveTensors('thread'), rss });
+    },
     save: (stage, { step, epoch }) => {
-      post({ kind: 'saved', step, epoch, saved: saveShard(config.out!, stage, step, stageCount(config.schedule, config.stages)) });
+      post({
+        kind: 'saved',
+        step,
+        epoch,
+        saved: saveShard(config.out!, stage, step, stageCount(config.schedule, config.stages)),
+      });
     },
     predicted: (batch, logits) => {
       post({
@@ -117,10 +125,6 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
     });
   }
   new StageLoop(stations, context).run();
-}
-
-function memory(): { liveTensors: number; rss: number } {
-  return { liveTensors: liveTensors(), rss: process.memoryUsage.rss() };
 }
 
 function faults(config: RunConfig): NonNullable<LoopContext['beforeAction']> {

@@ -51,6 +51,7 @@ export interface Native {
   release(handle: number): void;
   keep(handle: number): void;
   liveTensors(): number;
+  threadTensors(): number;
   sizes(handle: number): number;
   dtype(handle: number): string;
   device(handle: number): string;

@@ -50,7 +50,7 @@ export function keep<T extends Tensor>(value: T): T {
   return value.keep();
 }
 
-/** Number of native tensors that JavaScript holds in the whole process, all threads together. */
-export function liveTensors(): number {
-  return native.liveTensors();
+/** Number of native tensors that JavaScript holds: in the whole process, all threads together, or on this thread. */
+export function liveTensors(where: 'process' | 'thread' = 'process'): number {
+  return where === 'process' ? native.liveTensors() : native.threadTensors();
 }

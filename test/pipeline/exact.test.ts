@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
-import { buildModel, evaluate, type ModelSpec, resolveRef, type RunConfig } from 'headrace/pipeline';
-import { buildLayer, evenCut } from 'headrace/pipeline';
+import {
+  buildLayer,
+  buildModel,
+  evaluate,
+  evenCut,
+  type ModelSpec,
+  type RunConfig,
+  resolveRef,
+} from 'headrace/pipeline';
 import { config, differences, type Finished, finish, resnet20, smallViT, temporaryFolder } from './fixture.js';
 
 const STEPS = 50;
@@ -24,8 +31,23 @@ for (const stages of [2, 3, 4]) {
 }
 
 test('ppll of a ViT with dropout in 2 stages gives the weights of sequential local learning, bit for bit', async () => {
-  const optimizer = { name: 'adamw', lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.05, decay: 'weights' } as const;
-  await compareSchedules({ model: smallViT, modelName: 'vit', stages: 2, cut: [2], steps: STEPS, optimizer, labelSmoothing: 0.1 });
+  const optimizer = {
+    name: 'adamw',
+    lr: 1e-3,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    weightDecay: 0.05,
+    decay: 'weights',
+  } as const;
+  await compareSchedules({
+    model: smallViT,
+    modelName: 'vit',
+    stages: 2,
+    cut: [2],
+    steps: STEPS,
+    optimizer,
+    labelSmoothing: 0.1,
+  });
 });
 
 test('two runs of ppll give the same weights and losses', async () => {
@@ -99,7 +121,9 @@ test('a run that is stopped and resumed gives the weights of one that was not', 
   try {
     const whole = await finish({ steps: 15 });
     // The learning rate follows the whole run's length, so the first part is cut off by a fault, not by its length.
-    await assert.rejects(finish({ steps: 15, checkpointEvery: 7, faults: { at: { stage: 1, step: 10, kind: 'throw' } }, out }));
+    await assert.rejects(
+      finish({ steps: 15, checkpointEvery: 7, faults: { at: { stage: 1, step: 10, kind: 'throw' } }, out }),
+    );
     const resumed = await finish({ steps: 15, out }, { resume: true });
     assert.equal(resumed.events.find((event) => event.type === 'start')!.step, 7);
     assert.deepEqual(differences(whole.state, resumed.state), []);

@@ -1,0 +1,14 @@
+/**
+ * Headrace: deep models from TypeScript on libtorch. The map of the package:
+ *
+ * - `headrace` and `headrace/torch`: tensors, operators, autograd, scopes, generators, queues
+ * - `headrace/nn`, `headrace/optim`: modules, losses, optimizers, with PyTorch's names
+ * - `headrace/data`, `headrace/io`: data sets, loaders, transforms; safetensors, NumPy, MATLAB and IDX files
+ * - `headrace/pipeline`: models cut into stages, trained by local learning or backprop pipelines
+ * - `headrace/vision`: ResNets, ViTs, image data sets, recipes
+ */
+export * as data from './data/index.js';
+export * as io from './io/index.js';
+export * as nn from './nn/index.js';
+export * as optim from './optim/index.js';
+export * from './torch/index.js';
