@@ -11,6 +11,8 @@ export {
 } from './config.js';
 export { type Evaluation, evaluate, evenCut, exportModel, type InferenceOptions, predict } from './evaluate.js';
 export * from './events.js';
+export { type LoopContext, StageLoop, type Station, splitEvenly } from './loop.js';
+export * from './messages.js';
 export * from './model.js';
 export * from './plan.js';
 export * from './profile.js';
@@ -18,4 +20,5 @@ export { chooseCut, profileRun } from './profile-run.js';
 export * from './progress.js';
 export * from './schedule.js';
 export * from './simulate.js';
+export { Stage, type StageOptions } from './stage.js';
 export { loadRunData, type RunData, type RunResult, readRunConfig, Trainer } from './trainer.js';

@@ -78,6 +78,8 @@ export class StageLoop {
   constructor(
     stations: readonly Station[],
     private readonly context: LoopContext,
+    /** This worker's actions of a batch, where they are not those of the configuration's schedule for a chain. */
+    private readonly actions?: readonly Action[],
   ) {
     this.#states = stations.map((station) => new StationState(station));
   }
@@ -165,7 +167,7 @@ export class StageLoop {
       state.loss = null;
       state.station.stage.beginBatch(batch.step);
     }
-    for (const action of this.#scheduleOf(microbatches)) this.#perform(action);
+    for (const action of this.actions ?? this.#scheduleOf(microbatches)) this.#perform(action);
   }
 
   #perform(action: Action): void {
@@ -193,7 +195,8 @@ export class StageLoop {
     if (meta.kind !== 'batch' || meta.microbatch !== microbatch) {
       throw new HeadraceError(`expected microbatch ${microbatch} of step ${this.#step}, got ${JSON.stringify(meta)}`);
     }
-    const features = tensors.slice(0, inputs.length).map((x) => stage.toDevice(x));
+    // Its own view: the same tensor may have gone to another stage too, and each gathers its own gradient.
+    const features = tensors.slice(0, inputs.length).map((x) => stage.toDevice(x).detach());
     if (gradientsOut.length > 0) for (const x of features) x.requiresGrad = true;
     const output = stage.forward(features);
     // Sent before the backward, so that the next stage starts a whole backward earlier.
