@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { HeadraceError } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import { type ModelSpec, resolveRef } from './model.js';
-import { type Cost, type LayerCost, type Profile, planCut } from './plan.js';
-import { type ProfileOptions, profile } from './profile.js';
+import { type Profile, planCut } from './plan.js';
+import { meanProfile, type ProfileOptions, profile, profileOfBatch } from './profile.js';
 import { isLocal, scheduleFor, stageCount } from './schedule.js';
 
 /** What of a run's configuration its profile depends on. */
@@ -49,7 +49,7 @@ export async function profileRun(config: ProfiledConfig, seconds = 5): Promise<P
   const options = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, seconds };
   const workers = device === 'cpu' ? scheduleFor(config.schedule, count, parts).length : 1;
   const copies = Array.from({ length: workers }, () => runThread({ model, threads, options }));
-  return scaled(meanProfile(await Promise.all(copies)), parts, config.batchSize);
+  return profileOfBatch(meanProfile(await Promise.all(copies)), parts, config.batchSize);
 }
 
 /** The borders that suit a run best, by measurement. None to choose for one stage. */
@@ -80,46 +80,4 @@ export async function answer(request: ProfileRequest): Promise<ProfileReply> {
   } catch (error) {
     return { message: error instanceof Error ? error.message : String(error) };
   }
-}
-
-/** Profiles of the same thing, averaged. */
-export function meanProfile(profiles: readonly Profile[]): Profile {
-  const [first] = profiles as readonly [Profile, ...Profile[]];
-  const mean = (pick: (profile: Profile) => number): number =>
-    profiles.reduce((sum, each) => sum + pick(each), 0) / profiles.length;
-  const times = (pick: (profile: Profile) => Cost): Pick<Cost, 'forward' | 'backward' | 'update'> => ({
-    forward: mean((each) => pick(each).forward),
-    backward: mean((each) => pick(each).backward),
-    update: mean((each) => pick(each).update),
-  });
-  return {
-    ...first,
-    layers: first.layers.map((layer, i) => ({
-      ...layer,
-      ...times((each) => each.layers[i]!),
-      inputGradient: mean((each) => each.layers[i]!.inputGradient),
-    })),
-    heads: first.heads.map((head, i) => ({ ...head, ...times((each) => each.heads[i]!) })),
-    input: mean((each) => each.input),
-    loss: mean((each) => each.loss),
-  };
-}
-
-/** The profile of a microbatch, made one of the `parts` microbatches of a batch; the update is once a batch. */
-export function scaled(profile: Profile, parts: number, batchSize: number): Profile {
-  if (parts === 1) return profile;
-  const more = <T extends Cost>(cost: T): T => ({
-    ...cost,
-    forward: cost.forward * parts,
-    backward: cost.backward * parts,
-    activationBytes: cost.activationBytes * parts,
-  });
-  return {
-    ...profile,
-    batchSize,
-    layers: profile.layers.map((layer): LayerCost => ({ ...more(layer), outputBytes: layer.outputBytes * parts })),
-    heads: profile.heads.map(more),
-    input: profile.input * parts,
-    loss: profile.loss * parts,
-  };
 }

@@ -272,3 +272,45 @@ function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
+
+/** Profiles of the same thing, averaged. */
+export function meanProfile(profiles: readonly Profile[]): Profile {
+  const [first] = profiles as readonly [Profile, ...Profile[]];
+  const mean = (pick: (profile: Profile) => number): number =>
+    profiles.reduce((sum, each) => sum + pick(each), 0) / profiles.length;
+  const times = (pick: (profile: Profile) => Cost): Pick<Cost, 'forward' | 'backward' | 'update'> => ({
+    forward: mean((each) => pick(each).forward),
+    backward: mean((each) => pick(each).backward),
+    update: mean((each) => pick(each).update),
+  });
+  return {
+    ...first,
+    layers: first.layers.map((layer, i) => ({
+      ...layer,
+      ...times((each) => each.layers[i]!),
+      inputGradient: mean((each) => each.layers[i]!.inputGradient),
+    })),
+    heads: first.heads.map((head, i) => ({ ...head, ...times((each) => each.heads[i]!) })),
+    input: mean((each) => each.input),
+    loss: mean((each) => each.loss),
+  };
+}
+
+/** The profile of a microbatch, made one of the `parts` microbatches of a batch; the update is once a batch. */
+export function profileOfBatch(profile: Profile, parts: number, batchSize: number): Profile {
+  if (parts === 1) return profile;
+  const more = <T extends Cost>(cost: T): T => ({
+    ...cost,
+    forward: cost.forward * parts,
+    backward: cost.backward * parts,
+    activationBytes: cost.activationBytes * parts,
+  });
+  return {
+    ...profile,
+    batchSize,
+    layers: profile.layers.map((layer): LayerCost => ({ ...more(layer), outputBytes: layer.outputBytes * parts })),
+    heads: profile.heads.map(more),
+    input: profile.input * parts,
+    loss: profile.loss * parts,
+  };
+}

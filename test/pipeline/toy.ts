@@ -1,0 +1,20 @@
+// A toy model in a module of its own: worker threads import it, and must not run tests when they do.
+import { Flatten, Linear, Sequential } from 'headrace/nn';
+import type { LayerModule, ModelSpec } from 'headrace/pipeline';
+
+/** 12 inputs, four layers, three classes. The second and third layer are alike. */
+export function toy(options: { broken?: boolean }): ModelSpec {
+  const layer = (name: string, build: () => unknown) => ({ name, prefix: name, build: build as () => LayerModule });
+  return {
+    name: 'toy',
+    classes: 3,
+    inputShape: [3, 2, 2],
+    layers: [
+      layer('first', () => new Sequential(new Flatten(), new Linear(12, 8))),
+      layer('second', () => new Linear(8, 8)),
+      layer('third', () => new Linear(options.broken ? 9 : 8, 8)),
+      layer('last', () => new Linear(8, 3)),
+    ],
+    head: () => new Linear(8, 3) as LayerModule,
+  };
+}
