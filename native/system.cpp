@@ -9,6 +9,10 @@
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "frame.h"
 
 namespace headrace {
@@ -34,6 +38,26 @@ bool allocatorTuned() {
   return tuned;
 }
 
+// Some virtual machines hide the cache sizes of an AMD processor.
+bool cacheSizesHidden() {
+#if defined(__x86_64__)
+  unsigned int eax = 0, ebx = 0, ecx = 0, edx = 0;
+  const unsigned int amd = 0x68747541;  // "Auth", of AuthenticAMD
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != amd) return false;
+  return __get_cpuid_count(0x8000001d, 0, &eax, &ebx, &ecx, &edx) && (eax & 0x1f) == 0;
+#else
+  return false;
+#endif
+}
+
+// oneDNN 3 takes hidden caches for one byte each: its convolutions then divide by zero, or give wrong gradients.
+// HEADRACE_ONEDNN=on keeps it all the same, HEADRACE_ONEDNN=off does without it anywhere.
+void chooseOneDnn() {
+  const char* choice = std::getenv("HEADRACE_ONEDNN");
+  const bool wanted = choice ? std::string(choice) != "off" : HEADRACE_LIBTORCH < 200 || !cacheSizesHidden();
+  if (!wanted) at::globalContext().setUserEnabledMkldnn(false);
+}
+
 // A class is in the libraries that are loaded if its type information is.
 bool linked(const char* typeInfo) { return dlsym(RTLD_DEFAULT, typeInfo) != nullptr; }
 
@@ -49,7 +73,7 @@ napi_value buildInfo(napi_env env, napi_callback_info) {
     setField(env, result, "libtorch", fromText(env, TORCH_VERSION));
     setField(env, result, "config", fromText(env, at::show_config()));
     setField(env, result, "parallel", fromText(env, at::get_parallel_info()));
-    setField(env, result, "mkldnn", fromBoolean(env, at::hasMKLDNN()));
+    setField(env, result, "mkldnn", fromBoolean(env, at::hasMKLDNN() && at::globalContext().userEnabledMkldnn()));
     setField(env, result, "mkl", fromBoolean(env, at::hasMKL()));
     setField(env, result, "openmp", fromBoolean(env, at::hasOpenMP()));
     setField(env, result, "cudaDevices", fromNumber(env, deviceCount(at::kCUDA)));
@@ -77,6 +101,7 @@ napi_value setThreads(napi_env env, napi_callback_info info) {
 
 void defineSystem(napi_env env, napi_value exports) {
   allocatorTuned();
+  chooseOneDnn();
   define(env, exports, "buildInfo", buildInfo);
   define(env, exports, "getThreads", getThreads);
   define(env, exports, "setThreads", setThreads);

@@ -62,6 +62,10 @@ test('what slows down or is missing is a warning with its fix', () => {
   );
   assert.deepEqual(diagnose({ ...healthy, native: { ...native, libtorch: '2.6.0+cpu' } }), []);
   assert.match(one({ nvidiaDriver: true }).what, /sees no CUDA device/);
+  assert.match(
+    one({ native: { ...native, mkldnn: false, config: 'Intel(R) MKL-DNN v3.7.2' } }).what,
+    /oneDNN is left out/,
+  );
   assert.match(one({ native: { ...native, gloo: false } }).what, /no Gloo/);
 });
 
