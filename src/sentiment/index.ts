@@ -1,0 +1,26 @@
+/** Multimodal sentiment: the losses, the unimodal labels, the metrics and the statistics of runs. */
+export {
+  type MetricFamily,
+  type MetricName,
+  type MosiMetrics,
+  metricNames,
+  mosiMetrics,
+  type SimsMetrics,
+  type SimsV2Metrics,
+  sentimentMetrics,
+  simsMetrics,
+  simsV2Metrics,
+} from './metrics.js';
+export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
+export {
+  type Comparison,
+  compareRuns,
+  type Run,
+  type Summary,
+  studentTQuantile,
+  studentTTwoSided,
+  summarise,
+  summariseRuns,
+  type WelchTest,
+  welchTest,
+} from './statistics.js';
