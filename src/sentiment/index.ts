@@ -1,5 +1,18 @@
 /** Multimodal sentiment: the losses, the unimodal labels, the metrics and the statistics of runs. */
 export {
+  type AlignmentOptions,
+  type AlignmentReport,
+  type AlignmentTerm,
+  alignmentLoss,
+  alignmentNoiseFloor,
+  alignmentReport,
+  alignmentTerms,
+  coral,
+  correlation,
+  covariance,
+  type FeatureMatrices,
+} from './alignment.js';
+export {
   type MetricFamily,
   type MetricName,
   type MosiMetrics,
@@ -11,6 +24,7 @@ export {
   simsMetrics,
   simsV2Metrics,
 } from './metrics.js';
+export { SharedProjections, type SharedProjectionsOptions } from './projections.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
 export {
   type Comparison,
