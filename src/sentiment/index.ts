@@ -24,6 +24,7 @@ export {
   simsMetrics,
   simsV2Metrics,
 } from './metrics.js';
+export { differenceWeights, type MultitaskLoss, type MultitaskOptions, multitaskLoss, type Task } from './multitask.js';
 export { SharedProjections, type SharedProjectionsOptions } from './projections.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
 export {
@@ -38,3 +39,5 @@ export {
   type WelchTest,
   welchTest,
 } from './statistics.js';
+export { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';
+export { generateLabels, momentumLabels, relativeDistance } from './ulgm-formulas.js';
