@@ -27,8 +27,12 @@ export function read(file: string): string {
 /** The files under version control that exist, or null where this is no checkout (an unpacked archive). */
 export function trackedFiles(): string[] | null {
   try {
-    const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
-    const listed = execFileSync('git', ['ls-files', '-z'], { ...options, maxBuffer: 1 << 26 });
+    const listed = execFileSync('git', ['ls-files', '-z'], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      maxBuffer: 1 << 26,
+    });
     return listed.split('\0').filter((file) => file !== '' && existsSync(path.join(root, file)));
   } catch {
     return null;
