@@ -140,6 +140,10 @@ export function diagnose(findings: Findings): Problem[] {
   if (process.platform === 'linux' && !native.allocatorTuned) {
     warn('glibc gives freed memory back at once, which slows training', 'unset HEADRACE_MALLOC');
   }
+  if (!native.mkldnn && /MKL-DNN/.test(native.config)) {
+    const fix = 'use libtorch 1.13 or another machine; HEADRACE_ONEDNN=on only where you checked it (docs/install.md)';
+    warn('oneDNN is left out, so convolutions are slower: HEADRACE_ONEDNN=off, or hidden cache sizes', fix);
+  }
   if (!native.gloo)
     warn('this libtorch has no Gloo: training across processes is not available', 'use another libtorch');
   return problems;
