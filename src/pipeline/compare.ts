@@ -1,81 +1,114 @@
 /** Schedules against each other, in turns in one session. */
+import { ConfigError } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import { type StepEvent, throughput } from './events.js';
 import { chooseCut } from './profile-run.js';
-import { isLocal, type ScheduleName, stageCount } from './schedule.js';
+import { isLocal, needsGradients, type ScheduleName, stageCount } from './schedule.js';
 import { median } from './stats.js';
 import { Trainer } from './trainer.js';
 
+/** One of those compared, where a schedule's name is not enough: `1f1b` with 4 and with 8 microbatches, say. */
+export interface Variant {
+  /** Its name in the results. */
+  readonly label: string;
+  readonly schedule: ScheduleName;
+  /** Default: the configuration's for gpipe and 1f1b, 1 for the others. */
+  readonly microbatches?: number;
+}
+
 export interface CompareOptions {
-  readonly schedules: readonly ScheduleName[];
+  readonly schedules: readonly (ScheduleName | Variant)[];
   /** Steps timed in each round. */
   readonly steps: number;
   readonly rounds: number;
   /** Steps before the timed ones. */
   readonly warmUp: number;
-  readonly onRound?: (schedule: ScheduleName, round: number, imagesPerSecond: number) => void;
+  readonly onRound?: (label: string, round: number, imagesPerSecond: number) => void;
 }
 
 export interface Comparison {
   readonly model: string;
   readonly stages: number;
-  /** For each schedule, images per second: the median, and each round's. */
+  /** By label, images per second: the median, and each round's. */
   readonly results: Readonly<Record<string, { imagesPerSecond: number; rounds: number[]; cut: readonly number[] }>>;
   /** `a/b`: how many times faster a is than b. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
-async function measure(config: RunConfig, warmUp: number): Promise<number> {
+interface Contestant {
+  readonly label: string;
+  readonly config: RunConfig;
+}
+
+/** Runs each schedule in each round, one after another, and takes the medians over the rounds. */
+export async function compare(base: RunConfig, options: CompareOptions): Promise<Comparison> {
+  const { steps, rounds, warmUp } = options;
+  const contestants = await prepare(base, options);
+  const speeds = new Map(contestants.map(({ label }) => [label, [] as number[]]));
+  for (let round = 0; round < rounds; round++) {
+    for (const { label, config } of contestants) {
+      const speed = await measure(config, warmUp, steps);
+      speeds.get(label)!.push(speed);
+      options.onRound?.(label, round, speed);
+    }
+  }
+  const results = Object.fromEntries(
+    contestants.map(({ label, config }) => {
+      const values = speeds.get(label)!;
+      return [label, { imagesPerSecond: median(values), rounds: values, cut: config.cut! }];
+    }),
+  );
+  return { model: base.modelName, stages: base.stages, results, ratios: ratiosOf(speeds) };
+}
+
+/** Every contestant with its cut. Those that work on the same pieces share one, so that they differ in the order alone. */
+async function prepare(base: RunConfig, { schedules, steps, warmUp }: CompareOptions): Promise<Contestant[]> {
+  const contestants: Contestant[] = [];
+  for (const entry of schedules) {
+    const variant: Variant = typeof entry === 'string' ? { label: entry, schedule: entry } : entry;
+    const { label, schedule } = variant;
+    if (contestants.some((other) => other.label === label)) {
+      throw new ConfigError(`Expected schedules with different names to compare, got ${label} twice.`);
+    }
+    const microbatches = variant.microbatches ?? (needsGradients(schedule) ? base.microbatches : 1);
+    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches };
+    const alike = contestants.find((other) => sharesCut(other.config, config))?.config.cut;
+    const cut = stageCount(schedule, base.stages) === 1 ? [] : (base.cut ?? alike ?? (await chooseCut(config)));
+    contestants.push({ label, config: { ...config, cut } });
+  }
+  return contestants;
+}
+
+function sharesCut(a: RunConfig, b: RunConfig): boolean {
+  if (isLocal(a.schedule) || isLocal(b.schedule)) return isLocal(a.schedule) && isLocal(b.schedule);
+  return needsGradients(a.schedule) && needsGradients(b.schedule) && a.microbatches === b.microbatches;
+}
+
+/**
+ * Steps enough to time `steps` of them: one more, since the first timed one begins where the step before it ended; and
+ * for a pipeline those that the last stage finishes while the stages before it have no work left and leave it their
+ * share of caches and memory.
+ */
+function timed(base: RunConfig, schedule: ScheduleName, steps: number): RunConfig {
+  const drained = schedule === 'ppll' ? (base.stages - 1) * (base.queueCapacity + 1) : 0;
+  return { ...base, epochs: undefined, steps: steps + 1 + drained, out: null, evaluation: false };
+}
+
+async function measure(config: RunConfig, warmUp: number, timedSteps: number): Promise<number> {
   const steps: StepEvent[] = [];
   const last = stageCount(config.schedule, config.stages) - 1;
   for await (const event of new Trainer(config)) {
     if (event.type === 'step' && event.stage === last) steps.push(event);
   }
-  return throughput(steps.slice(warmUp))!;
+  return throughput(steps.slice(warmUp, warmUp + timedSteps + 1))!;
 }
 
-// One more step, since the first timed one begins where the step before it ended.
-function timed(config: RunConfig, steps: number): RunConfig {
-  return { ...config, epochs: undefined, steps: steps + 1, out: null, evaluation: false };
-}
-
-/** Runs each schedule in each round, one after another, and takes the medians over the rounds. */
-export async function compare(base: RunConfig, options: CompareOptions): Promise<Comparison> {
-  const { schedules, steps, rounds, warmUp } = options;
-  const configs: RunConfig[] = [];
-  for (const schedule of schedules) {
-    const cut = base.cut ?? configs.find((other) => isLocal(other.schedule) && isLocal(schedule))?.cut;
-    const config = { ...base, schedule, cut: stageCount(schedule, base.stages) === 1 ? [] : cut };
-    configs.push(timed({ ...config, cut: config.cut ?? (await chooseCut(config)) }, warmUp + steps));
-  }
-  const speeds = new Map(schedules.map((schedule) => [schedule, [] as number[]]));
-  for (let round = 0; round < rounds; round++) {
-    for (const config of configs) {
-      const speed = await measure(config, warmUp);
-      speeds.get(config.schedule)!.push(speed);
-      options.onRound?.(config.schedule, round, speed);
-    }
-  }
-  const results = Object.fromEntries(
-    configs.map(({ schedule, cut }) => {
-      const values = speeds.get(schedule)!;
-      return [schedule, { imagesPerSecond: median(values), rounds: values, cut: cut! }];
-    }),
-  );
-  return { model: base.modelName, stages: base.stages, results, ratios: ratiosOf(schedules, speeds) };
-}
-
-/** Of every two schedules, the median over the rounds of the ratio in one round: drift of the machine cancels. */
-function ratiosOf(
-  schedules: readonly ScheduleName[],
-  speeds: ReadonlyMap<ScheduleName, number[]>,
-): Record<string, number> {
+/** Of every two, the median over the rounds of the ratio in one round: drift of the machine cancels. */
+function ratiosOf(speeds: ReadonlyMap<string, number[]>): Record<string, number> {
   const ratios: Record<string, number> = {};
-  for (const a of schedules) {
-    for (const b of schedules) {
-      if (a === b) continue;
-      const other = speeds.get(b)!;
-      ratios[`${a}/${b}`] = median(speeds.get(a)!.map((speed, round) => speed / other[round]!));
+  for (const [a, ofA] of speeds) {
+    for (const [b, ofB] of speeds) {
+      if (a !== b) ratios[`${a}/${b}`] = median(ofA.map((speed, round) => speed / ofB[round]!));
     }
   }
   return ratios;
