@@ -1,0 +1,64 @@
+/**
+ * npm run bench                      all parts, one session, to bench/results/
+ * npm run bench step calls           some of them
+ * npm run bench -- --rounds 5        more rounds (default 3); medians count
+ * npm run bench -- --quick           one short round, to bench/scratch/: does it work?
+ * npm run bench accuracy -- --help   trains to the end and compares accuracies: hours
+ */
+import { parseArgs } from 'node:util';
+import { callsPart } from './calls.js';
+import { describeHost, hostLine } from './host.js';
+import { memoryPart } from './memory.js';
+import { pipelinePart } from './pipeline.js';
+import { say } from './progress.js';
+import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
+import { stepPart } from './step.js';
+import { writeResults } from './write.js';
+
+const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResult>>> = {
+  step: stepPart,
+  pipeline: pipelinePart,
+  calls: callsPart,
+  memory: memoryPart,
+};
+
+async function bench(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+  });
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected --rounds to be at least 1, got ${rounds}`);
+  const names = positionals.length > 0 ? positionals : Object.keys(parts);
+  const unknown = names.filter((name) => !Object.hasOwn(parts, name));
+  if (unknown.length > 0) {
+    throw new Error(`Expected parts among ${Object.keys(parts).join(', ')}, accuracy; got ${unknown.join(', ')}`);
+  }
+  const host = describeHost();
+  say(hostLine(host));
+  const found: Record<string, Part> = {};
+  for (const name of names) {
+    const start = performance.now();
+    const result = await parts[name]!({ rounds, quick: values.quick });
+    const seconds = Math.round((performance.now() - start) / 1000);
+    const part = { ...result, time: new Date().toISOString(), seconds };
+    found[name] = part;
+    const remarks = part.notes.map((note) => `${note}\n`).join('');
+    process.stdout.write(`\n${part.title}\n${textTable(part.rows)}\n${remarks}`);
+    // Part by part, so that a session that is broken off keeps what it has.
+    writeResults(host, found, values.quick);
+  }
+  const all = Object.values(found).flatMap(({ rows }) => rows);
+  if (all.some(({ target }) => target)) process.stdout.write(`\n${verdict(all)}\n`);
+  say(`written to ${writeResults(host, found, values.quick)}`);
+}
+
+const args = process.argv.slice(2);
+try {
+  if (args[0] === 'accuracy') await (await import('./accuracy.js')).accuracy(args.slice(1));
+  else await bench(args);
+} catch (error) {
+  say(`bench: ${process.env.HEADRACE_DEBUG === '1' ? (error as Error).stack : (error as Error).message}`);
+  process.exitCode = 1;
+}
