@@ -1,6 +1,7 @@
 // Boxed operator calls: choose the overload that the frame's arguments fit, convert, call, convert back.
 #include <array>
 #include <atomic>
+#include <mutex>
 #include <sstream>
 
 #include "schema.h"
@@ -12,7 +13,20 @@ namespace {
 constexpr size_t kMaxOps = 1 << 14;
 constexpr size_t kMaxArguments = 64;
 std::array<std::atomic<const OpSet*>, kMaxOps> ops;
-std::atomic<uint32_t> opCount{0};
+
+// One id for a name, whatever the number of threads that ask: worker threads come and go.
+uint32_t idOf(const OpSet* set) {
+  static std::mutex mutex;
+  static auto* ids = new std::unordered_map<const OpSet*, uint32_t>();
+  std::lock_guard<std::mutex> lock(mutex);
+  const auto found = ids->find(set);
+  if (found != ids->end()) return found->second;
+  const auto id = static_cast<uint32_t>(ids->size());
+  if (id >= kMaxOps) throw CodedError("ARGUMENTS", "too many operators were resolved");
+  ops[id].store(set, std::memory_order_release);
+  ids->emplace(set, id);
+  return id;
+}
 
 // One call's arguments as the frame holds them.
 struct Call {
@@ -41,8 +55,17 @@ Call readCall(const Frame& frame, size_t positional, size_t keywords) {
   return call;
 }
 
+const std::string& textOf(const Cursor& value) { return interned(static_cast<uint32_t>(value.value())); }
+
+bool enumValue(Kind kind, const Cursor& value, int64_t& out) {
+  if (value.tag() != kString) return false;
+  if (kind == Kind::DType) return dtypeValue(textOf(value), out);
+  return kind == Kind::Layout ? layoutValue(textOf(value), out) : memoryFormatValue(textOf(value), out);
+}
+
 bool acceptsOne(Kind kind, const Cursor& value) {
   const int tag = value.tag();
+  int64_t unused = 0;
   switch (kind) {
     case Kind::Tensor: return tag == kTensor;
     case Kind::Scalar: return tag == kInt || tag == kDouble || tag == kBool;
@@ -51,10 +74,10 @@ bool acceptsOne(Kind kind, const Cursor& value) {
     case Kind::String: return tag == kString;
     case Kind::Device: return tag == kString;
     case Kind::Generator: return tag == kGenerator;
-    case Kind::Int: {
-      int64_t unused;
-      return tag == kInt || (tag == kString && enumValue(interned(static_cast<uint32_t>(value.value())), unused));
-    }
+    case Kind::Int: return tag == kInt;
+    case Kind::DType:
+    case Kind::Layout:
+    case Kind::MemoryFormat: return enumValue(kind, value, unused);
     default: return false;
   }
 }
@@ -96,10 +119,11 @@ at::Scalar toScalar(const Cursor& value) {
   return at::Scalar(value.value());
 }
 
-int64_t toInt(const Cursor& value) {
-  if (value.tag() == kInt) return static_cast<int64_t>(value.value());
+int64_t toInt(const Cursor& value) { return static_cast<int64_t>(value.value()); }
+
+int64_t toCode(Kind kind, const Cursor& value) {
   int64_t code = 0;
-  enumValue(interned(static_cast<uint32_t>(value.value())), code);
+  enumValue(kind, value, code);
   return code;
 }
 
@@ -116,8 +140,11 @@ c10::IValue toOne(Environment& self, Kind kind, const Cursor& value) {
     case Kind::Int: return toInt(value);
     case Kind::Float: return value.value();
     case Kind::Bool: return value.value() != 0;
-    case Kind::String: return interned(static_cast<uint32_t>(value.value()));
-    case Kind::Device: return c10::Device(interned(static_cast<uint32_t>(value.value())));
+    case Kind::String: return textOf(value);
+    case Kind::Device: return c10::Device(textOf(value));
+    case Kind::DType:
+    case Kind::Layout:
+    case Kind::MemoryFormat: return toCode(kind, value);
     case Kind::Generator: return toGenerator(self, value);
     default: throw CodedError("ARGUMENTS", "this argument has no counterpart in JavaScript");
   }
@@ -166,6 +193,40 @@ c10::IValue toIValue(Environment& self, const Argument& argument, const Cursor* 
   return argument.list ? toList(self, argument, *value) : toOne(self, argument.kind, *value);
 }
 
+bool isOne(const c10::IValue& value) {
+  return value.isTensor() || value.isNone() || value.isInt() || value.isDouble() || value.isBool() || value.isString() ||
+         value.isDevice();
+}
+
+template <typename Visit>
+void forEachElement(const c10::IValue& value, Visit visit) {
+  if (value.isList()) {
+    for (const auto& element : value.toListRef()) visit(element);
+  } else {
+    for (const auto& element : value.toTupleRef().elements()) visit(element);
+  }
+}
+
+// The pairs that a result takes. Asked before any is written: a result that is refused must leave no tensor behind.
+size_t pairsOf(const c10::IValue& value) {
+  if (isOne(value)) return 1;
+  if (!value.isList() && !value.isTuple()) {
+    throw CodedError("RESULT", "it returns a " + value.tagKind() + ", which has no counterpart in JavaScript");
+  }
+  size_t pairs = 1;
+  forEachElement(value, [&](const c10::IValue& element) { pairs += pairsOf(element); });
+  return pairs;
+}
+
+void checkFits(const Frame& frame, const torch::jit::Stack& stack) {
+  size_t pairs = stack.size() > 1 ? 1 : 0;
+  for (const auto& result : stack) pairs += pairsOf(result);
+  if (pairs > frame.pairs) {
+    throw CodedError("FRAME", "it returns " + std::to_string(pairs) + " values, more than the " +
+                                  std::to_string(frame.pairs) + " that one call can hand over");
+  }
+}
+
 void putResult(Environment& self, Writer& writer, const c10::IValue& value, const at::Tensor* first, double handle) {
   if (value.isTensor()) {
     const at::Tensor& tensor = value.toTensor();
@@ -179,26 +240,17 @@ void putResult(Environment& self, Writer& writer, const c10::IValue& value, cons
   if (value.isBool()) return writer.put(kBool, value.toBool());
   if (value.isString()) return writer.put(kString, intern(value.toStringRef()));
   if (value.isDevice()) return writer.put(kString, intern(value.toDevice().str()));
-  if (value.isList() || value.isTuple()) {
-    const auto elements = value.isList() ? value.toListRef().vec() : std::vector<c10::IValue>(value.toTupleRef().elements());
-    writer.put(kList, static_cast<double>(elements.size()));
-    for (const auto& element : elements) putResult(self, writer, element, nullptr, 0);
-    return;
-  }
-  throw CodedError("RESULT", "this operator returns a " + value.tagKind() + ", which has no counterpart in JavaScript");
+  writer.put(kList, static_cast<double>(value.isList() ? value.toListRef().size() : value.toTupleRef().elements().size()));
+  forEachElement(value, [&](const c10::IValue& element) { putResult(self, writer, element, nullptr, 0); });
 }
 
 std::string describeValue(Environment& self, const Cursor& value) {
   std::ostringstream text;
   switch (value.tag()) {
     case kNone: return "null";
-    case kTensor: {
-      const at::Tensor& tensor = self.tensors.get(value.value());
-      text << "Tensor(" << dtypeName(tensor.scalar_type()) << tensor.sizes() << ")";
-      return text.str();
-    }
+    case kTensor: return describe(self.tensors.get(value.value()));
     case kBool: return value.value() ? "true" : "false";
-    case kString: return "'" + interned(static_cast<uint32_t>(value.value())) + "'";
+    case kString: return "'" + textOf(value) + "'";
     case kGenerator: return "Generator";
     case kList: {
       text << "[";
@@ -229,15 +281,28 @@ std::string describeCall(Environment& self, const OpSet& set, const Call& call) 
   throw CodedError("ARGUMENTS", text.str());
 }
 
+torch::jit::Stack stackOf(Environment& self, const OpSet& set, const Overload& overload, const Call& call) {
+  torch::jit::Stack stack;
+  stack.reserve(overload.arguments.size());
+  for (size_t i = 0; i < overload.arguments.size(); ++i) {
+    const Argument& argument = overload.arguments[i];
+    try {
+      stack.push_back(toIValue(self, argument, call.bySlot[i]));
+    } catch (const CodedError& error) {
+      throw CodedError(error.code, set.name + "(), argument '" + argument.name + "': " + error.what());
+    } catch (const c10::Error& error) {
+      throw CodedError("ARGUMENTS", set.name + "(), argument '" + argument.name + "': " + error.what_without_backtrace());
+    }
+  }
+  return stack;
+}
+
 // resolve(name) -> id of the operator, or -1 where libtorch has none of that name.
 napi_value resolve(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const OpSet* set = findOpSet(Arguments<1>(env, info).text(0));
     if (!set) return fromNumber(env, -1);
-    const uint32_t id = opCount.fetch_add(1);
-    if (id >= kMaxOps) throw CodedError("ARGUMENTS", "too many operators were resolved");
-    ops[id].store(set, std::memory_order_release);
-    return fromNumber(env, id);
+    return fromNumber(env, idOf(set));
   });
 }
 
@@ -256,21 +321,22 @@ napi_value call(napi_env env, napi_callback_info info) {
       }
     }
     if (!chosen) throwNoMatch(self, set, request);
+    torch::jit::Stack stack = stackOf(self, set, *chosen, request);
     at::Tensor first;
     double handle = 0;
-    if (!request.values.empty() && request.values[0].tag() == kTensor) {
+    if (request.positional > 0 && request.values[0].tag() == kTensor) {
       handle = request.values[0].value();
       first = self.tensors.get(handle);
     }
-    torch::jit::Stack stack;
-    stack.reserve(chosen->arguments.size());
-    for (size_t i = 0; i < chosen->arguments.size(); ++i) {
-      stack.push_back(toIValue(self, chosen->arguments[i], request.bySlot[i]));
-    }
     try {
       chosen->handle.callBoxed(&stack);
+      checkFits(self.frame, stack);
     } catch (const c10::Error& error) {
       throw CodedError("TORCH", describeCall(self, set, request) + ": " + error.what_without_backtrace());
+    } catch (const CodedError& error) {
+      throw CodedError(error.code, describeCall(self, set, request) + ": " + error.what());
+    } catch (const std::exception& error) {
+      throw CodedError("TORCH", describeCall(self, set, request) + ": " + error.what());
     }
     Writer writer(self.frame);
     if (stack.empty()) writer.put(kNone, 0);

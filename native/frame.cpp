@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <sstream>
 
 namespace headrace {
 
@@ -24,6 +25,15 @@ constexpr DTypeName kDTypes[] = {
     {"float32", at::kFloat},  {"float64", at::kDouble}, {"bfloat16", at::kBFloat16},      {"float16", at::kHalf},
     {"int64", at::kLong},     {"int32", at::kInt},      {"int16", at::kShort},            {"int8", at::kChar},
     {"uint8", at::kByte},     {"bool", at::kBool},      {"complex64", at::kComplexFloat}, {"complex128", at::kComplexDouble}};
+
+using Codes = std::unordered_map<std::string, int64_t>;
+
+bool lookUp(const Codes& codes, const std::string& text, int64_t& out) {
+  const auto found = codes.find(text);
+  if (found == codes.end()) return false;
+  out = found->second;
+  return true;
+}
 
 } // namespace
 
@@ -60,24 +70,28 @@ std::vector<at::Tensor> readTensors(Environment& self, const Cursor& list) {
   return tensors;
 }
 
-bool enumValue(const std::string& text, int64_t& out) {
-  for (const auto& entry : kDTypes) {
-    if (text == entry.name) {
-      out = static_cast<int64_t>(entry.type);
-      return true;
-    }
-  }
-  static const std::unordered_map<std::string, int64_t> others = {
-      {"contiguous", static_cast<int64_t>(at::MemoryFormat::Contiguous)},
-      {"preserve", static_cast<int64_t>(at::MemoryFormat::Preserve)},
-      {"channelsLast", static_cast<int64_t>(at::MemoryFormat::ChannelsLast)},
-      {"channelsLast3d", static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d)},
-      {"strided", static_cast<int64_t>(at::Layout::Strided)},
-      {"sparseCoo", static_cast<int64_t>(at::Layout::Sparse)}};
-  auto found = others.find(text);
-  if (found == others.end()) return false;
-  out = found->second;
-  return true;
+bool dtypeValue(const std::string& text, int64_t& out) {
+  static const Codes codes = [] {
+    Codes result;
+    for (const auto& entry : kDTypes) result.emplace(entry.name, static_cast<int64_t>(entry.type));
+    return result;
+  }();
+  return lookUp(codes, text, out);
+}
+
+bool layoutValue(const std::string& text, int64_t& out) {
+  static const Codes codes = {{"strided", static_cast<int64_t>(at::Layout::Strided)},
+                              {"sparseCoo", static_cast<int64_t>(at::Layout::Sparse)},
+                              {"sparseCsr", static_cast<int64_t>(at::Layout::SparseCsr)}};
+  return lookUp(codes, text, out);
+}
+
+bool memoryFormatValue(const std::string& text, int64_t& out) {
+  static const Codes codes = {{"contiguous", static_cast<int64_t>(at::MemoryFormat::Contiguous)},
+                              {"preserve", static_cast<int64_t>(at::MemoryFormat::Preserve)},
+                              {"channelsLast", static_cast<int64_t>(at::MemoryFormat::ChannelsLast)},
+                              {"channelsLast3d", static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d)}};
+  return lookUp(codes, text, out);
 }
 
 const char* dtypeName(at::ScalarType type) {
@@ -85,6 +99,12 @@ const char* dtypeName(at::ScalarType type) {
     if (type == entry.type) return entry.name;
   }
   return "other";
+}
+
+std::string describe(const at::Tensor& tensor) {
+  std::ostringstream text;
+  text << "Tensor(" << dtypeName(tensor.scalar_type()) << tensor.sizes() << ")";
+  return text.str();
 }
 
 } // namespace headrace

@@ -57,9 +57,12 @@ const std::string& interned(uint32_t id);
 void putTensor(Environment& self, Writer& writer, at::Tensor tensor);
 std::vector<at::Tensor> readTensors(Environment& self, const Cursor& list);
 
-// 'float32' and its kind, 'channelsLast' and its kind: the integers that schemas want.
-// False when `text` names neither a dtype, a layout nor a memory format.
-bool enumValue(const std::string& text, int64_t& out);
+// The integers that schemas want for 'float32', 'strided', 'channelsLast' and their kind; false for any other name.
+bool dtypeValue(const std::string& text, int64_t& out);
+bool layoutValue(const std::string& text, int64_t& out);
+bool memoryFormatValue(const std::string& text, int64_t& out);
 const char* dtypeName(at::ScalarType type);
+// 'Tensor(float32[2, 3])'
+std::string describe(const at::Tensor& tensor);
 
 } // namespace headrace

@@ -19,9 +19,17 @@ Kind kindOf(const c10::TypePtr& type) {
     case c10::TypeKind::BoolType: return Kind::Bool;
     case c10::TypeKind::StringType: return Kind::String;
     case c10::TypeKind::DeviceObjType: return Kind::Device;
+    case c10::TypeKind::ScalarTypeType: return Kind::DType;
+    case c10::TypeKind::LayoutType: return Kind::Layout;
+    case c10::TypeKind::MemoryFormatType: return Kind::MemoryFormat;
     case c10::TypeKind::GeneratorType: return Kind::Generator;
     default: return Kind::Other;
   }
+}
+
+// Lists that a frame carries; those of strings are lists of named dimensions, which JavaScript has no use for.
+bool listable(Kind kind) {
+  return kind == Kind::Tensor || kind == Kind::Scalar || kind == Kind::Int || kind == Kind::Float || kind == Kind::Bool;
 }
 
 Argument describe(const c10::Argument& source) {
@@ -31,7 +39,8 @@ Argument describe(const c10::Argument& source) {
   result.keywordOnly = source.kwarg_only();
   result.fixedCount = source.N();
   if (source.default_value()) result.fallback = *source.default_value();
-  c10::TypePtr type = source.type();
+  // The type as the schema spells it: `ScalarType`, where type() would say `int`.
+  c10::TypePtr type = source.real_type();
   if (auto optional = type->cast<c10::OptionalType>()) {
     result.optional = true;
     type = optional->getElementType();
@@ -45,6 +54,7 @@ Argument describe(const c10::Argument& source) {
     }
   }
   result.kind = kindOf(type);
+  if (result.list && !listable(result.kind)) result.kind = Kind::Other;
   return result;
 }
 

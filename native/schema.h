@@ -7,7 +7,7 @@
 
 namespace headrace {
 
-enum class Kind { Tensor, Scalar, Int, Float, Bool, String, Device, Generator, Other };
+enum class Kind { Tensor, Scalar, Int, Float, Bool, String, Device, DType, Layout, MemoryFormat, Generator, Other };
 
 struct Argument {
   uint32_t nameId = 0; // interned camelCase name

@@ -193,7 +193,7 @@ napi_value fromBytes(napi_env env, napi_callback_info info) {
     const Bytes bytes = bytesOf(env, arguments.values[0]);
     int64_t type = 0;
     const std::string name = arguments.text(1);
-    if (!enumValue(name, type)) throw CodedError("DTYPE", "expected a dtype such as 'float32', got '" + name + "'");
+    if (!dtypeValue(name, type)) throw CodedError("DTYPE", "expected a dtype such as 'float32', got '" + name + "'");
     std::vector<int64_t> shape;
     for (int64_t i = 0; i < arguments.integer(2); ++i) {
       shape.push_back(static_cast<int64_t>(Cursor(self.frame, static_cast<size_t>(i)).value()));
@@ -220,7 +220,9 @@ napi_value byteLength(napi_env env, napi_callback_info info) {
 napi_value copyOut(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Arguments<2> arguments(env, info);
-    const at::Tensor tensor = environment(env).tensors.get(arguments.number(0)).detach().cpu().contiguous();
+    // Conjugation and negation may be pending on a view; its bytes are the plain ones.
+    const at::Tensor tensor =
+        environment(env).tensors.get(arguments.number(0)).detach().cpu().resolve_conj().resolve_neg().contiguous();
     const Bytes bytes = bytesOf(env, arguments.values[1]);
     const size_t expected = static_cast<size_t>(tensor.numel()) * tensor.element_size();
     if (bytes.length != expected) throw CodedError("DATA", "copyOut was given a buffer of the wrong size");
