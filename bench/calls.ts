@@ -42,7 +42,7 @@ function microsecondsPerCall(call: () => unknown, count: number): number {
 export async function callsPart({ rounds, quick }: PartOptions): Promise<PartResult> {
   setNumThreads(1);
   const python = findPython();
-  const peer = python ? await PythonPeer.start(python, 1, describeHost().blasPath) : null;
+  const peer = python ? await PythonPeer.start(python, 1, describeHost()) : null;
   try {
     const turns = new Turns('calls', calls.length + sizes.length);
     const rows: Row[] = [];

@@ -12,6 +12,7 @@ interface Findings {
   readonly platform: string;
   readonly cores: number;
   readonly allocatorTuned: boolean;
+  readonly mkldnn: boolean;
 }
 
 export interface Host {
@@ -26,6 +27,8 @@ export interface Host {
   readonly blas: string;
   readonly blasPath: string | null;
   readonly allocatorTuned: boolean;
+  /** Whether Headrace uses it here. */
+  readonly oneDnn: boolean;
   /** `unknown` outside a checkout; with `+changes` where files differ from it. */
   readonly commit: string;
 }
@@ -46,6 +49,7 @@ export function describeHost(): Host {
     blas: found.blas?.kind ?? 'unknown',
     blasPath: found.blas?.path ?? null,
     allocatorTuned: found.allocatorTuned,
+    oneDnn: found.mkldnn,
     commit: commit(),
   };
 }

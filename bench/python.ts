@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Host } from './host.js';
 
 const peerPath = fileURLToPath(new URL('../../bench/python/peer.py', import.meta.url));
 
@@ -38,10 +39,11 @@ export class PythonPeer {
   /** The version of its torch. */
   torch = '';
 
-  /** @param blasPath - the BLAS that Headrace uses, to be loaded there too */
-  static async start(python: string, threads: number, blasPath: string | null): Promise<PythonPeer> {
+  /** With the BLAS that Headrace uses, and without oneDNN where that cannot be trusted (docs/install.md says where). */
+  static async start(python: string, threads: number, { blasPath, oneDnn }: Host): Promise<PythonPeer> {
     const env = { ...process.env, ...(blasPath ? { LD_PRELOAD: blasPath } : {}) };
-    const child = spawn(python, [peerPath, String(threads)], { stdio: ['pipe', 'pipe', 'inherit'], env });
+    const args = [peerPath, String(threads), oneDnn ? 'onednn' : 'no-onednn'];
+    const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
     const peer = new PythonPeer(child, createInterface({ input: child.stdout }));
     peer.torch = (await peer.#reply<{ torch: string }>()).torch;
     return peer;

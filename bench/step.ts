@@ -63,7 +63,7 @@ async function pythonSteps(peer: PythonPeer, count: number): Promise<number[]> {
 
 export async function stepPart({ rounds, quick }: PartOptions): Promise<PartResult> {
   const python = findPython();
-  const peer = python ? await PythonPeer.start(python, THREADS, describeHost().blasPath) : null;
+  const peer = python ? await PythonPeer.start(python, THREADS, describeHost()) : null;
   const rows: Row[] = [];
   const notes = python ? [] : [NO_PYTHON];
   try {

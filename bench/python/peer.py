@@ -83,6 +83,8 @@ def seconds_per_call(name, count):
 
 def main():
     torch.set_num_threads(int(sys.argv[1]))
+    if sys.argv[2] == "no-onednn" and int(torch.__version__.split(".")[0]) >= 2:
+        torch.backends.mkldnn.set_flags(False)
     say({"torch": torch.__version__, "threads": torch.get_num_threads(), "allocatorTuned": TUNED})
     step = None
     for line in sys.stdin:

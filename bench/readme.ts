@@ -1,0 +1,52 @@
+/**
+ * Fills the results section of README.md from the newest files in bench/results/:
+ * npm run setup && npx tsc -p tsconfig.test.json && node build/bench/readme.js
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AccuracySession, accuracyTable } from './accuracy.js';
+import { hostLine, root } from './host.js';
+import { markdownPart, type Part } from './results.js';
+import { folderFor, type Session } from './write.js';
+
+const OPEN = '<!-- results -->';
+const CLOSE = '<!-- /results -->';
+
+/** The newest file of each kind: names begin with the date. */
+function newest(accuracy: boolean): string[] {
+  const folder = folderFor(false);
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter(
+    (name) => name.endsWith('.json') && name.includes('-accuracy-') === accuracy,
+  );
+  const kinds = new Map(names.sort().map((name) => [name.slice('2000-01-01'.length), name]));
+  return [...kinds.values()];
+}
+
+const read = <T>(name: string): T => JSON.parse(readFileSync(join(folderFor(false), name), 'utf8')) as T;
+
+/** What has a target, and the speeds that the ratios come from. */
+function shortened(part: Part): Part {
+  return { ...part, rows: part.rows.filter(({ target, unit }) => target || unit === 'images/s' || unit === 'MiB') };
+}
+
+function speedSection(name: string): string {
+  const { date, host, parts } = read<Session>(name);
+  const tables = Object.values(parts).map((part) => markdownPart(shortened(part), '###'));
+  const all = `bench/results/${name.replace(/json$/, 'md')}`;
+  const head = `Measured on ${date}: ${hostLine(host)}. Medians of rounds in which all sides take turns. [All numbers](${all}).\n`;
+  return [head, ...tables].join('\n');
+}
+
+function accuracySection(name: string): string {
+  const { date, host, runs } = read<AccuracySession>(name);
+  return `### Accuracy on held-out images\n\n${date}, ${hostLine(host)}.\n\n${accuracyTable(runs)}\n`;
+}
+
+const sections = [...newest(false).map(speedSection), ...newest(true).map(accuracySection)];
+const path = join(root, 'README.md');
+const text = readFileSync(path, 'utf8');
+const [start, end] = [text.indexOf(OPEN), text.indexOf(CLOSE)];
+if (start < 0 || end < start) throw new Error(`Expected ${OPEN} and ${CLOSE} in ${path}`);
+const filling = sections.length > 0 ? sections.join('\n') : 'Not measured yet.\n';
+writeFileSync(path, `${text.slice(0, start + OPEN.length)}\n\n${filling}\n${text.slice(end)}`);
