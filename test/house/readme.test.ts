@@ -1,0 +1,116 @@
+// What the documents say is so: their links lead somewhere, their examples compile and run, their grids are the code's own.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { type Action, backward, drawGrid, forward, layOut, needsGradients, scheduleFor } from 'headrace/pipeline';
+import { filesBelow, read, root } from './repository.js';
+
+const documents = ['README.md', 'CONTRIBUTING.md', ...filesBelow('docs', ['.md'])];
+
+test('every relative link and every path named in a document leads to something', () => {
+  const broken = documents.flatMap((document) => {
+    const text = read(document);
+    const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)[^)]*\)/g)].map(([, target]) =>
+      path.join(path.dirname(document), target!),
+    );
+    const named = [...text.matchAll(/`((?:src|native|test|bench|docs|examples|scripts)\/[\w./-]*)`/g)].map(
+      ([, target]) => target!,
+    );
+    return [...links, ...named]
+      .filter((target) => !existsSync(path.join(root, target)))
+      .map((target) => `${document}: ${target}`);
+  });
+  assert.deepEqual(broken, []);
+});
+
+/** The code block that follows a marker. */
+function block(document: string, marker: string): string {
+  const found = new RegExp(`<!-- ${marker} -->\n\`\`\`\\w*\n(.*?)\n\`\`\``, 's').exec(read(document));
+  assert.ok(found, `${document} has a code block after <!-- ${marker} -->`);
+  return found[1]!;
+}
+
+function replaced(text: string, from: string, to: string): string {
+  assert.ok(text.includes(from), `the example holds ${from}`);
+  return text.replace(from, to);
+}
+
+/** Compiles programs in a folder of their own, as strictly as the package, and returns where they lie. */
+function compiled(programs: Readonly<Record<string, string>>): string {
+  const folder = path.join(root, 'build', 'readme');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of Object.entries(programs)) writeFileSync(path.join(folder, `${name}.ts`), text);
+  const compilerOptions = {
+    rootDir: '.',
+    outDir: 'out',
+    declaration: false,
+    incremental: false,
+    tsBuildInfoFile: null,
+  };
+  const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] };
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config));
+  run(path.join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', folder);
+  return path.join(folder, 'out');
+}
+
+function run(...args: string[]): string {
+  try {
+    return execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${args.join(' ')}\n${stdout}\n${stderr}`);
+  }
+}
+
+test("the README's programs compile and run", () => {
+  const pipeline = block('README.md', 'run: pipeline');
+  const runFolder = path.join(root, 'build', 'readme', 'run');
+  const short = replaced(
+    replaced(replaced(pipeline, 'epochs: 3', 'epochs: 1'), "{ spec: 'mnist' }", "{ spec: 'mnist', limit: 256 }"),
+    "'runs/digits'",
+    JSON.stringify(runFolder),
+  );
+  const out = compiled({ pipeline, short, tensors: block('README.md', 'run: tensors') });
+  assert.match(run(path.join(out, 'short.js')), /epoch 1: accuracy 0\.\d+\n.*steps: 2,.*stopped: false/s);
+  assert.ok(existsSync(path.join(runFolder, 'checkpoint', 'state.json')));
+  const losses = run(path.join(out, 'tensors.js')).trim().split('\n');
+  assert.equal(losses.length, 4);
+  assert.ok(Number(losses.at(-1)!.split(' ')[1]) < 0.1, losses.join('; '));
+});
+
+test('the example with a model of its own learns, and the same on three workers as on one', () => {
+  const lines = run(path.join('build', 'examples', 'own-model-train.js'))
+    .trim()
+    .split('\n');
+  const [sequential, ppll] = lines.map((line) => line.split(': ')[1]!);
+  assert.equal(sequential, ppll);
+  assert.ok(Number(/accuracy ([\d.]+)/.exec(ppll!)![1]) > 95, ppll);
+});
+
+test('the pipeline document shows the example as it is', () => {
+  const shown = /```ts\n(export function spiralNet.*?)\n```/s.exec(read('docs/pipeline.md'));
+  assert.ok(shown && read('examples/own-model.ts').includes(shown[1]!));
+});
+
+for (const [name, stages, microbatches] of [
+  ['gpipe', 3, 4],
+  ['1f1b', 3, 4],
+  ['ppll', 3, 1],
+] as const) {
+  test(`the grid of ${name} in the pipeline document is the schedule's own`, () => {
+    const { steps } = layOut(scheduleFor(name, stages, microbatches), { gradients: needsGradients(name) });
+    assert.equal(block('docs/pipeline.md', `grid ${name} ${stages} ${microbatches}`), drawGrid(steps));
+  });
+}
+
+test('the grid of ppll over several batches is what its actions lay out to', () => {
+  const [stages, batches] = [3, 4];
+  const schedule = Array.from({ length: stages }, (_, stage): Action[] =>
+    Array.from({ length: batches }, (_, batch) => [forward(stage, batch), backward(stage, batch)]).flat(),
+  );
+  const { steps } = layOut(schedule, { gradients: false });
+  assert.equal(block('docs/pipeline.md', `batches ppll ${stages} ${batches}`), drawGrid(steps));
+});
