@@ -129,7 +129,10 @@ export class Run {
     else if (notice.kind === 'failed') {
       const { message, stage, action, step } = notice;
       this.#fail(message, { stage, action, step });
-    } else if (!this.#failure) this.onNotice(notice);
+    } else if (!this.#failure || notice.kind === 'saved') {
+      // A part that was saved before the failure may make a checkpoint whole.
+      this.onNotice(notice);
+    }
   }
 
   #exited(thread: Thread, code: number): void {

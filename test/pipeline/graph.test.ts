@@ -130,7 +130,7 @@ test('gradients over the edges of a diamond of stages are those of the whole net
     layers[index]!.update(station(index).stage.optimizer.paramGroups[0]!.lr);
     for (const [key, value] of layers[index]!.layers.stateDict()) {
       const other = station(index).stage.layers.stateDict().get(key)!;
-      assert.ok(value.sub(other).abs().max().item() < 1e-7, key);
+      assert.ok(value.sub(other).abs().max().item() < 1e-6, key);
     }
   }
 });
