@@ -92,6 +92,8 @@ napi_value getThreads(napi_env env, napi_callback_info) {
 
 napi_value setThreads(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
+    // libtorch gives a thread the process's latest number on its first parallel work; asking makes that happen before.
+    at::get_num_threads();
     at::set_num_threads(static_cast<int>(Arguments<1>(env, info).integer(0)));
     return nullptr;
   });
