@@ -1,5 +1,8 @@
 // Autograd: backward, grad, the flags of a tensor, and the thread's grad mode.
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+
+#include <sstream>
 
 #include "frame.h"
 
@@ -66,8 +69,16 @@ napi_value setGrad(napi_env env, napi_callback_info) {
   return guarded(env, [&]() -> napi_value {
     Environment& self = environment(env);
     const at::Tensor& tensor = self.tensors.get(Cursor(self.frame, 0).value());
-    const Cursor gradient(self.frame, 1);
-    tensor.mutable_grad() = gradient.tag() == kTensor ? self.tensors.get(gradient.value()) : at::Tensor();
+    const Cursor value(self.frame, 1);
+    const at::Tensor gradient = value.tag() == kTensor ? self.tensors.get(value.value()) : at::Tensor();
+    if (gradient.defined() && (gradient.sizes() != tensor.sizes() || gradient.dtype() != tensor.dtype() ||
+                               gradient.device() != tensor.device())) {
+      std::ostringstream text;
+      text << "expected a gradient of the tensor's shape, dtype and device: " << describe(tensor) << ", got "
+           << describe(gradient);
+      throw CodedError("GRAD", text.str());
+    }
+    tensor.mutable_grad() = gradient;
     return nullptr;
   });
 }
@@ -81,7 +92,11 @@ napi_value requiresGrad(napi_env env, napi_callback_info info) {
 napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Arguments<2> arguments(env, info);
-    environment(env).tensors.get(arguments.number(0)).set_requires_grad(arguments.boolean(1));
+    const at::Tensor& tensor = environment(env).tensors.get(arguments.number(0));
+    if (!tensor.is_leaf() && !arguments.boolean(1)) {
+      throw CodedError("GRAD", "requiresGrad can be changed on leaves only: detach() gives a tensor without a graph");
+    }
+    tensor.set_requires_grad(arguments.boolean(1));
     return nullptr;
   });
 }
@@ -89,6 +104,16 @@ napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
 napi_value isLeaf(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     return fromBoolean(env, environment(env).tensors.get(Arguments<1>(env, info).number(0)).is_leaf());
+  });
+}
+
+// gradFn(handle) -> the name of the node that made the tensor, or ''.
+napi_value gradFn(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    const auto node = environment(env).tensors.get(Arguments<1>(env, info).number(0)).grad_fn();
+    const std::string name = node ? node->name() : "";
+    const size_t colon = name.rfind(':');
+    return fromText(env, colon == std::string::npos ? name : name.substr(colon + 1));
   });
 }
 
@@ -131,6 +156,7 @@ void defineAutograd(napi_env env, napi_value exports) {
   define(env, exports, "requiresGrad", requiresGrad);
   define(env, exports, "setRequiresGrad", setRequiresGrad);
   define(env, exports, "isLeaf", isLeaf);
+  define(env, exports, "gradFn", gradFn);
   define(env, exports, "retainGrad", retainGrad);
   define(env, exports, "setData", setData);
   define(env, exports, "gradEnabled", gradEnabled);

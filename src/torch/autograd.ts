@@ -1,5 +1,6 @@
 /** Gradients beyond `tensor.backward()`, and the thread's grad mode. */
-import { readTensors, translating, writeTensors } from './frame.js';
+import { asynchronous, translating } from './errors.js';
+import { readTensors, writeTensors } from './frame.js';
 import { native } from './native.js';
 import type { Tensor } from './tensor.js';
 
@@ -7,13 +8,18 @@ function withGradMode<T>(enabled: boolean, body: () => T): T {
   const before = native.gradEnabled();
   native.setGradEnabled(enabled);
   try {
-    return body();
+    const result = body();
+    if (result instanceof Promise) throw asynchronous('noGrad() and enableGrad() take', result);
+    return result;
   } finally {
     native.setGradEnabled(before);
   }
 }
 
-/** Runs `body` without recording a graph (`torch.no_grad`). `body` must be synchronous. */
+/**
+ * Runs `body` without recording a graph (`torch.no_grad`).
+ * @throws TorchError if `body` is asynchronous: the mode would be back before it ends
+ */
 export function noGrad<T>(body: () => T): T {
   return withGradMode(false, body);
 }

@@ -1,6 +1,6 @@
 /** Ways to make tensors, with PyTorch's names. Floats are float32 unless a dtype is given. */
 import { DTYPES, type DType, dtypeOfArray, type MemoryFormat, type TypedArray } from './dtype.js';
-import { ShapeError, translateNativeError } from './errors.js';
+import { ShapeError, TorchError, translating } from './errors.js';
 import { writeIntegers } from './frame.js';
 import { defaultGenerator, type Generator } from './generator.js';
 import { native } from './native.js';
@@ -27,9 +27,11 @@ function isTypedArray(value: unknown): value is TypedArray {
 function finish(made: Tensor, options: TensorOptions): Tensor {
   const { dtype, device } = options;
   let result = made;
-  if ((dtype && dtype !== made.dtype) || (device && device !== made.device)) result = made.to({ dtype, device });
-  if (options.requiresGrad) result.requiresGrad = true;
-  return result;
+  if ((dtype && dtype !== made.dtype) || (device && device !== made.device)) {
+    result = made.to({ dtype, device });
+    if (result !== made) made.dispose();
+  }
+  return withGrad(result, options);
 }
 
 /**
@@ -38,11 +40,7 @@ function finish(made: Tensor, options: TensorOptions): Tensor {
  */
 export function tensorFromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): Tensor {
   writeIntegers(shape);
-  try {
-    return new Tensor(native.fromBytes(bytes, dtype, shape.length));
-  } catch (error) {
-    throw translateNativeError(error);
-  }
+  return new Tensor(translating(() => native.fromBytes(bytes, dtype, shape.length)));
 }
 
 function shapeOf(data: NestedArray): number[] {
@@ -70,17 +68,31 @@ function flatten(data: NestedArray, shape: readonly number[], dim: number, out: 
   for (const element of data as readonly NestedArray[]) flatten(element, shape, dim + 1, out);
 }
 
-function fromNested(data: NestedArray): Tensor {
-  const shape = shapeOf(data);
+function int64Of(value: number | bigint | boolean): bigint {
+  const whole = BigInt(value);
+  if (BigInt.asIntN(64, whole) !== whole) throw new TorchError(`expected an integer that int64 holds, got ${whole}`);
+  return whole;
+}
+
+function fromNested(data: NestedArray, options: { shape?: readonly number[] }): Tensor {
+  const nested = shapeOf(data);
   const flat: (number | bigint | boolean)[] = [];
-  flatten(data, shape, 0, flat);
-  const first = flat[0];
-  if (typeof first === 'bigint') return fromTyped(BigInt64Array.from(flat.map((value) => BigInt(value))), shape);
-  if (typeof first === 'boolean') {
-    return tensorFromBytes(Uint8Array.from(flat.map((value) => (value ? 1 : 0))), 'bool', shape);
+  flatten(data, nested, 0, flat);
+  const shape = options.shape ?? nested;
+  checkCount(flat.length, shape);
+  // Mixed lists take the widest type, as in PyTorch: bool, then int64, then float.
+  const types = new Set(flat.map((value) => typeof value));
+  if (types.has('number') || types.size === 0) {
+    // Float64 keeps integers and float64 requests exact; the common float32 case rounds once, on conversion.
+    return fromTyped(Float64Array.from(flat, Number), shape);
   }
-  // Float64 keeps integers and float64 requests exact; the common float32 case rounds once, here.
-  return fromTyped(Float64Array.from(flat.map(Number)), shape);
+  if (types.has('bigint')) return fromTyped(BigInt64Array.from(flat, int64Of), shape);
+  return tensorFromBytes(Uint8Array.from(flat, Number), 'bool', shape);
+}
+
+function checkCount(count: number, shape: readonly number[]): void {
+  const wanted = shape.reduce((product, size) => product * size, 1);
+  if (wanted !== count) throw new ShapeError(`expected ${wanted} elements for shape [${shape}], got ${count}`);
 }
 
 function fromTyped(array: TypedArray, shape: readonly number[]): Tensor {
@@ -91,7 +103,7 @@ function fromTyped(array: TypedArray, shape: readonly number[]): Tensor {
  * A tensor with the given values (`torch.tensor`). Numbers become float32, bigints int64, booleans bool, a typed
  * array keeps its type; `dtype` converts.
  *
- * @param options.shape - for a typed array: its shape, one dimension by default
+ * @param options.shape - the shape of a flat list or typed array, one dimension by default
  * @example
  * tensor([[1, 2], [3, 4]]);  tensor(new Uint8Array(12), { shape: [3, 4] });  tensor([1, 2], { dtype: 'int64' });
  * @throws ShapeError where rows differ in length, or `shape` does not fit
@@ -102,13 +114,10 @@ export function tensor(
 ): Tensor {
   if (isTypedArray(data)) {
     const shape = options.shape ?? [data.length];
-    const wanted = shape.reduce((product, size) => product * size, 1);
-    if (wanted !== data.length) {
-      throw new ShapeError(`expected ${wanted} elements for shape [${shape}], got ${data.length}`);
-    }
+    checkCount(data.length, shape);
     return finish(fromTyped(data, shape), options);
   }
-  const made = fromNested(data);
+  const made = fromNested(data, options);
   return finish(made, { ...options, dtype: options.dtype ?? (made.dtype === 'float64' ? 'float32' : made.dtype) });
 }
 
@@ -169,13 +178,15 @@ export function rand(size: readonly number[], options: RandomOptions = {}): Tens
 /** Integers from `low` up to, not including, `high`; int64 by default. */
 export function randint(low: number, high: number, size: readonly number[], options: RandomOptions = {}): Tensor {
   const generator = options.generator ?? defaultGenerator;
-  return ops.randint(low, high, size, { generator, dtype: options.dtype ?? 'int64', device: options.device });
+  const made = ops.randint(low, high, size, { generator, dtype: options.dtype ?? 'int64', device: options.device });
+  return withGrad(made, options);
 }
 
 /** A random order of 0 … n-1; int64. */
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   const generator = options.generator ?? defaultGenerator;
-  return ops.randperm(n, { generator, dtype: options.dtype ?? 'int64', device: options.device });
+  const made = ops.randperm(n, { generator, dtype: options.dtype ?? 'int64', device: options.device });
+  return withGrad(made, options);
 }
 
 /** Joins along an existing dimension. */

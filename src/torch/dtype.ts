@@ -1,3 +1,5 @@
+import { TorchError } from './errors.js';
+
 /** Element types, by the names that PyTorch gives them. */
 export type DType =
   | 'float32'
@@ -53,5 +55,6 @@ export function dtypeOfArray(array: TypedArray): DType {
   if (array instanceof Int32Array) return 'int32';
   if (array instanceof Int16Array) return 'int16';
   if (array instanceof Int8Array) return 'int8';
-  return 'uint8';
+  if (array instanceof Uint8Array || (array as unknown) instanceof Uint8ClampedArray) return 'uint8';
+  throw new TorchError(`no dtype holds the elements of a ${(array as object).constructor.name}: convert it first`);
 }

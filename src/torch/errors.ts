@@ -43,6 +43,12 @@ export class StageError extends HeadraceError {
   }
 }
 
+/** The error for an asynchronous body; a rejection of `promise`, which nobody will await, is swallowed. */
+export function asynchronous(taker: string, promise: Promise<unknown>): TorchError {
+  promise.catch(() => {});
+  return new TorchError(`${taker} a synchronous function, got one that returns a Promise`, { code: 'ASYNC' });
+}
+
 const BY_CODE: Record<string, typeof HeadraceError> = {
   QUEUE_CLOSED: QueueError,
   QUEUE_TIMEOUT: QueueError,
@@ -57,4 +63,13 @@ export function translateNativeError(error: unknown): unknown {
   if (typeof code !== 'string') return error;
   const ErrorClass = BY_CODE[code] ?? TorchError;
   return new ErrorClass(error.message, { code });
+}
+
+/** Runs `body`, giving errors of the addon their class. */
+export function translating<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw translateNativeError(error);
+  }
 }

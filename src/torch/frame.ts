@@ -184,12 +184,3 @@ export function readIntegers(count: number): number[] {
   for (let i = 0; i < count; i++) result[i] = cells[2 * i + 1]!;
   return result;
 }
-
-/** Runs `body`, giving errors of the addon their class. */
-export function translating<T>(body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    throw translateNativeError(error);
-  }
-}

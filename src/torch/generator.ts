@@ -1,7 +1,7 @@
 /**
  * Seeded generators of random numbers. The engine derives one for every purpose; the default one is for scripts.
  */
-import { ConfigError } from './errors.js';
+import { ConfigError, translating } from './errors.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
@@ -30,14 +30,14 @@ export class Generator {
   constructor(seed: number | bigint = 0, device = 'cpu') {
     this.#seed = seedBits(seed);
     this.device = device;
-    this.id = native.createGenerator(this.#seed, device);
+    this.id = translating(() => native.createGenerator(this.#seed, device));
     registry.register(this, this.id);
   }
 
   /** Starts the sequence that belongs to `seed`. */
   manualSeed(seed: number | bigint): this {
     this.#seed = seedBits(seed);
-    native.seedGenerator(this.id, this.#seed);
+    translating(() => native.seedGenerator(this.id, this.#seed));
     return this;
   }
 
@@ -47,11 +47,11 @@ export class Generator {
 
   /** The whole state, a uint8 tensor: `setState` continues from exactly here. */
   getState(): Tensor {
-    return new Tensor(native.generatorState(this.id));
+    return new Tensor(translating(() => native.generatorState(this.id)));
   }
 
   setState(state: Tensor): void {
-    native.setGeneratorState(this.id, state.handle);
+    translating(() => native.setGeneratorState(this.id, state.handle));
   }
 }
 

@@ -8,15 +8,28 @@ let depth = 0;
 
 const registry = new FinalizationRegistry<number>((handle) => native.release(handle));
 
-/** Called by every new Tensor: outside scopes, ties the native tensor to the object's life. */
-export function adopt(owner: object, handle: number): void {
-  if (depth === 0) registry.register(owner, handle);
+/** A JavaScript object that names a native tensor. */
+export interface Owner {
+  readonly handle: number;
+  /** Whether the collector frees the native tensor with this object; registering twice would cost memory. */
+  collectable: boolean;
+}
+
+function register(owner: Owner): void {
+  if (owner.collectable) return;
+  owner.collectable = true;
+  registry.register(owner, owner.handle);
+}
+
+/** Called for a tensor that is new, or has left a scope: outside scopes, ties the native tensor to the object's life. */
+export function adopt(owner: Owner): void {
+  if (depth === 0) register(owner);
 }
 
 /** Moves a tensor out of all scopes, into the collector's care. */
-export function outlive(owner: object, handle: number): void {
-  native.keep(handle);
-  registry.register(owner, handle);
+export function outlive(owner: Owner): void {
+  native.keep(owner.handle);
+  register(owner);
 }
 
 export function enterScope(): void {

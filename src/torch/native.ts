@@ -67,6 +67,7 @@ export interface Native {
   requiresGrad(handle: number): boolean;
   setRequiresGrad(handle: number, value: boolean): void;
   isLeaf(handle: number): boolean;
+  gradFn(handle: number): string;
   retainGrad(handle: number): void;
   setData(handle: number, other: number): void;
   gradEnabled(): boolean;

@@ -1,7 +1,8 @@
 /**
  * Bounded blocking queues between the threads of a process. Tensors pass by handle: nothing is copied.
  */
-import { readTensors, translating, writeTensors } from './frame.js';
+import { ConfigError, translating } from './errors.js';
+import { readTensors, writeTensors } from './frame.js';
 import { native, type QueueStats } from './native.js';
 import type { Tensor } from './tensor.js';
 
@@ -12,6 +13,14 @@ export interface QueueItem<M = unknown> {
 }
 
 const DEFAULT_TIMEOUT_MS = 600_000;
+// The clock counts nanoseconds in 64 bits.
+const LONGEST_TIMEOUT_MS = 1e12;
+
+function checkTimeout(timeoutMs: number): void {
+  if (!(timeoutMs >= 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
+    throw new ConfigError(`expected a time-out from 0 to ${LONGEST_TIMEOUT_MS} ms, got ${timeoutMs}`);
+  }
+}
 
 /**
  * A first-in-first-out queue of bounded capacity. `put` blocks its thread while the queue is full, `get` while it is
@@ -27,6 +36,9 @@ export class Queue<M = unknown> {
 
   /** A new queue that holds at most `capacity` items. */
   static create<M = unknown>(capacity: number): Queue<M> {
+    if (!Number.isSafeInteger(capacity) || capacity < 1) {
+      throw new ConfigError(`expected a queue's capacity >= 1, got ${capacity}`);
+    }
     return new Queue<M>(native.queueCreate(capacity));
   }
 
@@ -40,8 +52,11 @@ export class Queue<M = unknown> {
    * @throws QueueError if the queue is closed, stays full for `timeoutMs`, or a tensor requires grad
    */
   put(item: QueueItem<M>, timeoutMs = DEFAULT_TIMEOUT_MS): void {
+    checkTimeout(timeoutMs);
+    const text = JSON.stringify(item.meta);
+    if (text === undefined) throw new ConfigError(`expected a JSON value as meta, got ${typeof item.meta}`);
     writeTensors(item.tensors);
-    translating(() => native.queuePut(this.id, JSON.stringify(item.meta), timeoutMs));
+    translating(() => native.queuePut(this.id, text, timeoutMs));
   }
 
   /**
@@ -49,6 +64,7 @@ export class Queue<M = unknown> {
    * @throws QueueError if the queue is closed and drained, aborted, or stays empty for `timeoutMs`
    */
   get(timeoutMs = DEFAULT_TIMEOUT_MS): QueueItem<M> {
+    checkTimeout(timeoutMs);
     const text = translating(() => native.queueGet(this.id, timeoutMs));
     return { tensors: readTensors(), meta: JSON.parse(text) as M };
   }

@@ -1,9 +1,9 @@
 /**
  * Scopes own tensors: what is made inside is freed at the end, natively, at once.
  */
-import { TorchError } from './errors.js';
+import { asynchronous } from './errors.js';
 import { writeEach } from './frame.js';
-import { enterScope, leaveScope, outlive, scopeDepth } from './lifetime.js';
+import { adopt, enterScope, leaveScope } from './lifetime.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
@@ -30,10 +30,7 @@ export function scope<T>(body: () => T): T {
   let result: T;
   try {
     result = body();
-    if (result instanceof Promise) {
-      result.catch(() => {});
-      throw new TorchError('scope() takes a synchronous function, got one that returns a Promise');
-    }
+    if (result instanceof Promise) throw asynchronous('scope() takes', result);
     collect(result, survivors);
     writeEach(...survivors);
   } catch (error) {
@@ -41,7 +38,7 @@ export function scope<T>(body: () => T): T {
     throw error;
   }
   leaveScope(survivors.length);
-  if (scopeDepth() === 0) for (const tensor of survivors) outlive(tensor, tensor.handle);
+  for (const tensor of survivors) adopt(tensor);
   return result;
 }
 

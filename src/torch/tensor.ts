@@ -3,8 +3,8 @@
  * Operators are added to it by methods.ts; what stands here needs no operator.
  */
 import { DTYPES, type DType, type TypedArray } from './dtype.js';
-import { ShapeError, translateNativeError } from './errors.js';
-import { readIntegers, readTensors, translating, writeEach, writeTensors } from './frame.js';
+import { TorchError, translating } from './errors.js';
+import { readIntegers, readTensors, writeEach, writeTensors } from './frame.js';
 import type { TensorMethods } from './generated/operators.js';
 import { adopt, outlive } from './lifetime.js';
 import { native } from './native.js';
@@ -25,10 +25,13 @@ export class Tensor {
   /** The addon's handle; for this package's use. */
   readonly handle: number;
 
+  /** Whether the collector frees the native tensor; for this package's use. */
+  collectable = false;
+
   /** For this package's use: make tensors with {@link tensor}, {@link zeros} and the like. */
   constructor(handle: number) {
     this.handle = handle;
-    adopt(this, handle);
+    adopt(this);
   }
 
   /** Size of each dimension. */
@@ -65,6 +68,11 @@ export class Tensor {
 
   get isLeaf(): boolean {
     return translating(() => native.isLeaf(this.handle));
+  }
+
+  /** The name of the function that made this tensor in its graph, such as `AddBackward0`; null for a leaf. */
+  get gradFn(): string | null {
+    return translating(() => native.gradFn(this.handle)) || null;
   }
 
   /** The gradient that backward has accumulated here, or null. */
@@ -108,13 +116,11 @@ export class Tensor {
 
   /** A copy of the elements' bytes, row by row, whatever the dtype. */
   bytes(): Uint8Array {
-    try {
+    return translating(() => {
       const bytes = new Uint8Array(native.byteLength(this.handle));
       native.copyOut(this.handle, bytes);
       return bytes;
-    } catch (error) {
-      throw translateNativeError(error);
-    }
+    });
   }
 
   /**
@@ -122,14 +128,27 @@ export class Tensor {
    * bool as Uint8Array, int64 as BigInt64Array.
    */
   data(): TypedArray {
-    const info = DTYPES[this.dtype];
+    const { dtype } = this;
+    const info = DTYPES[dtype] as (typeof DTYPES)[DType] | undefined;
+    if (!info) throw new TorchError('no typed array holds the elements of this tensor: its dtype is none of DType');
     if (!info.array) {
-      if (this.dtype.startsWith('complex'))
-        throw new ShapeError('complex tensors have no typed array: viewAsReal() first');
-      return this.detach().to({ dtype: 'float32' }).data();
+      if (dtype.startsWith('complex')) throw new TorchError('complex tensors have no typed array: viewAsReal() first');
+      return this.#widened();
     }
     const bytes = this.bytes();
     return new info.array(bytes.buffer, bytes.byteOffset, bytes.length / info.bytes);
+  }
+
+  // The temporaries are freed here: outside scopes they would wait for the collector.
+  #widened(): TypedArray {
+    const plain = this.detach();
+    const wide = plain.to({ dtype: 'float32' });
+    try {
+      return wide.data();
+    } finally {
+      wide.dispose();
+      plain.dispose();
+    }
   }
 
   /** The elements as nested lists; a plain number for a tensor without dimensions. */
@@ -153,7 +172,7 @@ export class Tensor {
 
   /** Moves this tensor out of all scopes; see {@link keep}. */
   keep(): this {
-    translating(() => outlive(this, this.handle));
+    translating(() => outlive(this));
     return this;
   }
 }

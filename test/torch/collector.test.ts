@@ -1,0 +1,96 @@
+// The garbage collector frees what no scope owns. It runs when this file asks for it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as tick } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Parameter } from 'headrace/nn';
+import { keep, liveTensors, ones, scope, type Tensor, tensor } from 'headrace/torch';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Collects until `expected` tensors are alive, or for a while; gives the number. */
+async function settle(expected: number): Promise<number> {
+  for (let i = 0; i < 50 && liveTensors() !== expected; i++) {
+    collectGarbage();
+    await tick();
+  }
+  return liveTensors();
+}
+
+/** The number of tensors that are alive once what earlier tests dropped is gone. */
+async function baseline(): Promise<number> {
+  for (let i = 0; i < 5; i++) {
+    collectGarbage();
+    await tick();
+  }
+  return liveTensors();
+}
+
+// Made in functions of their own, so that no register of the test still holds them.
+function drop(make: () => unknown): void {
+  make();
+}
+
+test('tensors outside scopes are freed when they are unreachable', async () => {
+  const before = await baseline();
+  drop(() => Array.from({ length: 100 }, () => ones([10]).add(1)));
+  assert.equal(await settle(before), before);
+});
+
+test('what a scope returned is freed when it is unreachable', async () => {
+  const before = await baseline();
+  drop(() => scope(() => scope(() => [ones([1]), new Map([['a', ones([1])]])])));
+  assert.equal(await settle(before), before);
+});
+
+test('a kept tensor lives while it is reachable, and no longer', async () => {
+  const before = await baseline();
+  const holder: { tensor?: Tensor | undefined } = {};
+  scope(() => {
+    holder.tensor = keep(tensor([5]));
+    drop(() => keep(tensor([6])));
+  });
+  assert.equal(await settle(before + 1), before + 1);
+  assert.equal(holder.tensor?.item(), 5);
+  holder.tensor = undefined;
+  assert.equal(await settle(before), before);
+});
+
+test('the collector does not free the tensor that took the place of a disposed one', async () => {
+  const before = await baseline();
+  drop(() => ones([1]).dispose());
+  const next = tensor([7]); // the slot of the disposed one
+  assert.equal(await baseline(), before + 1);
+  assert.equal(next.item(), 7);
+});
+
+test('an in-place result is the object itself, so that it frees nothing twice', async () => {
+  const x = tensor([1]);
+  drop(() => x.add_(1).mul_(2));
+  await baseline();
+  assert.equal(x.item(), 4);
+});
+
+test('a parameter lives on when the tensor that it took over is dropped', async () => {
+  const before = await baseline();
+  const holder: { parameter?: Parameter | undefined } = {};
+  drop(() => {
+    holder.parameter = new Parameter(tensor([3]));
+  });
+  await settle(before + 1);
+  assert.equal(holder.parameter?.item(), 3);
+  holder.parameter = undefined;
+  assert.equal(await settle(before), before);
+});
+
+test('scopes that return a tensor from outside cost no memory', () => {
+  const outside = tensor([1]);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 100_000; i++) scope(() => outside);
+  collectGarbage();
+  const grown = process.memoryUsage().heapUsed - before;
+  assert.ok(grown < 2e6, `the heap grew by ${grown} bytes`);
+});
