@@ -1,7 +1,7 @@
 /** `x.index(...)`: Python's `x[...]`. */
 import { ShapeError } from './errors.js';
 import { ops } from './ops.js';
-import type { Tensor } from './tensor.js';
+import { Tensor } from './tensor.js';
 
 /** `start:end:step`; null leaves a bound open. Made by {@link slice}. */
 export class Slice {
@@ -20,13 +20,21 @@ export function slice(start: number | null = null, end: number | null = null, st
 /** One position of an index: a number picks, a Slice cuts, null adds a dimension, a tensor gathers, `'...'` skips. */
 export type Index = number | null | Slice | Tensor | '...';
 
-function isTensor(index: Index): index is Tensor {
-  return typeof index === 'object' && index !== null && !(index instanceof Slice);
+function isMask(index: Tensor): boolean {
+  return index.dtype === 'bool' || index.dtype === 'uint8';
 }
 
+/** Dimensions that an index takes up. */
 function consumed(index: Index): number {
   if (index === null || index === '...') return 0;
-  return isTensor(index) && index.dtype === 'bool' ? index.ndim : 1;
+  return index instanceof Tensor && isMask(index) ? index.ndim : 1;
+}
+
+function checkIndex(index: unknown): void {
+  const known = index === null || index === '...' || index instanceof Slice || index instanceof Tensor;
+  if (!known && !Number.isInteger(index)) {
+    throw new ShapeError(`expected an integer, null, slice(), '...' or a Tensor as an index, got ${String(index)}`);
+  }
 }
 
 function expandEllipsis(indices: readonly Index[], ndim: number): Index[] {
@@ -41,36 +49,33 @@ function expandEllipsis(indices: readonly Index[], ndim: number): Index[] {
 
 /** Applies numbers, slices and new dimensions as views, then gathers by the tensors, if there are any. */
 export function indexTensor(self: Tensor, indices: readonly Index[]): Tensor {
+  indices.forEach(checkIndex);
   let view = self;
   let dim = 0;
   const gathers: (Tensor | null)[] = [];
   for (const index of expandEllipsis(indices, self.ndim)) {
     if (index === null) {
-      view = view.unsqueeze(dim);
-      gathers[dim++] = null;
+      view = view.unsqueeze(dim++);
+      gathers.push(null);
     } else if (typeof index === 'number') {
       view = view.select(dim, index);
     } else if (index instanceof Slice) {
       const whole = index.start === null && index.end === null && index.step === 1;
       if (!whole) view = ops.slice(view, dim, index.start, index.end, index.step);
-      gathers[dim++] = null;
-    } else if (isTensor(index)) {
-      gathers[dim] = index;
+      gathers.push(null);
+      dim++;
+    } else if (index instanceof Tensor && index.ndim === 0) {
+      // As in PyTorch: an integer without dimensions picks like a number, a boolean masks a dimension of its own.
+      view = isMask(index) ? view.unsqueeze(dim++) : view.select(dim, index.item());
+      if (isMask(index)) gathers.push(index.unsqueeze(0));
+    } else if (index instanceof Tensor) {
+      // A mask takes one place in aten's list, however many dimensions it takes up.
+      gathers.push(index);
       dim += consumed(index);
     }
   }
-  if (!gathers.some((gather) => gather)) return view;
+  // What was indexed stays another tensor than the result, which may be disposed of by itself.
+  if (!gathers.some((gather) => gather)) return view === self ? ops.alias(self) : view;
   const last = gathers.findLastIndex((gather) => gather);
-  return ops.index(view, boolsInPlace(gathers.slice(0, last + 1)));
-}
-
-// A boolean mask over several dimensions takes one place in aten's list.
-function boolsInPlace(gathers: readonly (Tensor | null)[]): (Tensor | null)[] {
-  const list: (Tensor | null)[] = [];
-  for (let dim = 0; dim < gathers.length; dim++) {
-    const gather = gathers[dim] ?? null;
-    list.push(gather);
-    if (gather) dim += consumed(gather) - 1;
-  }
-  return list;
+  return ops.index(view, gathers.slice(0, last + 1));
 }
