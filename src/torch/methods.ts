@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util';
 import type { DType, MemoryFormat } from './dtype.js';
+import { TorchError } from './errors.js';
 import { type Index, indexTensor } from './indexing.js';
 import { operatorMethods, ops } from './ops.js';
 import { formatTensor } from './print.js';
@@ -61,7 +62,13 @@ const own = {
     return formatTensor(this);
   },
   [inspect.custom](this: Tensor): string {
-    return formatTensor(this);
+    try {
+      return formatTensor(this);
+    } catch (error) {
+      // console.log and the messages of assertions show it rather than fail on it.
+      if (error instanceof TorchError && error.code === 'FREED') return 'tensor(<freed>)';
+      throw error;
+    }
   },
 };
 
