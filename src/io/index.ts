@@ -1,9 +1,19 @@
-/** Files: safetensors, NumPy, MATLAB and IDX readers that never run what they read, and writers that never leave half a file. */
+/**
+ * Files: safetensors, NumPy, pickle, HDF5, MATLAB and IDX readers that never run what they read, and writers that never leave half a
+ * file.
+ */
 export { AtomicFile, writeFileAtomic } from './atomic.js';
+export { ByteRange, type ByteSource, MemoryBytes } from './bytes.js';
 export { FileReader } from './file.js';
 export { loadIdx, parseIdx, readIdx } from './idx.js';
+export { LazyArray, ObjectArray } from './lazy-array.js';
 export { loadMat, type MatArray, readMat } from './mat.js';
 export { encodeNpy, loadNpy, parseNpy, saveNpy } from './npy.js';
+export { loadNpz, type NpzArrays, NpzFile, type NpzOptions, saveNpz } from './npz.js';
+export { NumpyType } from './numpy-types.js';
+export { PickleFile, type PickleOptions, parsePickle } from './pickle.js';
+export type { Python2Encoding } from './pickle-settle.js';
+export { type PickleKey, PickleTuple, type PickleValue } from './pickle-values.js';
 export { type RawArray, viewNumbers } from './raw.js';
 export {
   loadSafetensors,
@@ -16,3 +26,5 @@ export {
   writeSafetensorsIndex,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
+export { type ZipEntry, ZipFile } from './zip.js';
+export { writeZip, type ZipMember } from './zip-write.js';

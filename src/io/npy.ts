@@ -8,22 +8,8 @@ import type { Tensor } from '../torch/index.js';
 import { writeFileAtomic } from './atomic.js';
 import { rawToTensor, tensorToRaw } from './convert.js';
 import { FileReader } from './file.js';
-import { columnToRowMajor, countElements, type RawArray, swapBytes } from './raw.js';
-
-/** numpy's type code without byte order -> dtype here. Unsigned types wider than a byte are not torch dtypes: they widen. */
-const dtypeOf: Readonly<Record<string, DType>> = {
-  f8: 'float64',
-  f4: 'float32',
-  f2: 'float16',
-  i8: 'int64',
-  i4: 'int32',
-  i2: 'int16',
-  i1: 'int8',
-  u1: 'uint8',
-  b1: 'bool',
-  u2: 'int32',
-  u4: 'int64',
-};
+import { decodeNumbers, NumpyType } from './numpy-types.js';
+import { countElements, type RawArray } from './raw.js';
 
 const descrOf: Readonly<Partial<Record<DType, string>>> = {
   float64: '<f8',
@@ -39,7 +25,8 @@ const descrOf: Readonly<Partial<Record<DType, string>>> = {
 
 const magic = '\x93NUMPY';
 
-interface NpyHeader {
+/** What stands before the values. */
+export interface NpyHeader {
   readonly descr: string;
   readonly fortran: boolean;
   readonly shape: number[];
@@ -64,37 +51,34 @@ export function saveNpy(path: string, tensor: Tensor): void {
  * @param where named in errors
  */
 export function parseNpy(bytes: Uint8Array, where: string): RawArray {
-  const header = parseHeader(bytes, where);
-  const code = /^([<>|=])([a-z][0-9]+)$/.exec(header.descr);
-  const dtype = code !== null && Object.hasOwn(dtypeOf, code[2] as string) ? dtypeOf[code[2] as string] : undefined;
-  if (code === null || dtype === undefined) throw new DataError(unsupported(header.descr, where));
-  const width = Number((code[2] as string).slice(1));
-  const expected = countElements(header.shape, where) * width;
-  const actual = bytes.length - header.dataStart;
+  const header = parseNpyHeader(bytes, where);
+  const type = NumpyType.parse(header.descr);
+  if (type === null || type.kind !== 'number') throw new DataError(unsupported(header.descr, where));
+  checkLength(header, type, bytes.length, where);
+  const data = new Uint8Array(bytes.subarray(header.dataStart)); // a copy, aligned
+  return decodeNumbers(data, type, header.shape, header.fortran);
+}
+
+/** @throws DataError unless a file of `size` bytes holds the array that its header announces, and nothing else */
+export function checkLength(header: NpyHeader, type: NumpyType, size: number, where: string): void {
+  const expected = countElements(header.shape, where) * type.width;
+  const actual = size - header.dataStart;
   if (actual !== expected) {
     throw new DataError(
       `${where} ${actual < expected ? 'is cut short' : 'has bytes after its array'}: ${header.descr} ` +
         `[${header.shape.join(', ')}] takes ${expected} bytes, the file has ${actual} after its header`,
     );
   }
-  let data: Uint8Array = new Uint8Array(bytes.subarray(header.dataStart)); // a copy, aligned
-  if (code[1] === '>') swapBytes(data, width);
-  if (header.fortran) data = columnToRowMajor(data, header.shape, width);
-  return { dtype, shape: header.shape, bytes: widen(data, code[2] as string) };
 }
 
-function unsupported(descr: string, where: string): string {
+/** Why an array of this type is not read. */
+export function unsupported(descr: string, where: string): string {
   if (descr.includes('O')) return `${where} holds Python objects (descr ${descr}); these are pickles and are not read`;
-  return `${where}: unsupported array type ${descr}; expected one of ${Object.keys(dtypeOf).join(', ')}`;
+  return `${where}: unsupported array type ${descr}; expected one of ${NumpyType.numbers.join(', ')}`;
 }
 
-function widen(data: Uint8Array, code: string): Uint8Array {
-  if (code === 'u2') return new Uint8Array(Int32Array.from(new Uint16Array(data.buffer)).buffer);
-  if (code === 'u4') return new Uint8Array(BigInt64Array.from(new Uint32Array(data.buffer), BigInt).buffer);
-  return data;
-}
-
-function parseHeader(bytes: Uint8Array, where: string): NpyHeader {
+/** Reads the header; `bytes` may end anywhere after it. */
+export function parseNpyHeader(bytes: Uint8Array, where: string): NpyHeader {
   if (bytes.length < 10 || Buffer.from(bytes.subarray(0, 6)).toString('latin1') !== magic) {
     throw new DataError(`${where} is not a .npy file: it does not start with \\x93NUMPY and a header`);
   }
@@ -157,7 +141,12 @@ export function encodeNpy(array: RawArray): Uint8Array[] {
   const descr = descrOf[array.dtype];
   if (descr === undefined)
     throw new DataError(`NumPy has no ${array.dtype}: convert to float32 first, tensor.to({ dtype: 'float32' })`);
-  const { shape } = array;
+  const head = encodeNpyHeader(descr, array.shape);
+  return [head, array.bytes.subarray(0, countElements(array.shape, 'array') * DTYPES[array.dtype].bytes)];
+}
+
+/** The header of a C-ordered array, version 1. */
+export function encodeNpyHeader(descr: string, shape: readonly number[]): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const head = Buffer.alloc(Math.ceil((10 + text.length + 1) / 64) * 64, ' '); // numpy aligns its data to 64 bytes
@@ -166,5 +155,5 @@ export function encodeNpy(array: RawArray): Uint8Array[] {
   head.writeUInt16LE(head.length - 10, 8);
   head.write(text, 10, 'latin1');
   head.write('\n', head.length - 1);
-  return [head, array.bytes.subarray(0, countElements(shape, 'array') * DTYPES[array.dtype].bytes)];
+  return head;
 }

@@ -1,0 +1,150 @@
+/** NumPy's .npz archives (`numpy.savez`, `savez_compressed`): .npy files in a zip. Pickled members are refused. */
+import { constants } from 'node:buffer';
+import { DataError } from '../torch/errors.js';
+import { Tensor } from '../torch/index.js';
+import { ByteRange, MemoryBytes } from './bytes.js';
+import { tensorToRaw } from './convert.js';
+import { LazyArray, ObjectArray } from './lazy-array.js';
+import { checkLength, encodeNpy, encodeNpyHeader, type NpyHeader, parseNpyHeader, unsupported } from './npy.js';
+import { decodeText, encodeText, NumpyType } from './numpy-types.js';
+import { countElements } from './raw.js';
+import { type ZipEntry, ZipFile } from './zip.js';
+import { writeZip, type ZipMember } from './zip-write.js';
+
+/** Enough for any header that NumPy writes of an array of numbers or text. */
+const headerBytes = 1 << 12;
+
+/** How to read an archive. */
+export interface NpzOptions {
+  /** Bytes that one compressed array may unpack to; 4 GiB by default. */
+  readonly maxMemory?: number;
+}
+
+/**
+ * An open .npz archive. An array of an uncompressed archive is read by rows, straight from the file; a compressed one is unpacked whole
+ * when it is asked for.
+ */
+export class NpzFile {
+  private constructor(
+    private readonly zip: ZipFile,
+    private readonly entries: ReadonlyMap<string, ZipEntry>,
+    private readonly maxMemory: number,
+  ) {}
+
+  /** @throws DataError when the file is absent or not a sound zip archive of .npy files */
+  static open(path: string, options: NpzOptions = {}): NpzFile {
+    const zip = ZipFile.open(path);
+    const entries = new Map<string, ZipEntry>();
+    for (const [name, entry] of zip.entries) if (name.endsWith('.npy')) entries.set(name.slice(0, -4), entry);
+    return new NpzFile(zip, entries, Math.min(options.maxMemory ?? 2 ** 32, constants.MAX_LENGTH));
+  }
+
+  get path(): string {
+    return this.zip.path;
+  }
+
+  /** The arrays' names, without `.npy`. */
+  get names(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.entries.has(name);
+  }
+
+  /**
+   * An array of numbers, or of text (`ObjectArray` of strings).
+   * @throws DataError for absent names, damaged members and types that are not read
+   */
+  get(name: string): LazyArray | ObjectArray<string> {
+    const entry = this.entries.get(name);
+    if (entry === undefined) {
+      throw new DataError(`${this.path} holds no array '${name}'; it holds: ${this.names.slice(0, 20).join(', ')}`);
+    }
+    const where = `${this.path}, array '${name}'`;
+    const header = parseNpyHeader(this.zip.head(entry, headerBytes), where);
+    const type = NumpyType.parse(header.descr);
+    if (type === null || (type.kind !== 'number' && type.kind !== 'text')) {
+      throw new DataError(unsupported(header.descr, where));
+    }
+    checkLength(header, type, entry.size, where); // before anything is unpacked
+    const bytes = this.data(entry, header.dataStart, where);
+    if (type.kind === 'number') return new LazyArray(bytes, type, header.shape, header.fortran);
+    return textArray(bytes, type, header, where);
+  }
+
+  private data(entry: ZipEntry, start: number, where: string): ByteRange {
+    const stored = this.zip.stored(entry);
+    if (stored !== null) return new ByteRange(stored.source, stored.offset + start, stored.length - start);
+    if (entry.size > this.maxMemory) {
+      throw new DataError(
+        `${where} unpacks to ${entry.size} bytes, more than ${this.maxMemory}; allow more with maxMemory, or write it with numpy.savez`,
+      );
+    }
+    return new ByteRange(new MemoryBytes(this.zip.read(entry), where), start, entry.size - start);
+  }
+
+  /** Safe to call twice. */
+  close(): void {
+    this.zip.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function textArray(bytes: ByteRange, type: NumpyType, header: NpyHeader, where: string): ObjectArray<string> {
+  const count = countElements(header.shape, where);
+  if (type.width === 0 && count > 1 << 20) throw new DataError(`${where}: ${count} texts of no characters`);
+  if (header.fortran && header.shape.length > 1) throw new DataError(`${where}: text in Fortran order is not read`);
+  const texts = type.width === 0 ? new Array<string>(count).fill('') : decodeText(bytes.read(), type, where);
+  return new ObjectArray(texts, header.shape);
+}
+
+/**
+ * Reads every array of numbers, as tensors; text is left out.
+ * @throws DataError for damaged archives and types that are not read
+ */
+export function loadNpz(path: string, options: NpzOptions = {}): Map<string, Tensor> {
+  const file = NpzFile.open(path, options);
+  try {
+    const tensors = new Map<string, Tensor>();
+    for (const name of file.names) {
+      const array = file.get(name);
+      if (array instanceof LazyArray) tensors.set(name, array.tensor());
+    }
+    return tensors;
+  } finally {
+    file.close();
+  }
+}
+
+/** What `saveNpz` writes: tensors, or lists of text (as arrays `<Un`). */
+export type NpzArrays =
+  | Iterable<readonly [string, Tensor | readonly string[]]>
+  | Readonly<Record<string, Tensor | readonly string[]>>;
+
+/**
+ * Writes arrays as `numpy.savez` does (`compress`: as `savez_compressed`), atomically; `numpy.load` reads them.
+ * @throws DataError for bfloat16, which NumPy lacks, and when the file cannot be written
+ */
+export function saveNpz(path: string, arrays: NpzArrays, options: { readonly compress?: boolean } = {}): void {
+  const pairs =
+    Symbol.iterator in arrays
+      ? (arrays as Iterable<readonly [string, Tensor | readonly string[]]>)
+      : Object.entries(arrays as Readonly<Record<string, Tensor | readonly string[]>>);
+  writeZip(path, members(pairs), options.compress ?? false);
+}
+
+function* members(pairs: Iterable<readonly [string, Tensor | readonly string[]]>): Generator<ZipMember> {
+  for (const [name, array] of pairs) {
+    const pieces = array instanceof Tensor ? encodeNpy(tensorToRaw(array)) : encodeTexts(array);
+    yield { name: `${name}.npy`, pieces };
+  }
+}
+
+function encodeTexts(texts: readonly string[]): Uint8Array[] {
+  const { descr, bytes } = encodeText(texts);
+  return [encodeNpyHeader(descr, [texts.length]), bytes];
+}
