@@ -5,6 +5,8 @@
 export { AtomicFile, writeFileAtomic } from './atomic.js';
 export { ByteRange, type ByteSource, MemoryBytes } from './bytes.js';
 export { FileReader } from './file.js';
+export { Hdf5File, type Hdf5Options } from './hdf5.js';
+export type { Hdf5Info } from './hdf5-messages.js';
 export { loadIdx, parseIdx, readIdx } from './idx.js';
 export { LazyArray, ObjectArray } from './lazy-array.js';
 export { loadMat, type MatArray, readMat } from './mat.js';
