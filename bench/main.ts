@@ -2,6 +2,7 @@
  * npm run bench                      all parts, one session, to bench/results/
  * npm run bench step calls           some of them
  * npm run bench -- --rounds 5        more rounds (default 3); medians count
+ * npm run bench -- --model resnet32  step and pipeline of one model only (or vit-tiny-p4)
  * npm run bench -- --quick           one short round, to bench/scratch/: does it work?
  * npm run bench accuracy -- --help   trains to the end and compares accuracies: hours
  */
@@ -9,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { callsPart } from './calls.js';
 import { describeHost, hostLine } from './host.js';
 import { memoryPart } from './memory.js';
+import { modelNames } from './models.js';
 import { pipelinePart } from './pipeline.js';
 import { say } from './progress.js';
 import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
@@ -26,10 +28,13 @@ async function bench(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } },
+    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, model: { type: 'string' } },
   });
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected --rounds to be at least 1, got ${rounds}`);
+  const models = values.model === undefined ? modelNames : modelNames.filter((name) => name === values.model);
+  if (models.length === 0)
+    throw new Error(`Expected --model to be one of ${modelNames.join(', ')}, got ${values.model}`);
   const names = positionals.length > 0 ? positionals : Object.keys(parts);
   const unknown = names.filter((name) => !Object.hasOwn(parts, name));
   if (unknown.length > 0) {
@@ -40,7 +45,7 @@ async function bench(args: string[]): Promise<void> {
   const found: Record<string, Part> = {};
   for (const name of names) {
     const start = performance.now();
-    const result = await parts[name]!({ rounds, quick: values.quick });
+    const result = await parts[name]!({ rounds, quick: values.quick, models });
     const seconds = Math.round((performance.now() - start) / 1000);
     const part = { ...result, time: new Date().toISOString(), seconds };
     found[name] = part;

@@ -1,6 +1,6 @@
 /** Schedules against each other: two stages of one thread, random images of CIFAR-10's form, batch 128. */
 import { compare, type Variant } from 'headrace/pipeline';
-import { type ModelName, modelNames, randomRun } from './models.js';
+import { type ModelName, randomRun } from './models.js';
 import { Turns } from './progress.js';
 import { type PartOptions, type PartResult, type Row, ratio, row, type Target } from './results.js';
 
@@ -24,11 +24,11 @@ const targets: readonly (readonly [string, Target | undefined])[] = [
 /** Steps that are timed in a turn: some ten seconds of ppll, for it to be steady. */
 const stepsOf: Readonly<Record<ModelName, number>> = { resnet32: 30, 'vit-tiny-p4': 6 };
 
-export async function pipelinePart({ rounds, quick }: PartOptions): Promise<PartResult> {
+export async function pipelinePart({ rounds, quick, models }: PartOptions): Promise<PartResult> {
   const rows: Row[] = [];
   const notes: string[] = [];
   const settings: Record<string, unknown> = { stages: 2, threads: 1, batch: 128 };
-  for (const model of modelNames) {
+  for (const model of models) {
     const base = randomRun(model);
     const turns = new Turns(`pipeline ${model}`, rounds * variants.length);
     const steps = quick ? 2 : stepsOf[model];

@@ -1,5 +1,7 @@
 /** What the benchmark found: rows of medians over rounds, with targets where there are any. */
 
+import type { ModelName } from './models.js';
+
 /** What a value must be. */
 export type Target = { readonly least: number } | { readonly most: number };
 
@@ -30,6 +32,8 @@ export interface PartOptions {
   readonly rounds: number;
   /** A look whether it works: the numbers mean little. */
   readonly quick: boolean;
+  /** Of `step` and `pipeline`. */
+  readonly models: readonly ModelName[];
 }
 
 export function median(values: readonly number[]): number {

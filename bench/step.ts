@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describeHost } from './host.js';
-import { type ModelName, modelNames } from './models.js';
+import type { ModelName } from './models.js';
 import { Turns } from './progress.js';
 import { findPython, NO_PYTHON, PythonPeer } from './python.js';
 import { median, type PartOptions, type PartResult, type Row, ratio, row } from './results.js';
@@ -61,13 +61,13 @@ async function pythonSteps(peer: PythonPeer, count: number): Promise<number[]> {
   return (await peer.ask<{ seconds: number[] }>({ do: 'steps', count })).seconds;
 }
 
-export async function stepPart({ rounds, quick }: PartOptions): Promise<PartResult> {
+export async function stepPart(options: PartOptions): Promise<PartResult> {
   const python = findPython();
   const peer = python ? await PythonPeer.start(python, THREADS, describeHost()) : null;
   const rows: Row[] = [];
   const notes = python ? [] : [NO_PYTHON];
   try {
-    for (const model of modelNames) await measure(model, peer, { rounds, quick }, rows, notes);
+    for (const model of options.models) await measure(model, peer, options, rows, notes);
   } finally {
     peer?.close();
   }
@@ -106,7 +106,10 @@ async function measure(
   for (const stepper of steppers.values()) await stepper.close();
 }
 
-/** Each in turn, in each round, after a turn to warm up: the median milliseconds of a step in each round. */
+/**
+ * Each in turn, in each round: the median milliseconds of a step in each round. Three steps come before, since in the
+ * first two the heap grows, on both sides.
+ */
 async function interleave(
   part: string,
   steppers: ReadonlyMap<string, Stepper>,
@@ -114,7 +117,7 @@ async function interleave(
   steps: number,
 ): Promise<Map<string, number[]>> {
   const found = new Map([...steppers.keys()].map((label) => [label, [] as number[]]));
-  for (const stepper of steppers.values()) await stepper.run(Math.min(2, steps));
+  for (const stepper of steppers.values()) await stepper.run(Math.min(3, steps));
   const turns = new Turns(part, rounds * steppers.size);
   for (let round = 0; round < rounds; round++) {
     for (const [label, stepper] of steppers) {
