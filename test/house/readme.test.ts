@@ -25,6 +25,16 @@ test('every relative link and every path named in a document leads to something'
   assert.deepEqual(broken, []);
 });
 
+test('the README names every dependency, with its licence', () => {
+  const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+  const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+  const text = read('README.md');
+  assert.deepEqual(
+    names.filter((name) => !text.includes(`\`${name}\``)),
+    [],
+  );
+});
+
 /** The code block that follows a marker. */
 function block(document: string, marker: string): string {
   const found = new RegExp(`<!-- ${marker} -->\n\`\`\`\\w*\n(.*?)\n\`\`\``, 's').exec(read(document));
