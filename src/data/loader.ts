@@ -77,7 +77,13 @@ export class DataLoader<Batch extends TensorBatch = ImageBatch> {
     return scope(() => {
       const plain = this.dataset.batch(tensor(indices));
       if (this.transform === null) return plain;
-      return this.transform(plain, new Generator(deriveSeed(this.seed, 'augment', epoch, batch)));
+      // The thread may run all epochs without a pause in which the collector could free the generator.
+      const generator = new Generator(deriveSeed(this.seed, 'augment', epoch, batch));
+      try {
+        return this.transform(plain, generator);
+      } finally {
+        generator.dispose();
+      }
     });
   }
 

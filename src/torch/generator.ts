@@ -31,7 +31,7 @@ export class Generator {
     this.#seed = seedBits(seed);
     this.device = device;
     this.id = translating(() => native.createGenerator(this.#seed, device));
-    registry.register(this, this.id);
+    registry.register(this, this.id, this);
   }
 
   /** Starts the sequence that belongs to `seed`. */
@@ -52,6 +52,16 @@ export class Generator {
 
   setState(state: Tensor): void {
     translating(() => native.setGeneratorState(this.id, state.handle));
+  }
+
+  /** Frees the native generator now. Worth it for one made in a loop that never returns to the event loop. */
+  dispose(): void {
+    native.releaseGenerator(this.id);
+    registry.unregister(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -18,7 +18,13 @@ export interface Owner {
 function register(owner: Owner): void {
   if (owner.collectable) return;
   owner.collectable = true;
-  registry.register(owner, owner.handle);
+  registry.register(owner, owner.handle, owner);
+}
+
+/** Frees the native tensor now. The collector forgets it: on a thread that never pauses, its list would only grow. */
+export function free(owner: Owner): void {
+  native.release(owner.handle);
+  if (owner.collectable) registry.unregister(owner);
 }
 
 /** Called for a tensor that is new, or has left a scope: outside scopes, ties the native tensor to the object's life. */

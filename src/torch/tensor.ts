@@ -6,7 +6,7 @@ import { DTYPES, type DType, type TypedArray } from './dtype.js';
 import { TorchError, translating } from './errors.js';
 import { readIntegers, readTensors, writeEach, writeTensors } from './frame.js';
 import type { TensorMethods } from './generated/operators.js';
-import { adopt, outlive } from './lifetime.js';
+import { adopt, free, outlive } from './lifetime.js';
 import { native } from './native.js';
 
 /** Nested lists of numbers, as deep as a tensor has dimensions. */
@@ -163,7 +163,7 @@ export class Tensor {
 
   /** Frees the native tensor now; using it afterwards is an error. */
   dispose(): void {
-    native.release(this.handle);
+    free(this);
   }
 
   [Symbol.dispose](): void {

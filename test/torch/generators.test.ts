@@ -76,6 +76,16 @@ test('manualSeed() seeds what is drawn without a generator', () => {
   assert.deepEqual(randn([4], { generator: new Generator(11) }).tolist(), first);
 });
 
+test('a generator that was disposed of is refused', () => {
+  const generator = new Generator(0);
+  generator.dispose();
+  generator.dispose();
+  const freed = { name: 'TorchError', code: 'FREED', message: /generator was freed/ };
+  assert.throws(() => draw(generator), freed);
+  assert.throws(() => generator.getState(), freed);
+  assert.throws(() => generator.manualSeed(1), freed);
+});
+
 test('operators take a generator by name', () => {
   const drop = () => ops.bernoulli(tensor([0.5, 0.5, 0.5, 0.5]), { generator: new Generator(1) }).tolist();
   assert.deepEqual(drop(), drop());
