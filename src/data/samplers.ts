@@ -27,7 +27,9 @@ export class RandomSampler implements Sampler {
   order(epoch: number): BigInt64Array {
     return scope(() => {
       const generator = new Generator(deriveSeed(this.seed, 'shuffle', epoch));
-      return randperm(this.length, { generator, dtype: 'int64' }).data() as BigInt64Array;
+      const order = randperm(this.length, { generator, dtype: 'int64' }).data() as BigInt64Array;
+      generator.dispose();
+      return order;
     });
   }
 }
