@@ -16,7 +16,7 @@ export { NumpyType } from './numpy-types.js';
 export { PickleFile, type PickleOptions, parsePickle } from './pickle.js';
 export type { Python2Encoding } from './pickle-settle.js';
 export { type PickleKey, PickleTuple, type PickleValue } from './pickle-values.js';
-export { type RawArray, viewNumbers } from './raw.js';
+export { type NumberArray, type RawArray, viewNumbers } from './raw.js';
 export {
   loadSafetensors,
   type NamedTensors,

@@ -1,5 +1,5 @@
 /** Arrays as they come from files, before they are tensors. Pure TypeScript: nothing here needs libtorch. */
-import { DTYPES, type DType } from '../torch/dtype.js';
+import { DTYPES, type DType, type TypedArray } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
 
 /** A dense array: row-major little-endian `bytes` of `shape` elements of `dtype` (bool: one byte, 0 or 1). */
@@ -63,8 +63,11 @@ export function columnToRowMajor(bytes: Uint8Array, shape: readonly number[], wi
   return out;
 }
 
+/** A typed array of plain numbers. */
+export type NumberArray = Exclude<TypedArray, BigInt64Array>;
+
 /** The values as numbers (int64 rounds beyond 2^53), in the array's own order. @throws DataError for 16-bit floats */
-export function viewNumbers({ dtype, bytes }: RawArray): ArrayLike<number> {
+export function viewNumbers({ dtype, bytes }: RawArray): NumberArray {
   const { array: View, bytes: width } = DTYPES[dtype];
   if (View === null) throw new DataError(`Values of ${dtype} have no JavaScript type: make a tensor of them`);
   const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);

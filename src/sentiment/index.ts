@@ -1,4 +1,4 @@
-/** Multimodal sentiment: the losses, the unimodal labels, the metrics and the statistics of runs. */
+/** Multimodal sentiment: the data sets, the losses, the unimodal labels, the metrics and the statistics of runs. */
 export {
   type AlignmentOptions,
   type AlignmentReport,
@@ -12,6 +12,7 @@ export {
   covariance,
   type FeatureMatrices,
 } from './alignment.js';
+export * from './datasets/index.js';
 export {
   type MetricFamily,
   type MetricName,

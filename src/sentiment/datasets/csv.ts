@@ -1,0 +1,63 @@
+/** Tables of text: CSV with a header, as spreadsheets and pandas write them. */
+import { readFileSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import { reason } from '../../io/file.js';
+import { DataError } from '../../torch/errors.js';
+
+/** A row: cells by column name, and where it stands. */
+export interface CsvRow {
+  /** The line on which it ends, from 1. */
+  readonly line: number;
+  readonly cells: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads a CSV file (UTF-8). Cells are text: nothing is turned into a number, so that clip ids such as 0001 stay.
+ * @param required columns that must be there
+ * @throws DataError when it is absent, not CSV, or lacks a column
+ */
+export function readCsv(path: string, required: readonly string[]): CsvRow[] {
+  let records: { info: { lines: number }; record: Record<string, string> }[];
+  let columns: string[] = [];
+  try {
+    const text = readFileSync(path, 'utf8');
+    const header = (names: string[]): string[] => {
+      columns = names.map((name) => name.trim());
+      return columns;
+    };
+    records = parse(text, {
+      bom: true,
+      columns: header,
+      info: true,
+      skip_empty_lines: true,
+    }) as unknown as typeof records;
+  } catch (error) {
+    throw new DataError(`Cannot read ${path} as CSV: ${reason(error)}`, { cause: error });
+  }
+  const missing = required.filter((name) => !columns.includes(name));
+  if (missing.length > 0) {
+    throw new DataError(
+      `${path}: expected the columns ${required.join(', ')}; missing: ${missing.join(', ')}; found: ${columns.join(', ') || 'none'}`,
+    );
+  }
+  return records.map(({ info, record }) => ({ line: info.lines, cells: record }));
+}
+
+/** Faults of a table's rows, told together: up to twenty, each with its line. */
+export class RowFaults {
+  private readonly faults: string[] = [];
+
+  constructor(private readonly path: string) {}
+
+  add(line: number, fault: string): void {
+    this.faults.push(`line ${line}: ${fault}`);
+  }
+
+  /** @throws DataError when there were any */
+  check(): void {
+    const count = this.faults.length;
+    if (count === 0) return;
+    const more = count > 20 ? `\n  and ${count - 20} more` : '';
+    throw new DataError(`${this.path}: ${count} faulty rows:\n  ${this.faults.slice(0, 20).join('\n  ')}${more}`);
+  }
+}

@@ -1,0 +1,36 @@
+/** Data sets for multimodal sentiment, in one form. */
+export { type BatchOptions, type SentimentBatch, SentimentBatches, sentimentBatchesFromShared } from './batches.js';
+export { type CsdFolderOptions, type CsdRole, type Folds, loadCsdFolder } from './csd.js';
+export {
+  type FeaturesByModality,
+  SentimentData,
+  type SentimentParts,
+  type SentimentSummary,
+  type TokenTable,
+} from './data.js';
+export { type LabelFolderOptions, loadLabelFolder } from './labelcsv.js';
+export { loadSentiment, type SentimentFormat, type SentimentSource, sentimentFormat } from './load.js';
+export { loadMeldFolder, type MeldOptions } from './meld.js';
+export { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
+export { loadMosiFolder, type MosiFolderOptions } from './mosi.js';
+export {
+  LazySequences,
+  type MemoryOptions,
+  type PackedLayout,
+  PackedSequences,
+  SelectedSequences,
+  type SequenceFeatures,
+  type SequenceSource,
+  storeSequences,
+} from './sequences.js';
+export {
+  type CleanCounts,
+  type FeatureSpec,
+  type Modality,
+  modalities,
+  type SplitName,
+  splitNames,
+  type Utterance,
+  utterance,
+} from './types.js';
+export { splitWords, WordVectors } from './word-vectors.js';

@@ -1,0 +1,60 @@
+/** The words of the data sets: modalities, utterances, and what a row of features is. */
+
+export type Modality = 'text' | 'audio' | 'vision';
+
+export const modalities: readonly Modality[] = ['text', 'audio', 'vision'];
+
+export type SplitName = 'train' | 'valid' | 'test';
+
+export const splitNames: readonly SplitName[] = ['train', 'valid', 'test'];
+
+/** What the rows of a modality's features are. A checkpoint keeps it, and a prediction checks its own features against it. */
+export interface FeatureSpec {
+  /** How they are called: `COVAREP`, `FACET 4.2`, `bert-base-uncased`. */
+  readonly name: string;
+  /** Numbers in a row. */
+  readonly dims: number;
+  /** What a row stands for. */
+  readonly unit: 'frame' | 'word' | 'utterance';
+  /** Rows a second, where they are evenly spaced and it is known. */
+  readonly rate: number | null;
+  readonly version: string;
+}
+
+/** A stretch of speech with its labels. What a set lacks is null. */
+export interface Utterance {
+  /** Unique in its data set. */
+  readonly id: string;
+  /** Utterances of one video (or dialogue) lie in one split. */
+  readonly video: string;
+  readonly split: SplitName;
+  readonly text: string | null;
+  /** Seconds within the video. */
+  readonly start: number | null;
+  readonly end: number | null;
+  /** Sentiment, on the data set's range. */
+  readonly label: number | null;
+  /** An index of the data set's `classes`. */
+  readonly class: number | null;
+  /** Sentiment as judged from one modality alone. */
+  readonly unimodal: Readonly<Record<Modality, number>> | null;
+  /** The clip's path, where there is one. */
+  readonly media: string | null;
+  /** What else the set says: speaker, emotion, ... */
+  readonly extra: Readonly<Record<string, string | number>>;
+}
+
+/** An utterance of which only the given is known. */
+export function utterance(known: Pick<Utterance, 'id' | 'video' | 'split'> & Partial<Utterance>): Utterance {
+  const nothing = { text: null, start: null, end: null, label: null, class: null, unimodal: null, media: null };
+  return { ...nothing, extra: {}, ...known };
+}
+
+/** Values of features that were no finite numbers and became 0. */
+export interface CleanCounts {
+  readonly nan: number;
+  /** Both infinities, and numbers beyond float32. */
+  readonly infinite: number;
+  /** Utterances in which there were any; of `.csd` folders, whose frames are cleaned before they are cut, videos. */
+  readonly utterances: number;
+}
