@@ -1,21 +1,17 @@
 // Memory is flat: a step frees what it made.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { MemoryEvent } from 'headrace/pipeline';
-import { finish, smallViT } from './fixture.js';
 
 test('live tensors are constant from step 10 to step 1,000 and resident memory within 5 %', async () => {
-  const { events } = await finish({
-    model: smallViT,
-    modelName: 'vit',
-    cut: [2],
-    steps: 1000,
-    batchSize: 11,
-    queueCapacity: 1,
-    evaluation: false,
-  });
+  const script = fileURLToPath(new URL('./memory-run.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { maxBuffer: 1e8 });
+  const events = JSON.parse(stdout) as MemoryEvent[];
   for (const stage of [0, 1]) {
-    const memory = events.filter((event): event is MemoryEvent => event.type === 'memory' && event.stage === stage);
+    const memory = events.filter((event) => event.stage === stage);
     assert.equal(memory.length, 100);
     const live = new Set(memory.map((event) => event.liveTensors));
     assert.equal(live.size, 1, `live tensors of stage ${stage}: ${[...live]}`);
