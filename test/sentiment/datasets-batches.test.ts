@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DataLoader } from 'headrace/data';
 import {
+  checkFeatureSpecs,
   loadMmsaPickle,
   PackedSequences,
   SentimentBatches,
@@ -9,7 +10,7 @@ import {
   sentimentBatchesFromShared,
   utterance,
 } from 'headrace/sentiment';
-import { liveTensors, type Tensor } from 'headrace/torch';
+import { ConfigError, liveTensors, type Tensor } from 'headrace/torch';
 import { expectedRows, indices, lists, stored } from './datasets-support.js';
 
 const data = loadMmsaPickle(stored('unaligned.pkl'));
@@ -164,4 +165,21 @@ test('a selection keeps order, features and tokens; disposing frees what was mad
   some.dispose();
   whole.dispose();
   assert.equal(liveTensors(), before);
+});
+
+test('features that a model was not trained on are told with every difference', () => {
+  const audio = { name: 'mel', dims: 64, unit: 'frame', rate: 50, version: '1' } as const;
+  checkFeatureSpecs({ audio }, { audio, text: audio }, 'm');
+  assert.throws(
+    () => checkFeatureSpecs({ audio, vision: audio }, { audio: { ...audio, dims: 33, rate: null } }, 'run/model'),
+    (error: Error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.message, /^run\/model was trained on other features/);
+      assert.match(
+        error.message,
+        /audio: dims 33, trained with 64\n {2}audio: rate none, trained with 50\n {2}vision: no features/,
+      );
+      return true;
+    },
+  );
 });

@@ -5,6 +5,7 @@ import { SelectedSequences, type SequenceFeatures } from './sequences.js';
 import {
   type CleanCounts,
   type FeatureSpec,
+  type FeatureSpecs,
   type Modality,
   modalities,
   type SplitName,
@@ -83,7 +84,7 @@ export class SentimentData {
   }
 
   /** The specifications of the features, to be kept with a model. */
-  get specs(): Readonly<Partial<Record<Modality, FeatureSpec>>> {
+  get specs(): FeatureSpecs {
     return Object.fromEntries(this.modalities.map((name) => [name, (this.features[name] as SequenceFeatures).spec]));
   }
 

@@ -25,7 +25,9 @@ export {
 } from './sequences.js';
 export {
   type CleanCounts,
+  checkFeatureSpecs,
   type FeatureSpec,
+  type FeatureSpecs,
   type Modality,
   modalities,
   type SplitName,

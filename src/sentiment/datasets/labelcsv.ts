@@ -97,7 +97,7 @@ function readRow(
 /** null for an empty cell, NaN for one that is no number. */
 function number(cell: string): number | null {
   if (cell === '') return null;
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : Number.NaN;
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : Number.NaN;
 }
 
 /** The file in `Raw/<video>/` that is called as the clip, with any extension. Names from the table never leave that folder. */

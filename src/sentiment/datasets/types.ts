@@ -1,5 +1,7 @@
 /** The words of the data sets: modalities, utterances, and what a row of features is. */
 
+import { ConfigError } from '../../torch/errors.js';
+
 export type Modality = 'text' | 'audio' | 'vision';
 
 export const modalities: readonly Modality[] = ['text', 'audio', 'vision'];
@@ -19,6 +21,37 @@ export interface FeatureSpec {
   /** Rows a second, where they are evenly spaced and it is known. */
   readonly rate: number | null;
   readonly version: string;
+}
+
+/** Specifications by modality. */
+export type FeatureSpecs = Readonly<Partial<Record<Modality, FeatureSpec>>>;
+
+/**
+ * Checks the features at hand against those that a model was trained on.
+ * @param where names the model in the error
+ * @throws ConfigError that lists every difference: a missing modality, another name, width, unit, rate or version
+ */
+export function checkFeatureSpecs(trained: FeatureSpecs, given: FeatureSpecs, where: string): void {
+  const differences: string[] = [];
+  for (const modality of modalities) {
+    const [expected, got] = [trained[modality], given[modality]];
+    if (expected === undefined) continue;
+    if (got === undefined) differences.push(`${modality}: no features`);
+    else {
+      for (const key of ['name', 'dims', 'unit', 'rate', 'version'] as const) {
+        if (expected[key] !== got[key])
+          differences.push(`${modality}: ${key} ${show(got[key])}, trained with ${show(expected[key])}`);
+      }
+    }
+  }
+  if (differences.length === 0) return;
+  throw new ConfigError(
+    `${where} was trained on other features than these:\n  ${differences.join('\n  ')}\nExtract them with the training's extractor, or train again`,
+  );
+}
+
+function show(value: string | number | null): string {
+  return typeof value === 'string' ? `'${value}'` : value === null ? 'none' : String(value);
 }
 
 /** A stretch of speech with its labels. What a set lacks is null. */
