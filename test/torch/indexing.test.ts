@@ -152,5 +152,5 @@ test('wrong indices are refused with the reason', () => {
   wrong([s(0, 2, 0)], /step must be positive/);
   wrong([s(null, null, -1)], /step must be positive/);
   wrong([bool(true)], /shape of the mask \[1\]/);
-  wrong([tensor([0.5])], /tensors used as indices must be long, byte or bool/);
+  wrong([tensor([0.5])], /tensors used as indices must be long, (int, )?byte or bool/);
 });
