@@ -1,6 +1,9 @@
 /** What the benchmark found: rows of medians over rounds, with targets where there are any. */
 
+import { median } from 'headrace/pipeline';
 import type { ModelName } from './models.js';
+
+export { median };
 
 /** What a value must be. */
 export type Target = { readonly least: number } | { readonly most: number };
@@ -34,12 +37,6 @@ export interface PartOptions {
   readonly quick: boolean;
   /** Of `step` and `pipeline`. */
   readonly models: readonly ModelName[];
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 export function row(what: string, unit: string, rounds: readonly number[], target?: Target): Row {

@@ -3,6 +3,7 @@
  */
 import { ConfigError } from '../torch/index.js';
 import type { HeadKind, ModuleRef } from './model.js';
+import { checkCut } from './plan.js';
 import { isLocal, type ScheduleName, scheduleNames, stageCount } from './schedule.js';
 
 export type OptimizerConfig =
@@ -126,18 +127,7 @@ export function checkConfig(config: RunConfig, layers: number): void {
       `Expected one device, or one for each of ${config.stages} stages, got ${config.devices.length}.`,
     );
   }
-  if (config.cut) checkCut(config.cut, stageCount(config.schedule, config.stages), layers);
-}
-
-function checkCut(cut: readonly number[], stages: number, layers: number): void {
-  const rising = cut.every(
-    (border, i) => Number.isInteger(border) && border > (cut[i - 1] ?? -1) && border < layers - 1,
-  );
-  if (cut.length !== stages - 1 || !rising) {
-    throw new ConfigError(
-      `Expected a cut of ${stages - 1} rising borders from 0 to ${layers - 2} for ${stages} stages, got [${cut}].`,
-    );
-  }
+  if (config.cut) checkCut(config.cut, layers, stageCount(config.schedule, config.stages));
 }
 
 /** The learning rate of a step, counted from 0. */

@@ -21,4 +21,5 @@ export * from './progress.js';
 export * from './schedule.js';
 export * from './simulate.js';
 export { Stage, type StageOptions } from './stage.js';
+export { median } from './stats.js';
 export { loadRunData, type RunData, type RunResult, readRunConfig, Trainer } from './trainer.js';

@@ -6,7 +6,7 @@ import { HeadraceError, noGrad, ops, StageError, scope, type Tensor } from '../t
 import { learningRate, type RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
-import { type Action, formatAction, isLocal, type Schedule, scheduleFor, stageCount } from './schedule.js';
+import { type Action, formatAction, microbatchCount, type Schedule, scheduleFor, stageCount } from './schedule.js';
 import type { Stage } from './stage.js';
 
 /** A stage with its channels: one for each edge of the graph that touches it. */
@@ -54,6 +54,8 @@ class StationState {
   readonly inFlight = new Map<number, InFlight>();
   batch: BatchMessage | null = null;
   loss: Tensor | null = null;
+  /** The batch's loss as a number, read once: on an accelerator that waits for it. Null where the stage has none. */
+  lossValue: number | null = null;
   waitMs = 0;
   busyMs = 0;
   readonly test = { correct: 0, loss: 0, count: 0 };
@@ -138,7 +140,7 @@ export class StageLoop {
   #cut(envelope: Envelope<BatchMessage>): Envelope<BatchMessage>[] {
     const { meta, tensors } = envelope;
     const { config } = this.context;
-    const wanted = isLocal(config.schedule) ? 1 : Math.min(config.microbatches, meta.images);
+    const wanted = Math.min(microbatchCount(config.schedule, config.microbatches), meta.images);
     if (meta.microbatches > 1 || wanted === 1) return [envelope];
     const sizes = splitEvenly(meta.images, wanted);
     const parts = tensors.map((tensor) => ops.splitWithSizes(tensor, sizes));
@@ -240,8 +242,9 @@ export class StageLoop {
   /** Of this step, once its loss is known to be finite. */
   #learningRate(state: StationState): number {
     const { config, totalSteps, stepsPerEpoch } = this.context;
-    const loss = state.loss?.item() ?? 0;
-    if (!Number.isFinite(loss) && !config.allowNaN) {
+    const loss = state.loss?.item() ?? null;
+    state.lossValue = loss;
+    if (loss !== null && !Number.isFinite(loss) && !config.allowNaN) {
       throw new HeadraceError(
         `the loss is ${loss}; the weights are as they were before this step. ` +
           'Lower the learning rate, or go on in spite of it with allowNaN (--allow-nan)',
@@ -260,7 +263,7 @@ export class StageLoop {
       stage: stage.index,
       step,
       epoch,
-      loss: state.loss?.item() ?? null,
+      loss: state.lossValue,
       lr: stage.optimizer.paramGroups[0]!.lr,
       images,
       busy: state.busyMs,

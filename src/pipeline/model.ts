@@ -2,7 +2,7 @@
  * What a model tells the pipeline: its layers in order, and for each border what a local head needs to know.
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
-import { functional, Module } from '../nn/index.js';
+import { functional, Module, skipInit } from '../nn/index.js';
 import { ConfigError, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
 
 /** The local heads that come with Headrace's models. */
@@ -79,7 +79,7 @@ export function lossOf(spec: ModelSpec, output: Tensor, target: Tensor, labelSmo
 
 /** Builds one layer with the initial weights that belong to its name. */
 export function buildLayer(layer: LayerSpec, seed: number): LayerModule {
-  const module = layer.build();
+  const module = skipInit(() => layer.build());
   module.initialise(new Generator(deriveSeed(seed, 'init', layer.name)));
   return module;
 }
@@ -92,7 +92,7 @@ export function buildHead(
   options: HeadOptions,
   seed: number,
 ): LayerModule {
-  const module = spec.head(kind, border, options);
+  const module = skipInit(() => spec.head(kind, border, options));
   module.initialise(new Generator(deriveSeed(seed, 'head', kind, spec.layers[border]!.name)));
   return module;
 }

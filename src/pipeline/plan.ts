@@ -2,7 +2,7 @@
 // stage is as fast as can be, and what any schedule would then do. Pure functions; nothing is run.
 
 import { ConfigError } from '../torch/errors.js';
-import { isLocal, needsGradients, type ScheduleName, scheduleFor, stageCount } from './schedule.js';
+import { isLocal, microbatchCount, needsGradients, type ScheduleName, scheduleFor, stageCount } from './schedule.js';
 import { peakInFlight, type Simulation, type StageTimes, simulate } from './simulate.js';
 
 /** What one batch costs on a part of a model, in seconds and bytes. */
@@ -193,7 +193,7 @@ export function planCut(profile: Profile, schedule: ScheduleName, stages: number
 export function plan(profile: Profile, options: PlanOptions): Plan {
   const { schedule, queueCapacity = 2 } = options;
   const count = stageCount(schedule, options.stages);
-  const microbatches = isLocal(schedule) ? 1 : (options.microbatches ?? 1);
+  const microbatches = microbatchCount(schedule, options.microbatches ?? 1);
   const borders = options.cut ? checkCut(options.cut, profile.layers.length, count) : planCut(profile, schedule, count);
   const actions = scheduleFor(schedule, count, microbatches);
   const stages = stagePlans(profile, schedule, borders, microbatches);

@@ -7,7 +7,7 @@ import type { RunConfig } from './config.js';
 import { type ModelSpec, resolveRef } from './model.js';
 import { type Profile, planCut } from './plan.js';
 import { meanProfile, type ProfileOptions, profile, profileOfBatch } from './profile.js';
-import { isLocal, scheduleFor, stageCount } from './schedule.js';
+import { isLocal, microbatchCount, scheduleFor, stageCount } from './schedule.js';
 
 /** What of a run's configuration its profile depends on. */
 export type ProfiledConfig = Pick<
@@ -42,7 +42,7 @@ export async function profileRun(config: ProfiledConfig, seconds = 5): Promise<P
   const count = stageCount(config.schedule, config.stages);
   const local = isLocal(config.schedule);
   // Backprop schedules work on microbatches, and a small batch is not a share of a large one.
-  const parts = local ? 1 : config.microbatches;
+  const parts = microbatchCount(config.schedule, config.microbatches);
   const device = config.devices[0] ?? 'cpu';
   const { seed, memoryFormat, threads, model } = config;
   const batchSize = Math.ceil(config.batchSize / parts);

@@ -9,6 +9,7 @@ import { SGD } from '../optim/index.js';
 import { deriveSeed, elementSize, Generator, getNumThreads, noGrad, ops, scope, type Tensor } from '../torch/index.js';
 import { buildHead, buildLayer, type HeadKind, type LayerModule, lossOf, type ModelSpec } from './model.js';
 import type { Cost, LayerCost, Profile } from './plan.js';
+import { median } from './stats.js';
 
 export interface ProfileOptions {
   readonly batchSize: number;
@@ -216,13 +217,13 @@ function bytesOf(tensor: Tensor): number {
   return tensor.numel * elementSize(tensor.dtype);
 }
 
-/** The medians of each part's clocks, identical parts sharing their mean. */
+/** The medians of each part's clocks (0 where a clock never ran), identical parts sharing their mean. */
 function average(parts: readonly Part[]): Record<keyof Clocks, number>[] {
   return parts.map(({ kind }, i) => {
     // The model's first layer makes no gradient of its input, so its clocks are like no other's.
     const alike = parts.filter((other, j) => other.kind === kind && (i === 0) === (j === 0));
     const mean = (key: keyof Clocks): number =>
-      alike.reduce((sum, { clocks }) => sum + median(clocks[key]), 0) / alike.length;
+      alike.reduce((sum, { clocks }) => sum + (clocks[key].length > 0 ? median(clocks[key]) : 0), 0) / alike.length;
     return { forward: mean('forward'), backward: mean('backward'), closed: mean('closed') };
   });
 }
@@ -263,14 +264,6 @@ function measure(work: () => unknown, device: string): number[] {
 /** Waits for a device that works behind our back: reading a value from it does. */
 function synchronise(device: string): void {
   if (device !== 'cpu') scope(() => ops.zeros([1], { device }).item());
-}
-
-/** 0 for none. */
-function median(values: readonly number[]): number {
-  if (values.length === 0) return 0;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Profiles of the same thing, averaged. */

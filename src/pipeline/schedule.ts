@@ -35,6 +35,11 @@ export function stageCount(name: ScheduleName, stages: number): number {
   return name === 'bp' ? 1 : stages;
 }
 
+/** The microbatches that `name` cuts a batch into when the user asks for `microbatches`: local schedules take it whole. */
+export function microbatchCount(name: ScheduleName, microbatches: number): number {
+  return isLocal(name) ? 1 : microbatches;
+}
+
 export function forward(stage: number, microbatch: number): Action {
   return { stage, kind: 'F', microbatch };
 }

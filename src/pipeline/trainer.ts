@@ -108,7 +108,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
     this.#resume = options.resume ?? false;
   }
 
-  /** Checkpoints and stops; the result tells so. A second of training is lost at most: none, as the marker goes last. */
+  /** Checkpoints and stops; the result tells so. Nothing is lost: what is under way is finished before it is saved. */
   stop(): void {
     this.#stopping = true;
     this.#run?.stop();
@@ -200,7 +200,6 @@ export class Trainer implements AsyncIterable<RunEvent> {
   }
 
   #emit(event: RunEvent): void {
-    // Steps of inner stages are in their files; memory holds what the summary needs.
     this.#events.push(event);
     this.#listener?.(event);
   }

@@ -6,7 +6,7 @@ import type { SavedShard } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
 import type { Message } from './messages.js';
-import { isLocal, needsGradients, scheduleFor, stageCount } from './schedule.js';
+import { isLocal, microbatchCount, needsGradients, scheduleFor, stageCount } from './schedule.js';
 
 /** One end of a channel, as a thread is told of it. */
 export type ChannelRef =
@@ -53,7 +53,6 @@ export type WorkerNotice =
       readonly action: string | null;
       readonly step: number | null;
       readonly message: string;
-      readonly code?: string | null;
     }
   | { readonly kind: 'finished' };
 
@@ -73,7 +72,8 @@ export function wireChain(
   options: { heads: boolean } = { heads: isLocal(config.schedule) },
 ): Wiring {
   const stages = stageCount(config.schedule, config.stages);
-  const schedule = scheduleFor(config.schedule, stages, isLocal(config.schedule) ? 1 : config.microbatches);
+  const microbatches = microbatchCount(config.schedule, config.microbatches);
+  const schedule = scheduleFor(config.schedule, stages, microbatches);
   const workerOf = (stage: number): number => schedule.findIndex((actions) => actions.some((a) => a.stage === stage));
   const queues: Queue<Message>[] = [];
   const queue = (capacity: number, name: string): ChannelRef => {
@@ -82,9 +82,7 @@ export function wireChain(
     return { kind: 'queue', id: made.id, name };
   };
   // Backprop schedules must hold a whole batch's microbatches without blocking.
-  const capacity = isLocal(config.schedule)
-    ? config.queueCapacity
-    : Math.max(config.queueCapacity, config.microbatches);
+  const capacity = Math.max(config.queueCapacity, microbatches);
   const borders = Array.from({ length: stages - 1 }, (_, i): ChannelRef => {
     if (workerOf(i) === workerOf(i + 1)) return { kind: 'local', id: i };
     return queue(capacity, `stage ${i} -> stage ${i + 1}`);

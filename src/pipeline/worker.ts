@@ -165,8 +165,7 @@ try {
     writers
       .get(at.stage)
       ?.write({ type: 'error', time: Date.now(), stage: at.stage, step: at.step ?? 0, action: at.action, message });
-    const code = (cause as { code?: string }).code ?? null;
-    post({ kind: 'failed', stage: at.stage, action: at.action, step: at.step, message, code });
+    post({ kind: 'failed', stage: at.stage, action: at.action, step: at.step, message });
   }
 } finally {
   for (const writer of writers.values()) writer.close();
