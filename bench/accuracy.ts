@@ -18,6 +18,7 @@ import {
   type RunMetrics,
   readRun,
   readRunConfig,
+  runDefaults,
   type ScheduleName,
   scheduleNames,
   Trainer,
@@ -139,6 +140,7 @@ async function configsOf(flags: Flags): Promise<RunConfig[]> {
   const chosen = recipe(flags.model, kind, { epochs, batchSize: whole(flags.batch, '--batch') });
   const head = flags.head as RunConfig['head']['kind'];
   const base: RunConfig = {
+    ...runDefaults,
     ...chosen,
     model: visionModelRef({ name: flags.model, classes: images.classes.length, channels, imageSize } as never),
     modelName: flags.model,
@@ -146,15 +148,7 @@ async function configsOf(flags: Flags): Promise<RunConfig[]> {
     schedule: 'bp',
     stages: 1,
     head: head === 'auglocal' ? { kind: head, depth: whole(flags.depth, '--depth') } : { kind: head },
-    microbatches: 1,
-    seed: 0,
-    threads: 1,
-    devices: ['cpu'],
-    queueCapacity: 2,
-    evalEvery: 1,
     checkpointEvery: Math.ceil(images.train.length / chosen.batchSize),
-    allowNaN: false,
-    out: null,
   };
   return list(flags.seeds, '--seeds').flatMap((seed) =>
     schedules.flatMap((schedule) => {

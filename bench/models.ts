@@ -1,6 +1,6 @@
 /** The models and data that the benchmark runs on. Worker threads import this module too. */
 import { TensorImageDataset } from 'headrace/data';
-import type { ModelSpec, RunConfig, RunData } from 'headrace/pipeline';
+import { type ModelSpec, type RunConfig, type RunData, runDefaults } from 'headrace/pipeline';
 import { Generator, randint } from 'headrace/torch';
 import { Block, modelSpec, recipe, visionModelRef } from 'headrace/vision';
 
@@ -34,20 +34,12 @@ export function runConfig(
   const { epochs: _, ...chosen } = recipe(model, kind, { batchSize: change.batchSize ?? 128 });
   return {
     ...chosen,
+    ...runDefaults,
     model: visionModelRef({ name: model, classes: 10 }),
     modelName: model,
     data,
-    schedule: 'ppll',
-    stages: 2,
     microbatches: 4,
-    seed: 0,
-    threads: 1,
-    devices: ['cpu'],
-    queueCapacity: 2,
     evalEvery: 0,
-    checkpointEvery: 0,
-    allowNaN: false,
-    out: null,
     ...change,
   };
 }

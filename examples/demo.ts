@@ -8,7 +8,15 @@
 // Every worker has one thread. Options: --epochs N (default 3), --model NAME (resnet20), --json.
 
 import { parseArgs } from 'node:util';
-import { chooseCut, Progress, type RunConfig, type RunResult, type ScheduleName, Trainer } from 'headrace/pipeline';
+import {
+  chooseCut,
+  Progress,
+  type RunConfig,
+  type RunResult,
+  runDefaults,
+  type ScheduleName,
+  Trainer,
+} from 'headrace/pipeline';
 import { loadDataset, recipe, visionModelRef } from 'headrace/vision';
 
 const { values } = parseArgs({
@@ -24,21 +32,11 @@ const digits = await loadDataset('mnist');
 const [channels, ...imageSize] = digits.inputShape;
 const classes = digits.classes.length;
 const base: RunConfig = {
+  ...runDefaults,
   ...recipe(values.model, 'mnist', { epochs }),
   model: visionModelRef({ name: values.model, classes, channels, imageSize: imageSize as [number, number] }),
   modelName: values.model,
   data: { module: 'headrace/vision', export: 'loadDataset', options: { spec: 'mnist' } },
-  schedule: 'ppll',
-  stages: 2,
-  microbatches: 1,
-  seed: 0,
-  threads: 1,
-  devices: ['cpu'],
-  queueCapacity: 2,
-  evalEvery: 1,
-  checkpointEvery: 0,
-  allowNaN: false,
-  out: null,
 };
 
 async function train(change: Partial<RunConfig> & { schedule: ScheduleName }): Promise<RunResult> {

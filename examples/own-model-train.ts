@@ -2,31 +2,24 @@
 //
 // npm run setup && npx tsc -p tsconfig.test.json && node build/examples/own-model-train.js
 
-import { type RunConfig, Trainer } from 'headrace/pipeline';
+import { type RunConfig, runDefaults, Trainer } from 'headrace/pipeline';
 
 const module = new URL('./own-model.js', import.meta.url).href;
 
 const config: RunConfig = {
+  ...runDefaults, // ppll, one thread a stage, seed 0
   model: { module, export: 'spiralNet', options: { width: 64, depth: 4 } },
   modelName: 'spiral-net',
   data: { module, export: 'spirals', options: { train: 3000, test: 1000 } },
-  schedule: 'ppll',
   stages: 3,
   cut: [1, 3], // after the layers hidden.0 and hidden.2; left out, it is measured
   head: { kind: 'linear' },
-  microbatches: 1,
   epochs: 15,
   batchSize: 100,
   optimizer: { name: 'adamw', lr: 3e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, decay: 'weights' },
   lrSchedule: { name: 'cosine', warmupEpochs: 1, minLr: 0 },
   labelSmoothing: 0,
-  seed: 0,
-  threads: 1,
-  devices: ['cpu'],
-  queueCapacity: 2,
   evalEvery: 0,
-  checkpointEvery: 0,
-  allowNaN: false,
   memoryFormat: 'contiguous',
   out: null, // a folder, to keep events and checkpoints
 };

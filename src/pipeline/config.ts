@@ -89,6 +89,21 @@ export interface RunConfig {
   readonly faults?: FaultConfig | undefined;
 }
 
+/** What most runs leave as it is; spread it under the rest. A recipe brings the optimizer, batch size and head. */
+export const runDefaults = {
+  schedule: 'ppll',
+  stages: 2,
+  microbatches: 1,
+  seed: 0,
+  threads: 1,
+  devices: ['cpu'],
+  queueCapacity: 2,
+  evalEvery: 1,
+  checkpointEvery: 0,
+  allowNaN: false,
+  out: null,
+} as const satisfies Partial<RunConfig>;
+
 function requireWhole(name: string, value: number | undefined, least: number): void {
   if (value === undefined || !Number.isSafeInteger(value) || value < least) {
     throw new ConfigError(`Expected ${name} to be a whole number >= ${least}, got ${value}.`);

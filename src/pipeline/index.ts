@@ -8,6 +8,7 @@ export {
   learningRate,
   type OptimizerConfig,
   type RunConfig,
+  runDefaults,
 } from './config.js';
 export { type Evaluation, evaluate, evenCut, exportModel, type InferenceOptions, predict } from './evaluate.js';
 export * from './events.js';

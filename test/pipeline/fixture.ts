@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TensorImageDataset } from 'headrace/data';
 import { loadSafetensors } from 'headrace/io';
-import { type RunConfig, type RunData, type RunEvent, type RunResult, Trainer } from 'headrace/pipeline';
+import { type RunConfig, type RunData, type RunEvent, type RunResult, runDefaults, Trainer } from 'headrace/pipeline';
 import { Generator, randint } from 'headrace/torch';
 import { visionModelRef } from 'headrace/vision';
 
@@ -47,27 +47,19 @@ export function config(change: Partial<RunConfig> = {}): RunConfig {
   const stages = change.stages ?? 2;
   return {
     model: resnet20,
+    ...runDefaults,
     modelName: 'resnet20',
     data: { module: import.meta.url, export: 'noise', options: {} },
-    schedule: 'ppll',
     stages,
     cut: change.schedule === 'bp' ? [] : cuts[stages],
     head: { kind: 'auglocal', depth: 1 },
-    microbatches: 1,
     steps: 12,
     batchSize: 8,
     optimizer: { name: 'sgd', lr: 0.05, momentum: 0.9, weightDecay: 5e-4, decay: 'all', nesterov: true },
     lrSchedule: { name: 'cosine', warmupEpochs: 1, minLr: 0 },
     labelSmoothing: 0,
-    seed: 0,
-    threads: 1,
-    devices: ['cpu'],
-    queueCapacity: 2,
     evalEvery: 0,
-    checkpointEvery: 0,
-    allowNaN: false,
     memoryFormat: 'contiguous',
-    out: null,
     ...change,
   };
 }
