@@ -2,14 +2,14 @@
 //
 // A sweep is a training step with a clock at every border: forward through all layers, then backward through all of them,
 // each on what its neighbour has just made, as in a real step. Sweeps repeat, so that a disturbance falls on all layers
-// alike, and the median of each clock counts. Identical layers (the same module on the same shapes) share the mean of
-// theirs.
+// alike, and the lower quartile of each clock counts: other work on the machine only ever adds time, and half of all
+// sweeps may well be disturbed. Identical layers (the same module on the same shapes) share the mean of theirs.
 
 import { SGD } from '../optim/index.js';
 import { deriveSeed, elementSize, Generator, getNumThreads, noGrad, ops, scope, type Tensor } from '../torch/index.js';
 import { buildHead, buildLayer, type HeadKind, type LayerModule, lossOf, type ModelSpec } from './model.js';
 import type { Cost, LayerCost, Profile } from './plan.js';
-import { median } from './stats.js';
+import { lowerQuartile, median } from './stats.js';
 
 export interface ProfileOptions {
   readonly batchSize: number;
@@ -89,7 +89,7 @@ export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
       return { ...sizes(part, update), forward, backward };
     }),
     input: options.input ? median(measure(options.input, device)) : 0,
-    loss: median(sweep.loss),
+    loss: lowerQuartile(sweep.loss),
   };
 }
 
@@ -217,13 +217,14 @@ function bytesOf(tensor: Tensor): number {
   return tensor.numel * elementSize(tensor.dtype);
 }
 
-/** The medians of each part's clocks (0 where a clock never ran), identical parts sharing their mean. */
+/** The lower quartiles of each part's clocks (0 where a clock never ran), identical parts sharing their mean. */
 function average(parts: readonly Part[]): Record<keyof Clocks, number>[] {
   return parts.map(({ kind }, i) => {
     // The model's first layer makes no gradient of its input, so its clocks are like no other's.
     const alike = parts.filter((other, j) => other.kind === kind && (i === 0) === (j === 0));
     const mean = (key: keyof Clocks): number =>
-      alike.reduce((sum, { clocks }) => sum + (clocks[key].length > 0 ? median(clocks[key]) : 0), 0) / alike.length;
+      alike.reduce((sum, { clocks }) => sum + (clocks[key].length > 0 ? lowerQuartile(clocks[key]) : 0), 0) /
+      alike.length;
     return { forward: mean('forward'), backward: mean('backward'), closed: mean('closed') };
   });
 }
