@@ -94,6 +94,11 @@ export class SentimentData {
     return new SentimentData({ ...this, features: Object.fromEntries(merged) as FeaturesByModality });
   }
 
+  /** The same utterances with these tokens. The data shares the rest with this one. */
+  withTokens(tokens: TokenTable): SentimentData {
+    return new SentimentData({ ...this, tokens });
+  }
+
   /** Some utterances, in this order, with their features. The data shares files and memory with this one. */
   select(indices: readonly number[]): SentimentData {
     const features = Object.fromEntries(

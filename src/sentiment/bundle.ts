@@ -1,0 +1,184 @@
+/**
+ * The folder of a trained sentiment model: `config.json` (configuration, feature specifications, classes, machine),
+ * `vocabulary.txt` where texts are read word by word, and for each seed `seed-N/` with `metrics.json`, `history.jsonl`
+ * and `model.safetensors`.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { arch, cpus, platform } from 'node:os';
+import { join } from 'node:path';
+import { loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
+import { buildInfo, ConfigError, DataError } from '../torch/index.js';
+import type { SentimentConfig } from './config.js';
+import type { FeatureSpecs } from './datasets/index.js';
+import { type NetworkShape, SentimentNetwork } from './network.js';
+import type { PreparedData } from './prepare.js';
+import { textReader } from './text/build.js';
+import type { SeedResult, SeedState } from './train-seed.js';
+
+/** What `config.json` holds. */
+export interface SentimentManifest {
+  readonly format: 1;
+  readonly config: SentimentConfig;
+  readonly data: string;
+  readonly notes: readonly string[];
+  readonly features: FeatureSpecs;
+  readonly shape: NetworkShape;
+  readonly classes: readonly string[];
+  /** Lowest and highest score. */
+  readonly range: readonly [number, number] | null;
+  readonly machine: Readonly<Record<string, string | number>>;
+}
+
+const VOCABULARY = 'vocabulary.txt';
+
+export function describeMachine(): Record<string, string | number> {
+  const [cpu] = cpus();
+  return {
+    cpu: cpu?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    system: `${platform()} ${arch()}`,
+    node: process.version,
+    libtorch: buildInfo().libtorch,
+  };
+}
+
+/** Begins a run's folder. @throws ConfigError when it holds a run and `resume` is not set, or another run */
+export function beginFolder(
+  out: string,
+  config: SentimentConfig,
+  prepared: PreparedData,
+  resume: boolean,
+): SentimentManifest {
+  const { data, shape, reader } = prepared;
+  const manifest: SentimentManifest = {
+    format: 1,
+    config,
+    data: data.name,
+    notes: data.notes,
+    features: data.specs,
+    shape,
+    classes: data.classes,
+    range: data.range,
+    machine: describeMachine(),
+  };
+  if (existsSync(join(out, 'config.json'))) {
+    if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
+    const before = JSON.stringify(readManifest(out).config);
+    if (before !== JSON.stringify(config)) {
+      throw new ConfigError(
+        `${out} holds a run of another configuration (${join(out, 'config.json')}): give another folder`,
+      );
+    }
+  }
+  try {
+    mkdirSync(out, { recursive: true });
+    if (reader?.vocabulary) writeFileAtomic(join(out, VOCABULARY), `${reader.vocabulary.join('\n')}\n`);
+    writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  } catch (cause) {
+    throw new ConfigError(`Expected a folder that can be written to, got ${out}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  return manifest;
+}
+
+/** @throws ConfigError where the folder holds no sentiment model */
+export function readManifest(folder: string): SentimentManifest {
+  const path = join(folder, 'config.json');
+  if (!existsSync(path))
+    throw new ConfigError(`Expected the folder of a sentiment model with a config.json, got ${folder}`);
+  let manifest: Partial<SentimentManifest>;
+  try {
+    manifest = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentimentManifest>;
+  } catch (cause) {
+    throw new DataError(`${path}: ${(cause as Error).message}`, { cause });
+  }
+  if (manifest.format !== 1 || !manifest.config || !manifest.shape) {
+    throw new DataError(`${path}: expected the configuration of a sentiment model (format 1)`);
+  }
+  return manifest as SentimentManifest;
+}
+
+export function seedFolder(out: string, seed: number): string {
+  return join(out, `seed-${seed}`);
+}
+
+/** The results of the seeds that have ended, in the order of the seeds. */
+export function readResults(out: string): SeedResult[] {
+  const seeds = readdirSync(out).flatMap((name) => (/^seed-\d+$/.test(name) ? [Number(name.slice(5))] : []));
+  return seeds
+    .sort((a, b) => a - b)
+    .flatMap((seed) => {
+      const result = readResult(out, seed);
+      return result ? [result] : [];
+    });
+}
+
+/** The result of a seed, null when it has not ended. */
+export function readResult(out: string, seed: number): SeedResult | null {
+  const path = join(seedFolder(out, seed), 'metrics.json');
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as SeedResult) : null;
+}
+
+/** Writes what an ended seed leaves: its weights first, its result last, since that marks the end. */
+export function writeResult(out: string, result: SeedResult, network: SentimentNetwork): void {
+  const folder = seedFolder(out, result.seed);
+  saveSafetensors(join(folder, 'model.safetensors'), network.stateDict(), { format: 'pt' });
+  const lines = result.history.map((record) => JSON.stringify(record)).join('\n');
+  writeFileAtomic(join(folder, 'history.jsonl'), `${lines}\n`);
+  writeFileAtomic(join(folder, 'metrics.json'), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+const CHECKPOINT = 'checkpoint.safetensors';
+
+/** Keeps the state between two epochs, in one file that is replaced at once. */
+export function writeState(out: string, seed: number, state: SeedState): void {
+  const { tensors, ...rest } = state;
+  mkdirSync(seedFolder(out, seed), { recursive: true });
+  saveSafetensors(join(seedFolder(out, seed), CHECKPOINT), tensors, { state: JSON.stringify(rest) });
+}
+
+/** What {@link writeState} kept, or null. */
+export function readState(out: string, seed: number): SeedState | null {
+  const path = join(seedFolder(out, seed), CHECKPOINT);
+  if (!existsSync(path)) return null;
+  const { tensors, metadata } = loadSafetensors(path);
+  const rest = JSON.parse(metadata.state ?? 'null') as Omit<SeedState, 'tensors'> | null;
+  if (rest === null) throw new DataError(`${path}: expected the state of a sentiment run, found other tensors`);
+  return { ...rest, tensors };
+}
+
+/** A trained model, ready to read. */
+export interface LoadedModel {
+  readonly manifest: SentimentManifest;
+  readonly network: SentimentNetwork;
+  readonly seed: number;
+  /** Makes the tokens of texts; null where the model does not read text itself. */
+  readonly reader: ReturnType<typeof textReader> | null;
+}
+
+/**
+ * Loads a model from its folder.
+ * @param seed - by default the one that was best on the validation split
+ */
+export function loadModel(folder: string, seed?: number): LoadedModel {
+  const manifest = readManifest(folder);
+  const { config, shape } = manifest;
+  const chosen = seed ?? bestSeed(folder);
+  const path = join(folder, VOCABULARY);
+  const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : undefined;
+  const reader = config.modalities.includes('text') ? textReader(config.text, null, vocabulary) : null;
+  const network = new SentimentNetwork(config, shape, reader?.encoder(chosen, true) ?? null, chosen);
+  network.loadStateDict(loadSafetensors(join(seedFolder(folder, chosen), 'model.safetensors')).tensors);
+  network.eval();
+  return { manifest, network, seed: chosen, reader };
+}
+
+function bestSeed(folder: string): number {
+  const results = readResults(folder);
+  if (results.length === 0)
+    throw new ConfigError(`${folder} holds no trained seed yet: train it to the end (--resume)`);
+  const loss = ({ history, bestEpoch }: SeedResult): number =>
+    history[bestEpoch - 1]?.validLoss ?? Number.POSITIVE_INFINITY;
+  return results.reduce((best, other) => (loss(other) < loss(best) ? other : best)).seed;
+}

@@ -1,0 +1,111 @@
+/** The configuration of a sentiment run, all of it JSON: a run's folder keeps the one it used. */
+import { ConfigError } from '../torch/index.js';
+import { type Modality, modalities } from './datasets/index.js';
+import type { MetricFamily } from './metrics.js';
+import type { ModelName } from './models/index.js';
+import type { WordEncoderOptions } from './text/words.js';
+
+/** How texts are read. */
+export type TextConfig =
+  /** Word vectors (a folder of `words.txt` and `vectors.f32`; null: drawn at random) under a small encoder. */
+  | ({ readonly kind: 'words'; readonly vectors: string | null } & Omit<
+      WordEncoderOptions,
+      'dims' | 'device' | 'dtype'
+    >)
+  /** A Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
+  | { readonly kind: 'bert'; readonly folder: string; readonly frozen?: boolean }
+  /** The data set's own `text` features. */
+  | { readonly kind: 'features' };
+
+/** Shared information: which modalities' statistics are aligned, and on what (arXiv 2305.08473). */
+export interface AlignmentConfig {
+  /**
+   * `feature`: the encoders' features, which must be equally wide; `projected`: a linear map of them to `width`; `post`:
+   * what leaves the first hidden layer of the unimodal heads.
+   */
+  readonly on: 'feature' | 'projected' | 'post';
+  /** Factor of each pair, such as `{ 'audio-vision': 1 }`. */
+  readonly weights: Readonly<Record<string, number>>;
+  /** Of the common space of `projected`. Default 16. */
+  readonly width?: number;
+  /** Whether the projections stay as drawn. Default true: free ones cancel the loss by themselves. */
+  readonly frozen?: boolean;
+  readonly normalise?: 'none' | 'correlation';
+}
+
+/** Private information: what the unimodal heads learn. */
+export interface UnimodalConfig {
+  /** `generated`: labels made during training (Self-MM); `given`: the data set's own; `multimodal`: the whole's label. */
+  readonly labels: 'generated' | 'given' | 'multimodal';
+  /** The heads that are trained. Default: those of all modalities in use. */
+  readonly modalities?: readonly Modality[];
+  /** Epochs in which generated labels stay the multimodal ones. Default 1. */
+  readonly warmup?: number;
+  /** Whether samples of label 0 are in neither centre. Default true. */
+  readonly excludeZero?: boolean;
+  /** Factor of each head's loss. Default 1. */
+  readonly weights?: Readonly<Partial<Record<Modality, number>>>;
+}
+
+/** Learning rate and weight decay of a part of the model. */
+export interface GroupConfig {
+  readonly lr: number;
+  readonly weightDecay: number;
+}
+
+export interface SentimentConfig {
+  readonly model: ModelName;
+  readonly modelOptions: Readonly<Record<string, unknown>>;
+  readonly modalities: readonly Modality[];
+  readonly text: TextConfig;
+  /** `regression`: a score, trained by mean absolute error; `classification`: classes, by cross-entropy. */
+  readonly task: 'regression' | 'classification';
+  readonly metrics: MetricFamily;
+  /** Null: none. */
+  readonly unimodal: UnimodalConfig | null;
+  /** Null: none. */
+  readonly alignment: AlignmentConfig | null;
+  readonly groups: Readonly<Record<Modality | 'other', GroupConfig>>;
+  readonly batchSize: number;
+  /** Batches whose gradients are summed for one optimizer step. */
+  readonly accumulate: number;
+  /** What becomes of batches at an epoch's end that fill no window: `drop` (Self-MM) takes no step, `flush` does. */
+  readonly leftover: 'drop' | 'flush';
+  /** Epochs without a better validation loss before the run ends. */
+  readonly patience: number;
+  readonly maxEpochs: number;
+  /** Greatest norm of all gradients of a step; null: no limit. */
+  readonly clipNorm: number | null;
+  /** Intra-op threads. */
+  readonly threads: number;
+  readonly device: string;
+}
+
+/** @throws ConfigError that names what is wrong, what was expected and what came */
+export function checkSentimentConfig(config: SentimentConfig): void {
+  const wrong = (what: string, expected: string, got: unknown): never => {
+    throw new ConfigError(`Expected ${what} to be ${expected}, got ${JSON.stringify(got)}`);
+  };
+  const whole = (what: 'batchSize' | 'accumulate' | 'patience' | 'maxEpochs' | 'threads'): void => {
+    if (!Number.isInteger(config[what]) || config[what] < 1) wrong(what, 'a whole number from 1', config[what]);
+  };
+  for (const what of ['batchSize', 'accumulate', 'patience', 'maxEpochs', 'threads'] as const) whole(what);
+  const used = config.modalities;
+  const known = Array.isArray(used) && used.every((name) => modalities.includes(name));
+  if (!known || used.length === 0 || new Set(used).size !== used.length) {
+    wrong('modalities', `some of ${modalities.join(', ')}`, used);
+  }
+  if (!['regression', 'classification'].includes(config.task)) {
+    wrong('task', 'regression or classification', config.task);
+  }
+  if (!['drop', 'flush'].includes(config.leftover)) wrong('leftover', 'drop or flush', config.leftover);
+  for (const [name, group] of Object.entries(config.groups ?? {})) {
+    if (!(group.lr > 0 && group.weightDecay >= 0)) wrong(`groups.${name}`, 'lr > 0 and weightDecay >= 0', group);
+  }
+  if (config.clipNorm !== null && !(config.clipNorm > 0)) wrong('clipNorm', 'null or above 0', config.clipNorm);
+  if (config.task === 'classification' && config.unimodal?.labels === 'generated') {
+    throw new ConfigError(
+      "Labels of single modalities are generated from scores: with task 'classification' set unimodal to null, or its labels to 'multimodal'",
+    );
+  }
+}

@@ -1,0 +1,55 @@
+/** A data set made ready for a configuration: its texts as tokens, its labelled utterances by split, its widths. */
+import { ConfigError, DataError } from '../torch/index.js';
+import type { SentimentConfig } from './config.js';
+import { type Modality, SentimentBatches, type SentimentData, type SplitName, splitNames } from './datasets/index.js';
+import type { NetworkShape } from './network.js';
+import { type TextReader, textReader } from './text/build.js';
+
+export interface PreparedData {
+  readonly data: SentimentData;
+  readonly reader: TextReader | null;
+  readonly shape: NetworkShape;
+  /** Labelled utterances of each split. */
+  readonly splits: Readonly<Record<SplitName, SentimentBatches>>;
+  /** Utterances that are left out because they have no label. */
+  readonly unlabelled: number;
+}
+
+/** @throws DataError when a split is empty, ConfigError when the data lacks what the configuration uses */
+export function prepareData(config: SentimentConfig, given: SentimentData): PreparedData {
+  const usesText = config.modalities.includes('text');
+  const reader = usesText ? textReader(config.text, given) : null;
+  const data = reader?.tokenizer ? withTokens(given, reader) : given;
+  const rows = featureModalities(config);
+  for (const name of rows) {
+    if (!data.features[name]) {
+      throw new ConfigError(
+        `${data.name} has no ${name} features (it has: ${data.modalities.join(', ') || 'none'}): leave ${name} out of modalities`,
+      );
+    }
+  }
+  const labelled = (index: number): boolean => {
+    const { label, class: kind } = data.utterances[index]!;
+    return (config.task === 'regression' ? label : kind) !== null;
+  };
+  const splits = Object.fromEntries(
+    splitNames.map((split) => {
+      const indices = data.indices(split).filter(labelled);
+      if (indices.length === 0) throw new DataError(`${data.name} has no labelled utterances in its ${split} split`);
+      return [split, new SentimentBatches(data, indices, { modalities: rows })];
+    }),
+  ) as unknown as PreparedData['splits'];
+  const used = splitNames.reduce((sum, split) => sum + splits[split].length, 0);
+  const widths = Object.fromEntries(rows.map((name) => [name, data.features[name]!.spec.dims]));
+  const outputs = config.task === 'regression' ? 1 : data.classes.length;
+  return { data, reader, shape: { widths, outputs }, splits, unlabelled: data.length - used };
+}
+
+/** The modalities whose features go into batches. */
+export function featureModalities(config: SentimentConfig): Modality[] {
+  return config.modalities.filter((name) => name !== 'text' || config.text.kind === 'features');
+}
+
+function withTokens(data: SentimentData, reader: TextReader): SentimentData {
+  return data.withTokens(reader.tokenizer!.encode(data.utterances.map(({ text }) => text ?? '')));
+}
