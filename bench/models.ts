@@ -2,7 +2,7 @@
 import { TensorImageDataset } from 'headrace/data';
 import { type ModelSpec, type RunConfig, type RunData, runDefaults } from 'headrace/pipeline';
 import { Generator, randint } from 'headrace/torch';
-import { Block, modelSpec, recipe, visionModelRef } from 'headrace/vision';
+import { AttentionBranch, modelSpec, recipe, visionModelRef } from 'headrace/vision';
 
 export const modelNames = ['resnet32', 'vit-tiny-p4'] as const;
 export type ModelName = (typeof modelNames)[number];
@@ -59,7 +59,7 @@ export function ordinaryModel(name: ModelName): ModelSpec {
   if (name !== 'vit-tiny-p4') return spec;
   const shape = { width: 192, heads: 3, mlpRatio: 4, dropout: 0, attentionDropout: 0, dropPath: 0 };
   const layers = spec.layers.map((layer) =>
-    layer.name === 'blocks.11' ? { ...layer, build: () => new Block(shape) } : layer,
+    layer.name === 'blocks.11.attn' ? { ...layer, build: () => new AttentionBranch(shape) } : layer,
   );
   return { ...spec, layers };
 }

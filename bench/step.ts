@@ -107,8 +107,8 @@ async function measure(
 }
 
 /**
- * Each in turn, in each round: the median milliseconds of a step in each round. Three steps come before, since in the
- * first two the heap grows, on both sides.
+ * Each in turn, in each round: the median milliseconds of a step in each round. A turn of each comes before that does
+ * not count: heaps grow, and the machine settles.
  */
 async function interleave(
   part: string,
@@ -117,7 +117,7 @@ async function interleave(
   steps: number,
 ): Promise<Map<string, number[]>> {
   const found = new Map([...steppers.keys()].map((label) => [label, [] as number[]]));
-  for (const stepper of steppers.values()) await stepper.run(Math.min(3, steps));
+  for (const stepper of steppers.values()) await stepper.run(steps);
   const turns = new Turns(part, rounds * steppers.size);
   for (let round = 0; round < rounds; round++) {
     for (const [label, stepper] of steppers) {

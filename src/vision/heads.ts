@@ -119,14 +119,16 @@ export interface VitMap {
   readonly shape: TransformerShape;
 }
 
-/** A head after a ViT's layer `border`: 0 is the embedding, b the block b - 1. */
+/** A head after a ViT's layer `border`: 0 is the embedding, then come the halves of the blocks, attention and MLP. */
 export function vitHead(map: VitMap, kind: HeadKind, border: number, options: VisionHeadOptions = {}): LayerModule {
-  checkHead(kind, border, map.depth + 1);
+  const borders = 2 * map.depth + 1;
+  checkHead(kind, border, borders);
   const { depth: _, pyramid: __, ...made } = options;
   const { classes, shape } = map;
   if (kind === 'linear') return new TokenClassifier(shape.width, classes, made);
-  if (kind === 'dgl') return new TokenDglHead(shape.width, classes, border < map.depth ? map.grid : null, made);
-  const depth = auglocalDepth(options, border, map.depth + 1, map.depth - border);
+  if (kind === 'dgl') return new TokenDglHead(shape.width, classes, border < borders - 2 ? map.grid : null, made);
+  const whole = Math.floor((borders - 1 - border) / 2); // blocks of which both halves follow
+  const depth = auglocalDepth(options, border, borders, whole);
   const plain = { ...shape, dropPath: 0 };
   const blocks = evenly(1, depth, depth).map((n) => new Block(plain, { ...made, classTokenOnly: n === depth }));
   return new Sequential(...blocks, new TokenClassifier(shape.width, classes, made));

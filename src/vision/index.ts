@@ -17,4 +17,4 @@ export {
 export { BasicBlock, Bottleneck, PoolClassifier, Stem } from './resnet-blocks.js';
 export type { ImageModelOptions, VisionLayer, VisionModel } from './spec.js';
 export { type ViTOptions, type ViTPresetOptions, vit, vitBP16, vitSmallP4, vitTinyP4 } from './vit.js';
-export { Attention, Block, Embed, Mlp, PatchEmbed, TokenClassifier } from './vit-blocks.js';
+export { Attention, AttentionBranch, Block, Embed, Mlp, MlpBranch, PatchEmbed, TokenClassifier } from './vit-blocks.js';

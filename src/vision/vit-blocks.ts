@@ -213,14 +213,11 @@ export interface BlockOptions extends FactoryOptions {
   readonly classTokenOnly?: boolean;
 }
 
-/** A pre-norm transformer block. [B, N, width] to [B, N, width]. Keys: `norm1`, `attn`, `norm2`, `mlp`. */
-export class Block extends Module {
+/** The first half of a pre-norm block: x + attn(norm1(x)). [B, N, width] to [B, N, width]. Keys: `norm1`, `attn`. */
+export class AttentionBranch extends Module {
   norm1: LayerNorm;
   attn: Attention;
   drop_path1: DropPath;
-  norm2: LayerNorm;
-  mlp: Mlp;
-  drop_path2: DropPath;
   readonly classTokenOnly: boolean;
 
   constructor(shape: TransformerShape, options: BlockOptions = {}) {
@@ -230,20 +227,55 @@ export class Block extends Module {
     this.norm1 = new LayerNorm(shape.width, { ...made, eps: EPS });
     this.attn = new Attention(shape, made);
     this.drop_path1 = new DropPath(shape.dropPath);
+  }
+
+  forward(x: Tensor): Tensor {
+    const normed = this.norm1.forward(x);
+    const attended = this.classTokenOnly ? this.attn.firstToken(normed) : this.attn.forward(normed);
+    return (this.classTokenOnly ? x.narrow(1, 0, 1) : x).add(this.drop_path1.forward(attended));
+  }
+
+  override extraRepr(): string {
+    return this.classTokenOnly ? 'class_token_only=True' : '';
+  }
+}
+
+/** The second half of a pre-norm block: x + mlp(norm2(x)). [B, N, width] to [B, N, width]. Keys: `norm2`, `mlp`. */
+export class MlpBranch extends Module {
+  norm2: LayerNorm;
+  mlp: Mlp;
+  drop_path2: DropPath;
+
+  constructor(shape: TransformerShape, made: FactoryOptions = {}) {
+    super();
     this.norm2 = new LayerNorm(shape.width, { ...made, eps: EPS });
     this.mlp = new Mlp(shape, made);
     this.drop_path2 = new DropPath(shape.dropPath);
   }
 
   forward(x: Tensor): Tensor {
-    const normed = this.norm1.forward(x);
-    const attended = this.classTokenOnly ? this.attn.firstToken(normed) : this.attn.forward(normed);
-    const y = (this.classTokenOnly ? x.narrow(1, 0, 1) : x).add(this.drop_path1.forward(attended));
-    return y.add(this.drop_path2.forward(this.mlp.forward(this.norm2.forward(y))));
+    return x.add(this.drop_path2.forward(this.mlp.forward(this.norm2.forward(x))));
+  }
+}
+
+/** A pre-norm transformer block, both halves. Keys: `norm1`, `attn`, `norm2`, `mlp`. */
+export class Block extends Module {
+  readonly #halves: readonly [AttentionBranch, MlpBranch];
+
+  constructor(shape: TransformerShape, options: BlockOptions = {}) {
+    super();
+    const { classTokenOnly: _, ...made } = options;
+    this.#halves = [new AttentionBranch(shape, options), new MlpBranch(shape, made)];
   }
 
-  override extraRepr(): string {
-    return this.classTokenOnly ? 'class_token_only=True' : '';
+  forward(x: Tensor): Tensor {
+    const [attention, mlp] = this.#halves;
+    return mlp.forward(attention.forward(x));
+  }
+
+  /** The halves have no names of their own: their keys stand side by side, as timm has them. */
+  override *namedChildren(): IterableIterator<[string, Module]> {
+    for (const half of this.#halves) yield ['', half];
   }
 }
 

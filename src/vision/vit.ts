@@ -2,8 +2,8 @@
  * Vision transformers (Dosovitskiy et al. 2021) with timm's keys: cls_token, pos_embed, patch_embed.proj,
  * blocks.N.{norm1, attn.qkv, attn.proj, norm2, mlp.fc1, mlp.fc2}, norm, head.
  *
- * Layers to cut between: `embed`, each block (`blocks.0`, …), `final` (norm, class token, head). The last block gives out
- * the class token alone, [B, 1, width], because nothing else of it is read.
+ * Layers to cut between: `embed`, both halves of each block (`blocks.0.attn`, `blocks.0.mlp`, …), `final` (norm, class
+ * token, head). The last block works on the class token alone, [B, 1, width], because nothing else of it is read.
  */
 import { ConfigError } from '../torch/index.js';
 import { vitHead } from './heads.js';
@@ -15,7 +15,7 @@ import {
   type VisionLayer,
   type VisionModel,
 } from './spec.js';
-import { Block, Embed, TokenClassifier, type TransformerShape } from './vit-blocks.js';
+import { AttentionBranch, Embed, MlpBranch, TokenClassifier, type TransformerShape } from './vit-blocks.js';
 
 export interface ViTPresetOptions extends ImageModelOptions {
   /** The patch's multiple in height and width. Default 32 for the small presets, 224 for `vit-b-p16`. */
@@ -88,18 +88,18 @@ function layersOf(
   depth: number,
   shape: TransformerShape,
 ): VisionLayer[] {
-  const block = (i: number): VisionLayer => {
-    const dropPath = depth > 1 ? (shape.dropPath * i) / (depth - 1) : 0;
+  const block = (i: number): VisionLayer[] => {
+    const own = { ...shape, dropPath: depth > 1 ? (shape.dropPath * i) / (depth - 1) : 0 };
     const classTokenOnly = i === depth - 1;
-    return {
-      name: `blocks.${i}`,
-      prefix: `blocks.${i}`,
-      build: (made) => new Block({ ...shape, dropPath }, { ...made, classTokenOnly }),
-    };
+    const prefix = `blocks.${i}`;
+    return [
+      { name: `${prefix}.attn`, prefix, build: (made) => new AttentionBranch(own, { ...made, classTokenOnly }) },
+      { name: `${prefix}.mlp`, prefix, build: (made) => new MlpBranch(own, made) },
+    ];
   };
   return [
     { name: 'embed', prefix: '', build: (made) => new Embed(channels, size, patch, shape.width, shape.dropout, made) },
-    ...Array.from({ length: depth }, (_, i) => block(i)),
+    ...Array.from({ length: depth }, (_, i) => block(i)).flat(),
     { name: 'final', prefix: '', build: (made) => new TokenClassifier(shape.width, classes, made) },
   ];
 }

@@ -171,7 +171,7 @@ test('a wrong head, border or depth is an error that says what there is', () => 
   const model = resnet20({ classes: 5 });
   assert.throws(() => model.head('predsim' as HeadKind, 2), /among linear, dgl, auglocal, got predsim/);
   assert.throws(() => model.head('linear', 10), /border from 0 to 9 .* got 10/);
-  assert.throws(() => tiny.head('linear', -1), /border from 0 to 3 .* got -1/);
+  assert.throws(() => tiny.head('linear', -1), /border from 0 to 6 .* got -1/);
   assert.throws(() => model.head('auglocal', 2, { depth: 1.5 }), /depth to be a whole number >= 0, got 1.5/);
   assert.throws(() => model.head('auglocal', 2, { pyramid: 2 }), /pyramid to lie in 0..1, got 2/);
 });

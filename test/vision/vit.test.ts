@@ -36,9 +36,13 @@ test('the presets pass, and the last block gives out the class token alone', () 
     const model = modelSpec({ name, classes: 10 });
     assert.deepEqual(
       model.layers.map((layer) => layer.name),
-      ['embed', ...Array.from({ length: 12 }, (_, i) => `blocks.${i}`), 'final'],
+      ['embed', ...Array.from({ length: 24 }, (_, i) => `blocks.${i >> 1}.${i % 2 ? 'mlp' : 'attn'}`), 'final'],
     );
-    assert.deepEqual(layerShapes(model), [...Array.from({ length: 12 }, () => [1, 65, width]), [1, 1, width], [1, 10]]);
+    assert.deepEqual(layerShapes(model), [
+      ...Array.from({ length: 23 }, () => [1, 65, width]),
+      ...Array.from({ length: 2 }, () => [1, 1, width]),
+      [1, 10],
+    ]);
   }
   const base = layerShapes(vitBP16({ classes: 3 }));
   assert.deepEqual(
