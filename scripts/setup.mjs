@@ -79,7 +79,8 @@ function installPackages() {
   const start = Date.now();
   say('installing npm packages (npm ci)');
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const result = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2] });
+  const env = { ...process.env, SKIP_FFMPEG: 'true' }; // node-av would download an ffmpeg program, which nothing here runs
+  const result = spawnSync('npm', args, { cwd: root, env, stdio: ['ignore', 2, 2] });
   if (result.error) throw new SetupError(`npm could not be run (${result.error.message}); it comes with Node.`);
   if (result.status !== 0) throw new SetupError('npm ci failed; its own message is above.');
   say(`npm packages installed in ${secondsSince(start)}`);

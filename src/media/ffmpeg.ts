@@ -1,0 +1,63 @@
+/** FFmpeg, through the npm package `node-av`, loaded when it is first used, which takes a moment: its addon has 160 MB. */
+import { ConfigError, DataError } from '../torch/errors.js';
+
+/** The parts of `node-av` that are used: its bindings and FFmpeg's constants. */
+export type FFmpeg = typeof import('node-av/lib') & { readonly constants: typeof import('node-av/constants') };
+
+let loading: Promise<FFmpeg> | null = null;
+
+/** @throws ConfigError where the platform's addon is missing */
+export function loadFFmpeg(): Promise<FFmpeg> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<FFmpeg> {
+  try {
+    const [lib, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')]);
+    lib.Log.setLevel(constants.AV_LOG_QUIET); // what goes wrong is told by errors, not on stderr
+    return { ...lib, constants };
+  } catch (error) {
+    loading = null;
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new ConfigError(
+      `FFmpeg could not be loaded for ${process.platform} ${process.arch}: ${reason}. It comes with the npm package ` +
+        'node-av as an optional package for each platform: run npm install again without --omit=optional',
+      { code: 'FFMPEG', cause: error },
+    );
+  }
+}
+
+/** FFmpeg's words for an error code. */
+export function explain(ff: FFmpeg, code: number): string {
+  return ff.FFmpegError.strerror(code).toLowerCase();
+}
+
+/** Passes `code` on unless it is an error. @throws DataError that says what failed, and FFmpeg's reason */
+export function checked(ff: FFmpeg, code: number, failed: string): number {
+  if (code < 0) throw new DataError(`${failed}: ${explain(ff, code)}`);
+  return code;
+}
+
+/** Which FFmpeg is in use, and under which licence its builders put it. */
+export interface FFmpegInfo {
+  readonly version: string;
+  /** An SPDX name, or `unredistributable`. The configuration decides it, whatever the licence of `node-av` is. */
+  readonly licence: string;
+  /** The options of its `configure`. */
+  readonly configuration: string;
+}
+
+/** Loads FFmpeg and describes it. @throws ConfigError where it is missing */
+export async function ffmpegInfo(): Promise<FFmpegInfo> {
+  const { version, configuration } = (await loadFFmpeg()).getFFmpegInfo();
+  return { version, licence: ffmpegLicence(configuration), configuration };
+}
+
+/** The licence that follows from the options of FFmpeg's `configure`: https://ffmpeg.org/legal.html */
+export function ffmpegLicence(configuration: string): string {
+  const has = (option: string): boolean => configuration.split(/\s+/).includes(`--enable-${option}`);
+  if (has('nonfree')) return 'unredistributable';
+  if (has('gpl')) return has('version3') ? 'GPL-3.0-or-later' : 'GPL-2.0-or-later';
+  return has('version3') ? 'LGPL-3.0-or-later' : 'LGPL-2.1-or-later';
+}
