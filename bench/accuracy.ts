@@ -31,6 +31,7 @@ import { folderFor, today } from './write.js';
 
 const HELP = `npm run bench accuracy -- --data SPEC [options]
   --model NAME         default resnet32
+  --model-option K=N   a number of the model, such as width=96; may be repeated
   --epochs N           default 12
   --schedules LIST     default bp,ppll
   --stages LIST        of those but bp, default 2,4
@@ -66,6 +67,7 @@ export async function accuracy(args: string[]): Promise<void> {
     options: {
       data: { type: 'string' },
       model: { type: 'string', default: 'resnet32' },
+      'model-option': { type: 'string', multiple: true, default: [] as string[] },
       epochs: { type: 'string', default: '12' },
       schedules: { type: 'string', default: 'bp,ppll' },
       stages: { type: 'string', default: '2,4' },
@@ -106,6 +108,7 @@ export async function accuracy(args: string[]): Promise<void> {
 interface Flags {
   readonly data: string;
   readonly model: string;
+  readonly 'model-option': readonly string[];
   readonly epochs: string;
   readonly schedules: string;
   readonly stages: string;
@@ -125,6 +128,11 @@ function whole(text: string, what: string): number {
 
 const list = (text: string, what: string): number[] => text.split(',').map((item) => whole(item, what));
 
+function keyAndNumber(text: string): [string, number] {
+  const [key, value = ''] = text.split('=');
+  return [key!, whole(value, `--model-option ${key}`)];
+}
+
 /** Every run that is asked for: one seed after another, so that a broken session has whole comparisons. */
 async function configsOf(flags: Flags): Promise<RunConfig[]> {
   const { kind, dir } = parseDataSpec(flags.data);
@@ -137,13 +145,14 @@ async function configsOf(flags: Flags): Promise<RunConfig[]> {
   const images = (await loadRunData(data)) as unknown as ImageData;
   const [channels, ...imageSize] = images.inputShape;
   const epochs = whole(flags.epochs, '--epochs');
+  const form = Object.fromEntries(flags['model-option'].map(keyAndNumber));
   const chosen = recipe(flags.model, kind, { epochs, batchSize: whole(flags.batch, '--batch') });
   const head = flags.head as RunConfig['head']['kind'];
   const base: RunConfig = {
     ...runDefaults,
     ...chosen,
-    model: visionModelRef({ name: flags.model, classes: images.classes.length, channels, imageSize } as never),
-    modelName: flags.model,
+    model: visionModelRef({ name: flags.model, classes: images.classes.length, channels, imageSize, ...form } as never),
+    modelName: [flags.model, ...flags['model-option']].join('-').replaceAll('=', ''),
     data,
     schedule: 'bp',
     stages: 1,
