@@ -9,7 +9,7 @@ import { type Modality, modalities, type Utterance } from './types.js';
 /**
  * B utterances. Of each modality that the set has: `text`, `audio`, `vision` float32 [B, T, D], padded with zeros at the end;
  * `textLengths`, ... int64 [B], at least 1, as packed recurrent layers need; `textMask`, ... bool [B, T], true for real rows (nowhere in
- * an utterance without any). `tokens` int64 [B, 3, L] where the set has them. `index` int64 [B] is the place in the `SentimentBatches`;
+ * an utterance without any). `tokens` int64 [B, 3, L] where the set has them, L the longest of the batch. `index` int64 [B] is the place in the `SentimentBatches`;
  * `label` float32 [B], NaN where there is none; `class` int64 [B], -1 where there is none; with unimodal labels `labelText`,
  * `labelAudio`, `labelVision` float32 [B].
  */
@@ -81,9 +81,7 @@ export class SentimentBatches implements BatchDataset<SentimentBatch>, ThreadSha
         class: tensor(BigInt64Array.from(items, (item) => BigInt(item.class ?? -1))),
       },
       this.unimodal(items),
-      this.data.tokens === null
-        ? {}
-        : { tokens: this.data.tokens.indexSelect(0, tensor(BigInt64Array.from(chosen, BigInt))) },
+      this.data.tokens === null ? {} : { tokens: trimmed(this.data.tokens, chosen) },
       ...features,
     );
   }
@@ -140,6 +138,13 @@ export class SentimentBatches implements BatchDataset<SentimentBatch>, ThreadSha
     };
     return { module: import.meta.url, export: 'sentimentBatchesFromShared', options, tensors };
   }
+}
+
+/** The tokens of some utterances, as long as the longest of them. */
+function trimmed(table: Tensor, chosen: readonly number[]): Tensor {
+  const tokens = table.indexSelect(0, tensor(BigInt64Array.from(chosen, BigInt)));
+  const longest = tokens.select(1, 1).sum([1]).max().item();
+  return tokens.narrow(2, 0, Math.max(1, longest)).contiguous();
 }
 
 interface SharedOptions {

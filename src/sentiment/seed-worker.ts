@@ -1,0 +1,59 @@
+/** The thread of one seed: loads the data, trains, and writes what comes of it. */
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { setNumThreads } from '../torch/index.js';
+import { readState, seedFolder, writeResult, writeState } from './bundle.js';
+import type { SentimentConfig } from './config.js';
+import { loadSentiment, type SentimentSource } from './datasets/index.js';
+import { prepareData } from './prepare.js';
+import { type EpochRecord, type SeedResult, SeedTrainer } from './train-seed.js';
+
+export interface SeedJob {
+  readonly config: SentimentConfig;
+  readonly source: SentimentSource;
+  readonly seed: number;
+  /** Null: nothing is written. */
+  readonly out: string | null;
+  /** Whether to keep the state between epochs, so that a broken run goes on. */
+  readonly checkpoints: boolean;
+  /** Int32: 1 asks to stop after the epoch. */
+  readonly stop: Int32Array;
+}
+
+export type SeedNotice =
+  | { readonly kind: 'epoch'; readonly seed: number; readonly record: EpochRecord }
+  | { readonly kind: 'done'; readonly seed: number; readonly result: SeedResult }
+  | { readonly kind: 'stopped'; readonly seed: number }
+  | { readonly kind: 'failed'; readonly seed: number; readonly message: string; readonly code: string };
+
+const post = (notice: SeedNotice): void => parentPort!.postMessage(notice);
+
+async function main({ config, source, seed, out, checkpoints, stop }: SeedJob): Promise<void> {
+  setNumThreads(config.threads);
+  const data = await loadSentiment(source);
+  const prepared = prepareData(config, data);
+  const trainer = new SeedTrainer(config, prepared, seed);
+  const keeps = out !== null && checkpoints;
+  const result = trainer.run({
+    from: keeps ? readState(out, seed) : null,
+    onEpoch: (record) => post({ kind: 'epoch', seed, record }),
+    shouldStop: () => Atomics.load(stop, 0) === 1,
+    ...(keeps ? { save: (state) => writeState(out, seed, state) } : {}),
+  });
+  if (result === null) return post({ kind: 'stopped', seed });
+  if (out !== null) {
+    writeResult(out, result, trainer.network);
+    if (keeps) rmSync(join(seedFolder(out, seed), 'checkpoint.safetensors'), { force: true });
+  }
+  post({ kind: 'done', seed, result });
+}
+
+const job = workerData as SeedJob;
+try {
+  await main(job);
+} catch (error) {
+  const { message, code } = error as { message: string; code?: string };
+  post({ kind: 'failed', seed: job.seed, message, code: code ?? '' });
+}
