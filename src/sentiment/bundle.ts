@@ -167,7 +167,9 @@ export function loadModel(folder: string, seed?: number): LoadedModel {
   const chosen = seed ?? bestSeed(folder);
   const path = join(folder, VOCABULARY);
   const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : undefined;
-  const reader = config.modalities.includes('text') ? textReader(config.text, null, vocabulary) : null;
+  const reader = config.modalities.includes('text')
+    ? textReader(config.text, null, vocabulary, shape.widths.text)
+    : null;
   const network = new SentimentNetwork(config, shape, reader?.encoder(chosen, true) ?? null, chosen);
   network.loadStateDict(loadSafetensors(join(seedFolder(folder, chosen), 'model.safetensors')).tensors);
   network.eval();

@@ -25,6 +25,7 @@ export {
   simsMetrics,
   simsV2Metrics,
 } from './metrics.js';
+export * from './models/index.js';
 export { differenceWeights, type MultitaskLoss, type MultitaskOptions, multitaskLoss, type Task } from './multitask.js';
 export { SharedProjections, type SharedProjectionsOptions } from './projections.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
@@ -40,5 +41,15 @@ export {
   type WelchTest,
   welchTest,
 } from './statistics.js';
+export { type BertInput, BertModel, type BertOptions, type BertResult } from './text/bert.js';
+export { type BertConfig, parseBertConfig, readBertConfig } from './text/bert-config.js';
+export { BertEncoder, type BertEncoderOptions } from './text/bert-encoder.js';
+export { loadBertWeights } from './text/bert-weights.js';
+export { type TextReader, textReader } from './text/build.js';
+export { type EncodedText, TextEncoder } from './text/encoder.js';
+export { type FeaturePool, FeatureText, type FeatureTextOptions } from './text/feature-text.js';
+export { type TextTokenizer, WordTokenizer } from './text/tokenizer.js';
+export { type WordPieceOptions, WordPieceTokenizer } from './text/wordpiece.js';
+export { WordEncoder, type WordEncoderOptions } from './text/words.js';
 export { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';
 export { generateLabels, momentumLabels, relativeDistance } from './ulgm-formulas.js';

@@ -1,10 +1,16 @@
 /** Text as a configuration wants it: the tokens of a data set, and the encoder that reads them. */
+import { join } from 'node:path';
 import { skipInit } from '../../nn/index.js';
-import { ConfigError, deriveSeed, Generator } from '../../torch/index.js';
+import { ConfigError, DataError, deriveSeed, Generator } from '../../torch/index.js';
 import type { TextConfig } from '../config.js';
 import { type SentimentData, splitWords, WordVectors } from '../datasets/index.js';
+import { readBertConfig } from './bert-config.js';
+import { BertEncoder } from './bert-encoder.js';
+import { loadBertWeights } from './bert-weights.js';
 import type { TextEncoder } from './encoder.js';
+import { type FeaturePool, FeatureText } from './feature-text.js';
 import { type TextTokenizer, WordTokenizer } from './tokenizer.js';
+import { WordPieceTokenizer } from './wordpiece.js';
 import { WordEncoder } from './words.js';
 
 /** How the texts of one run become vectors. A run's folder keeps what it takes to make it again. */
@@ -15,15 +21,27 @@ export interface TextReader {
   encoder(seed: number, trained?: boolean): TextEncoder;
   /** Words of the vocabulary, to be kept with a model; null where a folder holds it. */
   readonly vocabulary: readonly string[] | null;
+  /** Paths of what a trained model needs of the text's `folder`: a copy of it that holds them will do. Weights are not among them. */
+  readonly files: readonly string[];
 }
 
 /**
+ * @param data - null for a trained model
  * @param vocabulary - of a trained model; by default it is made from the vectors, or from the training texts
+ * @param width - of a trained model's text features; by default the data's
  * @throws DataError, ConfigError
  */
-export function textReader(config: TextConfig, data: SentimentData | null, vocabulary?: readonly string[]): TextReader {
+export function textReader(
+  config: TextConfig,
+  data: SentimentData | null,
+  vocabulary?: readonly string[],
+  width?: number,
+): TextReader {
   if (config.kind === 'words') return wordReader(config, data, vocabulary);
-  throw new ConfigError(`Expected text of kind words, bert or features, got '${String(config.kind)}'`);
+  if (config.kind === 'bert') return bertReader(config, data);
+  if (config.kind === 'features') return featureReader(config, data, width);
+  const { kind } = config as { readonly kind: unknown };
+  throw new ConfigError(`Expected text of kind words, bert or features, got '${String(kind)}'`);
 }
 
 function wordReader(
@@ -38,6 +56,7 @@ function wordReader(
   return {
     tokenizer,
     vocabulary: words,
+    files: [],
     encoder: (seed, trained = false) => {
       // Vectors drawn at random mean nothing until they are trained.
       const made = {
@@ -50,6 +69,60 @@ function wordReader(
       if (vectors && !trained) encoder.setVectors(vectors.tensor());
       return encoder;
     },
+  };
+}
+
+function bertReader(
+  config: Extract<TextConfig, { kind: 'bert' }> & { readonly maxLength?: number },
+  data: SentimentData | null,
+): TextReader {
+  const { folder, frozen = false, maxLength } = config;
+  if (data?.utterances.every(({ text }) => !text)) {
+    throw new ConfigError(`${data.name} has no texts for BERT to read: leave text out of modalities`);
+  }
+  const shape = readBertConfig(folder);
+  const places = shape.maxPositionEmbeddings;
+  if (maxLength !== undefined && maxLength > places) {
+    throw new ConfigError(
+      `Expected a maxLength of texts up to ${places}, which the BERT of ${folder} reads, got ${maxLength}`,
+    );
+  }
+  const tokenizer = WordPieceTokenizer.fromFolder(folder, { maxLength: maxLength ?? places });
+  if (tokenizer.size > shape.vocabSize) {
+    throw new DataError(
+      `Expected tokenizer.json and config.json of one model in ${folder}, got ${tokenizer.size} tokens and a vocab_size of ${shape.vocabSize}`,
+    );
+  }
+  return {
+    tokenizer,
+    vocabulary: null,
+    files: ['config.json', 'tokenizer.json'].map((name) => join(folder, name)),
+    encoder: (_seed, trained = false) => {
+      const encoder = skipInit(() => new BertEncoder(shape, { frozen }));
+      if (!trained) loadBertWeights(encoder.bert, folder);
+      return encoder;
+    },
+  };
+}
+
+function featureReader(
+  config: Extract<TextConfig, { kind: 'features' }> & { readonly pool?: FeaturePool },
+  data: SentimentData | null,
+  width?: number,
+): TextReader {
+  const dims = data ? data.features.text?.spec.dims : width;
+  if (dims === undefined) {
+    const has = data ? `${data.name} (it has: ${data.modalities.join(', ') || 'none'})` : 'no width of them';
+    throw new ConfigError(
+      `Expected text features, got ${has}: choose text of kind words or bert, or leave text out of modalities`,
+    );
+  }
+  const { pool } = config;
+  return {
+    tokenizer: null,
+    vocabulary: null,
+    files: [],
+    encoder: () => new FeatureText(dims, pool === undefined ? {} : { pool }),
   };
 }
 
