@@ -19,6 +19,7 @@ import {
   threadsOption,
   whole,
 } from './options.js';
+import { addSentiment } from './sentiment-program.js';
 
 /** The whole command line. Parsing throws a CommanderError on wrong usage; actions set `process.exitCode`. */
 export function buildProgram(version: string): Command {
@@ -38,6 +39,7 @@ export function buildProgram(version: string): Command {
   addCompare(verb);
   addPlan(verb);
   addHouse(verb, program);
+  addSentiment(program);
   return program;
 }
 

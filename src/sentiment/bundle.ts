@@ -1,11 +1,11 @@
 /**
  * The folder of a trained sentiment model: `config.json` (configuration, feature specifications, classes, machine),
- * `vocabulary.txt` where texts are read word by word, and for each seed `seed-N/` with `metrics.json`, `history.jsonl`
+ * `vocabulary.txt` where texts are read word by word, `text/` with a BERT's configuration and tokenizer, and for each seed `seed-N/` with `metrics.json`, `history.jsonl`
  * and `model.safetensors`.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
 import { buildInfo, ConfigError, DataError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
@@ -30,6 +30,13 @@ export interface SentimentManifest {
 }
 
 const VOCABULARY = 'vocabulary.txt';
+/** What a BERT's folder holds besides its weights. */
+const TEXT = 'text';
+
+function copyInto(folder: string, file: string): void {
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(file, join(folder, basename(file)));
+}
 
 export function describeMachine(): Record<string, string | number> {
   const [cpu] = cpus();
@@ -72,6 +79,7 @@ export function beginFolder(
   }
   try {
     mkdirSync(out, { recursive: true });
+    for (const file of reader?.files ?? []) copyInto(join(out, TEXT), file);
     if (reader?.vocabulary) writeFileAtomic(join(out, VOCABULARY), `${reader.vocabulary.join('\n')}\n`);
     writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   } catch (cause) {
@@ -167,9 +175,8 @@ export function loadModel(folder: string, seed?: number): LoadedModel {
   const chosen = seed ?? bestSeed(folder);
   const path = join(folder, VOCABULARY);
   const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : undefined;
-  const reader = config.modalities.includes('text')
-    ? textReader(config.text, null, vocabulary, shape.widths.text)
-    : null;
+  const text = config.text.kind === 'bert' ? { ...config.text, folder: join(folder, TEXT) } : config.text;
+  const reader = config.modalities.includes('text') ? textReader(text, null, vocabulary, shape.widths.text) : null;
   const network = new SentimentNetwork(config, shape, reader?.encoder(chosen, true) ?? null, chosen);
   network.loadStateDict(loadSafetensors(join(seedFolder(folder, chosen), 'model.safetensors')).tensors);
   network.eval();

@@ -13,9 +13,9 @@ export type TextConfig =
       'dims' | 'device' | 'dtype'
     >)
   /** A Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
-  | { readonly kind: 'bert'; readonly folder: string; readonly frozen?: boolean }
-  /** The data set's own `text` features. */
-  | { readonly kind: 'features' };
+  | { readonly kind: 'bert'; readonly folder: string; readonly frozen?: boolean; readonly maxLength?: number }
+  /** The data set's own `text` features: `first` (default) reads the first row, BERT's [CLS]; `mean` suits word vectors. */
+  | { readonly kind: 'features'; readonly pool?: 'first' | 'mean' };
 
 /** Shared information: which modalities' statistics are aligned, and on what (arXiv 2305.08473). */
 export interface AlignmentConfig {

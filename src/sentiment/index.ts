@@ -1,4 +1,15 @@
 /** Multimodal sentiment: the data sets, the losses, the unimodal labels, the metrics and the statistics of runs. */
+
+export {
+  type AblationOutcome,
+  type AblationPart,
+  type AblationRow,
+  ablationParts,
+  ablationRows,
+  compareRows,
+  resultTable,
+  verdict,
+} from './ablation.js';
 export {
   type AlignmentOptions,
   type AlignmentReport,
@@ -12,7 +23,24 @@ export {
   covariance,
   type FeatureMatrices,
 } from './alignment.js';
+export {
+  beginFolder,
+  type LoadedModel,
+  loadModel,
+  readManifest,
+  readResults,
+  type SentimentManifest,
+} from './bundle.js';
+export {
+  type AlignmentConfig,
+  checkSentimentConfig,
+  type GroupConfig,
+  type SentimentConfig,
+  type TextConfig,
+  type UnimodalConfig,
+} from './config.js';
 export * from './datasets/index.js';
+export { metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
 export {
   type MetricFamily,
   type MetricName,
@@ -27,8 +55,22 @@ export {
 } from './metrics.js';
 export * from './models/index.js';
 export { differenceWeights, type MultitaskLoss, type MultitaskOptions, multitaskLoss, type Task } from './multitask.js';
+export { type NetworkShape, SentimentNetwork } from './network.js';
+export { Objective, type ObjectiveParts } from './objective.js';
+export {
+  type ClipFeatures,
+  clipScore,
+  predictUtterances,
+  type SentimentPrediction,
+  type UtteranceInput,
+} from './predict.js';
+export { type PreparedData, prepareData, prepareTrained } from './prepare.js';
 export { SharedProjections, type SharedProjectionsOptions } from './projections.js';
+export { type ConfigChanges, readSentimentConfig } from './read-config.js';
+export { type SentimentRecipeOptions, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
+export type { SeedNotice } from './seed-worker.js';
+export { parseSentimentSpec, sentimentSpecs } from './spec.js';
 export {
   type Comparison,
   compareRuns,
@@ -51,5 +93,7 @@ export { type FeaturePool, FeatureText, type FeatureTextOptions } from './text/f
 export { type TextTokenizer, WordTokenizer } from './text/tokenizer.js';
 export { type WordPieceOptions, WordPieceTokenizer } from './text/wordpiece.js';
 export { WordEncoder, type WordEncoderOptions } from './text/words.js';
+export { SeedRuns, type TrainSeedsOptions } from './train.js';
+export { type EpochRecord, type SeedResult, type SeedState, SeedTrainer } from './train-seed.js';
 export { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';
 export { generateLabels, momentumLabels, relativeDistance } from './ulgm-formulas.js';

@@ -28,16 +28,8 @@ export function prepareData(config: SentimentConfig, given: SentimentData): Prep
       );
     }
   }
-  const labelled = (index: number): boolean => {
-    const { label, class: kind } = data.utterances[index]!;
-    return (config.task === 'regression' ? label : kind) !== null;
-  };
   const splits = Object.fromEntries(
-    splitNames.map((split) => {
-      const indices = data.indices(split).filter(labelled);
-      if (indices.length === 0) throw new DataError(`${data.name} has no labelled utterances in its ${split} split`);
-      return [split, new SentimentBatches(data, indices, { modalities: rows })];
-    }),
+    splitNames.map((split) => [split, labelledSplit(config, data, split)]),
   ) as unknown as PreparedData['splits'];
   const used = splitNames.reduce((sum, split) => sum + splits[split].length, 0);
   const widths = Object.fromEntries(rows.map((name) => [name, data.features[name]!.spec.dims]));
@@ -52,4 +44,25 @@ export function featureModalities(config: SentimentConfig): Modality[] {
 
 function withTokens(data: SentimentData, reader: TextReader): SentimentData {
   return data.withTokens(reader.tokenizer!.encode(data.utterances.map(({ text }) => text ?? '')));
+}
+
+/** A split as a trained model reads it. @throws DataError when it is empty */
+export function prepareTrained(
+  config: SentimentConfig,
+  given: SentimentData,
+  reader: TextReader | null,
+  split: SplitName,
+): SentimentBatches {
+  return labelledSplit(config, reader?.tokenizer ? withTokens(given, reader) : given, split);
+}
+
+function labelledSplit(config: SentimentConfig, data: SentimentData, split: SplitName): SentimentBatches {
+  const indices = data.indices(split).filter((index) => isLabelled(config, data, index));
+  if (indices.length === 0) throw new DataError(`${data.name} has no labelled utterances in its ${split} split`);
+  return new SentimentBatches(data, indices, { modalities: featureModalities(config) });
+}
+
+function isLabelled(config: SentimentConfig, data: SentimentData, index: number): boolean {
+  const { label, class: kind } = data.utterances[index]!;
+  return (config.task === 'regression' ? label : kind) !== null;
 }

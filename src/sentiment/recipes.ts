@@ -56,6 +56,11 @@ export interface SentimentRecipeOptions {
 
 type Recipe = (config: SentimentConfig) => SentimentConfig;
 
+/** A model without heads for single modalities. */
+const baseline =
+  (model: SentimentConfig['model']): Recipe =>
+  (config) => ({ ...config, model, unimodal: null });
+
 const recipes: Readonly<Record<string, Recipe>> = {
   // The figure aligns audio with vision; without vision, text with audio is the pair there is.
   ours: (config) => {
@@ -66,7 +71,23 @@ const recipes: Readonly<Record<string, Recipe>> = {
       alignment: { on: pair === 'audio-vision' ? 'feature' : 'projected', weights: { [pair]: 1 }, width: 16 },
     };
   },
-  'self-mm': (config) => config,
+  'self-mm': (config) => ({ ...config, model: 'self-mm' }),
+  'text-only': (config) => ({ ...baseline('text-only')(config), modalities: ['text'] }),
+  'ef-lstm': baseline('ef-lstm'),
+  'lf-dnn': baseline('lf-dnn'),
+  tfn: baseline('tfn'),
+  lmf: baseline('lmf'),
+  mult: baseline('mult'),
+  misa: baseline('misa'),
+  // Classes of what is said, as MELD has them.
+  'text-classes': (config) => ({
+    ...baseline('text-only')(config),
+    modalities: ['text'],
+    task: 'classification',
+    batchSize: 64,
+    maxEpochs: 20,
+    patience: 4,
+  }),
 };
 
 export const sentimentRecipeNames = Object.keys(recipes);

@@ -15,6 +15,7 @@ import {
 import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor } from '../../torch/index.js';
 import type { SentimentBatch } from '../datasets/index.js';
 import { type EncodedText, TextEncoder } from './encoder.js';
+import { someRow } from './rows.js';
 
 export interface WordEncoderOptions extends FactoryOptions {
   /** Width of the word vectors. Default 100. */
@@ -144,10 +145,4 @@ export class WordEncoder extends TextEncoder {
     const hidden = ops.rand(ids.shape, { generator: this.generator, device: ids.device }).lt(this.#wordDropout);
     return ids.maskedFill(hidden.logicalAnd(ids.ne(0)), UNKNOWN);
   }
-}
-
-/** A text without any word has one row all the same, which attention and recurrent nets need. */
-function someRow(mask: Tensor): Tensor {
-  const first = ops.arange(mask.shape[1]!, { device: mask.device }).eq(0);
-  return mask.logicalOr(first.logicalAnd(mask.any(1, true).logicalNot()));
 }

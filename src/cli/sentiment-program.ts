@@ -1,0 +1,140 @@
+// `headrace sentiment ...`: the verbs and their options. Light: what a verb does is imported when it runs.
+
+import { type Command, Option } from 'commander';
+import { jsonOption, keyValue, list, whole } from './options.js';
+
+/** What `train` and `ablate` share. */
+export interface SentimentTrainFlags {
+  data: string;
+  out: string;
+  seeds: number;
+  firstSeed: number;
+  jobs: number;
+  modalities?: string[];
+  vectors?: string;
+  bert?: string;
+  set: Record<string, unknown>;
+  threads: number;
+  resume: boolean;
+  json: boolean;
+}
+
+export interface SentimentAblateFlags extends SentimentTrainFlags {
+  rows: string[];
+}
+
+export interface SentimentEvalFlags {
+  data: string;
+  split: 'train' | 'valid' | 'test';
+  json: boolean;
+}
+
+export interface SentimentPredictFlags {
+  text?: string[];
+  seed?: number;
+  json: boolean;
+}
+
+/** Adds the command `sentiment` with its verbs. */
+export function addSentiment(program: Command): void {
+  const sentiment = program.command('sentiment').description('multimodal sentiment: train, test, read');
+  const verb = (name: string, description: string, example: string): Command =>
+    sentiment
+      .command(name)
+      .description(description)
+      .addHelpText('after', `\nExample:\n  ${example}`)
+      .allowExcessArguments(false);
+  addTrain(verb);
+  addEval(verb);
+  addPredict(verb);
+  addAblate(verb);
+}
+
+type Verb = (name: string, description: string, example: string) => Command;
+
+const specHelp = 'mosi:DIR | mosi-bclstm:DIR | meld:DIR | mmsa:FILE | folder:DIR | csd:DIR';
+
+function trainOptions(command: Command, seeds: number): Command {
+  return command
+    .requiredOption('--data <spec>', specHelp)
+    .requiredOption('--out <dir>', 'folder of the run')
+    .addOption(new Option('--seeds <n>', 'how many seeds to train').argParser(whole(1)).default(seeds))
+    .addOption(new Option('--first-seed <n>', 'the first of them').argParser(whole(0)).default(1111))
+    .addOption(new Option('--jobs <n>', 'seeds at once').argParser(whole(1)).default(1))
+    .addOption(
+      new Option('--modalities <list>', 'of text, audio, vision (default: those of the recipe)').argParser(list),
+    )
+    .option('--vectors <dir>', 'word vectors for the small text encoder: words.txt and vectors.f32')
+    .option('--bert <dir>', 'BERT as text encoder: config.json, model.safetensors, tokenizer.json')
+    .addOption(
+      new Option('--set <path=value>', 'any setting, such as alignment.weights.audio-vision=0.1; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    )
+    .addOption(new Option('--threads <n>', 'threads of each seed').argParser(whole(1)).default(1))
+    .option('--resume', 'go on with a run that was broken off', false)
+    .addOption(jsonOption());
+}
+
+function addTrain(verb: Verb): void {
+  const train = verb(
+    'train',
+    'train a recipe (ours, self-mm, text-only, tfn, ...) or a JSON configuration, with several seeds',
+    'headrace sentiment train ours --data mosi:data/mosi --vectors data/wordvec --out runs/mosi --seeds 5',
+  ).argument('<config>', 'a recipe or a JSON file that changes one');
+  trainOptions(train, 5).action(async (config: string, flags: SentimentTrainFlags) => {
+    const { trainSentiment } = await import('./sentiment-train.js');
+    await trainSentiment(config, flags);
+  });
+}
+
+function addEval(verb: Verb): void {
+  verb('eval', 'test a trained model on a data set', 'headrace sentiment eval runs/mosi --data mosi:data/mosi')
+    .argument('<dir>', 'folder of a run')
+    .requiredOption('--data <spec>', specHelp)
+    .addOption(new Option('--split <name>', 'which part').choices(['train', 'valid', 'test']).default('test'))
+    .addOption(jsonOption())
+    .action(async (folder: string, flags: SentimentEvalFlags) => {
+      const { evaluateSentiment } = await import('./sentiment-eval.js');
+      await evaluateSentiment(folder, flags);
+    });
+}
+
+function addPredict(verb: Verb): void {
+  verb(
+    'predict',
+    'read the sentiment of texts',
+    'headrace sentiment predict runs/mosi --text "I loved every minute of it"',
+  )
+    .argument('<dir>', 'folder of a trained model')
+    .addOption(
+      new Option('--text <text>', 'an utterance; may be repeated').argParser((text: string, before: string[] = []) => [
+        ...before,
+        text,
+      ]),
+    )
+    .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
+    .addOption(jsonOption())
+    .action(async (folder: string, flags: SentimentPredictFlags) => {
+      const { predictSentiment } = await import('./sentiment-predict.js');
+      await predictSentiment(folder, flags);
+    });
+}
+
+function addAblate(verb: Verb): void {
+  const ablate = verb(
+    'ablate',
+    'train the grid of losses, pairs, weights and tasks, and say what the numbers allow',
+    'headrace sentiment ablate ours --data mosi:data/mosi --vectors data/wordvec --out runs/grid --seeds 10 --jobs 2',
+  ).argument('<config>', 'a recipe or a JSON file that changes one');
+  trainOptions(ablate, 10)
+    .addOption(
+      new Option('--rows <list>', 'of losses, pairs, lambda, tasks')
+        .argParser(list)
+        .default(['losses', 'pairs', 'lambda'], 'losses,pairs,lambda'),
+    )
+    .action(async (config: string, flags: SentimentAblateFlags) => {
+      const { ablateSentiment } = await import('./sentiment-ablate.js');
+      await ablateSentiment(config, flags);
+    });
+}

@@ -1,0 +1,155 @@
+import { writeFileAtomic } from '../io/index.js';
+import {
+  beginFolder,
+  loadSentiment,
+  type Modality,
+  parseSentimentSpec,
+  prepareData,
+  readSentimentConfig,
+  resultTable,
+  type SeedNotice,
+  type SeedResult,
+  SeedRuns,
+  type SentimentConfig,
+  type SentimentSource,
+  summariseRuns,
+} from '../sentiment/index.js';
+import { exitCodes, print, say } from './report.js';
+import type { SentimentTrainFlags } from './sentiment-program.js';
+
+/** `headrace sentiment train`. */
+export async function trainSentiment(name: string, flags: SentimentTrainFlags): Promise<void> {
+  const config = configOf(name, flags);
+  const source = parseSentimentSpec(flags.data);
+  const results = await runSeeds(config, source, flags, flags.out, '');
+  if (results === null) return;
+  const summary = summariseRuns(results.map(({ test }) => test));
+  const valid = summariseRuns(results.map((result) => result.valid));
+  const speed = results.map(({ utterancesPerSecond }) => utterancesPerSecond);
+  const seeds = results.map(({ seed }) => seed);
+  const result = {
+    model: config.model,
+    data: flags.data,
+    seeds,
+    test: summary,
+    valid,
+    utterancesPerSecond: speed,
+    out: flags.out,
+  };
+  writeFileAtomic(`${flags.out}/summary.json`, `${JSON.stringify(result, null, 2)}\n`);
+  print(flags.json, result, `${formatTable(resultTable([{ name: config.model, results }]))}\nkept in ${flags.out}`);
+}
+
+/** The configuration that a command line describes. */
+export function configOf(name: string, flags: SentimentTrainFlags): SentimentConfig {
+  const { modalities, vectors, bert, set, threads } = flags;
+  const config = readSentimentConfig(name, { modalities: modalities as Modality[] | undefined, vectors, bert, set });
+  return { ...config, threads };
+}
+
+/** Trains all seeds of one configuration with progress on stderr; null when Ctrl-C ended it. */
+export async function runSeeds(
+  config: SentimentConfig,
+  source: SentimentSource,
+  flags: SentimentTrainFlags,
+  out: string,
+  title: string,
+): Promise<SeedResult[] | null> {
+  const data = await loadSentiment(source);
+  const prepared = prepareData(config, data);
+  beginFolder(out, config, prepared, flags.resume);
+  for (const note of data.notes) say(`note: ${note}`);
+  if (prepared.unlabelled > 0) say(`note: ${prepared.unlabelled} utterances without a label are left out`);
+  data.dispose();
+  const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
+  const progress = new SeedProgress(config, seeds.length, title);
+  const onNotice = (notice: SeedNotice): void => progress.update(notice);
+  const runs = new SeedRuns(config, source, { seeds, out, jobs: flags.jobs, onNotice });
+  const release = catchInterrupts(runs, out);
+  try {
+    const results = await runs.run();
+    if (!runs.stopped) return results;
+    say(`headrace: stopped; ${results.length} of ${seeds.length} seeds are done. To go on, add --resume`);
+    process.exitCode = exitCodes.interrupted;
+    return null;
+  } finally {
+    progress.finish();
+    release();
+  }
+}
+
+function catchInterrupts(runs: SeedRuns, out: string): () => void {
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) process.exit(exitCodes.interrupted);
+    asked = true;
+    say(`\nheadrace: stopping after this epoch, with all of it kept in ${out}; Ctrl-C again ends at once`);
+    runs.stop();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return () => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+}
+
+/** One line, rewritten on a terminal; elsewhere a line for each seed that ends. */
+class SeedProgress {
+  #done = 0;
+  #open = false;
+  readonly #begun = Date.now();
+
+  constructor(
+    private readonly config: SentimentConfig,
+    private readonly seeds: number,
+    private readonly title: string,
+  ) {}
+
+  update(notice: SeedNotice): void {
+    if (notice.kind === 'done') {
+      this.#done++;
+      const { bestEpoch, epochs, test, seconds } = notice.result;
+      const score = Object.entries(test)
+        .slice(0, 2)
+        .map(([name, value]) => `${name} ${value.toFixed(4)}`);
+      this.#line(
+        `${this.title}seed ${notice.seed}: best epoch ${bestEpoch} of ${epochs}, test ${score.join(', ')}, ${seconds.toFixed(0)} s`,
+      );
+      this.finish();
+    } else if (notice.kind === 'epoch' && process.stderr.isTTY) {
+      const { epoch, validLoss, utterancesPerSecond } = notice.record;
+      const speed = `${utterancesPerSecond.toFixed(0)} utterances/s`;
+      this.#line(
+        `${this.title}seed ${notice.seed}, epoch ${epoch}: validation ${validLoss.toFixed(4)}, ${speed}${this.#eta(epoch)}`,
+      );
+    }
+  }
+
+  finish(): void {
+    if (this.#open) process.stderr.write('\n');
+    this.#open = false;
+  }
+
+  /** By the seeds that have ended; before that, the most it can take. */
+  #eta(epoch: number): string {
+    const passed = (Date.now() - this.#begun) / 1000;
+    const share = this.#done > 0 ? this.#done / this.seeds : epoch / this.config.maxEpochs / this.seeds;
+    const left = Math.round(passed / share - passed);
+    const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+    return `, seeds ${this.#done}/${this.seeds}, ETA ${this.#done > 0 ? '' : 'at most '}${clock}`;
+  }
+
+  #line(text: string): void {
+    process.stderr.write(process.stderr.isTTY ? `\r${text}\x1b[K` : text);
+    this.#open = true;
+  }
+}
+
+/** Columns side by side. */
+export function formatTable(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
+  return lines
+    .map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
+    .join('\n');
+}

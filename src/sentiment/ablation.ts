@@ -1,0 +1,150 @@
+/** The ablation grid of arXiv 2305.08473: which losses, which pairs, which weight, which unimodal tasks. */
+import { ConfigError } from '../torch/index.js';
+import type { SentimentConfig } from './config.js';
+import type { Modality } from './datasets/index.js';
+import { metricNames } from './metrics.js';
+import { summariseRuns, welchTest } from './statistics.js';
+import type { SeedResult } from './train-seed.js';
+
+/** One line of the grid. */
+export interface AblationRow {
+  /** Also the name of its folder. */
+  readonly name: string;
+  readonly config: SentimentConfig;
+}
+
+export const ablationParts = ['losses', 'pairs', 'lambda', 'tasks'] as const;
+export type AblationPart = (typeof ablationParts)[number];
+
+const initials: Readonly<Record<Modality, string>> = { text: 'T', audio: 'A', vision: 'V' };
+
+/**
+ * The rows of the parts asked for, equal ones once. The first row is what the others are compared with: L2 + L1, which is
+ * Self-MM.
+ * @throws ConfigError where the configuration has one modality only: there is nothing to align
+ */
+export function ablationRows(config: SentimentConfig, parts: readonly AblationPart[]): AblationRow[] {
+  const used = config.modalities;
+  if (used.length < 2) throw new ConfigError(`Expected two modalities or more to ablate, got ${used.join()}`);
+  const unimodal = config.unimodal ?? { labels: 'generated' };
+  const shared = config.alignment ?? { on: 'projected' as const, weights: { [`${used.at(-2)}-${used.at(-1)}`]: 1 } };
+  const row = (name: string, change: Partial<SentimentConfig>): AblationRow => ({
+    name,
+    config: { ...config, ...change },
+  });
+  const withPairs = (pairs: readonly string[], weight = 1): SentimentConfig['alignment'] =>
+    pairs.length === 0 ? null : { ...shared, weights: Object.fromEntries(pairs.map((pair) => [pair, weight])) };
+  const rows: AblationRow[] = [row('L2+L1', { unimodal, alignment: null })];
+  if (parts.includes('losses')) {
+    rows.push(row('L2', { unimodal: null, alignment: null }));
+    rows.push(row('L2+L3', { unimodal: null, alignment: shared }));
+    rows.push(row('L2+L1+L3', { unimodal, alignment: shared }));
+  }
+  if (parts.includes('pairs')) {
+    for (const pairs of subsets(pairsOf(used)).filter((some) => some.length > 0)) {
+      rows.push(row(`pairs ${pairs.map(shortPair).join(',')}`, { unimodal, alignment: withPairs(pairs) }));
+    }
+  }
+  if (parts.includes('lambda')) {
+    for (const weight of [0.01, 0.1, 1, 10, 100]) {
+      rows.push(row(`lambda ${weight}`, { unimodal, alignment: withPairs(Object.keys(shared.weights), weight) }));
+    }
+  }
+  if (parts.includes('tasks')) {
+    for (const heads of subsets(used)) {
+      const name = ['M', ...heads.map((head) => initials[head])].join('+');
+      const tasks = heads.length === 0 ? null : { ...unimodal, modalities: heads };
+      rows.push(row(`tasks ${name}`, { unimodal: tasks, alignment: null }));
+    }
+  }
+  return rows;
+}
+
+function pairsOf(names: readonly Modality[]): string[] {
+  return names.flatMap((a, i) => names.slice(i + 1).map((b) => `${a}-${b}`));
+}
+
+function shortPair(pair: string): string {
+  return pair
+    .split('-')
+    .map((name) => initials[name as Modality])
+    .join('');
+}
+
+/** All subsets, by size: subset k holds the items whose bits k has. */
+function subsets<T>(items: readonly T[]): T[][] {
+  const all = Array.from({ length: 2 ** items.length }, (_, bits) => items.filter((_, i) => (bits >> i) & 1));
+  return all.sort((a, b) => a.length - b.length);
+}
+
+/** A row with its results, beside the first one. */
+export interface AblationOutcome {
+  readonly name: string;
+  readonly results: readonly SeedResult[];
+  /** Mean test MAE less that of the first row, with its 95 % interval and p-value; null for the first row. */
+  readonly difference: {
+    readonly mean: number;
+    readonly interval: readonly [number, number];
+    readonly p: number;
+  } | null;
+}
+
+/** Compares every row's test MAE with the first row's, by Welch's test. */
+export function compareRows(
+  rows: readonly { readonly name: string; readonly results: readonly SeedResult[] }[],
+): AblationOutcome[] {
+  const [first] = rows;
+  const mae = (results: readonly SeedResult[]): number[] => results.map(({ test }) => test.mae!);
+  return rows.map(({ name, results }) => {
+    if (name === first!.name) return { name, results, difference: null };
+    const { difference, interval, p } = welchTest(mae(results), mae(first!.results));
+    return { name, results, difference: { mean: difference, interval, p } };
+  });
+}
+
+/**
+ * What the numbers allow to say. A row counts as different when its p-value stays below 0.05 after Holm's correction for
+ * the number of rows.
+ */
+export function verdict(outcomes: readonly AblationOutcome[]): string {
+  const compared = outcomes.filter(({ difference }) => difference !== null);
+  const ordered = [...compared].sort((a, b) => a.difference!.p - b.difference!.p);
+  const proven: string[] = [];
+  for (const [rank, { name, difference }] of ordered.entries()) {
+    // Also where there is no p-value: equal results of every seed.
+    if (!(difference!.p * (ordered.length - rank) < 0.05)) break;
+    proven.push(`${name} is ${difference!.mean < 0 ? 'better' : 'worse'} (MAE ${signed(difference!.mean)})`);
+  }
+  const seeds = Math.min(...outcomes.map(({ results }) => results.length));
+  const against = `${outcomes[0]!.name}, ${seeds} seeds, Welch's test on test MAE with Holm's correction for ${ordered.length} rows`;
+  if (proven.length === 0) return `No difference that these runs can show, against ${against}.`;
+  return `Against ${against}: ${proven.join('; ')}. The other rows show no difference.`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
+}
+
+/** A table of test metrics, mean ± standard deviation over the seeds. */
+export function resultTable(
+  rows: readonly { readonly name: string; readonly results: readonly SeedResult[] }[],
+): string[][] {
+  const [first] = rows.filter(({ results }) => results.length > 0);
+  if (!first) return [];
+  const names = Object.keys(first.results[0]!.test);
+  const known = new Map<string, string>(
+    (['mosi', 'sims', 'simsv2'] as const).flatMap((family) =>
+      metricNames(family).map(({ name, title }) => [name, title]),
+    ),
+  );
+  const header = ['', 'seeds', ...names.map((name) => known.get(name) ?? name)];
+  const lines = rows.map(({ name, results }) => {
+    const summary = summariseRuns(results.map(({ test }) => test));
+    const cells = names.map((metric) => {
+      const { mean, std } = summary[metric]!;
+      return Number.isNaN(std) ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${std.toFixed(4)}`;
+    });
+    return [name, String(results.length), ...cells];
+  });
+  return [header, ...lines];
+}

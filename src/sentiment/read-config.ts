@@ -1,0 +1,87 @@
+/** A configuration as users give it: a recipe's name, or a JSON file that changes one. */
+import { existsSync, readFileSync } from 'node:fs';
+import { ConfigError } from '../torch/index.js';
+import { checkSentimentConfig, type SentimentConfig, type TextConfig } from './config.js';
+import type { Modality } from './datasets/index.js';
+import { sentimentRecipe, sentimentRecipeNames } from './recipes.js';
+
+/** What the command line says besides. */
+export interface ConfigChanges {
+  readonly modalities?: readonly Modality[] | undefined;
+  /** Folder of word vectors. */
+  readonly vectors?: string | undefined;
+  /** Folder of a BERT model. */
+  readonly bert?: string | undefined;
+  /** Any field by its path: `alignment.weights.audio-vision`, `groups.other.lr`, `maxEpochs`. */
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
+type Json = { [key: string]: unknown };
+
+/**
+ * @param name - a recipe, or a JSON file `{ "recipe": "ours", ... }` with any field of a {@link SentimentConfig}
+ * @throws ConfigError for an unknown recipe or field, and for values that make no sense
+ */
+export function readSentimentConfig(name: string, changes: ConfigChanges = {}): SentimentConfig {
+  const { recipe, ...own } = sentimentRecipeNames.includes(name) ? { recipe: name } : readFile(name);
+  const given = own as Partial<SentimentConfig>;
+  const text = textOf(changes) ?? given.text;
+  const modalities = changes.modalities ?? given.modalities;
+  const start = sentimentRecipe(recipe, { ...(text ? { text } : {}), ...(modalities ? { modalities } : {}) });
+  const merged = merge({ ...start } as unknown as Json, own as Json, name) as Json;
+  if (text) merged.text = text;
+  if (modalities) merged.modalities = modalities;
+  for (const [path, value] of Object.entries(changes.set ?? {})) setAt(merged, path, value);
+  const config = merged as unknown as SentimentConfig;
+  checkSentimentConfig(config);
+  return config;
+}
+
+function textOf({ vectors, bert }: ConfigChanges): TextConfig | null {
+  if (vectors !== undefined && bert !== undefined)
+    throw new ConfigError('Expected either word vectors or BERT, got both');
+  if (bert !== undefined) return { kind: 'bert', folder: bert };
+  return vectors === undefined ? null : { kind: 'words', vectors };
+}
+
+function readFile(path: string): { recipe: string } & Json {
+  if (!existsSync(path)) {
+    throw new ConfigError(`Expected a recipe (${sentimentRecipeNames.join(', ')}) or a JSON file, got '${path}'`);
+  }
+  try {
+    return { recipe: 'ours', ...(JSON.parse(readFileSync(path, 'utf8')) as Json) };
+  } catch (cause) {
+    throw new ConfigError(`${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Objects field by field, anything else replaced. Only fields of the configuration itself are checked by name. */
+function merge(base: Json, change: Json, where: string, inside = ''): Json {
+  const result = { ...base };
+  for (const [key, value] of Object.entries(change)) {
+    if (inside === '' && !(key in base)) {
+      throw new ConfigError(`${where}: expected fields among ${Object.keys(base).join(', ')}, got '${key}'`);
+    }
+    const before = base[key];
+    result[key] = isObject(before) && isObject(value) ? merge(before, value, where, `${inside}${key}.`) : value;
+  }
+  return result;
+}
+
+function setAt(config: Json, path: string, value: unknown): void {
+  const [first, ...rest] = path.split('.') as [string, ...string[]];
+  if (!(first in config)) {
+    throw new ConfigError(`Expected a setting that begins with ${Object.keys(config).join(', ')}, got '${path}'`);
+  }
+  let at = config;
+  let key = first;
+  for (const next of rest) {
+    at[key] = isObject(at[key]) ? { ...(at[key] as Json) } : {};
+    at = at[key] as Json;
+    key = next;
+  }
+  at[key] = value;
+}
