@@ -119,6 +119,13 @@ export interface EvalFlags {
   json: boolean;
 }
 
+export interface PredictFlags {
+  top: number;
+  batch: number;
+  threads: number;
+  json: boolean;
+}
+
 export const dataOption = (): Option =>
   new Option('--data <spec>', 'mnist | cifar10:DIR | svhn:DIR | stl10:DIR | folder:DIR');
 

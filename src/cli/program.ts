@@ -12,6 +12,7 @@ import {
   limitOption,
   optimizerNames,
   type PlanFlags,
+  type PredictFlags,
   positive,
   scheduleList,
   scheduleOption,
@@ -111,6 +112,17 @@ function addRunVerbs(verb: Verb): void {
       require(command, 'data');
       const { evaluateRun } = await import('./eval.js');
       await evaluateRun(folder, flags);
+    });
+  verb('predict', 'classify image files by a trained model', 'headrace predict runs/digits seven.png two.png')
+    .argument('<dir>', 'folder of a run')
+    .argument('<images...>', 'image files; they are resized to what the model takes')
+    .addOption(new Option('--top <n>', 'likeliest classes to name').argParser(whole(1)).default(3))
+    .addOption(batchOption())
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .action(async (folder: string, images: string[], flags: PredictFlags) => {
+      const { predictImages } = await import('./predict.js');
+      await predictImages(folder, images, flags);
     });
   verb(
     'export',

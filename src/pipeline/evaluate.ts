@@ -8,7 +8,7 @@ import type { EvalEvent } from './events.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import { type Notice, Run } from './run.js';
 import type { SourceTask } from './source.js';
-import { loadRunData, readRunConfig } from './trainer.js';
+import { loadRunData, readRunConfig, readRunInput } from './trainer.js';
 import { wireChain } from './wiring.js';
 
 export interface InferenceOptions {
@@ -73,8 +73,10 @@ async function infer(
  */
 export async function evaluate(out: string, data: ModuleRef, options: InferenceOptions = {}): Promise<Evaluation> {
   const { test, testTransforms } = await loadRunData(data);
+  // As in training: other data's own mean and deviation would scale the images differently.
+  const transforms = readRunInput(out)?.transforms ?? testTransforms;
   let found: EvalEvent | null = null;
-  await infer(out, test, testTransforms, 'test', options, (notice) => {
+  await infer(out, test, transforms, 'test', options, (notice) => {
     if (notice.kind === 'event' && notice.event.type === 'eval') found = notice.event;
   });
   const { accuracy, loss, count } = found as unknown as EvalEvent;

@@ -27,11 +27,9 @@ export interface StartEvent extends EventBase {
   readonly threads: number;
 }
 
-/** A stage ended: all done, asked to stop, or failed. */
-export interface EndEvent extends EventBase {
-  readonly type: 'end';
-  readonly step: number;
-  readonly reason: 'done' | 'stopped' | 'failed';
+/** The checkpoint was cut elsewhere and has no head for this stage's border: the head starts with fresh weights. */
+export interface FreshHeadEvent extends EventBase {
+  readonly type: 'freshHead';
 }
 
 /** One optimizer step of one stage. */
@@ -99,7 +97,7 @@ export interface ErrorEvent extends EventBase {
 
 export type RunEvent =
   | StartEvent
-  | EndEvent
+  | FreshHeadEvent
   | StepEvent
   | EvalEvent
   | CheckpointEvent

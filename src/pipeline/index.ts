@@ -23,4 +23,12 @@ export * from './schedule.js';
 export * from './simulate.js';
 export { Stage, type StageOptions } from './stage.js';
 export { median } from './stats.js';
-export { loadRunData, type RunData, type RunResult, readRunConfig, Trainer } from './trainer.js';
+export {
+  loadRunData,
+  type RunData,
+  type RunInput,
+  type RunResult,
+  readRunConfig,
+  readRunInput,
+  Trainer,
+} from './trainer.js';

@@ -54,6 +54,8 @@ export class Progress {
     } else if (event.type === 'eval') {
       this.evaluation = event;
       this.announce(event);
+    } else if (event.type === 'freshHead') {
+      this.say(`stage ${event.stage}: the checkpoint has no head for this border; it starts with fresh weights`);
     } else if (event.type === 'step') {
       this.latest.set(event.stage, event);
       if (event.stage === this.stages - 1) this.note(event);
@@ -89,9 +91,14 @@ export class Progress {
   /** An evaluation is worth a line that stays, in a run that is long enough to be watched. */
   private announce({ epoch, accuracy, loss }: EvalEvent): void {
     if (this.now() - this.begun < this.quiet) return;
-    if (this.open) this.stream.write('\r\x1b[K');
     const tested = loss === null ? '' : `, loss ${loss.toFixed(4)}`;
-    this.stream.write(`epoch ${epoch + 1}: accuracy ${(accuracy * 100).toFixed(2)} %${tested}\n`);
+    this.say(`epoch ${epoch + 1}: accuracy ${(accuracy * 100).toFixed(2)} %${tested}`);
+  }
+
+  /** A line that stays. */
+  private say(text: string): void {
+    if (this.open) this.stream.write('\r\x1b[K');
+    this.stream.write(`${text}\n`);
     this.open = false;
   }
 

@@ -29,6 +29,22 @@ export interface RunData {
   readonly test: BatchDataset<TensorBatch> & ThreadShareable;
   readonly trainTransforms: readonly TransformSpec[];
   readonly testTransforms: readonly TransformSpec[];
+  /** Names of the classes, for predictions. */
+  readonly classes?: readonly string[];
+}
+
+/** How a trained model wants its input, kept in the run's folder: the data it was trained on may be gone. */
+export interface RunInput {
+  readonly classes: readonly string[] | null;
+  readonly transforms: readonly TransformSpec[];
+}
+
+const INPUT = 'input.json';
+
+/** What the folder of a run says of its input. Null for runs that kept nothing. */
+export function readRunInput(out: string): RunInput | null {
+  const path = join(out, INPUT);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RunInput) : null;
 }
 
 export interface RunResult {
@@ -155,9 +171,15 @@ export class Trainer implements AsyncIterable<RunEvent> {
     const data = await loadRunData(this.#config.data);
     const cut = this.#config.cut ?? (await chooseCut(this.#config));
     this.#config = { ...this.#config, cut };
-    if (out !== null) writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(this.#config, null, 2)}\n`);
+    if (out !== null) this.#describe(out, data);
     await this.#execute(spec, data, cut, checkpoint);
     return this.#finish();
+  }
+
+  #describe(out: string, data: RunData): void {
+    const input: RunInput = { classes: data.classes ?? null, transforms: data.testTransforms };
+    writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(this.#config, null, 2)}\n`);
+    writeFileAtomic(join(out, INPUT), `${JSON.stringify(input, null, 2)}\n`);
   }
 
   async #execute(
@@ -197,6 +219,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
   #receive(notice: Notice): void {
     if (notice.kind === 'event') this.#emit(notice.event);
     else if (notice.kind === 'saved') this.#saved(notice);
+    else if (notice.kind === 'freshHead') this.#emit({ type: 'freshHead', time: Date.now(), stage: notice.stage });
   }
 
   #emit(event: RunEvent): void {

@@ -1,10 +1,34 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { loadSafetensors } from 'headrace/io';
+import { buildModel } from 'headrace/pipeline';
+import { noGrad, type Tensor } from 'headrace/torch';
+import { loadDataset, modelSpec } from 'headrace/vision';
+import sharp from 'sharp';
 import { headrace, lastJson, temporaryFolder } from './run.js';
 
 const folder = temporaryFolder();
 after(() => folder.remove());
+
+interface Likely {
+  readonly class: string;
+  readonly probability: number;
+}
+
+/** What the exported model, built here, says of uint8 images. */
+async function probabilities(images: Tensor): Promise<number[][]> {
+  const file = folder.at('exported.safetensors');
+  assert.equal((await headrace(['export', out, '-o', file])).code, 0);
+  const model = buildModel(modelSpec({ name: 'resnet20', classes: 10, channels: 1, imageSize: 28 }));
+  model.loadStateDict(loadSafetensors(file).tensors);
+  model.eval();
+  const { mean, std } = await loadDataset({ spec: 'mnist', limit: 96 });
+  const scaled = images.to({ dtype: 'float32' }).div(255).sub(mean[0]!).div(std[0]!);
+  return noGrad(() => model.forward(scaled))
+    .softmax(1)
+    .tolist() as number[][];
+}
 
 const small = ['--data', 'mnist', '--limit', '96', '--batch', '32'];
 const out = folder.at('run');
@@ -52,11 +76,35 @@ describe('a short run', () => {
     assert.ok(existsSync(file));
   });
 
+  it('classifies image files as the model itself does', async () => {
+    const images = (await loadDataset({ spec: 'mnist', limit: 96 })).test.images.narrow(0, 0, 2);
+    const files = ['a.png', 'b.png'].map((name) => folder.at(name));
+    for (const [i, file] of files.entries()) {
+      const raw = { width: 28, height: 28, channels: 1 } as const;
+      await sharp(images.select(0, i).bytes(), { raw }).png().toFile(file);
+    }
+    const outcome = await headrace(['predict', out, ...files, '--top', '10', '--json']);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    const { predictions } = lastJson(outcome) as { predictions: { file: string; top: Likely[] }[] };
+    const expected = await probabilities(images);
+    for (const [i, { file, top }] of predictions.entries()) {
+      assert.equal(file, files[i]);
+      assert.equal(top.length, 10);
+      for (const likely of top) assert.ok(Math.abs(likely.probability - expected[i]![Number(likely.class)]!) < 1e-5);
+    }
+    const missing = await headrace(['predict', out, folder.at('none.png')]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /none\.png/);
+  });
+
   it('goes on with --resume, and refuses what its weights do not allow', async () => {
     const again = ['train', 'resnet20', '--out', out, '--resume', '--json'];
     const longer = await headrace([...again, ...small, '--steps', '6']);
     assert.equal(longer.code, 0, longer.stderr);
     assert.equal(lastJson(longer).steps, 6);
+    const recut = await headrace([...again, '--steps', '8', '--cut', '5']);
+    assert.equal(recut.code, 0, recut.stderr);
+    assert.match(recut.stderr, /stage 0: the checkpoint has no head for this border; it starts with fresh weights/);
     const batch = await headrace([...again, '--batch', '16']);
     assert.equal(batch.code, 1);
     assert.match(batch.stderr, /^headrace: The run in .* has --batch 32; it cannot go on with 16\.\n$/);

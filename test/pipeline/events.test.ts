@@ -52,11 +52,7 @@ describe('EventWriter', () => {
   it('writes a JSON object a line, which readEvents reads back', () => {
     const path = join(folder, 'plain.jsonl');
     const writer = new EventWriter(path);
-    const events = [
-      start(0, 1, 5),
-      step(0, 1, 10),
-      { type: 'end', time: 11, stage: 0, step: 1, reason: 'done' } as const,
-    ];
+    const events = [start(0, 1, 5), step(0, 1, 10), { type: 'freshHead', time: 11, stage: 0 } as const];
     for (const event of events) writer.write(event);
     writer.close();
     writer.close();
