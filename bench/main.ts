@@ -14,6 +14,7 @@ import { modelNames } from './models.js';
 import { pipelinePart } from './pipeline.js';
 import { say } from './progress.js';
 import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
+import { sentimentPart } from './sentiment.js';
 import { stepPart } from './step.js';
 import { writeResults } from './write.js';
 
@@ -22,6 +23,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   pipeline: pipelinePart,
   calls: callsPart,
   memory: memoryPart,
+  sentiment: sentimentPart,
 };
 
 async function bench(args: string[]): Promise<void> {

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import statistics
 import sys
 import time
 
@@ -24,6 +25,7 @@ import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
 from models import MODELS  # noqa: E402
+from sentiment import Training  # noqa: E402
 
 
 class Step:
@@ -86,7 +88,7 @@ def main():
     if sys.argv[2] == "no-onednn" and int(torch.__version__.split(".")[0]) >= 2:
         torch.backends.mkldnn.set_flags(False)
     say({"torch": torch.__version__, "threads": torch.get_num_threads(), "allocatorTuned": TUNED})
-    step = None
+    step, training = None, None
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "build":
@@ -94,6 +96,11 @@ def main():
             say({})
         elif request["do"] == "steps":
             say({"seconds": [step.run() for _ in range(request["count"])]})
+        elif request["do"] == "buildSentiment":
+            training = Training(request["path"], request["shape"], request["batch"], request["foreach"])
+            say({})
+        elif request["do"] == "sentimentEpochs":
+            say({"speed": statistics.median(training.epoch() for _ in range(request["count"]))})
         else:
             say({"seconds": seconds_per_call(request["name"], request["count"])})
 
