@@ -1,0 +1,179 @@
+/** Multimodal Transformer: Tsai et al., ACL 2019 (arXiv 1906.00295), as in its released code where MMSA follows it. */
+import { Conv1d, Dropout, Linear, Module, ModuleDict } from '../../nn/index.js';
+import { cat, type Tensor } from '../../torch/index.js';
+import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { TextEncoder } from '../text/encoder.js';
+import {
+  asPrediction,
+  type ModelContext,
+  SentimentModel,
+  type SentimentOutput,
+  type SequenceInput,
+  sequenceOf,
+  textOf,
+  widthOf,
+} from './model.js';
+import { type CrossmodalSettings, CrossmodalTransformer, sightOf } from './mult-transformer.js';
+import { expectSeveral, lastRow, meanRow, textRows, withoutPadding } from './rows.js';
+import { type Partially, withDefaults } from './settings.js';
+
+/** What is left out is MMSA's for MOSI. */
+export interface MultSettings {
+  /** Of the rows of every modality. Default 50. */
+  readonly width: number;
+  /** Of attention; must divide the width. Default 10. */
+  readonly heads: number;
+  /** Of each crossmodal transformer. Default 4. */
+  readonly layers: number;
+  /** Of each transformer over what a modality has seen of the others, at least as many as `layers`. Default 3. */
+  readonly memoryLayers: number;
+  /** Rows that a convolution reads for one. Default 5 each. */
+  readonly kernel: Readonly<Record<Modality, number>>;
+  /** Whether a row sees only rows up to its own place. Default true. */
+  readonly causal: boolean;
+  /** On the weights of attention to each modality, and within memory. Default text and memory 0.3, audio 0.2, vision 0. */
+  readonly attentionDropout: Readonly<Record<Modality | 'memory', number>>;
+  /** On the encoded text. Default 0.5. */
+  readonly textDropout: number;
+  /** Default 0.2. */
+  readonly embedDropout: number;
+  /** Default 0. */
+  readonly reluDropout: number;
+  /** Default 0. */
+  readonly residualDropout: number;
+  /** Between the two layers at the end. Default 0.5. */
+  readonly outputDropout: number;
+}
+
+export type MultOptions = Partially<MultSettings>;
+
+const defaults: MultSettings = {
+  width: 50,
+  heads: 10,
+  layers: 4,
+  memoryLayers: 3,
+  kernel: { text: 5, audio: 5, vision: 5 },
+  causal: true,
+  attentionDropout: { text: 0.3, audio: 0.2, vision: 0, memory: 0.3 },
+  textDropout: 0.5,
+  embedDropout: 0.2,
+  reluDropout: 0,
+  residualDropout: 0,
+  outputDropout: 0.5,
+};
+
+/**
+ * Rows brought to one width, each from its neighbours too (section 3.2, temporal convolutions); there are as many after as
+ * before, so that one row is enough. Keys: `conv.weight`.
+ */
+class RowProjection extends Module {
+  conv: Conv1d;
+
+  constructor(rows: number, width: number, kernel: number) {
+    super();
+    this.conv = new Conv1d(rows, width, kernel, { padding: 'same', bias: false });
+  }
+
+  forward(input: SequenceInput): SequenceInput {
+    const values = this.conv.forward(withoutPadding(input).transpose(1, 2)).transpose(1, 2);
+    return { ...input, values };
+  }
+}
+
+/**
+ * Two modalities or three; every modality looks at every other one. `features` are means of the projected rows, equally
+ * wide. Keys: `text.*`, `text_net.conv.weight`, `audio.*`, `vision.*`, `crossmodal.<of>_<to>.*`, `memory.<of>.*`,
+ * `proj1.*`, `proj2.*`, `out_layer.*`.
+ */
+export class Mult extends SentimentModel {
+  text: TextEncoder | null = null;
+  text_dropout: Dropout;
+  text_net: RowProjection | null = null;
+  audio: RowProjection | null = null;
+  vision: RowProjection | null = null;
+  crossmodal: ModuleDict<CrossmodalTransformer>;
+  memory: ModuleDict<CrossmodalTransformer>;
+  proj1: Linear;
+  out_dropout: Dropout;
+  proj2: Linear;
+  out_layer: Linear;
+  readonly #modalities: readonly Modality[];
+  readonly #heads: number;
+  readonly #causal: boolean;
+
+  /** @throws ConfigError for one modality, and for heads that do not divide the width */
+  constructor(context: ModelContext, options: MultOptions = {}) {
+    super();
+    expectSeveral(context, 'MulT');
+    const settings = withDefaults('mult', defaults, options);
+    const { width, heads, causal, kernel, attentionDropout } = settings;
+    this.#modalities = context.modalities;
+    this.#heads = heads;
+    this.#causal = causal;
+    this.text_dropout = new Dropout(settings.textDropout);
+    for (const name of this.#modalities) {
+      if (name === 'text') {
+        this.text = textOf(context);
+        this.text_net = new RowProjection(this.text.width, width, kernel.text);
+      } else this[name] = new RowProjection(widthOf(context, name), width, kernel[name]);
+    }
+    const seen = (this.#modalities.length - 1) * width;
+    const transformer = (of: number, layers: number, source: Modality | 'memory'): CrossmodalTransformer => {
+      const shared: CrossmodalSettings = { ...settings, layers, attentionDropout: attentionDropout[source] };
+      return new CrossmodalTransformer(of, shared);
+    };
+    this.crossmodal = new ModuleDict(
+      Object.fromEntries(
+        this.#pairs().map(([of, to]) => [`${of}_${to}`, transformer(width, settings.layers, to)] as const),
+      ),
+    );
+    const depth = Math.max(settings.layers, settings.memoryLayers);
+    this.memory = new ModuleDict(
+      Object.fromEntries(this.#modalities.map((name) => [name, transformer(seen, depth, 'memory')] as const)),
+    );
+    const total = this.#modalities.length * seen;
+    this.proj1 = new Linear(total, total);
+    this.out_dropout = new Dropout(settings.outputDropout);
+    this.proj2 = new Linear(total, total);
+    this.out_layer = new Linear(total, context.outputs);
+  }
+
+  forward(batch: SentimentBatch): SentimentOutput {
+    const rows = new Map(this.#modalities.map((name) => [name, this.#project(name, batch)]));
+    const joined = cat(
+      this.#modalities.map((name) => this.#remember(name, rows)),
+      1,
+    );
+    const hidden = this.out_dropout.forward(this.proj1.forward(joined).relu());
+    const prediction = asPrediction(this.out_layer.forward(this.proj2.forward(hidden).add(joined)));
+    const features = Object.fromEntries([...rows].map(([name, input]) => [name, meanRow(input)]));
+    return { prediction, unimodal: {}, features, hidden: {}, losses: {} };
+  }
+
+  /** Each modality with each other one that it looks at. */
+  #pairs(): [of: Modality, to: Modality][] {
+    const others = (of: Modality): Modality[] => this.#modalities.filter((to) => to !== of);
+    return this.#modalities.flatMap((of) => others(of).map((to): [Modality, Modality] => [of, to]));
+  }
+
+  #project(name: Modality, batch: SentimentBatch): SequenceInput {
+    if (name !== 'text') return this[name]!.forward(sequenceOf(batch, name));
+    const rows = textRows(this.text!.forward(batch));
+    return this.text_net!.forward({ ...rows, values: this.text_dropout.forward(rows.values) });
+  }
+
+  /** What a modality has seen of the others by its last row: [B, seen]. */
+  #remember(name: Modality, rows: ReadonlyMap<Modality, SequenceInput>): Tensor {
+    const own = rows.get(name)!;
+    const seen = this.#pairs()
+      .filter(([of]) => of === name)
+      .map(([, to]) => {
+        const source = rows.get(to)!;
+        const sight = sightOf(own, source, this.#heads, this.#causal);
+        return this.crossmodal.get(`${name}_${to}`).forward(own.values, source.values, sight);
+      });
+    const sight = sightOf(own, own, this.#heads, this.#causal);
+    const values = this.memory.get(name).forward(cat(seen, 2), null, sight);
+    return lastRow({ values, lengths: own.lengths });
+  }
+}
