@@ -1,4 +1,5 @@
 /** FFmpeg, through the npm package `node-av`, loaded when it is first used, which takes a moment: its addon has 160 MB. */
+import { setImmediate } from 'node:timers/promises';
 import { ConfigError, DataError } from '../torch/errors.js';
 
 /** The parts of `node-av` that are used: its bindings and FFmpeg's constants. */
@@ -37,6 +38,24 @@ export function explain(ff: FFmpeg, code: number): string {
 export function checked(ff: FFmpeg, code: number, failed: string): number {
   if (code < 0) throw new DataError(`${failed}: ${explain(ff, code)}`);
   return code;
+}
+
+/**
+ * FFmpeg is called synchronously, since its calls are short and handing each to another thread takes many times as long; between them
+ * the event loop gets its turn.
+ */
+export class Breath {
+  private last = performance.now();
+
+  /** Whether the event loop has waited for long. */
+  due(): boolean {
+    return performance.now() - this.last > 10;
+  }
+
+  async take(): Promise<void> {
+    await setImmediate();
+    this.last = performance.now();
+  }
 }
 
 /** Which FFmpeg is in use, and under which licence its builders put it. */

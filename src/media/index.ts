@@ -1,2 +1,9 @@
 /** Audio and video: decoding and encoding through FFmpeg, WAV files, and spectral features on tensors. */
+export { type Audio, type AudioOptions, readAudio, readAudioChunks } from './audio.js';
+export type { ReadOptions } from './decode.js';
 export { type FFmpegInfo, ffmpegInfo } from './ffmpeg.js';
+export { type FrameOptions, type RgbImage, readFrames, type VideoFrame } from './frames.js';
+export { type AudioInfo, type MediaInfo, mediaInfo, type VideoInfo } from './info.js';
+export { resample } from './resampler.js';
+export { encodeWav, parseWav, readWav, type WavAudio, type WavEncoding, writeWav } from './wav.js';
+export { type WriteVideoOptions, writeVideo } from './write-video.js';

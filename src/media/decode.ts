@@ -1,0 +1,187 @@
+/** Packets to decoded frames: of one stream, in order, one at a time, so that memory does not grow with the file. */
+import type { CodecContext, Frame, Packet, Stream } from 'node-av/lib';
+import { ConfigError, DataError } from '../torch/errors.js';
+import { Breath, explain } from './ffmpeg.js';
+import { MediaFile, type MediaKind } from './media-file.js';
+
+/** Which part of a file to read, and how. */
+export interface ReadOptions {
+  /** Seconds since the file's beginning; 0 by default. */
+  readonly start?: number;
+  /** Seconds since the file's beginning; by default the end. */
+  readonly end?: number;
+  /** Threads of the decoder: by default 1 for sound, and for video as many as FFmpeg likes. The result does not depend on it. */
+  readonly threads?: number;
+  /** Takes what there is of a file that was cut short, which is an error otherwise. */
+  readonly allowTruncated?: boolean;
+}
+
+/** What is decoded before `start`, in seconds, so that decoders which need a run-up are in order by then. */
+const RUN_UP = 1;
+
+export interface Decoded {
+  readonly frame: Frame;
+  /** Seconds since the file's beginning. */
+  readonly time: number;
+  /** Seconds that it lasts; 0 where that is unknown. */
+  readonly duration: number;
+}
+
+/** @throws ConfigError unless 0 <= start < end */
+export function checkSection({ start = 0, end = Number.POSITIVE_INFINITY }: ReadOptions): void {
+  if (!(start >= 0 && Number.isFinite(start) && end > start))
+    throw new ConfigError(`expected 0 <= start < end, in seconds, got start ${start} and end ${end}`);
+}
+
+/** A stream of a file while it is decoded. */
+export class Decoder {
+  /** The end of the latest packet of this stream, and of any, in seconds. */
+  private reached = 0;
+  private reachedByAny = 0;
+  private refused = 0;
+  private lastError = 0;
+  private frames = 0;
+  private next = 0;
+
+  private constructor(
+    readonly media: MediaFile,
+    readonly stream: Stream,
+    private readonly codec: CodecContext,
+    private readonly packet: Packet,
+    private readonly frame: Frame,
+    private readonly options: ReadOptions,
+  ) {}
+
+  /** Opens a file's audio or video. @throws DataError when that cannot be, ConfigError for a section that cannot be */
+  static async open(path: string, kind: MediaKind, options: ReadOptions): Promise<Decoder> {
+    checkSection(options);
+    const media = await MediaFile.open(path);
+    try {
+      const stream = media.stream(kind);
+      if (!options.allowTruncated) media.checkBytes();
+      const codec = await media.decoder(stream, options.threads ?? (kind === 'audio' ? 1 : 0));
+      const packet = new media.ff.Packet();
+      packet.alloc();
+      const frame = new media.ff.Frame();
+      frame.alloc();
+      return new Decoder(media, stream, codec, packet, frame, options);
+    } catch (error) {
+      await media.close();
+      throw error;
+    }
+  }
+
+  /**
+   * The frames from a little before `start` on, as far as `end`. Each is valid until the next is asked for.
+   * @throws DataError when nothing can be decoded, or the file ends before it should
+   */
+  async *decode(end = Number.POSITIVE_INFINITY): AsyncGenerator<Decoded> {
+    const { media, packet, codec, stream } = this;
+    const { constants } = media.ff;
+    await this.seek();
+    let code: number;
+    const breath = new Breath();
+    for (;;) {
+      if (breath.due()) await breath.take();
+      code = media.format.readFrameSync(packet);
+      if (code === constants.AVERROR_EAGAIN) continue;
+      if (code < 0) break;
+      const ours = packet.streamIndex === stream.index;
+      this.follow(ours);
+      if (ours) this.accept(codec.sendPacketSync(packet));
+      packet.unref();
+      if (!ours) continue;
+      for (const decoded of this.receive()) {
+        if (decoded.time >= end) return;
+        yield decoded;
+      }
+    }
+    codec.sendPacketSync(null);
+    for (const decoded of this.receive()) {
+      if (decoded.time >= end) return;
+      yield decoded;
+    }
+    this.checkWhole(code);
+  }
+
+  async close(): Promise<void> {
+    this.frame.free();
+    this.packet.free();
+    this.codec.freeContext();
+    await this.media.close();
+  }
+
+  private async seek(): Promise<void> {
+    const { media, options } = this;
+    const target = (options.start ?? 0) - RUN_UP;
+    if (target <= 0) return;
+    const { AVSEEK_FLAG_BACKWARD } = media.ff.constants;
+    const time = BigInt(Math.round((target + media.start) * 1e6));
+    // A file that cannot be searched is read from its beginning.
+    await media.format.seekFrame(-1, time, AVSEEK_FLAG_BACKWARD);
+  }
+
+  /** Notes how far the file has been read. */
+  private follow(ours: boolean): void {
+    const { media, packet } = this;
+    const stream = ours ? this.stream : media.format.streams[packet.streamIndex];
+    if (stream === undefined) return;
+    const { AV_NOPTS_VALUE } = media.ff.constants;
+    const ticks = packet.pts === AV_NOPTS_VALUE ? packet.dts : packet.pts;
+    const end = (media.time(stream, ticks) ?? 0) + Number(packet.duration) * stream.timeBase.toDouble();
+    this.reachedByAny = Math.max(this.reachedByAny, end);
+    if (ours) this.reached = Math.max(this.reached, end);
+  }
+
+  /** Counts what the decoder refused: a damaged packet costs its frame, and the next ones may be whole. */
+  private accept(code: number): void {
+    const { constants } = this.media.ff;
+    if (code >= 0 || code === constants.AVERROR_EAGAIN) return;
+    this.refused += 1;
+    this.lastError = code;
+  }
+
+  private *receive(): Generator<Decoded> {
+    const { media, stream, codec, frame } = this;
+    const { constants } = media.ff;
+    for (;;) {
+      const code = codec.receiveFrameSync(frame);
+      if (code === constants.AVERROR_EAGAIN || code === constants.AVERROR_EOF) return;
+      if (code < 0) {
+        this.accept(code);
+        return;
+      }
+      const time = media.time(stream, frame.bestEffortTimestamp) ?? this.next;
+      const duration = Number(frame.duration) * stream.timeBase.toDouble();
+      this.next = time + duration;
+      this.frames += 1;
+      yield { frame, time, duration };
+      frame.unref();
+    }
+  }
+
+  /** @param last - what FFmpeg said at the end */
+  private checkWhole(last: number): void {
+    const { media, stream, options } = this;
+    const { start = 0, end = Number.POSITIVE_INFINITY } = options;
+    const announced = media.announcedEnd(stream);
+    if (announced !== null && announced.end > start && !options.allowTruncated) {
+      media.checkEnd(
+        { ...announced, end: Math.min(announced.end, end) },
+        announced.whole ? this.reachedByAny : this.reached,
+      );
+    }
+    if (last !== media.ff.constants.AVERROR_EOF && !options.allowTruncated) {
+      throw new DataError(
+        `${media.path}: reading stopped after ${this.reachedByAny.toFixed(2)} s (${explain(media.ff, last)}). Copy or record it again, or ` +
+          'take what is there with { allowTruncated: true }',
+      );
+    }
+    if (this.frames === 0 && this.refused > 0) {
+      throw new DataError(
+        `${media.path}: none of ${this.refused} packets could be decoded (${explain(media.ff, this.lastError)}). ` +
+          'The file is damaged: copy or record it again',
+      );
+    }
+  }
+}

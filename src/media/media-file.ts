@@ -1,0 +1,216 @@
+/** A media file opened for reading: which streams it has, when it begins, and what is wrong with it where it cannot be read. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { CodecContext, FormatContext, Stream } from 'node-av/lib';
+import { FileReader, reason } from '../io/file.js';
+import { DataError } from '../torch/errors.js';
+import { checked, explain, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
+
+export type MediaKind = 'audio' | 'video';
+
+const EXPECTED =
+  'expected a video (mp4, mov, mkv, webm, avi, mpg), a recording (wav, mp3, m4a, flac, ogg) or a picture';
+
+/** Containers whose index says how long they are, so that what is missing at the end is known to be missing. */
+const EXACT = new Set(['mov', 'mp4', 'matroska', 'webm', 'avi', 'wav', 'flac']);
+
+/** What may be missing at a stream's end, and at that of the longest stream, in seconds, before a file counts as cut short. */
+const SLACK = { stream: 0.25, whole: 0.5 };
+
+const INSTEAD = 'Copy or record it again, or take what is there with { allowTruncated: true }';
+
+/** The length that is written where it was not known yet. */
+const STREAMED = 0xffffff00;
+
+export class MediaFile {
+  private constructor(
+    readonly ff: FFmpeg,
+    readonly path: string,
+    readonly format: FormatContext,
+  ) {}
+
+  /** @throws DataError when there is no such file, or it is a folder, empty, cut short, or no media file */
+  static async open(path: string): Promise<MediaFile> {
+    checkFile(path);
+    const ff = await loadFFmpeg();
+    const format = new ff.FormatContext();
+    // A playlist may name other files and hosts: only files are opened.
+    const options = ff.Dictionary.fromObject({ protocol_whitelist: 'file' });
+    const code = await format.openInput(`file:${resolve(path)}`, null, options);
+    if (code < 0) throw new DataError(unreadable(path, explain(ff, code)));
+    const media = new MediaFile(ff, path, format);
+    try {
+      const found = await format.findStreamInfo();
+      if (found < 0) throw new DataError(unreadable(path, explain(ff, found)));
+      if (media.find('audio') === null && media.find('video') === null) {
+        throw new DataError(unreadable(path, `${media.describe()} in it`));
+      }
+    } catch (error) {
+      await media.close();
+      throw error;
+    }
+    return media;
+  }
+
+  /** Opens, runs `use`, closes. */
+  static async with<T>(path: string, use: (media: MediaFile) => T | Promise<T>): Promise<T> {
+    const media = await MediaFile.open(path);
+    try {
+      return await use(media);
+    } finally {
+      await media.close();
+    }
+  }
+
+  /** The stream that a player would choose; null where there is none. The cover of a song is no video. */
+  find(kind: MediaKind): Stream | null {
+    const { constants } = this.ff;
+    const index = this.format.findBestStream(
+      kind === 'audio' ? constants.AVMEDIA_TYPE_AUDIO : constants.AVMEDIA_TYPE_VIDEO,
+    );
+    const stream = this.format.streams[index];
+    if (stream === undefined || stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC)) return null;
+    return stream;
+  }
+
+  /** @throws DataError where there is none */
+  stream(kind: MediaKind): Stream {
+    const stream = this.find(kind);
+    if (stream !== null) return stream;
+    const instead = kind === 'audio' ? 'a recording with sound' : 'a video';
+    throw new DataError(`${this.path} has no ${kind} stream, only ${this.describe()}: give ${instead}`, {
+      code: kind === 'audio' ? 'NO_AUDIO' : 'NO_VIDEO',
+    });
+  }
+
+  /** Seconds on the file's own clock at which it begins: its time 0 here. */
+  get start(): number {
+    return this.seconds(this.format.startTime) ?? 0;
+  }
+
+  /** Seconds; null where the file does not say. */
+  get duration(): number | null {
+    return this.seconds(this.format.duration);
+  }
+
+  /** A container's own time, in seconds. */
+  private seconds(time: bigint): number | null {
+    return time === this.ff.constants.AV_NOPTS_VALUE ? null : Number(time) / 1e6;
+  }
+
+  /** A stream's time, in seconds since the file's beginning; null where it is unknown. */
+  time(stream: Stream, ticks: bigint): number | null {
+    if (ticks === this.ff.constants.AV_NOPTS_VALUE) return null;
+    return Number(ticks) * stream.timeBase.toDouble() - this.start;
+  }
+
+  /** Decoder of a stream, open. @throws DataError where FFmpeg has none */
+  async decoder(stream: Stream, threads: number): Promise<CodecContext> {
+    const { ff } = this;
+    const name = ff.avGetCodecName(stream.codecpar.codecId) ?? 'unknown';
+    const codec = ff.Codec.findDecoder(stream.codecpar.codecId);
+    if (codec === null)
+      throw new DataError(`${this.path}: FFmpeg has no decoder for ${name}; convert the file to another format`);
+    const context = new ff.CodecContext();
+    context.allocContext3(codec);
+    context.parametersToContext(stream.codecpar);
+    context.pktTimebase = stream.timeBase;
+    context.threadCount = threads;
+    checked(ff, await context.open2(codec), `${this.path}: cannot decode ${name}`);
+    return context;
+  }
+
+  /**
+   * The time at which the file says that the stream ends, null where that is unknown or a guess.
+   * `whole` is true where it is the end of the longest stream and not of this one.
+   */
+  announcedEnd(stream: Stream): { end: number; whole: boolean } | null {
+    const names = this.format.iformat?.name?.split(',') ?? [];
+    if (!names.some((name) => EXACT.has(name))) return null;
+    const { AV_NOPTS_VALUE } = this.ff.constants;
+    if (stream.duration > 0n && stream.duration !== AV_NOPTS_VALUE) {
+      const from = stream.startTime === AV_NOPTS_VALUE ? 0 : (this.time(stream, stream.startTime) ?? 0);
+      return { end: from + Number(stream.duration) * stream.timeBase.toDouble(), whole: false };
+    }
+    return this.duration === null ? null : { end: this.duration, whole: true };
+  }
+
+  /** @throws DataError when the file announced more than there was */
+  checkEnd({ end: announced, whole }: { end: number; whole: boolean }, reached: number): void {
+    if (reached >= announced - (whole ? SLACK.whole : SLACK.stream)) return;
+    throw cutShort(
+      this.path,
+      `it announces ${announced.toFixed(2)} s and ends after ${reached.toFixed(2)} s. ${INSTEAD}`,
+    );
+  }
+
+  /** WAV and AVI say how many bytes they have. @throws DataError when there are fewer */
+  checkBytes(): void {
+    if (!['wav', 'avi'].includes(this.format.iformat?.name ?? '')) return;
+    FileReader.with(this.path, (file) => {
+      const head = Buffer.from(file.read(0, 8));
+      const announced = head.readUInt32LE(4);
+      if (head.toString('latin1', 0, 4) !== 'RIFF' || announced >= STREAMED) return;
+      if (announced + 7 > file.size)
+        throw cutShort(this.path, `it announces ${announced + 8} bytes and has ${file.size}. ${INSTEAD}`);
+    });
+  }
+
+  private describe(): string {
+    const { ff } = this;
+    const names = this.format.streams.map(
+      ({ codecpar }) =>
+        `${ff.avGetMediaTypeString(codecpar.codecType) ?? 'unknown'} (${ff.avGetCodecName(codecpar.codecId) ?? 'unknown'})`,
+    );
+    return names.length === 0 ? 'no streams' : names.join(', ');
+  }
+
+  async close(): Promise<void> {
+    await this.format.closeInput();
+  }
+}
+
+function cutShort(path: string, how: string): DataError {
+  return new DataError(`${path} is cut short: ${how}`, { code: 'TRUNCATED' });
+}
+
+function checkFile(path: string): void {
+  let stat: ReturnType<typeof statSync>;
+  try {
+    stat = statSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new DataError(`No such file: ${path} (looked from ${process.cwd()})`, { code: 'NO_FILE', cause: error });
+    throw new DataError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
+  }
+  if (!stat.isFile())
+    throw new DataError(`${path} is ${stat.isDirectory() ? 'a folder' : 'a special file'}, ${EXPECTED}`);
+  if (stat.size === 0) throw new DataError(`${path} is empty, ${EXPECTED}`);
+}
+
+/** Why FFmpeg cannot read a file. */
+function unreadable(path: string, why: string): string {
+  if (lacksIndex(path)) {
+    return cutShort(
+      path,
+      "it begins as an MP4 file, but its index (the box 'moov', often at the end) is missing. Copy or record it again",
+    ).message;
+  }
+  return `${path} is not a media file that FFmpeg can read (${why}): ${EXPECTED}`;
+}
+
+/** Whether a file begins as MP4 or QuickTime does, and its boxes end without a `moov`. */
+function lacksIndex(path: string): boolean {
+  return FileReader.with(path, (file) => {
+    for (let at = 0, first = true; at + 16 <= file.size; first = false) {
+      const head = new DataView(file.read(at, 16).buffer);
+      const type = String.fromCharCode(...[4, 5, 6, 7].map((byte) => head.getUint8(byte)));
+      if (first && type !== 'ftyp') return false;
+      if (type === 'moov') return false;
+      const size = head.getUint32(0);
+      if (size === 0) break; // the last box, to the end
+      at += size === 1 ? Number(head.getBigUint64(8)) : Math.max(size, 8);
+    }
+    return true;
+  });
+}

@@ -1,0 +1,170 @@
+/** Sound of any kind to mono float samples at another rate, by FFmpeg's resampler. */
+import type { FilterContext, FilterGraph, Frame } from 'node-av/lib';
+import { ConfigError } from '../torch/errors.js';
+import { Breath, checked, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
+
+/** Length of the filter in samples of the lower rate. FFmpeg's default of 32 lets more through near the limit. */
+const FILTER_SIZE = 128;
+
+/** @throws ConfigError */
+export function checkRate(rate: number): void {
+  if (!(Number.isSafeInteger(rate) && rate >= 100 && rate <= 768_000))
+    throw new ConfigError(`expected a whole number of samples a second, 100 to 768000, got ${rate}`);
+}
+
+/** A chain of filters: channels to their mean, rate to `rate`, time stamps to silence or cuts. */
+export class Resampler {
+  private readonly output: Frame;
+  private readonly kind: string;
+
+  private constructor(
+    private readonly ff: FFmpeg,
+    private readonly graph: FilterGraph,
+    private readonly source: FilterContext,
+    private readonly sink: FilterContext,
+    private readonly inputRate: number,
+    private readonly origin: number,
+    private readonly where: string,
+    like: Frame,
+  ) {
+    this.output = new ff.Frame();
+    this.output.alloc();
+    this.kind = kindOf(ff, like);
+  }
+
+  /**
+   * @param like - a frame of the sound to come
+   * @param origin - seconds: the time of the first sample that comes out
+   * @param where - named in errors
+   */
+  static for(ff: FFmpeg, like: Frame, rate: number, origin: number, where: string): Resampler {
+    const graph = new ff.FilterGraph();
+    graph.alloc();
+    try {
+      const inputRate = like.sampleRate;
+      const add = (filter: string, args: string | null): FilterContext => {
+        const made = graph.createFilter(ff.Filter.getByName(filter)!, `${filter}${graph.nbFilters}`, args);
+        if (made === null) throw new ConfigError(`${where}: FFmpeg refused its filter ${filter} (${args})`);
+        return made;
+      };
+      const chain = [add('abuffer', `time_base=1/${inputRate}:${kindOf(ff, like)}`)];
+      if (like.channels > 1) {
+        // By itself FFmpeg adds channels up with other weights, which can pass 1.
+        const all = Array.from({ length: like.channels }, (_, channel) => `c${channel}`).join('+');
+        chain.push(add('aformat', 'sample_fmts=fltp'), add('pan', `mono|c0<${all}`));
+      }
+      chain.push(
+        add('aresample', `${rate}:async=1:min_comp=1e-6:first_pts=0:filter_size=${FILTER_SIZE}`),
+        add('aformat', `sample_fmts=flt:channel_layouts=mono:sample_rates=${rate}`),
+        add('abuffersink', null),
+      );
+      for (let i = 1; i < chain.length; i++) {
+        checked(ff, (chain[i - 1] as FilterContext).link(0, chain[i] as FilterContext, 0), where);
+      }
+      checked(ff, graph.configSync(), `${where}: cannot resample from ${inputRate} to ${rate}`);
+      const [source, sink] = [chain[0] as FilterContext, chain[chain.length - 1] as FilterContext];
+      return new Resampler(ff, graph, source, sink, inputRate, origin, where, like);
+    } catch (error) {
+      graph.free();
+      throw error;
+    }
+  }
+
+  /** Whether a frame is of the kind that this was made for. */
+  takes(frame: Frame): boolean {
+    return kindOf(this.ff, frame) === this.kind;
+  }
+
+  /** Takes a frame, whose contents it moves away, and gives what it is enough for. */
+  push(frame: Frame, time: number): Float32Array[] {
+    frame.timeBase = new this.ff.Rational(1, this.inputRate);
+    frame.pts = BigInt(Math.round((time - this.origin) * this.inputRate));
+    checked(this.ff, this.source.buffersrcAddFrameSync(frame), `${this.where}: cannot resample`);
+    return this.take();
+  }
+
+  /** What is left. */
+  finish(): Float32Array[] {
+    checked(this.ff, this.source.buffersrcAddFrameSync(null), `${this.where}: cannot resample`);
+    return this.take();
+  }
+
+  private take(): Float32Array[] {
+    const out: Float32Array[] = [];
+    const { AVERROR_EAGAIN, AVERROR_EOF } = this.ff.constants;
+    for (;;) {
+      const code = this.sink.buffersinkGetFrameSync(this.output);
+      if (code === AVERROR_EAGAIN || code === AVERROR_EOF) return out;
+      checked(this.ff, code, `${this.where}: cannot resample`);
+      const bytes = this.output.data?.[0] as Buffer;
+      const samples = new Float32Array(this.output.nbSamples);
+      new Uint8Array(samples.buffer).set(bytes.subarray(0, samples.byteLength));
+      out.push(samples);
+      this.output.unref();
+    }
+  }
+
+  close(): void {
+    this.output.free();
+    this.graph.free();
+  }
+}
+
+/** The arguments by which a frame's kind of sound is told to FFmpeg. */
+function kindOf(ff: FFmpeg, frame: Frame): string {
+  const format = ff.avGetSampleFmtName(frame.format as Parameters<FFmpeg['avGetSampleFmtName']>[0]);
+  const layout = ff.avChannelLayoutDescribe(frame.channelLayout) ?? `${frame.channels}c`;
+  return `sample_rate=${frame.sampleRate}:sample_fmt=${format}:channel_layout=${layout}`;
+}
+
+/** Samples that are handed over at once. */
+const PIECE = 1 << 16;
+
+/**
+ * Mono samples at another rate: `round(n * to / from)` of them, sample `i` at the time `i / to`. A low-pass filter keeps out what the new
+ * rate cannot hold.
+ * @param from - samples a second
+ * @param to - samples a second
+ */
+export async function resample(samples: Float32Array, from: number, to: number): Promise<Float32Array> {
+  checkRate(from);
+  checkRate(to);
+  if (from === to || samples.length === 0) return samples.slice();
+  const ff = await loadFFmpeg();
+  const out = new Float32Array(Math.round((samples.length * to) / from));
+  let filled = 0;
+  const put = (pieces: readonly Float32Array[]): void => {
+    for (const piece of pieces) {
+      const part = piece.subarray(0, out.length - filled);
+      out.set(part, filled);
+      filled += part.length;
+    }
+  };
+  const breath = new Breath();
+  let resampler: Resampler | null = null;
+  try {
+    for (let at = 0; at < samples.length; at += PIECE) {
+      const frame = monoFrame(ff, samples.subarray(at, at + PIECE), from);
+      resampler ??= Resampler.for(ff, frame, to, 0, 'resample');
+      put(resampler.push(frame, at / from));
+      frame.free();
+      if (breath.due()) await breath.take();
+    }
+    if (resampler !== null) put(resampler.finish());
+  } finally {
+    resampler?.close();
+  }
+  return out;
+}
+
+/** A frame of FFmpeg with a copy of mono samples. */
+export function monoFrame(ff: FFmpeg, samples: Float32Array, rate: number): Frame {
+  const { constants } = ff;
+  return ff.Frame.fromAudioBuffer(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength), {
+    nbSamples: samples.length,
+    format: constants.AV_SAMPLE_FMT_FLTP,
+    sampleRate: rate,
+    channelLayout: constants.AV_CHANNEL_LAYOUT_MONO,
+    timeBase: { num: 1, den: rate },
+  });
+}
