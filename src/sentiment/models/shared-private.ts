@@ -8,22 +8,25 @@ import type { Modality, SentimentBatch } from '../datasets/index.js';
 import type { TextEncoder } from '../text/encoder.js';
 import { type ModelContext, SentimentModel, type SentimentOutput, sequenceOf, textOf, widthOf } from './model.js';
 import { Head, SequenceEncoder } from './parts.js';
+import { type Partially, withDefaults } from './settings.js';
 
 /** Widths and dropout; what is left out is Self-MM's for MOSI (MMSA's configuration). */
-export interface SharedPrivateOptions {
+export interface SharedPrivateSettings {
   /** Of the LSTMs. Default audio 16, vision 32. */
-  readonly hidden?: Partial<Record<Modality, number>>;
+  readonly hidden: Readonly<Record<'audio' | 'vision', number>>;
   /** Of the features of audio and vision. Default 16, 32. Equal widths let `alignment.on: 'feature'` align them. */
-  readonly out?: Partial<Record<Modality, number>>;
+  readonly out: Readonly<Record<'audio' | 'vision', number>>;
   /** Hidden width of each head. Default multimodal 128, text 32, audio 16, vision 32. */
-  readonly post?: Partial<Record<'multimodal' | Modality, number>>;
+  readonly post: Readonly<Record<'multimodal' | Modality, number>>;
   /** Before each head, and after the LSTMs. Default text and audio 0.1, the others 0. */
-  readonly dropout?: Partial<Record<'multimodal' | Modality, number>>;
+  readonly dropout: Readonly<Record<'multimodal' | Modality, number>>;
 }
 
-const defaults = {
-  hidden: { text: 32, audio: 16, vision: 32 },
-  out: { text: 32, audio: 16, vision: 32 },
+export type SharedPrivateOptions = Partially<SharedPrivateSettings>;
+
+const defaults: SharedPrivateSettings = {
+  hidden: { audio: 16, vision: 32 },
+  out: { audio: 16, vision: 32 },
   post: { multimodal: 128, text: 32, audio: 16, vision: 32 },
   dropout: { multimodal: 0, text: 0.1, audio: 0.1, vision: 0 },
 };
@@ -40,10 +43,7 @@ export class SharedPrivate extends SentimentModel {
   constructor(context: ModelContext, options: SharedPrivateOptions = {}) {
     super();
     this.#modalities = context.modalities;
-    const hidden = { ...defaults.hidden, ...options.hidden };
-    const out = { ...defaults.out, ...options.out };
-    const post = { ...defaults.post, ...options.post };
-    const dropout = { ...defaults.dropout, ...options.dropout };
+    const { hidden, out, post, dropout } = withDefaults('shared-private', defaults, options);
     const widths = this.#modalities.map((name): [Modality, number] => {
       if (name === 'text') {
         this.text = textOf(context);
