@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { DataLoader } from 'headrace/data';
 import {
   ablationRows,
+  checkSentimentConfig,
   loadModel,
   prepareData,
   type SeedResult,
@@ -10,6 +11,8 @@ import {
   SeedTrainer,
   type SentimentBatch,
   type SentimentConfig,
+  SentimentData,
+  sentimentRecipeNames,
   verdict,
 } from 'headrace/sentiment';
 import { scope, type Tensor } from 'headrace/torch';
@@ -147,6 +150,27 @@ test('the epoch is chosen by the validation loss alone, and a run ends when it h
   assert.equal(result.bestEpoch, losses.indexOf(Math.min(...losses)) + 1);
   assert.ok(result.epochs === 12 || result.epochs === result.bestEpoch + 2);
   assert.ok(Math.abs(result.valid.mae! - Math.min(...losses)) < 1e-6);
+});
+
+test('every recipe of scores trains on the data that it says it needs', () => {
+  for (const name of sentimentRecipeNames.filter((recipe) => recipe !== 'text-classes')) {
+    const { history, test: scores } = train(smallConfig(name, { maxEpochs: 1 })).result;
+    assert.equal(history.length, 1, name);
+    assert.ok(Number.isFinite(scores.mae), name);
+  }
+});
+
+test('classes are trained by cross-entropy and scored by F1', () => {
+  const scored = smallData();
+  const utterances = scored.utterances.map((item) => ({ ...item, label: null, class: item.label! > 0 ? 1 : 0 }));
+  const data = new SentimentData({ name: 'classes', utterances, classes: ['bad', 'good'] });
+  const { result, trainer } = train(smallConfig('text-classes', { maxEpochs: 2 }), data);
+  assert.deepEqual(Object.keys(result.test), ['accuracy', 'weightedF1', 'macroF1']);
+  assert.equal(trainer.network.stateDict().get('model.head.layer_3.weight')!.shape[0], 2);
+  assert.throws(
+    () => checkSentimentConfig({ ...smallConfig('self-mm'), task: 'classification' }),
+    /Labels of single modalities are generated from scores/,
+  );
 });
 
 test('two seeds differ, one seed repeats', () => {
