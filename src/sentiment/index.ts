@@ -42,6 +42,23 @@ export {
 export * from './datasets/index.js';
 export { metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
 export {
+  type AudioExtractor,
+  audioExtractor,
+  audioExtractors,
+  extractAudio,
+  type FeatureRows,
+  logMelFeatures,
+  speechFeatures,
+} from './features/audio.js';
+export {
+  checkSpans,
+  cutAtPauses,
+  type PauseOptions,
+  parseSubtitles,
+  readSubtitles,
+  type SpokenSpan,
+} from './features/utterances.js';
+export {
   type MetricFamily,
   type MetricName,
   type MosiMetrics,
