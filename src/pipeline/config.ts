@@ -146,7 +146,12 @@ export function checkConfig(config: RunConfig, layers: number): void {
 }
 
 /** The learning rate of a step, counted from 0. */
-export function learningRate(config: RunConfig, step: number, totalSteps: number, stepsPerEpoch: number): number {
+export function learningRate(
+  config: Pick<RunConfig, 'lrSchedule' | 'optimizer'>,
+  step: number,
+  totalSteps: number,
+  stepsPerEpoch: number,
+): number {
   const { lrSchedule, optimizer } = config;
   const warmup = Math.min(totalSteps, Math.round(lrSchedule.warmupEpochs * stepsPerEpoch));
   if (step < warmup) return (optimizer.lr * (step + 1)) / (warmup + 1);

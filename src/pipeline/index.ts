@@ -12,7 +12,7 @@ export {
 } from './config.js';
 export { type Evaluation, evaluate, evenCut, exportModel, type InferenceOptions, predict } from './evaluate.js';
 export * from './events.js';
-export { type LoopContext, StageLoop, type Station, splitEvenly } from './loop.js';
+export { type LoopConfig, type LoopContext, StageLoop, type StageWork, type Station, splitEvenly } from './loop.js';
 export * from './messages.js';
 export * from './model.js';
 export * from './plan.js';

@@ -9,9 +9,30 @@ import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages
 import { type Action, formatAction, microbatchCount, type Schedule, scheduleFor, stageCount } from './schedule.js';
 import type { Stage } from './stage.js';
 
+/** What the loop asks of a stage. {@link Stage} is one made of a model's layers. */
+export interface StageWork {
+  readonly index: number;
+  /** Its output is the prediction. */
+  readonly isLast: boolean;
+  readonly optimizer: { readonly paramGroups: readonly { readonly lr: number }[] };
+  /** Prepares for the training batch `step`. */
+  beginBatch(step: number): void;
+  /** Input where this stage computes. */
+  toDevice(x: Tensor): Tensor;
+  forward(inputs: readonly Tensor[]): Tensor;
+  /** Its own objective. @param targets - all that travel with the batch */
+  loss(output: Tensor, ...targets: Tensor[]): Tensor;
+  /** The loss that evaluation reports. */
+  testLoss(output: Tensor, target: Tensor): Tensor;
+  /** Forward without gradients and as in use. */
+  evaluate(inputs: readonly Tensor[]): Tensor;
+  /** After a batch's backward. @param lr - of this step, by the configuration's schedule */
+  update(lr: number): void;
+}
+
 /** A stage with its channels: one for each edge of the graph that touches it. */
-export interface Station {
-  readonly stage: Stage;
+export interface Station<Work extends StageWork = Stage> {
+  readonly stage: Work;
   readonly inputs: readonly Channel[];
   readonly outputs: readonly Channel[];
   /** Gradients from the stages that `outputs` lead to; empty where learning is local. */
@@ -20,8 +41,13 @@ export interface Station {
   readonly gradientsOut: readonly Channel[];
 }
 
-export interface LoopContext {
-  readonly config: RunConfig;
+export type LoopConfig = Pick<
+  RunConfig,
+  'schedule' | 'stages' | 'microbatches' | 'optimizer' | 'lrSchedule' | 'allowNaN' | 'spans'
+>;
+
+export interface LoopContext<Work extends StageWork = Stage> {
+  readonly config: LoopConfig;
   /** This worker's place in the schedule. */
   readonly worker: number;
   readonly totalSteps: number;
@@ -29,26 +55,28 @@ export interface LoopContext {
   /** Gives an event to the run. */
   report(event: RunEvent): void;
   /** Saves a stage's part of the checkpoint. */
-  save(stage: Stage, message: Extract<ControlMessage, { kind: 'checkpoint' }>): void;
+  save(stage: Work, message: Extract<ControlMessage, { kind: 'checkpoint' }>): void;
   /** Logits of a prediction batch, [B, classes]. */
   predicted(batch: BatchMessage, logits: Tensor): void;
   /** Called between batches, when only what outlives a step is alive. */
   afterBatch(step: number): void;
+  /** Called when a stage has met a control message, whichever. */
+  afterControl?(stage: Work, message: ControlMessage): void;
   /** Called before every action; tests inject faults here. */
-  beforeAction?(stage: Stage, action: Action, step: number): void;
+  beforeAction?(stage: Work, action: Action, step: number): void;
 }
 
 /** A microbatch between its forward and its backward. */
 interface InFlight {
   readonly inputs: readonly Tensor[];
   readonly output: Tensor;
-  readonly target: Tensor;
+  readonly targets: readonly Tensor[];
   /** Its share of the batch. */
   readonly share: number;
 }
 
 /** What a station has under way. */
-class StationState {
+class StationState<Work extends StageWork> {
   /** Messages taken from the inputs and not yet used: microbatches of one batch, on the first stage. */
   pieces: Envelope<BatchMessage>[] = [];
   readonly inFlight = new Map<number, InFlight>();
@@ -60,7 +88,7 @@ class StationState {
   busyMs = 0;
   readonly test = { correct: 0, loss: 0, count: 0 };
 
-  constructor(readonly station: Station) {}
+  constructor(readonly station: Station<Work>) {}
 }
 
 /** Whole numbers as equal as can be that sum to `total`. */
@@ -71,15 +99,24 @@ export function splitEvenly(total: number, parts: number): number[] {
   );
 }
 
-export class StageLoop {
-  readonly #states: readonly StationState[];
+function featureCount(meta: Envelope['meta']): number {
+  return meta.kind === 'batch' ? (meta.features ?? 1) : 1;
+}
+
+/** Of the message that a stage sends: its output is one tensor. */
+function oneFeature({ features: _, ...meta }: BatchMessage): BatchMessage {
+  return meta;
+}
+
+export class StageLoop<Work extends StageWork = Stage> {
+  readonly #states: readonly StationState<Work>[];
   readonly #schedules = new Map<number, Schedule>();
   #action: Action | null = null;
   #step = 0;
 
   constructor(
-    stations: readonly Station[],
-    private readonly context: LoopContext,
+    stations: readonly Station<Work>[],
+    private readonly context: LoopContext<Work>,
     /** This worker's actions of a batch, where they are not those of the configuration's schedule for a chain. */
     private readonly actions?: readonly Action[],
   ) {
@@ -119,15 +156,16 @@ export class StageLoop {
   }
 
   /** One envelope from every input, joined: the features of each, then the targets of the first. */
-  #receive(state: StationState): Envelope {
+  #receive(state: StationState<Work>): Envelope {
     const envelopes = this.#waiting(state, () => state.station.inputs.map((channel) => channel.get()));
     const [first, ...others] = envelopes as [Envelope, ...Envelope[]];
-    if (others.length === 0) return first;
-    const features = envelopes.map((envelope) => envelope.tensors[0]!);
-    return { meta: first.meta, tensors: [...features, ...first.tensors.slice(1)] };
+    if (others.length === 0 || first.meta.kind !== 'batch') return first;
+    const features = envelopes.flatMap(({ meta, tensors }) => tensors.slice(0, featureCount(meta)));
+    const meta: BatchMessage = { ...first.meta, features: features.length };
+    return { meta, tensors: [...features, ...first.tensors.slice(featureCount(first.meta))] };
   }
 
-  #waiting<T>(state: StationState, action: () => T): T {
+  #waiting<T>(state: StationState<Work>, action: () => T): T {
     const start = performance.now();
     try {
       return action();
@@ -190,37 +228,38 @@ export class StageLoop {
     if (action.kind === 'U') this.#reportStep(state);
   }
 
-  #forward(state: StationState, microbatch: number): void {
-    const { stage, inputs, outputs, gradientsOut } = state.station;
+  #forward(state: StationState<Work>, microbatch: number): void {
+    const { stage, outputs, gradientsOut } = state.station;
     if (state.pieces.length === 0) state.pieces = [this.#receive(state) as Envelope<BatchMessage>];
     const { meta, tensors } = state.pieces.shift()!;
     if (meta.kind !== 'batch' || meta.microbatch !== microbatch) {
       throw new HeadraceError(`expected microbatch ${microbatch} of step ${this.#step}, got ${JSON.stringify(meta)}`);
     }
     // Its own view: the same tensor may have gone to another stage too, and each gathers its own gradient.
-    const features = tensors.slice(0, inputs.length).map((x) => stage.toDevice(x).detach());
+    const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x).detach());
     if (gradientsOut.length > 0) for (const x of features) x.requiresGrad = true;
     const output = stage.forward(features);
     // Sent before the backward, so that the next stage starts a whole backward earlier.
-    this.#send(state, { meta, tensors: [output.detach(), ...tensors.slice(inputs.length)] }, outputs);
-    const target = stage.toDevice(tensors[inputs.length]!);
-    state.inFlight.set(microbatch, { inputs: features, output, target, share: this.#share(meta, target) });
+    const carried = tensors.slice(featureCount(meta));
+    this.#send(state, { meta: oneFeature(meta), tensors: [output.detach(), ...carried] }, outputs);
+    const targets = carried.map((x) => stage.toDevice(x));
+    state.inFlight.set(microbatch, { inputs: features, output, targets, share: this.#share(meta, targets[0]!) });
   }
 
   #share(meta: BatchMessage, target: Tensor): number {
     return meta.microbatches === 1 ? 1 : target.shape[0]! / meta.images;
   }
 
-  #backward(state: StationState, microbatch: number): void {
+  #backward(state: StationState<Work>, microbatch: number): void {
     const { stage, gradientsIn, gradientsOut } = state.station;
-    const { inputs, output, target, share } = state.inFlight.get(microbatch)!;
+    const { inputs, output, targets, share } = state.inFlight.get(microbatch)!;
     state.inFlight.delete(microbatch);
     if (gradientsIn.length > 0) {
       const gradients = this.#waiting(state, () => gradientsIn.map((channel) => channel.get().tensors[0]!));
       const sum = gradients.map((gradient) => stage.toDevice(gradient)).reduce((a, b) => a.add(b));
       output.backward(sum);
     } else {
-      const loss = scope(() => stage.loss(output, target));
+      const loss = scope(() => stage.loss(output, ...targets));
       const weighted = share === 1 ? loss : loss.mul(share);
       weighted.backward();
       const value = weighted.detach();
@@ -233,14 +272,14 @@ export class StageLoop {
     });
   }
 
-  #send(state: StationState, envelope: Envelope, channels: readonly Channel[]): void {
+  #send(state: StationState<Work>, envelope: Envelope, channels: readonly Channel[]): void {
     this.#waiting(state, () => {
       for (const channel of channels) channel.put(envelope);
     });
   }
 
   /** Of this step, once its loss is known to be finite. */
-  #learningRate(state: StationState): number {
+  #learningRate(state: StationState<Work>): number {
     const { config, totalSteps, stepsPerEpoch } = this.context;
     const loss = state.loss?.item() ?? null;
     state.lossValue = loss;
@@ -254,7 +293,7 @@ export class StageLoop {
     return learningRate(config, state.batch!.step - 1, totalSteps, stepsPerEpoch);
   }
 
-  #reportStep(state: StationState): void {
+  #reportStep(state: StationState<Work>): void {
     const { stage, inputs } = state.station;
     const { step, epoch, images } = state.batch!;
     this.context.report({
@@ -274,19 +313,19 @@ export class StageLoop {
     state.busyMs = 0;
   }
 
-  #evaluate(state: StationState, envelope: Envelope<BatchMessage>): void {
-    const { stage, inputs, outputs } = state.station;
+  #evaluate(state: StationState<Work>, envelope: Envelope<BatchMessage>): void {
+    const { stage, outputs } = state.station;
     const { meta, tensors } = envelope;
-    const features = tensors.slice(0, inputs.length).map((x) => stage.toDevice(x));
+    const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x));
     const output = scope(() => stage.evaluate(features));
-    const targets = tensors.slice(inputs.length);
-    this.#send(state, { meta, tensors: [output, ...targets] }, outputs);
+    const targets = tensors.slice(featureCount(meta));
+    this.#send(state, { meta: oneFeature(meta), tensors: [output, ...targets] }, outputs);
     if (!stage.isLast) return;
     if (meta.split === 'predict') this.context.predicted(meta, output);
     else this.#score(state, output, stage.toDevice(targets[0]!));
   }
 
-  #score(state: StationState, output: Tensor, target: Tensor): void {
+  #score(state: StationState<Work>, output: Tensor, target: Tensor): void {
     noGrad(() => {
       const count = target.shape[0]!;
       state.test.correct += output.argmax(1).eq(target).sum().item();
@@ -295,13 +334,14 @@ export class StageLoop {
     });
   }
 
-  #control(state: StationState, message: ControlMessage): void {
+  #control(state: StationState<Work>, message: ControlMessage): void {
     const { stage, outputs } = state.station;
     // Passed on first: the stages below need not wait while this one saves.
     this.#send(state, { meta: message, tensors: [] }, outputs);
     if (message.kind === 'checkpoint') this.context.save(stage, message);
-    if (message.kind !== 'evaluated' || !stage.isLast) return;
+    this.context.afterControl?.(stage, message);
     const { correct, loss, count } = state.test;
+    if (message.kind !== 'evaluated' || !stage.isLast || count === 0) return;
     this.context.report({
       type: 'eval',
       time: Date.now(),

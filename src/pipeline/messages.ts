@@ -6,7 +6,7 @@ import { HeadraceError, Queue, QueueError, type Tensor } from '../torch/index.js
 
 export type Split = 'train' | 'test' | 'predict';
 
-/** Features and the targets carried along with them: `tensors` is [x, ...targets]. */
+/** Features and the targets carried along with them: `tensors` is [x, ...targets], or as many features as it says. */
 export interface BatchMessage {
   readonly kind: 'batch';
   readonly split: Split;
@@ -17,6 +17,8 @@ export interface BatchMessage {
   readonly microbatch: number;
   /** Into how many the batch was cut. */
   readonly microbatches: number;
+  /** How many of the tensors are features. Default 1. */
+  readonly features?: number;
 }
 
 export type ControlMessage =
