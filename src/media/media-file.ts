@@ -202,6 +202,7 @@ function unreadable(path: string, why: string): string {
 /** Whether a file begins as MP4 or QuickTime does, and its boxes end without a `moov`. */
 function lacksIndex(path: string): boolean {
   return FileReader.with(path, (file) => {
+    if (file.size < 16) return false;
     for (let at = 0, first = true; at + 16 <= file.size; first = false) {
       const head = new DataView(file.read(at, 16).buffer);
       const type = String.fromCharCode(...[4, 5, 6, 7].map((byte) => head.getUint8(byte)));
