@@ -1,6 +1,7 @@
 /** Audio and video: decoding and encoding through FFmpeg, WAV files, and spectral features on tensors. */
 export { type Audio, type AudioOptions, readAudio, readAudioChunks } from './audio.js';
 export type { ReadOptions } from './decode.js';
+export * from './faces/index.js';
 export { type FFmpegInfo, ffmpegInfo } from './ffmpeg.js';
 export { type FrameOptions, type RgbImage, readFrames, type VideoFrame } from './frames.js';
 export { type AudioInfo, type MediaInfo, mediaInfo, type VideoInfo } from './info.js';

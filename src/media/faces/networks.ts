@@ -44,10 +44,12 @@ const tinyMean = [117.001, 114.697, 97.404] as const;
 
 /** RGB in [0, 255] to the network's range. */
 function centred(x: Tensor, mean: readonly [number, number, number]): Tensor {
-  return ops.stack(
-    mean.map((value, channel) => x.select(1, channel).sub(value)),
-    1,
-  ).div(255);
+  return ops
+    .stack(
+      mean.map((value, channel) => x.select(1, channel).sub(value)),
+      1,
+    )
+    .div(255);
 }
 
 /** RGB in [0, 255], [B, 3, H, W] with sides that 32 divides, to raw predictions [B, 25, H / 32, W / 32]. */

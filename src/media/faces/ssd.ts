@@ -121,8 +121,10 @@ const bnEpsilon = 0.001;
 export function ssdState(weights: ReadonlyMap<string, Tensor>): { state: Map<string, Tensor>; anchors: Tensor } {
   const take = (name: string): Tensor => weights.get(name)!;
   const state = new Map<string, Tensor>();
-  const put = (key: string, weight: Tensor, bias: Tensor) => state.set(`${key}.weight`, weight).set(`${key}.bias`, bias);
-  const folded = (key: string, name: string) => put(key, take(`${name}/weights`), take(`${name}/convolution_bn_offset`));
+  const put = (key: string, weight: Tensor, bias: Tensor) =>
+    state.set(`${key}.weight`, weight).set(`${key}.bias`, bias);
+  const folded = (key: string, name: string) =>
+    put(key, take(`${name}/weights`), take(`${name}/convolution_bn_offset`));
   folded('stem.conv', 'MobilenetV1/Conv2d_0_pointwise');
   for (let i = 0; i < pairs.length; i++) {
     const name = `MobilenetV1/Conv2d_${i + 1}`;
@@ -137,7 +139,8 @@ export function ssdState(weights: ReadonlyMap<string, Tensor>): { state: Map<str
   for (let i = 0; i < extras.length; i++) folded(`extra.${i}.conv`, `Prediction/Conv2d_${i}_pointwise`);
   for (let i = 0; i < predictors.length; i++) {
     const name = `Prediction/BoxPredictor_${i}`;
-    const layer = (key: string, part: string) => put(key, take(`${name}/${part}/weights`), take(`${name}/${part}/biases`));
+    const layer = (key: string, part: string) =>
+      put(key, take(`${name}/${part}/weights`), take(`${name}/${part}/biases`));
     layer(`boxes.${i}`, 'BoxEncodingPredictor');
     layer(`scores.${i}`, 'ClassPredictor');
   }

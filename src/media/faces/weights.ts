@@ -80,7 +80,7 @@ function parseManifest(text: Buffer, path: string): { paths: string[]; weights: 
 
 function decode(bytes: Uint8Array, { name, dtype, quantization }: Entry, path: string): Float32Array {
   if (!quantization) {
-    const copy = bytes.slice().buffer; // aligned
+    const copy = Uint8Array.from(bytes).buffer; // aligned, which a view on the shard need not be
     return dtype === 'int32' ? Float32Array.from(new Int32Array(copy)) : new Float32Array(copy);
   }
   const { dtype: stored, scale, min } = quantization;

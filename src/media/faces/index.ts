@@ -1,0 +1,27 @@
+export { FaceAnalyser, type FaceAnalyserOptions } from './analyser.js';
+export type { DetectorName, DetectorOptions } from './detector.js';
+export { headModel } from './head-model.js';
+export { centreOf, faceParts, tilt } from './landmarks.js';
+export {
+  type LoadedSsd,
+  loadExpressionNetwork,
+  loadLandmarkNetwork,
+  loadSsdFaceDetector,
+  loadTinyFaceDetector,
+} from './load.js';
+export { FaceReader, TinyFaceDetector } from './networks.js';
+export { fitPose, type PoseFit, projectHead } from './pose.js';
+export type { FoundFace } from './reader.js';
+export { OneEuroFilter, type OneEuroOptions } from './smoothing.js';
+export { SsdFaceDetector } from './ssd.js';
+export { FaceTracker, type TrackOptions } from './tracker.js';
+export {
+  type ExpressionName,
+  type Expressions,
+  expressionNames,
+  type Face,
+  type FaceBox,
+  type FaceDetection,
+  type HeadPose,
+  landmarkCount,
+} from './types.js';

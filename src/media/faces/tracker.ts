@@ -1,0 +1,192 @@
+/** Follows one person's face from frame to frame. */
+import { ConfigError } from '../../torch/index.js';
+import type { RgbImage } from '../frames.js';
+import type { FaceAnalyser } from './analyser.js';
+import { mainFace, overlap } from './boxes.js';
+import { faceOf, readChosen } from './reader.js';
+import { OneEuroFilter } from './smoothing.js';
+import { checkFrame, type Expressions, expressionNames, type Face, type FaceBox, type FaceDetection } from './types.js';
+
+export interface TrackOptions {
+  /** Frames a second. Default 25. */
+  readonly rate?: number;
+  /** Smooth landmarks (and so the pose) and expressions over time. Default true; of little use below some 10 frames a second. */
+  readonly smooth?: boolean;
+  /** Seconds for which the person is waited for after they were last seen, while others are ignored. Default 1. */
+  readonly patience?: number;
+}
+
+/**
+ * On talking faces of 25 frames a second these halve the trembling of still points, and take 4 to 9 % of the mouth's movement.
+ * Speeds are in distances between the eyes a second.
+ */
+const landmarkFilter = { minCutoff: 1.5, beta: 40 };
+
+const expressionFilter = { minCutoff: 3, beta: 3 };
+
+/** A mean change of the picture's brightness above this share is a cut: another camera, another scene. */
+const cutChange = 0.12;
+
+/** Points across and down at which pictures are compared. */
+const grid = 24;
+
+export class FaceTracker {
+  readonly #analyser: FaceAnalyser;
+  /** Where the person is expected, a detection of half the usual score will do. */
+  readonly #floor: number;
+  readonly #patience: number;
+  readonly #filters: { readonly landmarks: OneEuroFilter; readonly expressions: OneEuroFilter } | null;
+  #last: FaceDetection | null = null;
+  /** Frames since the person was seen. */
+  #missing = 0;
+  #picture: Float32Array | null = null;
+
+  /** Made by {@link FaceAnalyser.follow}. */
+  constructor(analyser: FaceAnalyser, options: TrackOptions) {
+    const { rate = 25, smooth = true, patience = 1 } = options;
+    if (!(rate > 0) || !(patience >= 0)) {
+      throw new ConfigError(`Expected a rate above 0 and patience of 0 or more seconds, got ${rate} and ${patience}`);
+    }
+    this.#analyser = analyser;
+    this.#floor = analyser.minScore / 2;
+    this.#patience = patience * rate;
+    this.#filters = smooth
+      ? {
+          landmarks: new OneEuroFilter({ rate, ...landmarkFilter }),
+          expressions: new OneEuroFilter({ rate, ...expressionFilter }),
+        }
+      : null;
+  }
+
+  /** Forgets the person, as before the first frame. */
+  reset(): void {
+    this.#last = null;
+    this.#missing = 0;
+    this.#picture = null;
+    this.#restart();
+  }
+
+  /**
+   * The person's face in each of the frames that follow those of the last call; null where it is not found. The first person is the
+   * main one of the first frame with a face; after a cut, or a longer absence, another may be chosen.
+   * Several frames a call are faster than one.
+   */
+  next(frames: readonly RgbImage[]): (Face | null)[] {
+    for (const frame of frames) checkFrame(frame);
+    const found = this.#analyser.detect(frames, this.#floor);
+    const chosen = frames.map((frame, i) => this.#choose(frame, found[i]!));
+    const faces = readChosen(
+      this.#analyser,
+      frames,
+      chosen.map(({ detection }) => detection),
+    );
+    return faces.map((face, i) => {
+      if (!chosen[i]!.continues) this.#restart();
+      return face === null ? null : this.#smooth(face);
+    });
+  }
+
+  /** The person's face in a frame, and whether the last frame had it too. */
+  #choose(frame: RgbImage, found: readonly FaceDetection[]): { detection: FaceDetection | null; continues: boolean } {
+    const picture = brightness(frame);
+    const cut = this.#picture !== null && change(this.#picture, picture) > cutChange;
+    this.#picture = picture;
+    if (cut || this.#missing > this.#patience) this.#last = null;
+    const last = this.#last;
+    const detection = last === null ? this.#begin(frame, found) : this.#find(last, frame, found);
+    const continues = last !== null && this.#missing === 0;
+    this.#missing = detection === null ? this.#missing + 1 : 0;
+    this.#last = detection ?? last;
+    return { detection, continues };
+  }
+
+  /** The most prominent face that can be read: what proves to be none must not be followed. */
+  #begin(frame: RgbImage, found: readonly FaceDetection[]): FaceDetection | null {
+    for (let left = found.filter(({ score }) => score >= this.#analyser.minScore); left.length > 0; ) {
+      const detection = mainFace(left, frame)!;
+      if (this.#analyser.read([{ frame, detection }])[0] !== null) return detection;
+      left = left.filter((other) => other !== detection);
+    }
+    return null;
+  }
+
+  /** The face that continues `last`: among the found ones or, seen from nearer, around the place where it was. */
+  #find(last: FaceDetection, frame: RgbImage, found: readonly FaceDetection[]): FaceDetection | null {
+    const here = closest(last.box, found);
+    if (here !== null) return here;
+    const part = around(last.box, frame);
+    if (part === null) return null;
+    const [near] = this.#analyser.detect([part.picture], this.#floor) as [FaceDetection[]];
+    const moved = near.map(({ box, score }) => ({ box: { ...box, x: box.x + part.x, y: box.y + part.y }, score }));
+    return closest(last.box, moved);
+  }
+
+  #restart(): void {
+    this.#filters?.landmarks.reset();
+    this.#filters?.expressions.reset();
+  }
+
+  #smooth(face: Face): Face | null {
+    if (this.#filters === null) return face;
+    const landmarks = this.#filters.landmarks.next(face.landmarks, face.interOcular);
+    const scores = Float32Array.from(expressionNames, (name) => face.expressions[name]);
+    return faceOf(face, landmarks, normalised(this.#filters.expressions.next(scores)));
+  }
+}
+
+/** The filters of the classes differ for a moment, so their sum does from 1. */
+function normalised(scores: Float32Array): Expressions {
+  const total = scores.reduce((sum, score) => sum + score, 0);
+  return Object.fromEntries(expressionNames.map((name, i) => [name, scores[i]! / total])) as Expressions;
+}
+
+/** The face that may be that of `box` one frame later and is nearest to it; null where none may be. */
+export function closest(box: FaceBox, found: readonly FaceDetection[]): FaceDetection | null {
+  let [best, highest] = [null as FaceDetection | null, 0];
+  for (const face of found) {
+    const nearness = overlap(box, face.box) + 1 - distance(box, face.box);
+    if (distance(box, face.box) < 1 && nearness > highest) [best, highest] = [face, nearness];
+  }
+  return best;
+}
+
+/** Between the centres, over the size; infinite where the sizes differ by more than 2.5 times. */
+function distance(a: FaceBox, b: FaceBox): number {
+  const [sizeA, sizeB] = [Math.sqrt(a.width * a.height), Math.sqrt(b.width * b.height)];
+  if (Math.max(sizeA / sizeB, sizeB / sizeA) > 2.5) return Infinity;
+  return Math.hypot(a.x + a.width / 2 - b.x - b.width / 2, a.y + a.height / 2 - b.y - b.height / 2) / sizeA;
+}
+
+/** The part of a frame around a box, three times its size, where the frame holds more than that. */
+function around(box: FaceBox, frame: RgbImage): { picture: RgbImage; x: number; y: number } | null {
+  const side = Math.max(box.width, box.height) * 1.5;
+  const clip = (value: number, most: number): number => Math.min(most, Math.max(0, Math.round(value)));
+  const [x, y] = [clip(box.x + box.width / 2 - side, frame.width), clip(box.y + box.height / 2 - side, frame.height)];
+  const width = clip(box.x + box.width / 2 + side, frame.width) - x;
+  const height = clip(box.y + box.height / 2 + side, frame.height) - y;
+  if (width < 16 || height < 16 || width * height > 0.6 * frame.width * frame.height) return null;
+  const data = new Uint8Array(width * height * 3);
+  for (let row = 0; row < height; row++) {
+    const from = ((y + row) * frame.width + x) * 3;
+    data.set(frame.data.subarray(from, from + width * 3), row * width * 3);
+  }
+  return { picture: { data, width, height }, x, y };
+}
+
+/** Greys of a frame at a grid of points, 0 to 1. */
+function brightness({ data, width, height }: RgbImage): Float32Array {
+  const greys = new Float32Array(grid * grid);
+  for (let i = 0; i < greys.length; i++) {
+    const x = Math.floor((((i % grid) + 0.5) * width) / grid);
+    const y = Math.floor(((Math.floor(i / grid) + 0.5) * height) / grid);
+    const at = (y * width + x) * 3;
+    greys[i] = (data[at]! + data[at + 1]! + data[at + 2]!) / 765;
+  }
+  return greys;
+}
+
+function change(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i]! - b[i]!);
+  return sum / a.length;
+}
