@@ -13,6 +13,7 @@ export interface SentimentTrainFlags {
   modalities?: string[];
   vectors?: string;
   bert?: string;
+  schedule?: string;
   set: Record<string, unknown>;
   threads: number;
   resume: boolean;
@@ -66,6 +67,12 @@ function trainOptions(command: Command, seeds: number): Command {
     )
     .option('--vectors <dir>', 'word vectors for the small text encoder: words.txt and vectors.f32')
     .option('--bert <dir>', 'BERT as text encoder: config.json, model.safetensors, tokenizer.json')
+    .addOption(
+      new Option(
+        '--schedule <name>',
+        'gradients through the whole network (bp), or a loss for each modality: in turns, or each on its thread (ppll)',
+      ).choices(['bp', 'sequential', 'ppll']),
+    )
     .addOption(
       new Option('--set <path=value>', 'any setting, such as alignment.weights.audio-vision=0.1; may be repeated')
         .argParser(keyValue)

@@ -42,7 +42,8 @@ export async function trainSentiment(name: string, flags: SentimentTrainFlags): 
 
 /** The configuration that a command line describes. */
 export function configOf(name: string, flags: SentimentTrainFlags): SentimentConfig {
-  const { modalities, vectors, bert, set, threads } = flags;
+  const { modalities, vectors, bert, threads, schedule } = flags;
+  const set = schedule === undefined ? flags.set : { ...flags.set, schedule };
   const config = readSentimentConfig(name, { modalities: modalities as Modality[] | undefined, vectors, bert, set });
   return { ...config, threads };
 }
@@ -65,11 +66,11 @@ export async function runSeeds(
   const progress = new SeedProgress(config, seeds.length, title);
   const onNotice = (notice: SeedNotice): void => progress.update(notice);
   const runs = new SeedRuns(config, source, { seeds, out, jobs: flags.jobs, onNotice });
-  const release = catchInterrupts(runs, out);
+  const release = catchInterrupts(runs, config, out);
   try {
     const results = await runs.run();
     if (!runs.stopped) return results;
-    say(`headrace: stopped; ${results.length} of ${seeds.length} seeds are done. To go on, add --resume`);
+    say(`headrace: stopped; ${results.length} of ${seeds.length} seeds are done. ${goesOn(config)}`);
     process.exitCode = exitCodes.interrupted;
     return null;
   } finally {
@@ -78,12 +79,19 @@ export async function runSeeds(
   }
 }
 
-function catchInterrupts(runs: SeedRuns, out: string): () => void {
+/** What a stopped run can do next: branches keep nothing between epochs. */
+function goesOn({ schedule }: SentimentConfig): string {
+  if (schedule === 'bp') return 'To go on, add --resume';
+  return `${schedule} keeps no seed that was under way: remove its folder and add --resume to train it anew`;
+}
+
+function catchInterrupts(runs: SeedRuns, { schedule }: SentimentConfig, out: string): () => void {
+  const kept = schedule === 'bp' ? `with all of it kept in ${out}` : `with the seeds that are done kept in ${out}`;
   let asked = false;
   const onSignal = (): void => {
     if (asked) process.exit(exitCodes.interrupted);
     asked = true;
-    say(`\nheadrace: stopping after this epoch, with all of it kept in ${out}; Ctrl-C again ends at once`);
+    say(`\nheadrace: stopping after this epoch, ${kept}; Ctrl-C again ends at once`);
     runs.stop();
   };
   process.on('SIGINT', onSignal);

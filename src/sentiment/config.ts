@@ -53,6 +53,14 @@ export interface GroupConfig {
   readonly weightDecay: number;
 }
 
+/**
+ * How a network is trained. `bp`: gradients through the whole of it (the reference procedure). `ppll`: each modality's branch
+ * and the fusion by a loss of their own, each on its own thread, at the same time. `sequential`: the same in turns.
+ */
+export type SentimentSchedule = (typeof sentimentSchedules)[number];
+
+export const sentimentSchedules = ['bp', 'sequential', 'ppll'] as const;
+
 export interface SentimentConfig {
   readonly model: ModelName;
   readonly modelOptions: Readonly<Record<string, unknown>>;
@@ -79,6 +87,7 @@ export interface SentimentConfig {
   /** Intra-op threads. */
   readonly threads: number;
   readonly device: string;
+  readonly schedule: SentimentSchedule;
 }
 
 /** @throws ConfigError that names what is wrong, what was expected and what came */
@@ -98,6 +107,9 @@ export function checkSentimentConfig(config: SentimentConfig): void {
   if (!['regression', 'classification'].includes(config.task)) {
     wrong('task', 'regression or classification', config.task);
   }
+  if (!sentimentSchedules.includes(config.schedule)) {
+    wrong('schedule', sentimentSchedules.join(', '), config.schedule);
+  }
   if (!['drop', 'flush'].includes(config.leftover)) wrong('leftover', 'drop or flush', config.leftover);
   for (const [name, group] of Object.entries(config.groups ?? {})) {
     if (!(group.lr > 0 && group.weightDecay >= 0)) wrong(`groups.${name}`, 'lr > 0 and weightDecay >= 0', group);
@@ -108,4 +120,23 @@ export function checkSentimentConfig(config: SentimentConfig): void {
       "Labels of single modalities are generated from scores: with task 'classification' set unimodal to null, or its labels to 'multimodal'",
     );
   }
+  if (config.schedule !== 'bp') checkBranches(config);
+}
+
+/** @throws ConfigError for what needs gradients through several branches, or gives a branch nothing to learn */
+export function checkBranches(config: SentimentConfig): void {
+  const refuse = (what: string): never => {
+    throw new ConfigError(
+      `The schedule ${config.schedule} trains each modality by its own loss: ${what}, or schedule bp`,
+    );
+  };
+  if (!['shared-private', 'self-mm'].includes(config.model)) {
+    refuse(`expected the model shared-private or self-mm, got ${config.model}; choose one of them`);
+  }
+  if (Object.values(config.alignment?.weights ?? {}).some((weight) => weight !== 0)) {
+    refuse('alignment needs gradients through two of them; set alignment to null');
+  }
+  const heads = config.unimodal ? (config.unimodal.modalities ?? config.modalities) : [];
+  const idle = config.modalities.filter((name) => !heads.includes(name));
+  if (idle.length > 0) refuse(`no head of ${idle.join(', ')} is trained; name it in unimodal.modalities`);
 }

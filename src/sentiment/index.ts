@@ -23,6 +23,7 @@ export {
   covariance,
   type FeatureMatrices,
 } from './alignment.js';
+export { type BranchOptions, BranchTrainer } from './branch-run.js';
 export {
   beginFolder,
   type LoadedModel,
@@ -36,6 +37,8 @@ export {
   checkSentimentConfig,
   type GroupConfig,
   type SentimentConfig,
+  type SentimentSchedule,
+  sentimentSchedules,
   type TextConfig,
   type UnimodalConfig,
 } from './config.js';

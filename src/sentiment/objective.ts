@@ -155,7 +155,7 @@ function widthIn(output: SentimentOutput, name: string): number {
 }
 
 /** The data set's own label of a modality; where it has none, the whole's. */
-function givenLabel(batch: SentimentBatch, name: Modality): Tensor {
+export function givenLabel(batch: SentimentBatch, name: Modality): Tensor {
   const given = batch[`label${name[0]!.toUpperCase()}${name.slice(1)}`];
   if (!given)
     throw new ConfigError(`The data set has no labels of single modalities: set unimodal.labels to 'generated'`);

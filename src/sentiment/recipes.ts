@@ -32,6 +32,7 @@ const base: SentimentConfig = {
   clipNorm: null,
   threads: 1,
   device: 'cpu',
+  schedule: 'bp',
 };
 
 /** Self-MM's procedure to the letter, for BERT. */

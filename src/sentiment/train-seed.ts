@@ -192,33 +192,17 @@ export class SeedTrainer {
   }
 
   #finish(): SeedResult {
-    const { splits, shape } = this.prepared;
-    const network = this.bestNetwork();
-    const score = (split: 'valid' | 'test'): Run =>
-      metricsOf(this.config, predictSplit(network, this.config, splits[split]), shape.outputs);
-    const speeds = this.#history.map(({ utterancesPerSecond }) => utterancesPerSecond).sort((a, b) => a - b);
-    return {
-      seed: this.seed,
-      bestEpoch: this.#bestEpoch,
-      epochs: this.#history.length,
-      valid: score('valid'),
-      test: score('test'),
-      seconds: this.#seconds,
-      utterancesPerSecond: speeds[speeds.length >> 1] ?? 0,
-      history: this.#history,
-    };
+    const { seed, config, prepared } = this;
+    const ended = { seed, bestEpoch: this.#bestEpoch, seconds: this.#seconds, history: this.#history };
+    return seedResult(config, prepared, this.bestNetwork(), ended);
   }
 
   #makeObjective(): Objective {
-    const { data, splits } = this.prepared;
     const { config } = this;
-    const samples = splits.train.indices.map((index): [string, number] => {
-      const { id, label } = data.utterances[index]!;
-      return [id, label ?? 0];
-    });
-    const limit = Math.max(...(data.range ?? [3]).map(Math.abs));
+    const { samples, limit } = labelledSamples(this.prepared);
     return scope(() => {
-      const output = noGrad(() => this.network.eval().forward(this.#toDevice(firstBatch(splits.train, 2))));
+      const sample = this.#toDevice(firstBatch(this.prepared.splits.train, 2));
+      const output = noGrad(() => this.network.eval().forward(sample));
       return new Objective(config, output, samples, limit);
     });
   }
@@ -261,6 +245,38 @@ export class SeedTrainer {
     this.#history = [...state.history];
     this.#seconds = state.seconds;
   }
+}
+
+/** The result of a network with its best weights, tested. */
+export function seedResult(
+  config: SentimentConfig,
+  { splits, shape }: PreparedData,
+  network: SentimentNetwork,
+  ended: Pick<SeedResult, 'seed' | 'bestEpoch' | 'seconds' | 'history'>,
+): SeedResult {
+  const score = (split: 'valid' | 'test'): Run =>
+    metricsOf(config, predictSplit(network, config, splits[split]), shape.outputs);
+  const speeds = ended.history.map(({ utterancesPerSecond }) => utterancesPerSecond).sort((a, b) => a - b);
+  const { seed, bestEpoch, seconds, history } = ended;
+  return {
+    seed,
+    bestEpoch,
+    epochs: history.length,
+    valid: score('valid'),
+    test: score('test'),
+    seconds,
+    utterancesPerSecond: speeds[speeds.length >> 1] ?? 0,
+    history,
+  };
+}
+
+/** Id and label of every training utterance, by its place in the split, and the greatest size of a label. */
+export function labelledSamples({ data, splits }: PreparedData): { samples: [string, number][]; limit: number } {
+  const samples = splits.train.indices.map((index): [string, number] => {
+    const { id, label } = data.utterances[index]!;
+    return [id, label ?? 0];
+  });
+  return { samples, limit: Math.max(...(data.range ?? [3]).map(Math.abs)) };
 }
 
 type Groups = GroupOptions<{ lr: number; weightDecay: number }>[];

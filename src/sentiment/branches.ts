@@ -1,0 +1,262 @@
+/**
+ * The branches of the shared-private model as stages of the engine: an encoder with its head for each modality, and the
+ * fusion of what they say. Each learns by its own loss; no gradient passes between them.
+ */
+import { type Dropout, functional, type Module, type Parameter } from '../nn/index.js';
+import { Adam, clipGradNorm_, type GroupOptions } from '../optim/index.js';
+import type { StageWork } from '../pipeline/index.js';
+import { cat, deriveSeed, Generator, keep, noGrad, type Tensor } from '../torch/index.js';
+import type { GroupConfig, SentimentConfig } from './config.js';
+import type { Modality, SentimentBatch } from './datasets/index.js';
+import { sequenceOf } from './models/model.js';
+import { Head, SequenceEncoder } from './models/parts.js';
+import { TextEncoder } from './text/encoder.js';
+import type { UnimodalLabels } from './ulgm.js';
+
+/** What a stage is told of the run. */
+export interface BranchSettings {
+  readonly config: SentimentConfig;
+  readonly seed: number;
+  readonly batchesPerEpoch: number;
+}
+
+/** A module's weights by the network's keys. */
+export type Weights = ReadonlyMap<string, Tensor>;
+
+/** What the branches and the fusion have in common: windows of gradients, random draws, the best weights. */
+abstract class SentimentStage implements StageWork {
+  abstract readonly index: number;
+  abstract readonly isLast: boolean;
+  readonly optimizer: Adam;
+  #step = 0;
+  readonly #drawing: { readonly name: string; readonly generator: Generator }[] = [];
+  readonly #best = new Map<string, Tensor>();
+
+  /** @param parts - modules by their prefix among the network's keys, with their rates */
+  constructor(
+    protected readonly settings: BranchSettings,
+    private readonly parts: readonly (readonly [prefix: string, module: Module, rates: GroupConfig])[],
+  ) {
+    const { device } = settings.config;
+    for (const [name, module] of parts) {
+      module.to({ device });
+      if (![...module.modules()].some((inner) => 'generator' in inner)) continue;
+      const generator = new Generator(0, device);
+      module.setGenerator(generator);
+      this.#drawing.push({ name, generator });
+    }
+    this.optimizer = new Adam(parts.flatMap(([prefix, module, rates]) => groupsOf(prefix, module, rates)));
+    this.keepBest();
+  }
+
+  abstract forward(inputs: readonly Tensor[]): Tensor;
+  abstract loss(output: Tensor, ...targets: Tensor[]): Tensor;
+
+  /** From 1. */
+  protected get epoch(): number {
+    return Math.ceil(this.#step / this.settings.batchesPerEpoch);
+  }
+
+  beginBatch(step: number): void {
+    this.#step = step;
+    this.#train(true);
+    for (const { name, generator } of this.#drawing) {
+      generator.manualSeed(deriveSeed(this.settings.seed, 'run', name, step));
+    }
+  }
+
+  toDevice(x: Tensor): Tensor {
+    const { device } = this.settings.config;
+    return device === 'cpu' ? x : x.to({ device });
+  }
+
+  testLoss(output: Tensor, target: Tensor): Tensor {
+    return this.lossOf(output, target);
+  }
+
+  evaluate(inputs: readonly Tensor[]): Tensor {
+    this.#train(false);
+    return noGrad(() => this.forward(inputs));
+  }
+
+  /** The configuration's groups have their own rates, which stay as they are. */
+  update(): void {
+    const { accumulate, leftover, clipNorm } = this.settings.config;
+    const done = this.#step - (this.epoch - 1) * this.settings.batchesPerEpoch;
+    const ends = done === this.settings.batchesPerEpoch;
+    if (done % accumulate === 0 || (ends && leftover === 'flush')) {
+      const params = this.optimizer.paramGroups.flatMap((group) => group.params);
+      if (clipNorm !== null) clipGradNorm_(params, clipNorm);
+      this.optimizer.step();
+      this.optimizer.zeroGrad();
+    }
+    if (ends) this.optimizer.zeroGrad();
+  }
+
+  /** The weights as they are become the best so far. */
+  keepBest(): void {
+    noGrad(() => {
+      for (const [prefix, module] of this.parts) {
+        for (const [key, value] of module.stateDict(`${prefix}.`)) {
+          const kept = this.#best.get(key);
+          if (kept) kept.copy_(value);
+          else this.#best.set(key, keep(value.clone()));
+        }
+      }
+    });
+  }
+
+  get best(): Weights {
+    return this.#best;
+  }
+
+  protected lossOf(output: Tensor, target: Tensor): Tensor {
+    const { task } = this.settings.config;
+    return task === 'regression' ? output.sub(target).abs().mean() : functional.crossEntropy(output, target);
+  }
+
+  #train(training: boolean): void {
+    for (const [, module] of this.parts) module.train(training);
+  }
+}
+
+/** Encoder and head of one modality. In: its rows, or its tokens. Out: [B, d + p], its feature beside the head's hidden one. */
+export class BranchStage extends SentimentStage {
+  readonly isLast = false;
+  #prediction: Tensor | null = null;
+
+  constructor(
+    readonly index: number,
+    readonly modality: Modality,
+    private readonly encoder: TextEncoder | SequenceEncoder,
+    private readonly head: Head,
+    settings: BranchSettings,
+  ) {
+    const { groups } = settings.config;
+    super(settings, [
+      [modality, encoder, groups[modality]],
+      [`heads.${modality}`, head, groups.other],
+    ]);
+  }
+
+  forward(inputs: readonly Tensor[]): Tensor {
+    const batch = Object.fromEntries(inputKeys(this.settings.config, this.modality).map((key, i) => [key, inputs[i]!]));
+    const feature = this.#encode(batch as SentimentBatch);
+    const { hidden, prediction } = this.head.forward(feature);
+    this.#prediction = prediction;
+    return cat([feature, hidden], 1);
+  }
+
+  /** @param label - the modality's own */
+  loss(_output: Tensor, label: Tensor): Tensor {
+    const weight = this.settings.config.unimodal?.weights?.[this.modality] ?? 1;
+    return this.lossOf(this.#prediction!, label).mul(weight);
+  }
+
+  #encode(batch: SentimentBatch): Tensor {
+    if (this.encoder instanceof TextEncoder) return this.encoder.forward(batch).pooled;
+    return this.encoder.forward(sequenceOf(batch, this.modality));
+  }
+}
+
+/** What the generated labels need besides the stages' features. */
+export interface LabelMaker {
+  readonly labels: UnimodalLabels;
+  /** Ids of the training utterances by their place in the split. */
+  readonly ids: readonly string[];
+}
+
+/** The head over all modalities; it moves the unimodal labels by its own features and the branches'. Out: the prediction. */
+export class FusionStage extends SentimentStage {
+  readonly isLast = true;
+  #hidden: Readonly<Record<string, Tensor>> = {};
+  #index: readonly number[] = [];
+
+  /** @param widths - of the features of each branch, in the order of the inputs */
+  constructor(
+    readonly index: number,
+    private readonly widths: Readonly<Partial<Record<Modality, number>>>,
+    private readonly head: Head,
+    readonly maker: LabelMaker | null,
+    settings: BranchSettings,
+  ) {
+    super(settings, [['fusion', head, settings.config.groups.other]]);
+  }
+
+  forward(inputs: readonly Tensor[]): Tensor {
+    const pairs = Object.entries(this.widths).map(([name, width], i): [string, Tensor, Tensor] => {
+      const both = inputs[i]!;
+      return [name, both.narrow(1, 0, width), both.narrow(1, width, both.shape[1]! - width)];
+    });
+    const { hidden, prediction } = this.head.forward(
+      cat(
+        pairs.map(([, feature]) => feature),
+        1,
+      ),
+    );
+    this.#hidden = { multimodal: hidden.detach(), ...Object.fromEntries(pairs.map(([name, , own]) => [name, own])) };
+    return prediction;
+  }
+
+  loss(output: Tensor, _own: Tensor, label: Tensor, index: Tensor): Tensor {
+    this.#index = index.tolist() as number[];
+    return this.lossOf(output, label);
+  }
+
+  override update(): void {
+    super.update();
+    if (!this.maker) return;
+    const { labels, ids } = this.maker;
+    labels.update(
+      this.#index.map((place) => ids[place]!),
+      this.#hidden,
+      this.epoch,
+    );
+  }
+}
+
+/** Which tensors of a batch a branch reads. */
+export function inputKeys(config: SentimentConfig, modality: Modality): string[] {
+  if (modality === 'text' && config.text.kind !== 'features') return ['tokens'];
+  return [modality, `${modality}Lengths`, `${modality}Mask`];
+}
+
+/** A head with these weights: its widths are theirs. @param prefix - of its keys, with the dot */
+export function headFrom(weights: Weights, prefix: string, dropout: number): Head {
+  const shape = (key: string): number[] => weights.get(`${prefix}${key}`)!.shape;
+  const [hidden, width] = shape('layer_1.weight') as [number, number];
+  const head = new Head(width, hidden, shape('layer_3.weight')[0]!, dropout);
+  head.loadStateDict(partOf(weights, prefix));
+  return head;
+}
+
+/** An encoder of rows with these weights. */
+export function sequenceFrom(weights: Weights, prefix: string, dropout: number): SequenceEncoder {
+  const shape = (key: string): number[] => weights.get(`${prefix}${key}`)!.shape;
+  const [rows, hidden] = [shape('rnn.weight_ih_l0')[1]!, shape('rnn.weight_hh_l0')[1]!];
+  const encoder = new SequenceEncoder(rows, hidden, shape('linear_1.weight')[0]!, dropout);
+  encoder.loadStateDict(partOf(weights, prefix));
+  return encoder;
+}
+
+/** The weights whose keys begin so, without it. */
+export function partOf(weights: Weights, prefix: string): Map<string, Tensor> {
+  const found = [...weights].filter(([key]) => key.startsWith(prefix));
+  return new Map(found.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+/** The probability of a module's first dropout; 0 without any. */
+export function dropoutOf(module: { readonly dropout: Dropout }): number {
+  return module.dropout.p;
+}
+
+/** As in the reference procedure: biases and norms of a text encoder do not decay. */
+function groupsOf(prefix: string, module: Module, rates: GroupConfig): GroupOptions<GroupConfig>[] {
+  const all = [...module.namedParameters(prefix)].filter(([, parameter]) => parameter.requiresGrad);
+  const bare = (parameter: Parameter): boolean => prefix === 'text' && parameter.shape.length < 2;
+  const groups = [
+    { params: all.filter(([, parameter]) => !bare(parameter)), ...rates },
+    { params: all.filter(([, parameter]) => bare(parameter)), ...rates, weightDecay: 0 },
+  ];
+  return groups.filter(({ params }) => params.length > 0);
+}

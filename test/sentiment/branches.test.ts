@@ -1,0 +1,162 @@
+// Branches that learn by their own losses, in turns and each on its thread: the same numbers, and one clear error.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  type BranchOptions,
+  BranchTrainer,
+  beginFolder,
+  loadModel,
+  loadSentiment,
+  predictSplit,
+  prepareData,
+  type SeedResult,
+  SeedRuns,
+  SeedTrainer,
+  type SentimentConfig,
+  type SentimentSource,
+} from 'headrace/sentiment';
+import { smallConfig, smallData } from './train-support.js';
+
+/** Batches of 7 leave one of 3 at the end of an epoch of 24. */
+function branchConfig(change: Partial<SentimentConfig> = {}): SentimentConfig {
+  return smallConfig('self-mm', { schedule: 'ppll', batchSize: 7, ...change });
+}
+
+interface Outcome {
+  readonly result: SeedResult;
+  readonly weights: ReadonlyMap<string, Uint8Array>;
+}
+
+async function train(config: SentimentConfig, options: BranchOptions = {}): Promise<Outcome> {
+  const trainer = new BranchTrainer(config, prepareData(config, smallData()), 1, options);
+  const result = await trainer.run();
+  assert.ok(result);
+  return { result, weights: new Map([...trainer.network.stateDict()].map(([key, value]) => [key, value.bytes()])) };
+}
+
+/** What two runs must share: all but the clock. */
+function timeless({ result, weights }: Outcome): unknown {
+  const { history, seconds: _, utterancesPerSecond: __, ...rest } = result;
+  return { ...rest, weights, history: history.map(({ utterancesPerSecond: ___, ...record }) => record) };
+}
+
+for (const modalities of [
+  ['text', 'audio', 'vision'],
+  ['text', 'audio'],
+] as const) {
+  test(`${modalities.length} branches on threads give the bits of branches in turns, however late they are`, async () => {
+    const config = branchConfig({ modalities, accumulate: 2 });
+    const turns = timeless(await train({ ...config, schedule: 'sequential' }));
+    assert.deepEqual(timeless(await train(config)), turns);
+    assert.deepEqual(timeless(await train(config, { faults: { delayMs: 6 } })), turns);
+  });
+}
+
+test('labels stay in epoch 1, move from epoch 2, and each branch learns from the first epoch on', async () => {
+  const config = branchConfig({ maxEpochs: 5 });
+  const { result, weights } = await train(config);
+  const drifts = result.history.map(({ drift }) => Object.values(drift));
+  assert.deepEqual(drifts[0], [0, 0, 0]);
+  assert.ok(drifts.slice(1).every((epoch) => epoch.every((drift) => drift > 0)));
+  for (const { train: losses } of result.history) {
+    for (const name of ['text', 'audio', 'vision']) assert.ok(losses[`unimodal.${name}`]! > 0);
+  }
+  const fresh = new SeedTrainer({ ...config, schedule: 'bp' }, prepareData(config, smallData()), 1);
+  for (const [key, value] of fresh.network.stateDict()) {
+    if (key.startsWith('scale.')) continue;
+    const same = Buffer.compare(value.bytes(), weights.get(key)!) === 0;
+    assert.ok(!same || value.abs().max().item() === 0, `${key} has not moved`);
+  }
+});
+
+test('moved labels change what the branches learn in the next epoch, not in the one that moves them', async () => {
+  const losses = async (labels: 'generated' | 'multimodal') =>
+    (await train(branchConfig({ unimodal: { labels } }))).result.history.map(({ train }) => train['unimodal.audio']);
+  const [made, given] = [await losses('generated'), await losses('multimodal')];
+  assert.deepEqual(made.slice(0, 2), given.slice(0, 2));
+  assert.notEqual(made[2], given[2]);
+});
+
+test('the epoch is chosen by the validation loss, and the gathered network has the weights of that epoch', async () => {
+  const config = branchConfig({ maxEpochs: 12, patience: 2, groups: smallConfig('self-mm').groups });
+  const prepared = prepareData(config, smallData());
+  const trainer = new BranchTrainer(config, prepared, 1);
+  const result = (await trainer.run())!;
+  const losses = result.history.map(({ validLoss }) => validLoss);
+  assert.equal(result.bestEpoch, losses.indexOf(Math.min(...losses)) + 1);
+  assert.ok(result.epochs === 12 || result.epochs === result.bestEpoch + 2);
+  assert.equal(predictSplit(trainer.network, config, prepared.splits.valid).loss, Math.min(...losses));
+});
+
+test('what branches cannot train is refused, with what to do', () => {
+  const refused: [Partial<SentimentConfig>, RegExp][] = [
+    [{ alignment: { on: 'projected', weights: { 'audio-vision': 1 } } }, /set alignment to null, or schedule bp/],
+    [{ model: 'tfn', unimodal: null }, /expected the model shared-private or self-mm, got tfn/],
+    [{ unimodal: null }, /no head of text, audio, vision is trained/],
+  ];
+  for (const [change, message] of refused) {
+    const config = branchConfig(change);
+    assert.throws(() => new BranchTrainer(config, prepareData(config, smallData()), 1), message);
+  }
+});
+
+for (const schedule of ['sequential', 'ppll'] as const) {
+  test(`a branch of ${schedule} that throws ends the run with one error that names it`, async () => {
+    const faults = { at: { stage: 1, step: 6, kind: 'throw' } } as const;
+    const parts = schedule === 'ppll' ? 'audio' : 'text, audio, vision, fusion';
+    const message = `seed 1, ${parts}: stage 1, action 1F0, step 6: injected fault`;
+    await assert.rejects(train(branchConfig({ schedule }), { faults }), { message });
+  });
+}
+
+test('a branch whose thread is gone is noticed', async () => {
+  const faults = { at: { stage: 3, step: 2, kind: 'exit' } } as const;
+  await assert.rejects(train(branchConfig(), { faults }), /the thread of fusion ended before its work was done/);
+});
+
+test('a run that is told to stop ends after the epoch', async () => {
+  const config = branchConfig();
+  const epochs: number[] = [];
+  const trainer = new BranchTrainer(config, prepareData(config, smallData()), 1);
+  const result = await trainer.run({
+    onEpoch: ({ epoch }) => epochs.push(epoch),
+    shouldStop: () => epochs.length === 2,
+  });
+  assert.deepEqual([result, epochs], [null, [1, 2]]);
+});
+
+/** A folder of texts with labels, which threads can read. */
+function textFolder(folder: string): SentimentSource {
+  const rows = smallData().utterances.map(
+    ({ id, split, text, label }, i) => `v${i >> 1},${id},${text},${label},${split}`,
+  );
+  writeFileSync(join(folder, 'label.csv'), `video_id,clip_id,text,label,mode\n${rows.join('\n')}\n`);
+  return { format: 'label-csv', path: folder, range: [-3, 3] };
+}
+
+test('a run of branches leaves a folder like any other; a seed that was broken off is not begun anew in silence', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-branches-'));
+  try {
+    const source = textFolder(folder);
+    const out = join(folder, 'run');
+    const config = branchConfig({ modalities: ['text'] });
+    const prepared = prepareData(config, await loadSentiment(source));
+    beginFolder(out, config, prepared, false);
+    const [result] = await new SeedRuns(config, source, { seeds: [3], out }).run();
+    const { network, seed } = loadModel(out);
+    assert.equal(seed, 3);
+    const { loss } = predictSplit(network, config, prepared.splits.test);
+    assert.ok(Math.abs(loss - result!.test.mae!) < 1e-6);
+    mkdirSync(join(out, 'seed-4'));
+    const again = new SeedRuns(config, source, { seeds: [3, 4], out }).run();
+    await assert.rejects(
+      again,
+      /seed-4 holds the beginning of a seed, and the schedule ppll keeps no state to go on from/,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
