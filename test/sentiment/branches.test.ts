@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DataLoader } from 'headrace/data';
+import { Adam } from 'headrace/optim';
 import {
   type BranchOptions,
   BranchTrainer,
@@ -17,7 +19,9 @@ import {
   SeedTrainer,
   type SentimentConfig,
   type SentimentSource,
+  type SharedPrivate,
 } from 'headrace/sentiment';
+import { cat, type Tensor } from 'headrace/torch';
 import { smallConfig, smallData } from './train-support.js';
 
 /** Batches of 7 leave one of 3 at the end of an epoch of 24. */
@@ -54,6 +58,41 @@ for (const modalities of [
     assert.deepEqual(timeless(await train(config, { faults: { delayMs: 6 } })), turns);
   });
 }
+
+test('an epoch of branches is that of the whole network with the features cut off before the fusion', async () => {
+  const rate = { lr: 1e-2, weightDecay: 0 };
+  const config = branchConfig({
+    maxEpochs: 1,
+    text: { kind: 'words', vectors: null, width: 16, heads: 2, dropout: 0, wordDropout: 0 },
+    modelOptions: { dropout: { text: 0, audio: 0, vision: 0, multimodal: 0 } },
+    groups: { text: rate, audio: rate, vision: rate, other: rate },
+  });
+  const { weights } = await train(config);
+  const prepared = prepareData(config, smallData());
+  const { network } = new SeedTrainer({ ...config, schedule: 'bp' }, prepared, 1);
+  const model = network.model as SharedPrivate;
+  const optimizer = new Adam(
+    [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad),
+    rate,
+  );
+  const loader = new DataLoader(prepared.splits.train, { batchSize: 7, shuffle: true, seed: 1 });
+  const error = (guess: Tensor, label: Tensor) => guess.sub(label).abs().mean();
+  for (const batch of loader.batches(0)) {
+    const { features, unimodal } = network.forward(batch);
+    const cut = Object.values(features).map((feature) => feature.detach());
+    const whole = error(model.fusion.forward(cat(cut, 1)).prediction, batch.label);
+    Object.values(unimodal)
+      .reduce((sum, guess) => sum.add(error(guess, batch.label)), whole)
+      .backward();
+    optimizer.step();
+    optimizer.zeroGrad();
+  }
+  for (const [key, value] of network.stateDict()) {
+    const own = new Float32Array(weights.get(key)!.slice().buffer);
+    const far = Math.max(...[...(value.data() as Float32Array)].map((x, i) => Math.abs(x - own[i]!)));
+    assert.ok(far < 1e-5, `${key}: ${far}`);
+  }
+});
 
 test('labels stay in epoch 1, move from epoch 2, and each branch learns from the first epoch on', async () => {
   const config = branchConfig({ maxEpochs: 5 });
