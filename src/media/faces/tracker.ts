@@ -141,7 +141,7 @@ function normalised(scores: Float32Array): Expressions {
 }
 
 /** The face that may be that of `box` one frame later and is nearest to it; null where none may be. */
-export function closest(box: FaceBox, found: readonly FaceDetection[]): FaceDetection | null {
+function closest(box: FaceBox, found: readonly FaceDetection[]): FaceDetection | null {
   let [best, highest] = [null as FaceDetection | null, 0];
   for (const face of found) {
     const nearness = overlap(box, face.box) + 1 - distance(box, face.box);
