@@ -1,7 +1,7 @@
 // `headrace sentiment ...`: the verbs and their options. Light: what a verb does is imported when it runs.
 
 import { type Command, Option } from 'commander';
-import { jsonOption, keyValue, list, whole } from './options.js';
+import { jsonOption, keyValue, list, positive, whole } from './options.js';
 
 /** What `train` and `ablate` share. */
 export interface SentimentTrainFlags {
@@ -32,7 +32,18 @@ export interface SentimentEvalFlags {
 
 export interface SentimentPredictFlags {
   text?: string[];
+  transcript?: string;
+  srt?: string;
   seed?: number;
+  json: boolean;
+}
+
+export interface SentimentFeaturesFlags {
+  output: string;
+  transcript?: string;
+  srt?: string;
+  audio: string;
+  fps: number;
   json: boolean;
 }
 
@@ -48,6 +59,7 @@ export function addSentiment(program: Command): void {
   addTrain(verb);
   addEval(verb);
   addPredict(verb);
+  addFeatures(verb);
   addAblate(verb);
 }
 
@@ -107,24 +119,49 @@ function addEval(verb: Verb): void {
     });
 }
 
+/** How a clip's words are given. */
+const wordOptions = (command: Command): Command =>
+  command
+    .option('--transcript <text>', 'what is said in the clip, as one utterance')
+    .option('--srt <file>', 'subtitles (SRT or WebVTT): each entry is an utterance');
+
 function addPredict(verb: Verb): void {
-  verb(
+  const predict = verb(
     'predict',
-    'read the sentiment of texts',
-    'headrace sentiment predict runs/mosi --text "I loved every minute of it"',
+    'read the sentiment of a recording, a video or texts',
+    'headrace sentiment predict runs/mosi clip.mp4 --transcript "I loved every minute of it"',
   )
     .argument('<dir>', 'folder of a trained model')
+    .argument('[clip]', 'a recording or video of any format')
     .addOption(
-      new Option('--text <text>', 'an utterance; may be repeated').argParser((text: string, before: string[] = []) => [
-        ...before,
-        text,
-      ]),
-    )
+      new Option('--text <text>', 'an utterance instead of a clip; may be repeated').argParser(
+        (text: string, before: string[] = []) => [...before, text],
+      ),
+    );
+  wordOptions(predict)
     .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
     .addOption(jsonOption())
-    .action(async (folder: string, flags: SentimentPredictFlags) => {
+    .action(async (folder: string, clip: string | undefined, flags: SentimentPredictFlags) => {
       const { predictSentiment } = await import('./sentiment-predict.js');
-      await predictSentiment(folder, flags);
+      await predictSentiment(folder, clip, flags);
+    });
+}
+
+function addFeatures(verb: Verb): void {
+  const features = verb(
+    'features',
+    'extract the features of a recording or video',
+    'headrace sentiment features clip.mp4 -o features.npz',
+  )
+    .argument('<clip>', 'a recording or video of any format')
+    .requiredOption('-o, --output <file>', 'the npz file to write');
+  wordOptions(features)
+    .option('--audio <name>', 'which audio features: zcr-mfcc-chroma or log-mel', 'zcr-mfcc-chroma')
+    .addOption(new Option('--fps <n>', 'pictures a second that are looked at').argParser(positive).default(5))
+    .addOption(jsonOption())
+    .action(async (clip: string, flags: SentimentFeaturesFlags) => {
+      const { extractFeatures } = await import('./sentiment-features.js');
+      await extractFeatures(clip, flags);
     });
 }
 

@@ -53,6 +53,7 @@ export {
   logMelFeatures,
   speechFeatures,
 } from './features/audio.js';
+export { type Clip, type ClipOptions, readClip } from './features/clip.js';
 export {
   checkSpans,
   cutAtPauses,
@@ -61,6 +62,7 @@ export {
   readSubtitles,
   type SpokenSpan,
 } from './features/utterances.js';
+export { extractVision, type VisionRows, visionColumns, visionRow, visionRows, visionSpec } from './features/vision.js';
 export {
   type MetricFamily,
   type MetricName,

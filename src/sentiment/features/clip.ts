@@ -1,0 +1,79 @@
+/** A clip as a model reads it: cut into utterances, with their words and the features that the model was trained on. */
+import { FaceAnalyser, type MediaInfo, mediaInfo, readAudio } from '../../media/index.js';
+import { ConfigError } from '../../torch/errors.js';
+import { type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
+import type { ClipFeatures, UtteranceInput } from '../predict.js';
+import { audioExtractor, extractAudio, type FeatureRows } from './audio.js';
+import { checkSpans, cutAtPauses, readSubtitles, type SpokenSpan } from './utterances.js';
+import { extractVision } from './vision.js';
+
+export interface ClipOptions {
+  /** What is said in the whole clip, which then is one utterance. */
+  readonly transcript?: string | undefined;
+  /** A file of SRT or WebVTT subtitles: its entries are the utterances. */
+  readonly subtitles?: string | undefined;
+}
+
+export interface Clip {
+  readonly info: MediaInfo;
+  readonly utterances: readonly UtteranceInput[];
+  readonly features: ClipFeatures;
+  /** What could not be had, and why: for people. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Reads a recording or video. Without words it is cut at pauses, without sound it is one utterance.
+ * @param wanted - the features to extract, as a trained model names them
+ * @throws DataError when the file is no recording or video, ConfigError for features that cannot be extracted here
+ */
+export async function readClip(path: string, wanted: FeatureSpecs, options: ClipOptions = {}): Promise<Clip> {
+  const info = await mediaInfo(path);
+  const notes: string[] = [];
+  const spans = await spansOf(path, info, options);
+  if (spans.every(({ text }) => text === null))
+    notes.push('no transcript: the words are not read (--transcript, --srt)');
+  const features: Partial<Record<Modality, PackedSequences>> = {};
+  if (wanted.audio) {
+    if (info.audio) features.audio = packed(await extractAudio(audioExtractor(wanted.audio), path, spans));
+    else notes.push('no sound: audio features are missing');
+  }
+  if (wanted.vision) {
+    if (info.video) features.vision = await faces(path, spans, wanted.vision.rate ?? undefined, notes);
+    else notes.push('no pictures: vision features are missing');
+  }
+  const utterances = spans.map(({ text, start, end }, i) => ({ id: `utterance ${i + 1}`, text, start, end }));
+  return { info, utterances, features, notes };
+}
+
+async function spansOf(path: string, info: MediaInfo, options: ClipOptions): Promise<SpokenSpan[]> {
+  const { transcript, subtitles } = options;
+  if (transcript !== undefined && subtitles !== undefined) {
+    throw new ConfigError('Expected a transcript or subtitles, got both');
+  }
+  const duration = info.duration ?? info.audio?.duration ?? info.video?.duration ?? 0;
+  if (subtitles !== undefined) return checkSpans(readSubtitles(subtitles), duration);
+  const whole = { start: 0, end: Math.max(duration, 0.01), text: transcript ?? null };
+  if (transcript !== undefined || !info.audio) return [whole];
+  const found = cutAtPauses(await readAudio(path, { rate: 16000 }));
+  return found.length > 0 ? found : [whole];
+}
+
+/** An utterance in which no face is found has no rows at all: its vision is missing, not blank. */
+async function faces(
+  path: string,
+  spans: readonly SpokenSpan[],
+  rate: number | undefined,
+  notes: string[],
+): Promise<PackedSequences> {
+  const rows = await extractVision(await FaceAnalyser.load(), path, spans, rate);
+  const seen = rows.map(({ mask }) => mask.includes(1));
+  const without = seen.flatMap((found, i) => (found ? [] : [i + 1]));
+  if (without.length > 0) notes.push(`no face in utterance ${without.join(', ')}: vision is missing there`);
+  return packed(rows, seen);
+}
+
+function packed(rows: readonly FeatureRows[], present?: readonly boolean[]): PackedSequences {
+  const lengths = Int32Array.from(rows, ({ length }, i) => (present?.[i] === false ? 0 : length));
+  return PackedSequences.from({ spec: rows[0]!.spec, lengths, read: (i) => rows[i]!.rows });
+}
