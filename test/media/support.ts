@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { RgbImage } from 'headrace/media';
 
 /** A folder for the files of one test file, removed at the end. */
@@ -13,12 +14,11 @@ export function scratch(): (name: string) => string {
   return (name) => join(folder, name);
 }
 
-/** A folder of real data below HEADRACE_DATA, and `skip` with the reason where it is absent. */
+/** A folder of real data below HEADRACE_TEST_DATA or ../shared/data, and `skip` with the reason where it is absent. */
 export function realData(name: string): { path: string; skip: string | false } {
-  const root = process.env.HEADRACE_DATA;
-  if (root === undefined) return { path: '', skip: 'HEADRACE_DATA is not set' };
+  const root = process.env.HEADRACE_TEST_DATA ?? fileURLToPath(new URL('../../../../shared/data', import.meta.url));
   const path = join(root, name);
-  return { path, skip: existsSync(path) ? false : `no ${name} in HEADRACE_DATA` };
+  return { path, skip: existsSync(path) ? false : `no ${name} in HEADRACE_TEST_DATA or ../shared/data` };
 }
 
 /** Frames whose grey value tells their number: frame `k` is all `grey(k)`. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { readWav, resample, writeWav } from 'headrace/media';
 import { audioExtractor, extractAudio, logMelFeatures, speechFeatures } from 'headrace/sentiment';
 import { numbers, type Packed, readGolden } from '../golden/golden.js';
+import { realData } from './datasets-support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-audio-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -92,8 +93,7 @@ test('extractors are found by the specification that a model keeps', () => {
   );
 });
 
-const grid = join(process.env.HEADRACE_DATA ?? '', 'grid');
-const skip = process.env.HEADRACE_DATA === undefined || !existsSync(grid) ? 'no grid in HEADRACE_DATA' : false;
+const { path: grid, skip } = realData('grid');
 
 test('speech in video clips: about three seconds of rows, and they differ between clips', { skip }, async () => {
   const clips = readdirSync(grid).filter((name) => name.endsWith('.mpg'));
