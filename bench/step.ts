@@ -96,7 +96,9 @@ async function measure(
         'the class token alone there, since nothing else of it is read: the same numbers for less work.',
     );
   }
-  const found = await interleave(`step ${model}`, steppers, rounds, steps);
+  // Turns of a few seconds feel a neighbour's work most: short steps take more of them.
+  const turns = quick || model !== 'resnet32' ? rounds : 3 * rounds;
+  const found = await interleave(`step ${model}`, steppers, turns, steps);
   for (const [label, values] of found) rows.push(row(`${model}, ${label}`, 'ms', values));
   const ours = found.get('Headrace')!;
   const theirs = found.get('PyTorch');
