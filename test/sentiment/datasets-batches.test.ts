@@ -25,7 +25,7 @@ test('a batch is padded with zeros at the end, with lengths and masks', () => {
     index: 'int64 [2]',
     label: 'float32 [2]',
     class: 'int64 [2]',
-    tokens: 'int64 [2, 3, 6]',
+    tokens: 'int64 [2, 3, 4]', // of six places the longest of the two texts fills four
     text: 'float32 [2, 4, 4]',
     textLengths: 'int64 [2]',
     textMask: 'bool [2, 4]',
