@@ -16,7 +16,7 @@ import { arange, deriveSeed, scope, setNumThreads, type Tensor } from 'headrace/
 import { describeHost } from './host.js';
 import { Turns } from './progress.js';
 import { findPython, NO_PYTHON, PythonPeer } from './python.js';
-import { type PartOptions, type PartResult, type Row, ratio, row } from './results.js';
+import { median, type PartOptions, type PartResult, type Row, ratio, row } from './results.js';
 
 /** As many utterances as MOSI trains on, with features as wide as its own and shorter than its longest. */
 const COUNT = 1284;
@@ -70,8 +70,8 @@ export async function sentimentPart({ rounds, quick }: PartOptions): Promise<Par
     if (peer) {
       const path = join(folder, 'data.npz');
       writeArrays(path, prepared);
-      const { vocabulary, dims } = { vocabulary: prepared.reader!.tokenizer!.size, dims: 100 };
-      const shape = { ...text, vocabulary, dims, audio: rows.audio.dims, vision: rows.vision.dims };
+      const vocabulary = prepared.reader!.tokenizer!.size;
+      const shape = { ...text, vocabulary, dims: 100, audio: rows.audio.dims, vision: rows.vision.dims };
       await peer.ask({ do: 'buildSentiment', path, shape, batch: config.batchSize, foreach: true });
       sides.set(
         'PyTorch',
@@ -92,7 +92,7 @@ function headraceEpochs(trainer: SeedTrainer, count: number): number {
   for (let i = 0; i < count; i++) {
     trainer.run({ onEpoch: (record) => speeds.push(record.utterancesPerSecond), shouldStop: () => true });
   }
-  return speeds.sort((a, b) => a - b)[speeds.length >> 1]!;
+  return median(speeds);
 }
 
 /** All training utterances as padded arrays. */

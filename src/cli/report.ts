@@ -11,6 +11,22 @@ export function print(json: boolean, result: object, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`);
 }
 
+/** The first Ctrl-C (or SIGTERM) does `ask`, the second ends the process. Returns how to undo it. */
+export function onInterrupt(ask: () => void): () => void {
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) process.exit(exitCodes.interrupted);
+    asked = true;
+    ask();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return () => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+}
+
 /** A line on stderr, where progress and remarks go. */
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);

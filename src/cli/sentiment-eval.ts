@@ -8,6 +8,7 @@ import {
   prepareTrained,
   readManifest,
   readResults,
+  type SentimentBatches,
   summariseRuns,
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
@@ -21,12 +22,14 @@ export async function evaluateSentiment(folder: string, flags: SentimentEvalFlag
   checkFeatureSpecs(manifest.features, data.specs, folder);
   const seeds = readResults(folder).map(({ seed }) => seed);
   if (seeds.length === 0) throw new ConfigError(`${folder} holds no trained seed yet`);
+  // The seeds share their tokenizer, and so the tokens.
+  let split: SentimentBatches | null = null;
   const runs = seeds.map((seed) => {
-    const model = loadModel(folder, seed);
-    const split = prepareTrained(manifest.config, data, model.reader, flags.split);
+    const { network, reader } = loadModel(folder, seed);
+    split ??= prepareTrained(manifest.config, data, reader, flags.split);
     return {
       seed,
-      ...metricsOf(manifest.config, predictSplit(model.network, manifest.config, split), manifest.shape.outputs),
+      ...metricsOf(manifest.config, predictSplit(network, manifest.config, split), manifest.shape.outputs),
     };
   });
   const scores = runs.map(({ seed: _, ...metrics }) => metrics);

@@ -1,4 +1,5 @@
 import { writeFileAtomic } from '../io/index.js';
+import { duration } from '../pipeline/index.js';
 import {
   beginFolder,
   loadSentiment,
@@ -14,7 +15,7 @@ import {
   type SentimentSource,
   summariseRuns,
 } from '../sentiment/index.js';
-import { exitCodes, print, say } from './report.js';
+import { exitCodes, onInterrupt, print, say } from './report.js';
 import type { SentimentTrainFlags } from './sentiment-program.js';
 
 /** `headrace sentiment train`. */
@@ -66,7 +67,12 @@ export async function runSeeds(
   const progress = new SeedProgress(config, seeds.length, title);
   const onNotice = (notice: SeedNotice): void => progress.update(notice);
   const runs = new SeedRuns(config, source, { seeds, out, jobs: flags.jobs, onNotice });
-  const release = catchInterrupts(runs, config, out);
+  const kept =
+    config.schedule === 'bp' ? `with all of it kept in ${out}` : `with the seeds that are done kept in ${out}`;
+  const release = onInterrupt(() => {
+    say(`\nheadrace: stopping after this epoch, ${kept}; Ctrl-C again ends at once`);
+    runs.stop();
+  });
   try {
     const results = await runs.run();
     if (!runs.stopped) return results;
@@ -83,23 +89,6 @@ export async function runSeeds(
 function goesOn({ schedule }: SentimentConfig): string {
   if (schedule === 'bp') return 'To go on, add --resume';
   return `${schedule} keeps no seed that was under way: remove its folder and add --resume to train it anew`;
-}
-
-function catchInterrupts(runs: SeedRuns, { schedule }: SentimentConfig, out: string): () => void {
-  const kept = schedule === 'bp' ? `with all of it kept in ${out}` : `with the seeds that are done kept in ${out}`;
-  let asked = false;
-  const onSignal = (): void => {
-    if (asked) process.exit(exitCodes.interrupted);
-    asked = true;
-    say(`\nheadrace: stopping after this epoch, ${kept}; Ctrl-C again ends at once`);
-    runs.stop();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  };
 }
 
 /** One line, rewritten on a terminal; elsewhere a line for each seed that ends. */
@@ -143,9 +132,8 @@ class SeedProgress {
   #eta(epoch: number): string {
     const passed = (Date.now() - this.#begun) / 1000;
     const share = this.#done > 0 ? this.#done / this.seeds : epoch / this.config.maxEpochs / this.seeds;
-    const left = Math.round(passed / share - passed);
-    const clock = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
-    return `, seeds ${this.#done}/${this.seeds}, ETA ${this.#done > 0 ? '' : 'at most '}${clock}`;
+    const left = duration(passed / share - passed);
+    return `, seeds ${this.#done}/${this.seeds}, ETA ${this.#done > 0 ? '' : 'at most '}${left}`;
   }
 
   #line(text: string): void {

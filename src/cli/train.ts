@@ -1,13 +1,16 @@
-import { Progress, type RunConfig, type RunResult, Trainer } from '../pipeline/index.js';
+import { Progress, type RunResult, Trainer } from '../pipeline/index.js';
 import { type Given, trainConfig } from './config.js';
 import type { TrainFlags } from './options.js';
-import { exitCodes, print, say } from './report.js';
+import { exitCodes, onInterrupt, print, say } from './report.js';
 
 /** `headrace train`. */
 export async function train(model: string, flags: TrainFlags, given: Given): Promise<void> {
   const config = await trainConfig(model, flags, given);
   const run = new Trainer(config, { resume: flags.resume });
-  const release = catchInterrupts(run, config);
+  const release = onInterrupt(() => {
+    say(`\nheadrace: stopping, with a checkpoint in ${config.out}/checkpoint; Ctrl-C again ends at once`);
+    run.stop();
+  });
   const progress = new Progress(process.stderr);
   try {
     for await (const event of run) progress.update(event);
@@ -22,23 +25,6 @@ export async function train(model: string, flags: TrainFlags, given: Given): Pro
     progress.finish();
     release();
   }
-}
-
-/** The first Ctrl-C asks the run to save and stop; the second ends the process. Returns how to undo it. */
-function catchInterrupts(run: Trainer, config: RunConfig): () => void {
-  let asked = false;
-  const onSignal = (): void => {
-    if (asked) process.exit(exitCodes.interrupted);
-    asked = true;
-    say(`\nheadrace: stopping, with a checkpoint in ${config.out}/checkpoint; Ctrl-C again ends at once`);
-    run.stop();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  };
 }
 
 function summary(result: Omit<RunResult, 'stopped'>): string {
