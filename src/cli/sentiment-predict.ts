@@ -1,31 +1,71 @@
-import { clipScore, loadModel, predictUtterances, readClip, type SentimentPrediction } from '../sentiment/index.js';
+import {
+  clipScore,
+  type FeatureSpecs,
+  type LoadedModel,
+  loadModel,
+  predictUtterances,
+  type SentimentPrediction,
+} from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
-import { print, say } from './report.js';
+import { type ClipOutcome, readClips } from './clips.js';
+import { print } from './report.js';
 import type { SentimentPredictFlags } from './sentiment-program.js';
 
 /** `headrace sentiment predict`. */
 export async function predictSentiment(
   folder: string,
-  clip: string | undefined,
+  clips: readonly string[],
   flags: SentimentPredictFlags,
 ): Promise<void> {
   const texts = flags.text ?? [];
-  if ((clip === undefined) === (texts.length === 0)) {
-    throw new ConfigError('Expected either a recording or video to read, or --text "..."');
+  if ((clips.length === 0) === (texts.length === 0)) {
+    throw new ConfigError('Expected either recordings or videos to read, or --text "..."');
   }
   const model = loadModel(folder, flags.seed);
-  const { transcript, srt: subtitles } = flags;
-  const input =
-    clip === undefined
-      ? { utterances: texts.map((text, i) => ({ id: `text ${i + 1}`, text })), features: {}, notes: [] }
-      : await readClip(clip, model.manifest.features, { transcript, subtitles });
-  for (const note of input.notes) say(`note: ${note}`);
-  const utterances = predictUtterances(model, input.utterances, input.features);
-  const whole = clip === undefined ? {} : { clip, score: clipScore(utterances), notes: input.notes };
-  const result = { model: model.manifest.config.model, seed: model.seed, ...whole, utterances };
+  const about = { model: model.manifest.config.model, seed: model.seed };
+  if (texts.length > 0) {
+    const utterances = predictUtterances(
+      model,
+      texts.map((text, i) => ({ id: `text ${i + 1}`, text })),
+    );
+    print(flags.json, { ...about, utterances }, utterances.map(line).join('\n'));
+    return;
+  }
+  const outcomes = await readClips(clips, flags, featuresOf(model), ({ utterances: inputs, features, notes }) => {
+    const utterances = predictUtterances(model, inputs, features);
+    return { score: clipScore(utterances), notes, utterances };
+  });
+  const [first] = outcomes;
+  const single = outcomes.length === 1 && first !== undefined && 'value' in first;
+  const results = outcomes.map((outcome) =>
+    'value' in outcome ? { clip: outcome.clip, ...outcome.value } : { clip: outcome.clip, error: outcome.error },
+  );
+  const result = { ...about, ...(single ? results[0] : { clips: results }) };
+  print(flags.json, result, single ? clipLines(first.value).join('\n') : outcomes.map(block).join('\n'));
+}
+
+/** The features of clips that a model uses; a data set may have had others beside. */
+function featuresOf({ manifest: { config, features } }: LoadedModel): FeatureSpecs {
+  return Object.fromEntries(
+    config.modalities.filter((name) => features[name] !== undefined).map((name) => [name, features[name]]),
+  ) as FeatureSpecs;
+}
+
+interface ClipResult {
+  readonly score: number | null;
+  readonly utterances: readonly SentimentPrediction[];
+}
+
+function clipLines({ score, utterances }: ClipResult): string[] {
   const lines = utterances.map(line);
-  if (clip !== undefined && utterances.length > 1) lines.push(`${signed(clipScore(utterances)!)}  the whole clip`);
-  print(flags.json, result, lines.join('\n'));
+  if (utterances.length > 1 && score !== null) lines.push(`${signed(score)}  the whole clip`);
+  return lines;
+}
+
+/** One of several clips: its name, and below it what it gave. What failed has been told. */
+function block(outcome: ClipOutcome<ClipResult>): string {
+  const lines = 'value' in outcome ? clipLines(outcome.value) : ['could not be read'];
+  return [outcome.clip, ...lines.map((text) => `  ${text}`)].join('\n');
 }
 
 function line(result: SentimentPrediction): string {

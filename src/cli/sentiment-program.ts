@@ -123,16 +123,16 @@ function addEval(verb: Verb): void {
 const wordOptions = (command: Command): Command =>
   command
     .option('--transcript <text>', 'what is said in the clip, as one utterance')
-    .option('--srt <file>', 'subtitles (SRT or WebVTT): each entry is an utterance');
+    .option('--srt <path>', 'subtitles (SRT or WebVTT), each entry an utterance; or a folder: NAME.srt for NAME.mp4');
 
 function addPredict(verb: Verb): void {
   const predict = verb(
     'predict',
-    'read the sentiment of a recording, a video or texts',
+    'read the sentiment of recordings, videos or texts',
     'headrace sentiment predict runs/mosi clip.mp4 --transcript "I loved every minute of it"',
   )
     .argument('<dir>', 'folder of a trained model')
-    .argument('[clip]', 'a recording or video of any format')
+    .argument('[clips...]', 'recordings or videos of any format')
     .addOption(
       new Option('--text <text>', 'an utterance instead of a clip; may be repeated').argParser(
         (text: string, before: string[] = []) => [...before, text],
@@ -141,27 +141,27 @@ function addPredict(verb: Verb): void {
   wordOptions(predict)
     .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
     .addOption(jsonOption())
-    .action(async (folder: string, clip: string | undefined, flags: SentimentPredictFlags) => {
+    .action(async (folder: string, clips: string[], flags: SentimentPredictFlags) => {
       const { predictSentiment } = await import('./sentiment-predict.js');
-      await predictSentiment(folder, clip, flags);
+      await predictSentiment(folder, clips, flags);
     });
 }
 
 function addFeatures(verb: Verb): void {
   const features = verb(
     'features',
-    'extract the features of a recording or video',
+    'extract the features of recordings or videos',
     'headrace sentiment features clip.mp4 -o features.npz',
   )
-    .argument('<clip>', 'a recording or video of any format')
+    .argument('<clips...>', 'recordings or videos of any format')
     .requiredOption('-o, --output <file>', 'the npz file to write');
   wordOptions(features)
     .option('--audio <name>', 'which audio features: zcr-mfcc-chroma or log-mel', 'zcr-mfcc-chroma')
     .addOption(new Option('--fps <n>', 'pictures a second that are looked at').argParser(positive).default(5))
     .addOption(jsonOption())
-    .action(async (clip: string, flags: SentimentFeaturesFlags) => {
+    .action(async (clips: string[], flags: SentimentFeaturesFlags) => {
       const { extractFeatures } = await import('./sentiment-features.js');
-      await extractFeatures(clip, flags);
+      await extractFeatures(clips, flags);
     });
 }
 

@@ -53,7 +53,7 @@ export {
   logMelFeatures,
   speechFeatures,
 } from './features/audio.js';
-export { type Clip, type ClipOptions, readClip } from './features/clip.js';
+export { type Clip, type ClipOptions, ClipReader, readClip } from './features/clip.js';
 export {
   checkSpans,
   cutAtPauses,

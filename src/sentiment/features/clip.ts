@@ -1,11 +1,11 @@
 /** A clip as a model reads it: cut into utterances, with their words and the features that the model was trained on. */
 import { FaceAnalyser, type MediaInfo, mediaInfo, readAudio } from '../../media/index.js';
 import { ConfigError } from '../../torch/errors.js';
-import { type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
+import { type FeatureSpec, type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
-import { audioExtractor, extractAudio, type FeatureRows } from './audio.js';
+import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from './audio.js';
 import { checkSpans, cutAtPauses, readSubtitles, type SpokenSpan } from './utterances.js';
-import { extractVision } from './vision.js';
+import { extractVision, visionSpec } from './vision.js';
 
 export interface ClipOptions {
   /** What is said in the whole clip, which then is one utterance. */
@@ -27,23 +27,63 @@ export interface Clip {
  * @param wanted - the features to extract, as a trained model names them
  * @throws DataError when the file is no recording or video, ConfigError for features that cannot be extracted here
  */
-export async function readClip(path: string, wanted: FeatureSpecs, options: ClipOptions = {}): Promise<Clip> {
-  const info = await mediaInfo(path);
-  const notes: string[] = [];
-  const spans = await spansOf(path, info, options);
-  if (spans.every(({ text }) => text === null))
-    notes.push('no transcript: the words are not read (--transcript, --srt)');
-  const features: Partial<Record<Modality, PackedSequences>> = {};
-  if (wanted.audio) {
-    if (info.audio) features.audio = packed(await extractAudio(audioExtractor(wanted.audio), path, spans));
-    else notes.push('no sound: audio features are missing');
+export function readClip(path: string, wanted: FeatureSpecs, options: ClipOptions = {}): Promise<Clip> {
+  return new ClipReader(wanted).read(path, options);
+}
+
+/** Reads clips one after another; the networks that see faces are loaded once. */
+export class ClipReader {
+  readonly #wanted: FeatureSpecs;
+  readonly #audio: AudioExtractor | null;
+  #faces: Promise<FaceAnalyser> | null = null;
+
+  /**
+   * @param wanted - the features to extract, as a trained model names them
+   * @throws ConfigError for features that cannot be extracted here
+   */
+  constructor(wanted: FeatureSpecs) {
+    this.#wanted = wanted;
+    this.#audio = wanted.audio ? audioExtractor(wanted.audio) : null;
+    if (wanted.vision) checkVision(wanted.vision);
   }
-  if (wanted.vision) {
-    if (info.video) features.vision = await faces(path, spans, wanted.vision.rate ?? undefined, notes);
-    else notes.push('no pictures: vision features are missing');
+
+  /** See {@link readClip}. */
+  async read(path: string, options: ClipOptions = {}): Promise<Clip> {
+    const info = await mediaInfo(path);
+    const notes: string[] = [];
+    const spans = await spansOf(path, info, options);
+    if (spans.every(({ text }) => text === null))
+      notes.push('no transcript: the words are not read (--transcript, --srt)');
+    const features: Partial<Record<Modality, PackedSequences>> = {};
+    if (this.#audio) {
+      if (info.audio) features.audio = packed(await extractAudio(this.#audio, path, spans));
+      else notes.push('no sound: audio features are missing');
+    }
+    if (this.#wanted.vision) {
+      if (info.video) features.vision = await this.#vision(path, spans, notes);
+      else notes.push('no pictures: vision features are missing');
+    }
+    const utterances = spans.map(({ text, start, end }, i) => ({ id: `utterance ${i + 1}`, text, start, end }));
+    return { info, utterances, features, notes };
   }
-  const utterances = spans.map(({ text, start, end }, i) => ({ id: `utterance ${i + 1}`, text, start, end }));
-  return { info, utterances, features, notes };
+
+  /** An utterance in which no face is found has no rows at all: its vision is missing, not blank. */
+  async #vision(path: string, spans: readonly SpokenSpan[], notes: string[]): Promise<PackedSequences> {
+    this.#faces ??= FaceAnalyser.load();
+    const rows = await extractVision(await this.#faces, path, spans, this.#wanted.vision?.rate ?? undefined);
+    const seen = rows.map(({ mask }) => mask.includes(1));
+    const without = seen.flatMap((found, i) => (found ? [] : [i + 1]));
+    if (without.length > 0) notes.push(`no face in utterance ${without.join(', ')}: vision is missing there`);
+    return packed(rows, seen);
+  }
+}
+
+function checkVision({ name, version, rate }: FeatureSpec): void {
+  const own = visionSpec(rate ?? undefined);
+  if (name === own.name && version === own.version) return;
+  throw new ConfigError(
+    `vision features '${name}' version ${version} cannot be extracted here; known are '${own.name}' version ${own.version}. Give these features in a file, or train with known ones`,
+  );
 }
 
 async function spansOf(path: string, info: MediaInfo, options: ClipOptions): Promise<SpokenSpan[]> {
@@ -57,20 +97,6 @@ async function spansOf(path: string, info: MediaInfo, options: ClipOptions): Pro
   if (transcript !== undefined || !info.audio) return [whole];
   const found = cutAtPauses(await readAudio(path, { rate: 16000 }));
   return found.length > 0 ? found : [whole];
-}
-
-/** An utterance in which no face is found has no rows at all: its vision is missing, not blank. */
-async function faces(
-  path: string,
-  spans: readonly SpokenSpan[],
-  rate: number | undefined,
-  notes: string[],
-): Promise<PackedSequences> {
-  const rows = await extractVision(await FaceAnalyser.load(), path, spans, rate);
-  const seen = rows.map(({ mask }) => mask.includes(1));
-  const without = seen.flatMap((found, i) => (found ? [] : [i + 1]));
-  if (without.length > 0) notes.push(`no face in utterance ${without.join(', ')}: vision is missing there`);
-  return packed(rows, seen);
 }
 
 function packed(rows: readonly FeatureRows[], present?: readonly boolean[]): PackedSequences {

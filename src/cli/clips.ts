@@ -1,0 +1,75 @@
+// What the verbs that read clips share: one clip, or several of which each may fail by itself.
+
+import { existsSync, statSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { type Clip, type ClipOptions, ClipReader, type FeatureSpecs } from '../sentiment/index.js';
+import { ConfigError, HeadraceError } from '../torch/errors.js';
+import { exitCodes, say } from './report.js';
+
+/** Where the words of clips come from. */
+export interface WordFlags {
+  transcript?: string;
+  srt?: string;
+}
+
+/** A clip's result, or why there is none. */
+export type ClipOutcome<T> =
+  | { readonly clip: string; readonly value: T }
+  | { readonly clip: string; readonly error: string };
+
+/**
+ * Reads clips one after another. Of several, one that cannot be read is told, the others are read none the less, and the
+ * command's exit code is 1; of a single one the error is the command's.
+ * @param use - makes a clip's result
+ */
+export async function readClips<T>(
+  paths: readonly string[],
+  flags: WordFlags,
+  wanted: FeatureSpecs,
+  use: (clip: Clip) => T,
+): Promise<ClipOutcome<T>[]> {
+  const several = paths.length > 1;
+  if (several) checkSeveral(paths, flags);
+  const reader = new ClipReader(wanted);
+  const outcomes: ClipOutcome<T>[] = [];
+  for (const clip of paths) {
+    try {
+      const read = await reader.read(clip, wordsOf(clip, flags));
+      for (const note of read.notes) say(`note: ${several ? `${clip}: ` : ''}${note}`);
+      outcomes.push({ clip, value: use(read) });
+    } catch (error) {
+      if (!several || !(error instanceof HeadraceError)) throw error;
+      say(`headrace: ${error.message}`);
+      process.exitCode = exitCodes.failed;
+      outcomes.push({ clip, error: error.message });
+    }
+  }
+  return outcomes;
+}
+
+function checkSeveral(paths: readonly string[], { transcript, srt }: WordFlags): void {
+  const twice = paths.find((path, i) => paths.indexOf(path) !== i);
+  if (twice !== undefined) throw new ConfigError(`Expected different clips, got ${twice} twice`);
+  if (transcript !== undefined) {
+    throw new ConfigError('Expected one clip beside --transcript: the words of several come from --srt FOLDER');
+  }
+  if (srt !== undefined && !isFolder(srt)) {
+    throw new ConfigError(
+      `Expected a folder of subtitles for several clips (NAME.srt or NAME.vtt for NAME.mp4), got ${srt}`,
+    );
+  }
+}
+
+/** A folder of subtitles need not have those of every clip: a clip without is one without words. */
+function wordsOf(clip: string, { transcript, srt }: WordFlags): ClipOptions {
+  if (srt === undefined || !isFolder(srt)) return { transcript, subtitles: srt };
+  const name = basename(clip, extname(clip));
+  return {
+    transcript,
+    subtitles: ['.srt', '.vtt'].map((end) => join(srt, name + end)).find((path) => existsSync(path)),
+  };
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
