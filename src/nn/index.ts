@@ -36,4 +36,5 @@ export * from './pooling.js';
 export { type SpectralNormOptions, spectralNorm, type WeightNormOptions, weightNorm } from './reparametrization.js';
 export { GRU, LSTM, type LstmState, type RnnOptions, type SequenceOptions } from './rnn.js';
 export * from './shape.js';
+export { StepGenerators } from './step-generators.js';
 export * from './transformer.js';

@@ -2,9 +2,9 @@
  * A stage: consecutive layers, their local head where it has one, and their optimizer, on one device.
  * It knows what a forward, a backward and an update are; when they happen is the schedule's affair (loop.ts).
  */
-import type { Module, Parameter } from '../nn/index.js';
+import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
 import { Adam, AdamW, SGD } from '../optim/index.js';
-import { deriveSeed, Generator, noGrad, type Tensor } from '../torch/index.js';
+import { noGrad, type Tensor } from '../torch/index.js';
 import type { OptimizerConfig, RunConfig } from './config.js';
 import { buildHead, type LayerModule, Layers, lossOf, type ModelSpec } from './model.js';
 
@@ -18,12 +18,6 @@ function makeOptimizer(config: OptimizerConfig, named: NamedParameters): AnyOpti
   const groups = [{ params: decayed }, { params: kept, weightDecay: 0 }].filter(({ params }) => params.length > 0);
   if (config.name === 'sgd') return new SGD(groups, config);
   return config.name === 'adam' ? new Adam(groups, config) : new AdamW(groups, config);
-}
-
-/** A module that draws random numbers while it runs, with the generator that it draws from. */
-interface Drawing {
-  readonly name: string;
-  readonly generator: Generator;
 }
 
 export interface StageOptions {
@@ -50,7 +44,7 @@ export class Stage {
   readonly layerNames: readonly string[];
   readonly #spec: ModelSpec;
   readonly #config: RunConfig;
-  readonly #drawing: Drawing[] = [];
+  readonly #generators: StepGenerators;
 
   constructor(options: StageOptions) {
     const { spec, config, index, from, to } = options;
@@ -68,7 +62,7 @@ export class Stage {
       : null;
     for (const module of this.#modules()) module.to({ device: this.device, memoryFormat: config.memoryFormat });
     this.optimizer = makeOptimizer(config.optimizer, [...this.#namedParameters()]);
-    this.#giveGenerators();
+    this.#generators = new StepGenerators(config.seed, this.#drawing(), this.device);
   }
 
   *#modules(): Iterable<Module> {
@@ -81,25 +75,16 @@ export class Stage {
     if (this.head) yield* this.head.namedParameters(this.headPrefix);
   }
 
-  // Each layer that draws has its own generator, seeded anew at each step: what it draws depends on the run's seed,
-  // the layer and the step, not on the cut, and a resumed run needs no saved generator state.
-  #giveGenerators(): void {
-    const parts: [string, Module][] = [...this.layers.named()];
-    if (this.head) parts.push([this.headPrefix, this.head]);
-    for (const [name, module] of parts) {
-      if (![...module.modules()].some((inner) => 'generator' in inner)) continue;
-      const generator = new Generator(0, this.device);
-      module.setGenerator(generator);
-      this.#drawing.push({ name, generator });
-    }
+  // Each layer by itself, so that what it draws does not depend on the cut.
+  *#drawing(): Iterable<[string, Module]> {
+    yield* this.layers.named();
+    if (this.head) yield [this.headPrefix, this.head];
   }
 
   /** Prepares for the training batch `step`. */
   beginBatch(step: number): void {
     this.setTraining(true);
-    for (const { name, generator } of this.#drawing) {
-      generator.manualSeed(deriveSeed(this.#config.seed, 'run', name, step));
-    }
+    this.#generators.begin(step);
   }
 
   setTraining(training: boolean): void {

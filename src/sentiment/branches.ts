@@ -2,10 +2,10 @@
  * The branches of the shared-private model as stages of the engine: an encoder with its head for each modality, and the
  * fusion of what they say. Each learns by its own loss; no gradient passes between them.
  */
-import { type Dropout, functional, type Module, type Parameter } from '../nn/index.js';
+import { type Dropout, functional, type Module, type Parameter, StepGenerators } from '../nn/index.js';
 import { Adam, clipGradNorm_, type GroupOptions } from '../optim/index.js';
 import type { StageWork } from '../pipeline/index.js';
-import { cat, deriveSeed, Generator, keep, noGrad, type Tensor } from '../torch/index.js';
+import { cat, keep, noGrad, type Tensor } from '../torch/index.js';
 import type { GroupConfig, SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
@@ -29,7 +29,7 @@ abstract class SentimentStage implements StageWork {
   abstract readonly isLast: boolean;
   readonly optimizer: Adam;
   #step = 0;
-  readonly #drawing: { readonly name: string; readonly generator: Generator }[] = [];
+  readonly #generators: StepGenerators;
   readonly #best = new Map<string, Tensor>();
 
   /** @param parts - modules by their prefix among the network's keys, with their rates */
@@ -38,13 +38,9 @@ abstract class SentimentStage implements StageWork {
     private readonly parts: readonly (readonly [prefix: string, module: Module, rates: GroupConfig])[],
   ) {
     const { device } = settings.config;
-    for (const [name, module] of parts) {
-      module.to({ device });
-      if (![...module.modules()].some((inner) => 'generator' in inner)) continue;
-      const generator = new Generator(0, device);
-      module.setGenerator(generator);
-      this.#drawing.push({ name, generator });
-    }
+    for (const [, module] of parts) module.to({ device });
+    const drawing = parts.map(([name, module]) => [name, module] as const);
+    this.#generators = new StepGenerators(settings.seed, drawing, device);
     this.optimizer = new Adam(parts.flatMap(([prefix, module, rates]) => groupsOf(prefix, module, rates)));
     this.keepBest();
   }
@@ -60,9 +56,7 @@ abstract class SentimentStage implements StageWork {
   beginBatch(step: number): void {
     this.#step = step;
     this.#train(true);
-    for (const { name, generator } of this.#drawing) {
-      generator.manualSeed(deriveSeed(this.settings.seed, 'run', name, step));
-    }
+    this.#generators.begin(step);
   }
 
   toDevice(x: Tensor): Tensor {

@@ -1,6 +1,5 @@
 /** A model with all that it needs to read a batch: its text encoder, its tokenizer, its scaling. */
-import { Module } from '../nn/index.js';
-import { deriveSeed, Generator } from '../torch/index.js';
+import { Module, StepGenerators } from '../nn/index.js';
 import type { SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { buildSentimentModel } from './models/index.js';
@@ -19,18 +18,16 @@ export interface NetworkShape {
 export class SentimentNetwork extends Module {
   scale: Standardise;
   model: SentimentModel;
-  readonly #drawing: { readonly name: string; readonly generator: Generator }[] = [];
-  readonly #seed: number;
+  readonly #generators: StepGenerators;
 
   /** @param text - the encoder with its weights, where the model reads text */
   constructor(config: SentimentConfig, shape: NetworkShape, text: TextEncoder | null, seed: number) {
     super();
-    this.#seed = seed;
     const { text: _, ...scaled } = shape.widths;
     this.scale = new Standardise(scaled);
     const context: ModelContext = { modalities: config.modalities, text, ...shape };
     this.model = buildSentimentModel(config.model, context, config.modelOptions, seed);
-    this.#giveGenerators(config.device);
+    this.#generators = new StepGenerators(seed, this.model.namedChildren(), config.device);
   }
 
   override forward(batch: SentimentBatch): SentimentOutput {
@@ -39,15 +36,6 @@ export class SentimentNetwork extends Module {
 
   /** Everything that draws in this step does so from the seed, its name and the step: a resumed run goes on bit for bit. */
   beginStep(step: number): void {
-    for (const { name, generator } of this.#drawing) generator.manualSeed(deriveSeed(this.#seed, 'run', name, step));
-  }
-
-  #giveGenerators(device: string): void {
-    for (const [name, child] of this.model.namedChildren()) {
-      if (![...child.modules()].some((inner) => 'generator' in inner)) continue;
-      const generator = new Generator(0, device);
-      child.setGenerator(generator);
-      this.#drawing.push({ name, generator });
-    }
+    this.#generators.begin(step);
   }
 }
