@@ -1,6 +1,7 @@
 // `headrace sentiment ...`: the verbs and their options. Light: what a verb does is imported when it runs.
 
 import { type Command, Option } from 'commander';
+import { sentimentSpecs } from '../sentiment/spec-names.js';
 import { jsonOption, keyValue, list, positive, whole } from './options.js';
 
 /** What `train` and `ablate` share. */
@@ -65,11 +66,9 @@ export function addSentiment(program: Command): void {
 
 type Verb = (name: string, description: string, example: string) => Command;
 
-const specHelp = 'mosi:DIR | mosi-bclstm:DIR | meld:DIR | mmsa:FILE | folder:DIR | csd:DIR';
-
 function trainOptions(command: Command, seeds: number): Command {
   return command
-    .requiredOption('--data <spec>', specHelp)
+    .requiredOption('--data <spec>', sentimentSpecs)
     .requiredOption('--out <dir>', 'folder of the run')
     .addOption(new Option('--seeds <n>', 'how many seeds to train').argParser(whole(1)).default(seeds))
     .addOption(new Option('--first-seed <n>', 'the first of them').argParser(whole(0)).default(1111))
@@ -110,7 +109,7 @@ function addTrain(verb: Verb): void {
 function addEval(verb: Verb): void {
   verb('eval', 'test a trained model on a data set', 'headrace sentiment eval runs/mosi --data mosi:data/mosi')
     .argument('<dir>', 'folder of a run')
-    .requiredOption('--data <spec>', specHelp)
+    .requiredOption('--data <spec>', sentimentSpecs)
     .addOption(new Option('--split <name>', 'which part').choices(['train', 'valid', 'test']).default('test'))
     .addOption(jsonOption())
     .action(async (folder: string, flags: SentimentEvalFlags) => {
@@ -150,10 +149,10 @@ function addPredict(verb: Verb): void {
 function addFeatures(verb: Verb): void {
   const features = verb(
     'features',
-    'extract the features of recordings or videos',
+    'extract the features of recordings or videos, or of a data set (a folder with label.csv) to train on',
     'headrace sentiment features clip.mp4 -o features.npz',
   )
-    .argument('<clips...>', 'recordings or videos of any format')
+    .argument('<clips...>', 'recordings or videos of any format; or one folder with label.csv and its clips in Raw')
     .requiredOption('-o, --output <file>', 'the npz file to write');
   wordOptions(features)
     .option('--audio <name>', 'which audio features: zcr-mfcc-chroma or log-mel', 'zcr-mfcc-chroma')

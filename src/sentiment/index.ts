@@ -54,6 +54,7 @@ export {
   speechFeatures,
 } from './features/audio.js';
 export { type Clip, type ClipOptions, ClipReader, readClip } from './features/clip.js';
+export { type ExtractedData, extractDataset, type FailedClip, gatherFeatures } from './features/dataset.js';
 export {
   checkSpans,
   cutAtPauses,
@@ -92,7 +93,8 @@ export { type ConfigChanges, readSentimentConfig } from './read-config.js';
 export { type SentimentRecipeOptions, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
 export type { SeedNotice } from './seed-worker.js';
-export { parseSentimentSpec, sentimentSpecs } from './spec.js';
+export { parseSentimentSpec } from './spec.js';
+export { sentimentSpecs } from './spec-names.js';
 export {
   type Comparison,
   compareRuns,

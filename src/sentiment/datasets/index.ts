@@ -12,6 +12,7 @@ export { type LabelFolderOptions, loadLabelFolder } from './labelcsv.js';
 export { loadSentiment, type SentimentFormat, type SentimentSource, sentimentFormat } from './load.js';
 export { loadMeldFolder, type MeldOptions } from './meld.js';
 export { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
+export { saveMmsaNpz } from './mmsa-save.js';
 export { loadMosiFolder, type MosiFolderOptions } from './mosi.js';
 export {
   LazySequences,

@@ -51,15 +51,30 @@ export function loadMmsaPickle(path: string, options: MmsaOptions = {}): Sentime
   );
 }
 
-/** Reads an archive of arrays called `SPLIT/COLUMN`. Only those of an uncompressed archive can stay in the file. @throws DataError as above */
+/**
+ * Reads an archive of arrays called `SPLIT/COLUMN`, such as `saveMmsaNpz` writes. Only those of an uncompressed archive can stay in the file.
+ * @throws DataError as above
+ */
 export function loadMmsaNpz(path: string, options: MmsaOptions = {}): SentimentData {
   const file = NpzFile.open(path);
   return load(
     path,
     () => npzTables(file),
     () => file.close(),
-    options,
+    { ...options, specs: { ...storedSpecs(file), ...options.specs } },
   );
+}
+
+/** What the archive itself says that its features are. */
+function storedSpecs(file: NpzFile): MmsaOptions['specs'] {
+  if (!file.has('specs')) return {};
+  const stored = file.get('specs');
+  try {
+    return JSON.parse(String('values' in stored ? stored.values[0] : null)) as MmsaOptions['specs'];
+  } catch (cause) {
+    file.close();
+    throw new DataError(`${file.path}: expected 'specs' to say what the features are, as JSON`, { cause });
+  }
 }
 
 function load(
