@@ -2,14 +2,15 @@
  * The branches of the shared-private model as stages of the engine: an encoder with its head for each modality, and the
  * fusion of what they say. Each learns by its own loss; no gradient passes between them.
  */
-import { type Dropout, functional, type Module, type Parameter, StepGenerators } from '../nn/index.js';
-import { Adam, clipGradNorm_, type GroupOptions } from '../optim/index.js';
+import { type Dropout, functional, type Module, StepGenerators } from '../nn/index.js';
+import { Adam, clipGradNorm_ } from '../optim/index.js';
 import type { StageWork } from '../pipeline/index.js';
 import { cat, keep, noGrad, type Tensor } from '../torch/index.js';
-import type { GroupConfig, SentimentConfig } from './config.js';
+import type { SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
 import { Head, SequenceEncoder } from './models/parts.js';
+import { type RateGroup, rateGroups } from './rates.js';
 import { TextEncoder } from './text/encoder.js';
 import type { UnimodalLabels } from './ulgm.js';
 
@@ -32,16 +33,23 @@ abstract class SentimentStage implements StageWork {
   readonly #generators: StepGenerators;
   readonly #best = new Map<string, Tensor>();
 
-  /** @param parts - modules by their prefix among the network's keys, with their rates */
+  /** @param parts - modules by their prefix among the network's keys, with the group of their rates */
   constructor(
     protected readonly settings: BranchSettings,
-    private readonly parts: readonly (readonly [prefix: string, module: Module, rates: GroupConfig])[],
+    private readonly parts: readonly (readonly [prefix: string, module: Module, group: RateGroup])[],
   ) {
     const { device } = settings.config;
     for (const [, module] of parts) module.to({ device });
     const drawing = parts.map(([name, module]) => [name, module] as const);
     this.#generators = new StepGenerators(settings.seed, drawing, device);
-    this.optimizer = new Adam(parts.flatMap(([prefix, module, rates]) => groupsOf(prefix, module, rates)));
+    this.optimizer = new Adam(
+      rateGroups(
+        settings.config,
+        parts.flatMap(([prefix, module, group]) =>
+          [...module.namedParameters(prefix)].map(([name, parameter]) => [group, name, parameter] as const),
+        ),
+      ),
+    );
     this.keepBest();
   }
 
@@ -126,10 +134,9 @@ export class BranchStage extends SentimentStage {
     private readonly head: Head,
     settings: BranchSettings,
   ) {
-    const { groups } = settings.config;
     super(settings, [
-      [modality, encoder, groups[modality]],
-      [`heads.${modality}`, head, groups.other],
+      [modality, encoder, modality],
+      [`heads.${modality}`, head, 'other'],
     ]);
   }
 
@@ -174,7 +181,7 @@ export class FusionStage extends SentimentStage {
     readonly maker: LabelMaker | null,
     settings: BranchSettings,
   ) {
-    super(settings, [['fusion', head, settings.config.groups.other]]);
+    super(settings, [['fusion', head, 'other']]);
   }
 
   forward(inputs: readonly Tensor[]): Tensor {
@@ -242,15 +249,4 @@ export function partOf(weights: Weights, prefix: string): Map<string, Tensor> {
 /** The probability of a module's first dropout; 0 without any. */
 export function dropoutOf(module: { readonly dropout: Dropout }): number {
   return module.dropout.p;
-}
-
-/** As in the reference procedure: biases and norms of a text encoder do not decay. */
-function groupsOf(prefix: string, module: Module, rates: GroupConfig): GroupOptions<GroupConfig>[] {
-  const all = [...module.namedParameters(prefix)].filter(([, parameter]) => parameter.requiresGrad);
-  const bare = (parameter: Parameter): boolean => prefix === 'text' && parameter.shape.length < 2;
-  const groups = [
-    { params: all.filter(([, parameter]) => !bare(parameter)), ...rates },
-    { params: all.filter(([, parameter]) => bare(parameter)), ...rates, weightDecay: 0 },
-  ];
-  return groups.filter(({ params }) => params.length > 0);
 }

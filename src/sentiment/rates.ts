@@ -1,0 +1,29 @@
+/** The parameters of a network by learning rate and weight decay. */
+import type { Parameter } from '../nn/index.js';
+import type { GroupOptions } from '../optim/index.js';
+import type { GroupConfig, SentimentConfig } from './config.js';
+import type { Modality } from './datasets/index.js';
+
+/** A part of a configuration's `groups`. */
+export type RateGroup = Modality | 'other';
+
+/**
+ * Those that are trained, as groups of an optimizer. In text, biases and norms do not decay, as is usual for BERT.
+ * @param parameters - each with its name and its part of the configuration's `groups`
+ */
+export function rateGroups(
+  { groups: rates }: SentimentConfig,
+  parameters: Iterable<readonly [group: RateGroup, name: string, parameter: Parameter]>,
+): GroupOptions<GroupConfig>[] {
+  const groups = new Map<string, { options: GroupConfig; params: [string, Parameter][] }>();
+  for (const [group, name, parameter] of parameters) {
+    if (!parameter.requiresGrad) continue;
+    const bare = group === 'text' && parameter.ndim < 2;
+    const key = bare ? 'text, not decayed' : group;
+    const options = bare ? { ...rates[group], weightDecay: 0 } : rates[group];
+    const found = groups.get(key) ?? { options, params: [] };
+    groups.set(key, found);
+    found.params.push([name, parameter]);
+  }
+  return [...groups.values()].map(({ options, params }) => ({ params, ...options }));
+}
