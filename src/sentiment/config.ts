@@ -120,6 +120,13 @@ export function checkSentimentConfig(config: SentimentConfig): void {
       "Labels of single modalities are generated from scores: with task 'classification' set unimodal to null, or its labels to 'multimodal'",
     );
   }
+  const { text } = config;
+  if (text.kind === 'words' && text.vectors === null && text.tuneVectors === false) {
+    throw new ConfigError(
+      'Expected word vectors to keep as they are, got text.vectors null with text.tuneVectors false: vectors drawn at ' +
+        'random say nothing until they are trained. Name a folder of vectors (--vectors), or leave tuneVectors out',
+    );
+  }
   if (config.schedule !== 'bp') checkBranches(config);
 }
 

@@ -1,14 +1,15 @@
 /** The training of one seed: the reference procedure (Self-MM, MMSA), gradients through the whole network. */
 import { DataLoader } from '../data/index.js';
 import type { Module, Parameter } from '../nn/index.js';
-import { Adam, clipGradNorm_, type GroupOptions } from '../optim/index.js';
+import { Adam, clipGradNorm_ } from '../optim/index.js';
 import { HeadraceError, keep, noGrad, scope, type Tensor } from '../torch/index.js';
-import type { GroupConfig, SentimentConfig } from './config.js';
-import type { Modality, SentimentBatch } from './datasets/index.js';
+import { checkSentimentConfig, type SentimentConfig } from './config.js';
+import type { SentimentBatch } from './datasets/index.js';
 import { firstBatch, idsOf, metricsOf, predictSplit } from './evaluate.js';
 import { SentimentNetwork } from './network.js';
 import { Objective, type ObjectiveParts } from './objective.js';
 import type { PreparedData } from './prepare.js';
+import { type RateGroup, rateGroups } from './rates.js';
 import type { Run } from './statistics.js';
 
 /** What an epoch came to. */
@@ -70,17 +71,19 @@ export class SeedTrainer {
   #history: EpochRecord[] = [];
   #seconds = 0;
 
+  /** @throws ConfigError for a configuration that makes no sense */
   constructor(
     private readonly config: SentimentConfig,
     private readonly prepared: PreparedData,
     readonly seed: number,
   ) {
+    checkSentimentConfig(config);
     const { data, splits, shape, reader } = prepared;
     this.network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
     this.network.scale.fit(data.features, splits.train.indices);
     this.network.to({ device: config.device });
     this.objective = this.#makeObjective();
-    this.#optimizer = new Adam(parameterGroups(config, this.network, this.objective));
+    this.#optimizer = new Adam(rateGroups(config, ratedParameters(this.network, this.objective)));
     this.#loader = new DataLoader(splits.train, { batchSize: config.batchSize, shuffle: true, seed });
     for (const [key, value] of this.network.stateDict()) this.#best.set(key, keep(value.clone()));
   }
@@ -279,27 +282,14 @@ export function labelledSamples({ data, splits }: PreparedData): { samples: [str
   return { samples, limit: Math.max(...(data.range ?? [3]).map(Math.abs)) };
 }
 
-type Groups = GroupOptions<{ lr: number; weightDecay: number }>[];
-
-/**
- * The parameters by learning rate: the encoders' and all others; in text, biases and norms do not decay, as is usual
- * for BERT.
- */
-function parameterGroups(config: SentimentConfig, network: SentimentNetwork, objective: Module): Groups {
-  const groups = new Map<string, { options: GroupConfig; params: [string, Parameter][] }>();
-  const add = (group: Modality | 'other', name: string, parameter: Parameter): void => {
-    if (!parameter.requiresGrad) return;
-    const bare = group === 'text' && parameter.shape.length < 2;
-    const options = bare ? { ...config.groups[group], weightDecay: 0 } : config.groups[group];
-    const key = bare ? 'text, not decayed' : group;
-    const found = groups.get(key) ?? { options, params: [] };
-    groups.set(key, found);
-    found.params.push([name, parameter]);
-  };
+/** The encoders' parameters and all others, those of the objective among them. */
+function* ratedParameters(
+  network: SentimentNetwork,
+  objective: Module,
+): Iterable<readonly [group: RateGroup, name: string, parameter: Parameter]> {
   for (const [name, parameter] of network.namedParameters()) {
     const part = name.split('.')[1] ?? '';
-    add(part === 'text' || part === 'audio' || part === 'vision' ? part : 'other', name, parameter);
+    yield [part === 'text' || part === 'audio' || part === 'vision' ? part : 'other', name, parameter];
   }
-  for (const [name, parameter] of objective.namedParameters('objective')) add('other', name, parameter);
-  return [...groups.values()].map(({ options, params }) => ({ params, ...options }));
+  for (const [name, parameter] of objective.namedParameters('objective')) yield ['other', name, parameter];
 }

@@ -173,6 +173,11 @@ test('classes are trained by cross-entropy and scored by F1', () => {
   );
 });
 
+test('vectors drawn at random cannot be kept as they are', () => {
+  const config = smallConfig('self-mm', { text: { kind: 'words', vectors: null, tuneVectors: false } });
+  assert.throws(() => train(config), /got text.vectors null with text.tuneVectors false/);
+});
+
 test('two seeds differ, one seed repeats', () => {
   const config = smallConfig('self-mm', { maxEpochs: 2 });
   const run = (seed: number) => outcome(new SeedTrainer(config, prepareData(config, smallData()), seed).run()!);
