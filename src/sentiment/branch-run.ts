@@ -2,13 +2,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { DataLoader } from '../data/index.js';
-import { functional } from '../nn/index.js';
 import type { BatchMessage, ControlMessage, FaultConfig, Message } from '../pipeline/index.js';
 import { HeadraceError, keep, Queue, QueueError, scope, type Tensor, tensor } from '../torch/index.js';
 import type { BranchJob, BranchNotice, BranchResult, BranchStation } from './branch-worker.js';
 import { dropoutOf, inputKeys } from './branches.js';
-import { checkBranches, type SentimentConfig } from './config.js';
+import { checkBranches, checkSentimentConfig, type SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
+import { evaluationLoader, lossSum } from './evaluate.js';
 import type { SharedPrivate } from './models/shared-private.js';
 import { SentimentNetwork } from './network.js';
 import { givenLabel } from './objective.js';
@@ -170,6 +170,7 @@ export class BranchTrainer {
     readonly seed: number,
     private readonly options: BranchOptions = {},
   ) {
+    checkSentimentConfig(config);
     checkBranches(config);
     const { data, splits, shape, reader } = prepared;
     this.network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
@@ -180,7 +181,7 @@ export class BranchTrainer {
   /** Trains to the end, or until told to stop: then null. @throws HeadraceError of the first branch that fails */
   async run(hooks: Pick<SeedHooks, 'onEpoch' | 'shouldStop'> = {}): Promise<SeedResult | null> {
     const { patience, maxEpochs, modalities } = this.config;
-    const valid = this.#validation();
+    const valid = evaluationLoader(this.config, this.prepared.splits.valid);
     const queues = (count: number): Queue<Message>[] => Array.from({ length: count }, () => Queue.create(CAPACITY));
     // In turns, only the feeder and the branches need queues.
     const between = this.config.schedule === 'ppll' ? queues(modalities.length) : [];
@@ -355,17 +356,8 @@ export class BranchTrainer {
     this.network.eval();
   }
 
-  #validation(): DataLoader<SentimentBatch> {
-    return new DataLoader(this.prepared.splits.valid, { batchSize: Math.max(64, this.config.batchSize) });
-  }
-
   /** Counted from 1 over the run. @param epoch - from 1 */
   #stepOf(epoch: number, batch: number): number {
     return (epoch - 1) * this.#loader.batchesPerEpoch + batch + 1;
   }
-}
-
-function lossSum(task: SentimentConfig['task'], prediction: Tensor, { label, class: kind }: SentimentBatch): number {
-  if (task === 'regression') return prediction.sub(label).abs().sum().item();
-  return functional.crossEntropy(prediction, kind, { reduction: 'sum' }).item();
 }

@@ -28,7 +28,7 @@ export function predictSplit(
   config: SentimentConfig,
   split: SentimentBatches,
 ): SplitPredictions {
-  const loader = new DataLoader<SentimentBatch>(split, { batchSize: Math.max(64, config.batchSize) });
+  const loader = evaluationLoader(config, split);
   const predictions: number[] = [];
   const truth: number[] = [];
   const unimodal: Partial<Record<Modality, number[]>> = {};
@@ -42,7 +42,7 @@ export function predictSplit(
         const result = config.task === 'regression' ? scores(output, batch) : classes(output, batch);
         predictions.push(...result.predictions);
         truth.push(...result.truth);
-        loss += result.loss;
+        loss += lossSum(config.task, output.prediction, batch);
         if (config.task !== 'regression') return;
         for (const [name, values] of Object.entries(output.unimodal)) {
           const list = unimodal[name as Modality] ?? [];
@@ -58,21 +58,32 @@ export function predictSplit(
   return { ids, predictions, truth, unimodal, loss: loss / truth.length };
 }
 
+/** A split's batches in its order, as large as evaluation takes them. */
+export function evaluationLoader(config: SentimentConfig, split: SentimentBatches): DataLoader<SentimentBatch> {
+  return new DataLoader(split, { batchSize: Math.max(64, config.batchSize) });
+}
+
+/** Summed over a batch: absolute error of scores, cross-entropy of classes. */
+export function lossSum(
+  task: SentimentConfig['task'],
+  prediction: Tensor,
+  { label, class: kind }: Pick<SentimentBatch, 'label' | 'class'>,
+): number {
+  if (task === 'regression') return prediction.sub(label).abs().sum().item();
+  return functional.crossEntropy(prediction, kind, { reduction: 'sum' }).item();
+}
+
 interface BatchResult {
   readonly predictions: number[];
   readonly truth: number[];
-  /** Summed over the batch. */
-  readonly loss: number;
 }
 
 function scores({ prediction }: SentimentOutput, { label }: SentimentBatch): BatchResult {
-  const loss = prediction.sub(label).abs().sum().item();
-  return { predictions: prediction.tolist() as number[], truth: label.tolist() as number[], loss };
+  return { predictions: prediction.tolist() as number[], truth: label.tolist() as number[] };
 }
 
 function classes({ prediction }: SentimentOutput, batch: SentimentBatch): BatchResult {
-  const loss = functional.crossEntropy(prediction, batch.class, { reduction: 'sum' }).item();
-  return { predictions: prediction.argmax(1).tolist() as number[], truth: batch.class.tolist() as number[], loss };
+  return { predictions: prediction.argmax(1).tolist() as number[], truth: batch.class.tolist() as number[] };
 }
 
 /** The metrics of a split: of the configuration's family, or of classes. */
