@@ -1,6 +1,6 @@
 /** What the benchmark found: rows of medians over rounds, with targets where there are any. */
 
-import { median } from 'headrace/pipeline';
+import { formatColumns, median } from 'headrace/pipeline';
 import type { ModelName } from './models.js';
 
 export { median };
@@ -74,11 +74,7 @@ const HEADER = ['measured', 'median', 'rounds', 'target', ''];
 
 /** Columns for a terminal. */
 export function textTable(rows: readonly Row[]): string {
-  const table = [HEADER, ...rows.map(cells)];
-  const widths = HEADER.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
-  const line = (texts: string[]): string =>
-    texts.map((text, i) => (i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join('  ');
-  return table.map((texts) => line(texts).trimEnd()).join('\n');
+  return formatColumns([HEADER, ...rows.map(cells)]);
 }
 
 export function markdownTable(header: readonly string[], lines: readonly (readonly string[])[]): string {

@@ -1,4 +1,4 @@
-import { type Comparison, compare } from '../pipeline/index.js';
+import { type Comparison, compare, formatColumns } from '../pipeline/index.js';
 import { runConfig } from './config.js';
 import type { CompareFlags } from './options.js';
 import { print, say } from './report.js';
@@ -27,8 +27,5 @@ function table({ model, stages, results, ratios }: Comparison): string {
     results[name]!.imagesPerSecond.toFixed(1),
     ...names.map((other) => ratios[`${name}/${other}`]?.toFixed(2) ?? '-'),
   ]);
-  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]!.length)));
-  const line = (row: string[]): string =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
-  return [`${model}, ${stages} stages`, ...[header, ...rows].map(line)].join('\n');
+  return `${model}, ${stages} stages\n${formatColumns([header, ...rows])}`;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../io/index.js';
+import { formatColumns } from '../pipeline/index.js';
 import {
   type AblationPart,
   ablationParts,
@@ -14,7 +15,7 @@ import {
 import { ConfigError } from '../torch/index.js';
 import { print, say } from './report.js';
 import type { SentimentAblateFlags } from './sentiment-program.js';
-import { configOf, formatTable, runSeeds } from './sentiment-train.js';
+import { configOf, runSeeds } from './sentiment-train.js';
 
 /** `headrace sentiment ablate`. */
 export async function ablateSentiment(name: string, flags: SentimentAblateFlags): Promise<void> {
@@ -43,5 +44,5 @@ export async function ablateSentiment(name: string, flags: SentimentAblateFlags)
     verdict: conclusion,
   };
   writeFileAtomic(join(flags.out, 'ablation.json'), `${JSON.stringify(result, null, 2)}\n`);
-  print(flags.json, result, `${formatTable(resultTable(done))}\n\n${conclusion}`);
+  print(flags.json, result, `${formatColumns(resultTable(done))}\n\n${conclusion}`);
 }

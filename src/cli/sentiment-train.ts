@@ -1,5 +1,5 @@
 import { writeFileAtomic } from '../io/index.js';
-import { duration } from '../pipeline/index.js';
+import { duration, formatColumns } from '../pipeline/index.js';
 import {
   beginFolder,
   loadSentiment,
@@ -38,7 +38,7 @@ export async function trainSentiment(name: string, flags: SentimentTrainFlags): 
     out: flags.out,
   };
   writeFileAtomic(`${flags.out}/summary.json`, `${JSON.stringify(result, null, 2)}\n`);
-  print(flags.json, result, `${formatTable(resultTable([{ name: config.model, results }]))}\nkept in ${flags.out}`);
+  print(flags.json, result, `${formatColumns(resultTable([{ name: config.model, results }]))}\nkept in ${flags.out}`);
 }
 
 /** The configuration that a command line describes. */
@@ -140,12 +140,4 @@ class SeedProgress {
     process.stderr.write(process.stderr.isTTY ? `\r${text}\x1b[K` : text);
     this.#open = true;
   }
-}
-
-/** Columns side by side. */
-export function formatTable(lines: readonly (readonly string[])[]): string {
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
-  return lines
-    .map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
-    .join('\n');
 }

@@ -1,5 +1,6 @@
 /** The engine: models cut into stages, trained by pipelines with local learning or backprop. */
 export { type CheckpointState, hasCheckpoint, readCheckpointState } from './checkpoint.js';
+export { formatColumns } from './columns.js';
 export { type CompareOptions, type Comparison, compare, type Variant } from './compare.js';
 export {
   checkConfig,

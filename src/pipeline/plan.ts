@@ -2,6 +2,7 @@
 // stage is as fast as can be, and what any schedule would then do. Pure functions; nothing is run.
 
 import { ConfigError } from '../torch/errors.js';
+import { formatColumns } from './columns.js';
 import { isLocal, microbatchCount, needsGradients, type ScheduleName, scheduleFor, stageCount } from './schedule.js';
 import { peakInFlight, type Simulation, type StageTimes, simulate } from './simulate.js';
 
@@ -302,7 +303,7 @@ export function formatPlan(p: Plan): string {
   return [
     `${profile.model}, batches of ${profile.batchSize} on ${profile.device}, ${profile.threads} thread(s) a stage: ` +
       `${p.schedule}, ${p.stages.length} stage(s)${parts}${heads}`,
-    table(header, rows),
+    formatColumns([header, ...rows], [1]),
     `cut after layers: ${p.cut.length > 0 ? p.cut.join(', ') : 'none'}`,
     `predicted: ${p.imagesPerSecond.toFixed(1)} images/s, ${milliseconds(simulation.period)} ms a batch, ` +
       `${p.speedUp.toFixed(2)} times one worker; workers idle ${percent(mean(p.idle))} of the time`,
@@ -330,14 +331,6 @@ function advice(p: Plan): string {
 
 function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-function table(header: string[], rows: string[][]): string {
-  const all = [header, ...rows];
-  const widths = header.map((_, c) => Math.max(...all.map((row) => row[c]!.length)));
-  const line = (row: string[]): string =>
-    row.map((cell, c) => (c === 1 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('  ');
-  return all.map(line).join('\n');
 }
 
 function milliseconds(seconds: number): string {

@@ -5,6 +5,7 @@
 // the optimizer step of stage 2 (once a batch, so it has no microbatch).
 
 import { ConfigError } from '../torch/errors.js';
+import { formatColumns } from './columns.js';
 
 /** The schedules that run under the one runtime. */
 export const scheduleNames = ['bp', 'sequential', 'ppll', 'gpipe', '1f1b'] as const;
@@ -156,10 +157,10 @@ export function drawGrid(rows: readonly (readonly (Action | null)[])[], marked: 
   const workers = Math.max(0, ...rows.map((row) => row.length));
   const header = ['step', ...range(workers).map((w) => `worker ${w}`)];
   const table = [header, ...rows.map((row, i) => [String(i), ...range(workers).map((w) => spell(row[w]))])];
-  const widths = header.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const line = (row: string[]): string =>
-    row.map((cell, i) => (i === 0 ? cell.padStart(widths[0]!) : cell.padEnd(widths[i]!))).join('  ');
-  return table.map((row) => line(row).trimEnd()).join('\n');
+  return formatColumns(
+    table,
+    range(workers).map((w) => w + 1),
+  );
 }
 
 /** The grid whose row i holds the i-th action of every worker, whenever it runs. */
