@@ -1,9 +1,12 @@
 /** Data sets as a command line names them. */
 import { ConfigError } from '../torch/index.js';
 import { type SentimentFormat, type SentimentSource, sentimentFormat } from './datasets/index.js';
+import { type sentimentSpecPaths, sentimentSpecs } from './spec-names.js';
+
+type Kind = keyof typeof sentimentSpecPaths;
 
 /** What stands before the colon, and what it means. */
-const kinds: Readonly<Record<string, (path: string) => SentimentSource>> = {
+const kinds: Readonly<Record<Kind, (path: string) => SentimentSource>> = {
   mosi: (path) => ({ format: 'mosi-folder', path, split: 'std' }),
   'mosi-bclstm': (path) => ({ format: 'mosi-folder', path, split: 'bclstm' }),
   meld: (path) => ({ format: 'meld', path }),
@@ -13,22 +16,18 @@ const kinds: Readonly<Record<string, (path: string) => SentimentSource>> = {
   csd: (path) => ({ format: 'csd', path }) as SentimentSource,
 };
 
-/** For `--help`. */
-export const sentimentSpecs = `${Object.keys(kinds).join(':PATH | ')}:PATH | PATH`;
-
 /**
- * `mosi:DIR`, `mosi-bclstm:DIR`, `meld:DIR`, `mmsa:FILE`, `folder:DIR` (label.csv), `csd:DIR`; a path alone is told by
- * what lies there.
+ * A name of {@link sentimentSpecs} with a path, such as `mosi:DIR`; a path alone is told by what lies there.
  * @throws ConfigError for an unknown kind, DataError when nothing is at the path
  */
 export function parseSentimentSpec(spec: string): SentimentSource {
   const colon = spec.indexOf(':');
   const kind = colon > 0 ? spec.slice(0, colon) : '';
-  if (Object.hasOwn(kinds, kind)) return kinds[kind]!(spec.slice(colon + 1));
+  if (Object.hasOwn(kinds, kind)) return kinds[kind as Kind](spec.slice(colon + 1));
   if (colon > 0 && /^[a-z-]+$/.test(kind)) {
     throw new ConfigError(`Expected data as ${sentimentSpecs}, got '${spec}'`);
   }
-  const byFormat: Readonly<Record<SentimentFormat, string>> = {
+  const byFormat: Readonly<Record<SentimentFormat, Kind>> = {
     'mosi-folder': 'mosi',
     meld: 'meld',
     'mmsa-pickle': 'mmsa',
@@ -36,5 +35,5 @@ export function parseSentimentSpec(spec: string): SentimentSource {
     'label-csv': 'folder',
     csd: 'csd',
   };
-  return kinds[byFormat[sentimentFormat(spec)]]!(spec);
+  return kinds[byFormat[sentimentFormat(spec)]](spec);
 }

@@ -1,0 +1,12 @@
+// Data sets as a command line names them.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSentimentSpec, sentimentSpecs } from 'headrace/sentiment';
+
+test('every name that the help lists is understood, and no other', () => {
+  const names = sentimentSpecs.split(' | ').filter((spec) => spec.includes(':'));
+  for (const spec of names) assert.equal(parseSentimentSpec(spec).path, spec.split(':')[1]);
+  assert.deepEqual(parseSentimentSpec('mosi-bclstm:x'), { format: 'mosi-folder', path: 'x', split: 'bclstm' });
+  assert.equal(parseSentimentSpec('mmsa:x.npz').format, 'mmsa-npz');
+  assert.throws(() => parseSentimentSpec('mosei:x'), /Expected data as mosi:DIR \| .* \| PATH, got 'mosei:x'/);
+});
