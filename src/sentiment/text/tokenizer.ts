@@ -1,6 +1,7 @@
 /** Texts as numbers: what every tokenizer gives, and the one over whole words. */
 import { ConfigError, DataError, type Tensor, tensor } from '../../torch/index.js';
 import { splitWords } from '../datasets/index.js';
+import { spellOut } from './contractions.js';
 
 /** Makes the `tokens` of a data set, int64 [N, 3, L]: ids, attention mask (1 for real ones), segment ids. */
 export interface TextTokenizer {
@@ -54,7 +55,8 @@ export class WordTokenizer implements TextTokenizer {
   }
 
   ids(text: string): number[] {
-    return splitWords(text).map((word) => this.#ids.get(word) ?? UNKNOWN);
+    const words = spellOut(splitWords(text), (word) => this.#ids.has(word));
+    return words.map((word) => this.#ids.get(word) ?? UNKNOWN);
   }
 
   encode(texts: readonly string[], length?: number): Tensor {
