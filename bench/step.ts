@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describeHost } from './host.js';
+import { interleave, type Side } from './interleave.js';
 import type { ModelName } from './models.js';
-import { Turns } from './progress.js';
 import { findPython, NO_PYTHON, PythonPeer } from './python.js';
 import { median, type PartOptions, type PartResult, type Row, ratio, row } from './results.js';
 import type { StepJob } from './step-worker.js';
@@ -98,7 +98,11 @@ async function measure(
   }
   // Turns of a few seconds feel a neighbour's work most: short steps take more of them.
   const turns = quick || model !== 'resnet32' ? rounds : 3 * rounds;
-  const found = await interleave(`step ${model}`, steppers, turns, steps);
+  const sides = [...steppers].map(([label, stepper]): [string, Side] => [
+    label,
+    async () => median(await stepper.run(steps)) * 1000,
+  ]);
+  const found = await interleave(`step ${model}`, 'ms', new Map(sides), turns);
   for (const [label, values] of found) rows.push(row(`${model}, ${label}`, 'ms', values));
   const ours = found.get('Headrace')!;
   const theirs = found.get('PyTorch');
@@ -106,27 +110,4 @@ async function measure(
   const shipped = found.get('Headrace as shipped');
   if (theirs && shipped) rows.push(ratio(`${model}, speed of Headrace as shipped / PyTorch`, theirs, shipped));
   for (const stepper of steppers.values()) await stepper.close();
-}
-
-/**
- * Each in turn, in each round: the median milliseconds of a step in each round. A turn of each comes before that does
- * not count: heaps grow, and the machine settles.
- */
-async function interleave(
-  part: string,
-  steppers: ReadonlyMap<string, Stepper>,
-  rounds: number,
-  steps: number,
-): Promise<Map<string, number[]>> {
-  const found = new Map([...steppers.keys()].map((label) => [label, [] as number[]]));
-  for (const stepper of steppers.values()) await stepper.run(steps);
-  const turns = new Turns(part, rounds * steppers.size);
-  for (let round = 0; round < rounds; round++) {
-    for (const [label, stepper] of steppers) {
-      const ms = median(await stepper.run(steps)) * 1000;
-      found.get(label)!.push(ms);
-      turns.done(`${label} ${ms.toFixed(1)} ms`);
-    }
-  }
-  return found;
 }
