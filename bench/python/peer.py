@@ -98,7 +98,7 @@ def main():
             say({"seconds": [step.run() for _ in range(request["count"])]})
         elif request["do"] == "buildSentiment":
             training = Training(request["path"], request["shape"], request["batch"], request["foreach"])
-            say({})
+            say({"trained": training.trained})
         elif request["do"] == "sentimentEpochs":
             say({"speed": statistics.median(training.epoch() for _ in range(request["count"]))})
         else:

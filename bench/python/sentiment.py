@@ -16,7 +16,6 @@ class WordEncoder(nn.Module):
         super().__init__()
         self.word_dropout = word_dropout
         self.embedding = nn.Embedding(vocabulary, dims, padding_idx=0)
-        self.embedding.weight.requires_grad = False
         self.input = nn.Linear(dims, width)
         self.position = nn.Parameter(torch.randn(128, width) * 0.02)
         self.layer = nn.TransformerEncoderLayer(
@@ -127,7 +126,8 @@ class Training:
         self.model = SelfMM(shape)
         widths = {"text": 32, "audio": 16, "vision": 32, "multimodal": 128}
         self.labels = Labels(arrays["label"], widths)
-        trained = [p for p in self.model.parameters() if p.requires_grad]
+        trained = list(self.model.parameters())
+        self.trained = sum(p.numel() for p in trained)
         self.optimizer = torch.optim.Adam(trained, lr=1e-3, weight_decay=1e-3, foreach=foreach)
         self.number = 0
 
