@@ -39,9 +39,10 @@ export async function readClips<T>(
       outcomes.push({ clip, value: use(read) });
     } catch (error) {
       if (!several || !(error instanceof HeadraceError)) throw error;
-      say(`headrace: ${error.message}`);
+      const message = error.message.includes(clip) ? error.message : `${clip}: ${error.message}`;
+      say(`headrace: ${message}`);
       process.exitCode = exitCodes.failed;
-      outcomes.push({ clip, error: error.message });
+      outcomes.push({ clip, error: message });
     }
   }
   return outcomes;
