@@ -23,9 +23,18 @@ const DEFAULT_TIMEOUT_MS = 600_000;
 /** Batches that may wait before a branch. */
 const CAPACITY = 2;
 
+/** Milliseconds of an epoch. */
+export interface BranchTimes {
+  readonly busyMs: number;
+  /** For what the others give it, or for room where it puts its own. */
+  readonly waitMs: number;
+}
+
 export interface BranchOptions {
   /** How long any part may wait for another. Default 600 000. */
   readonly timeoutMs?: number;
+  /** Told after every epoch how each branch and the `fusion` spent the time of its training batches. */
+  readonly onTimes?: (times: Readonly<Record<string, BranchTimes>>) => void;
   /** For tests. */
   readonly faults?: FaultConfig;
 }
@@ -289,6 +298,7 @@ export class BranchTrainer {
   ): Promise<{ losses: number[]; drift: Readonly<Record<string, number>>; validLoss: number; trained: number }> {
     const stages = this.config.modalities.length + 1;
     const losses: number[] = [];
+    const times: Record<string, BranchTimes> = {};
     let drift: Readonly<Record<string, number>> = {};
     let [sum, trained] = [0, 0];
     for (let left = truth.length + stages; left > 0; left--) {
@@ -299,11 +309,14 @@ export class BranchTrainer {
         sum += scope(() => lossSum(this.config.task, tensors[0]!, truth[meta.batch]!));
       } else if (meta.kind === 'epoch') {
         losses[meta.stage] = meta.loss;
+        const { busyMs, waitMs } = meta;
+        times[this.config.modalities[meta.stage] ?? 'fusion'] = { busyMs, waitMs };
         if (meta.stage < stages - 1) continue;
         drift = meta.drift;
         if (meta.labels.length > 0) this.#labels = new Map(meta.labels.map((name, i) => [name, keep(tensors[i]!)]));
       }
     }
+    this.options.onTimes?.(times);
     return { losses, drift, validLoss: sum / this.prepared.splits.valid.length, trained };
   }
 

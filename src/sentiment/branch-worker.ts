@@ -75,6 +75,9 @@ export type BranchResult =
       readonly stage: number;
       /** Mean over the batches. */
       readonly loss: number;
+      /** Milliseconds of its training batches in which it worked, and in which it waited for others. */
+      readonly busyMs: number;
+      readonly waitMs: number;
       readonly labels: readonly string[];
       readonly drift: Readonly<Record<string, number>>;
     }
@@ -144,7 +147,7 @@ function contextOf(job: BranchJob): LoopContext<Work> {
   const results = Queue.attach<BranchResult>(job.results);
   const put = (meta: BranchResult, tensors: readonly Tensor[]): void =>
     results.put({ meta, tensors: tensors.map((x) => x.to({ device: 'cpu' })) }, job.timeoutMs);
-  const sums = new Map<number, number>();
+  const sums = new Map<number, { loss: number; busyMs: number; waitMs: number }>();
   const { lr } = job.config.groups.other;
   return {
     // The stages keep their own rates; a loss that is not finite is told of below.
@@ -165,7 +168,12 @@ function contextOf(job: BranchJob): LoopContext<Work> {
       if (!Number.isFinite(loss)) {
         throw new HeadraceError(`the loss is ${loss}; lower the learning rates`, { code: 'NAN' });
       }
-      sums.set(event.stage, (sums.get(event.stage) ?? 0) + loss);
+      const sum = sums.get(event.stage) ?? { loss: 0, busyMs: 0, waitMs: 0 };
+      sums.set(event.stage, {
+        loss: sum.loss + loss,
+        busyMs: sum.busyMs + event.busy,
+        waitMs: sum.waitMs + event.wait,
+      });
     },
     afterBatch: () => {},
     save: (stage) => stage.keepBest(),
@@ -178,9 +186,10 @@ function contextOf(job: BranchJob): LoopContext<Work> {
       const maker = stage instanceof FusionStage ? stage.maker : null;
       const table = maker ? maker.labels.of(maker.ids) : {};
       const names = Object.keys(table);
-      const loss = (sums.get(stage.index) ?? 0) / job.batchesPerEpoch;
+      const { loss: sum, ...times } = sums.get(stage.index)!;
+      const loss = sum / job.batchesPerEpoch;
       const drift = maker?.labels.drift() ?? {};
-      put({ kind: 'epoch', stage: stage.index, loss, labels: names, drift }, Object.values(table));
+      put({ kind: 'epoch', stage: stage.index, loss, ...times, labels: names, drift }, Object.values(table));
       sums.delete(stage.index);
     },
     ...(job.faults ? { beforeAction: faultsOf(job.faults, job.seed) } : {}),

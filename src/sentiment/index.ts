@@ -23,7 +23,7 @@ export {
   covariance,
   type FeatureMatrices,
 } from './alignment.js';
-export { type BranchOptions, BranchTrainer } from './branch-run.js';
+export { type BranchOptions, type BranchTimes, BranchTrainer } from './branch-run.js';
 export {
   beginFolder,
   type LoadedModel,
