@@ -7,6 +7,7 @@
  * npm run bench accuracy -- --help   trains to the end and compares accuracies: hours
  */
 import { parseArgs } from 'node:util';
+import { branchesPart } from './branches.js';
 import { callsPart } from './calls.js';
 import { describeHost, hostLine } from './host.js';
 import { memoryPart } from './memory.js';
@@ -24,6 +25,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   calls: callsPart,
   memory: memoryPart,
   sentiment: sentimentPart,
+  branches: branchesPart,
 };
 
 async function bench(args: string[]): Promise<void> {

@@ -25,9 +25,12 @@ function newest(accuracy: boolean): string[] {
 
 const read = <T>(name: string): T => JSON.parse(readFileSync(join(folderFor(false), name), 'utf8')) as T;
 
-/** What has a target, and the speeds that the ratios come from. */
+/** Speeds that ratios come from, and sizes. */
+const SHOWN = ['images/s', 'utterances/s', 'MiB'];
+
+/** What has a target, and what it comes from. */
 function shortened(part: Part): Part {
-  return { ...part, rows: part.rows.filter(({ target, unit }) => target || unit === 'images/s' || unit === 'MiB') };
+  return { ...part, rows: part.rows.filter(({ target, unit }) => target || SHOWN.includes(unit)) };
 }
 
 function speedSection(name: string): string {
