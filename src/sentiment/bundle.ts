@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from '
 import { arch, cpus, platform } from 'node:os';
 import { basename, join } from 'node:path';
 import { loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
-import { buildInfo, ConfigError, DataError } from '../torch/index.js';
+import { buildInfo, ConfigError, DataError, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { FeatureSpecs } from './datasets/index.js';
 import { type NetworkShape, SentimentNetwork } from './network.js';
@@ -32,6 +32,8 @@ export interface SentimentManifest {
 const VOCABULARY = 'vocabulary.txt';
 /** What a BERT's folder holds besides its weights. */
 const TEXT = 'text';
+/** What a model's folder may hold to read texts. */
+export const textFiles = [VOCABULARY, TEXT] as const;
 
 function copyInto(folder: string, file: string): void {
   mkdirSync(folder, { recursive: true });
@@ -131,6 +133,7 @@ export function readResult(out: string, seed: number): SeedResult | null {
 /** Writes what an ended seed leaves: its weights first, its result last, since that marks the end. */
 export function writeResult(out: string, result: SeedResult, network: SentimentNetwork): void {
   const folder = seedFolder(out, result.seed);
+  mkdirSync(folder, { recursive: true });
   saveSafetensors(join(folder, 'model.safetensors'), network.stateDict(), { format: 'pt' });
   const lines = result.history.map((record) => JSON.stringify(record)).join('\n');
   writeFileAtomic(join(folder, 'history.jsonl'), `${lines}\n`);
@@ -173,14 +176,26 @@ export function loadModel(folder: string, seed?: number): LoadedModel {
   const manifest = readManifest(folder);
   const { config, shape } = manifest;
   const chosen = seed ?? bestSeed(folder);
-  const path = join(folder, VOCABULARY);
-  const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : undefined;
+  const { tensors, vocabulary } = readWeights(folder, chosen);
   const text = config.text.kind === 'bert' ? { ...config.text, folder: join(folder, TEXT) } : config.text;
-  const reader = config.modalities.includes('text') ? textReader(text, null, vocabulary, shape.widths.text) : null;
+  const reader = config.modalities.includes('text')
+    ? textReader(text, null, vocabulary ?? undefined, shape.widths.text)
+    : null;
   const network = new SentimentNetwork(config, shape, reader?.encoder(chosen, true) ?? null, chosen);
-  network.loadStateDict(loadSafetensors(join(seedFolder(folder, chosen), 'model.safetensors')).tensors);
+  network.loadStateDict(tensors);
   network.eval();
   return { manifest, network, seed: chosen, reader };
+}
+
+/** The weights of a trained seed and the words that they know. @param seed - by default the best on the validation split */
+export function readWeights(
+  folder: string,
+  seed = bestSeed(folder),
+): { readonly seed: number; readonly tensors: Map<string, Tensor>; readonly vocabulary: readonly string[] | null } {
+  const path = join(folder, VOCABULARY);
+  const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : null;
+  const { tensors } = loadSafetensors(join(seedFolder(folder, seed), 'model.safetensors'));
+  return { seed, tensors, vocabulary };
 }
 
 function bestSeed(folder: string): number {
