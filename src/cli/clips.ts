@@ -2,7 +2,14 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { type Clip, type ClipOptions, ClipReader, type FeatureSpecs } from '../sentiment/index.js';
+import {
+  type Clip,
+  type ClipOptions,
+  ClipReader,
+  type FeatureSpecs,
+  loadRecogniser,
+  type SpeechRecogniser,
+} from '../sentiment/index.js';
 import { ConfigError, HeadraceError } from '../torch/errors.js';
 import { exitCodes, say } from './report.js';
 
@@ -10,6 +17,9 @@ import { exitCodes, say } from './report.js';
 export interface WordFlags {
   transcript?: string;
   srt?: string;
+  /** Folder of a model for speech recognition, and the language it should hear. */
+  asr?: string;
+  asrLanguage?: string;
 }
 
 /** A clip's result, or why there is none. */
@@ -30,7 +40,7 @@ export async function readClips<T>(
 ): Promise<ClipOutcome<T>[]> {
   const several = paths.length > 1;
   if (several) checkSeveral(paths, flags);
-  const reader = new ClipReader(wanted);
+  const reader = new ClipReader(wanted, await recogniserOf(flags));
   const outcomes: ClipOutcome<T>[] = [];
   for (const clip of paths) {
     try {
@@ -46,6 +56,16 @@ export async function readClips<T>(
     }
   }
   return outcomes;
+}
+
+async function recogniserOf({ asr, asrLanguage, transcript, srt }: WordFlags): Promise<SpeechRecogniser | null> {
+  if (asr === undefined) {
+    if (asrLanguage !== undefined) throw new ConfigError('Expected --asr FOLDER beside --asr-language');
+    return null;
+  }
+  if (transcript !== undefined || (srt !== undefined && !isFolder(srt)))
+    throw new ConfigError('Expected the words of a clip (--transcript, --srt) or speech recognition (--asr), got both');
+  return loadRecogniser(asr, { language: asrLanguage });
 }
 
 function checkSeveral(paths: readonly string[], { transcript, srt }: WordFlags): void {

@@ -34,8 +34,10 @@ export async function extractFeatures(paths: readonly string[], flags: Sentiment
 
 /** A folder with a `label.csv`: a file to train on. */
 async function featuresOfFolder(folder: string, flags: SentimentFeaturesFlags, wanted: FeatureSpecs): Promise<void> {
-  if (flags.transcript !== undefined || flags.srt !== undefined)
-    throw new ConfigError(`Expected neither --transcript nor --srt: the words of ${folder} are in its label.csv`);
+  if (flags.transcript !== undefined || flags.srt !== undefined || flags.asr !== undefined)
+    throw new ConfigError(
+      `Expected none of --transcript, --srt and --asr: the words of ${folder} are in its label.csv`,
+    );
   const given = loadLabelFolder(folder);
   const { data, failed } = await extractDataset(given, wanted, (i, remarks) => {
     for (const remark of remarks) say(`note: ${given.utterances[i]!.id}: ${remark}`);

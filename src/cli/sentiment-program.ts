@@ -35,6 +35,8 @@ export interface SentimentPredictFlags {
   text?: string[];
   transcript?: string;
   srt?: string;
+  asr?: string;
+  asrLanguage?: string;
   seed?: number;
   json: boolean;
 }
@@ -43,6 +45,8 @@ export interface SentimentFeaturesFlags {
   output: string;
   transcript?: string;
   srt?: string;
+  asr?: string;
+  asrLanguage?: string;
   audio: string;
   fps: number;
   json: boolean;
@@ -122,7 +126,9 @@ function addEval(verb: Verb): void {
 const wordOptions = (command: Command): Command =>
   command
     .option('--transcript <text>', 'what is said in the clip, as one utterance')
-    .option('--srt <path>', 'subtitles (SRT or WebVTT), each entry an utterance; or a folder: NAME.srt for NAME.mp4');
+    .option('--srt <path>', 'subtitles (SRT or WebVTT), each entry an utterance; or a folder: NAME.srt for NAME.mp4')
+    .option('--asr <dir>', 'hear the words: a model for speech recognition that @huggingface/transformers reads')
+    .option('--asr-language <name>', 'language of the speech, for models that know several (default: English)');
 
 function addPredict(verb: Verb): void {
   const predict = verb(

@@ -56,6 +56,13 @@ export {
 export { type Clip, type ClipOptions, ClipReader, readClip } from './features/clip.js';
 export { type ExtractedData, extractDataset, type FailedClip, gatherFeatures } from './features/dataset.js';
 export {
+  type HeardWords,
+  loadRecogniser,
+  type RecogniserOptions,
+  recogniseSpans,
+  type SpeechRecogniser,
+} from './features/recognise.js';
+export {
   checkSpans,
   cutAtPauses,
   type PauseOptions,

@@ -64,7 +64,7 @@ test('a recording is cut at its pauses, and what it lacks is told', async () => 
   const clip = await readClip(path, features);
   assert.equal(clip.utterances.length, 2);
   assert.deepEqual(clip.notes, [
-    'no transcript: the words are not read (--transcript, --srt)',
+    'no transcript: the words are not read (--transcript, --srt, --asr)',
     'no pictures: vision features are missing',
   ]);
   const predictions = predictUtterances(model(), clip.utterances, clip.features);

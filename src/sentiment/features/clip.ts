@@ -4,6 +4,7 @@ import { ConfigError } from '../../torch/errors.js';
 import { type FeatureSpec, type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
 import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from './audio.js';
+import { recogniseSpans, type SpeechRecogniser } from './recognise.js';
 import { checkSpans, cutAtPauses, readSubtitles, type SpokenSpan } from './utterances.js';
 import { extractVision, visionSpec } from './vision.js';
 
@@ -35,14 +36,17 @@ export function readClip(path: string, wanted: FeatureSpecs, options: ClipOption
 export class ClipReader {
   readonly #wanted: FeatureSpecs;
   readonly #audio: AudioExtractor | null;
+  readonly #recogniser: SpeechRecogniser | null;
   #faces: Promise<FaceAnalyser> | null = null;
 
   /**
    * @param wanted - the features to extract, as a trained model names them
+   * @param recogniser - hears the words where none are given
    * @throws ConfigError for features that cannot be extracted here
    */
-  constructor(wanted: FeatureSpecs) {
+  constructor(wanted: FeatureSpecs, recogniser: SpeechRecogniser | null = null) {
     this.#wanted = wanted;
+    this.#recogniser = recogniser;
     this.#audio = wanted.audio ? audioExtractor(wanted.audio) : null;
     if (wanted.vision) checkVision(wanted.vision);
   }
@@ -51,9 +55,8 @@ export class ClipReader {
   async read(path: string, options: ClipOptions = {}): Promise<Clip> {
     const info = await mediaInfo(path);
     const notes: string[] = [];
-    const spans = await spansOf(path, info, options);
-    if (spans.every(({ text }) => text === null))
-      notes.push('no transcript: the words are not read (--transcript, --srt)');
+    const spans = await spansOf(path, info, options, this.#recogniser);
+    if (spans.every(({ text }) => text === null)) notes.push(withoutWords(info, this.#recogniser));
     const features: Partial<Record<Modality, PackedSequences>> = {};
     if (this.#audio) {
       if (info.audio) features.audio = packed(await extractAudio(this.#audio, path, spans));
@@ -86,7 +89,17 @@ function checkVision({ name, version, rate }: FeatureSpec): void {
   );
 }
 
-async function spansOf(path: string, info: MediaInfo, options: ClipOptions): Promise<SpokenSpan[]> {
+function withoutWords({ audio }: MediaInfo, recogniser: SpeechRecogniser | null): string {
+  if (recogniser === null) return 'no transcript: the words are not read (--transcript, --srt, --asr)';
+  return audio ? 'no words: speech recognition gave no text' : 'no words: there is no sound to recognise speech in';
+}
+
+async function spansOf(
+  path: string,
+  info: MediaInfo,
+  options: ClipOptions,
+  recogniser: SpeechRecogniser | null,
+): Promise<SpokenSpan[]> {
   const { transcript, subtitles } = options;
   if (transcript !== undefined && subtitles !== undefined) {
     throw new ConfigError('Expected a transcript or subtitles, got both');
@@ -95,7 +108,8 @@ async function spansOf(path: string, info: MediaInfo, options: ClipOptions): Pro
   if (subtitles !== undefined) return checkSpans(readSubtitles(subtitles), duration);
   const whole = { start: 0, end: Math.max(duration, 0.01), text: transcript ?? null };
   if (transcript !== undefined || !info.audio) return [whole];
-  const found = cutAtPauses(await readAudio(path, { rate: 16000 }));
+  const sound = await readAudio(path, { rate: recogniser?.rate ?? 16000 });
+  const found = recogniser === null ? cutAtPauses(sound) : await recogniseSpans(recogniser, sound);
   return found.length > 0 ? found : [whole];
 }
 
