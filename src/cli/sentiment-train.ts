@@ -67,28 +67,20 @@ export async function runSeeds(
   const progress = new SeedProgress(config, seeds.length, title);
   const onNotice = (notice: SeedNotice): void => progress.update(notice);
   const runs = new SeedRuns(config, source, { seeds, out, jobs: flags.jobs, onNotice });
-  const kept =
-    config.schedule === 'bp' ? `with all of it kept in ${out}` : `with the seeds that are done kept in ${out}`;
   const release = onInterrupt(() => {
-    say(`\nheadrace: stopping after this epoch, ${kept}; Ctrl-C again ends at once`);
+    say(`\nheadrace: stopping after this epoch, with all of it kept in ${out}; Ctrl-C again ends at once`);
     runs.stop();
   });
   try {
     const results = await runs.run();
     if (!runs.stopped) return results;
-    say(`headrace: stopped; ${results.length} of ${seeds.length} seeds are done. ${goesOn(config)}`);
+    say(`headrace: stopped; ${results.length} of ${seeds.length} seeds are done. To go on, add --resume`);
     process.exitCode = exitCodes.interrupted;
     return null;
   } finally {
     progress.finish();
     release();
   }
-}
-
-/** What a stopped run can do next: branches keep nothing between epochs. */
-function goesOn({ schedule }: SentimentConfig): string {
-  if (schedule === 'bp') return 'To go on, add --resume';
-  return `${schedule} keeps no seed that was under way: remove its folder and add --resume to train it anew`;
 }
 
 /** One line, rewritten on a terminal; elsewhere a line for each seed that ends. */

@@ -1,11 +1,10 @@
 /** The training of one seed by branches: feeds their threads, chooses the epoch, and gathers the best weights. */
-import { setImmediate as turn } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { DataLoader } from '../data/index.js';
-import type { BatchMessage, ControlMessage, FaultConfig, Message } from '../pipeline/index.js';
-import { HeadraceError, keep, Queue, QueueError, scope, type Tensor, tensor } from '../torch/index.js';
-import type { BranchJob, BranchNotice, BranchResult, BranchStation } from './branch-worker.js';
-import { dropoutOf, inputKeys } from './branches.js';
+import type { BatchMessage, FaultConfig, Message } from '../pipeline/index.js';
+import { keep, Queue, scope, type Tensor, tensor } from '../torch/index.js';
+import { BranchThreads } from './branch-threads.js';
+import type { BranchStation } from './branch-worker.js';
+import { dropoutOf, inputKeys, partOf } from './branches.js';
 import { checkBranches, checkSentimentConfig, type SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { evaluationLoader, lossSum } from './evaluate.js';
@@ -13,12 +12,15 @@ import type { SharedPrivate } from './models/shared-private.js';
 import { SentimentNetwork } from './network.js';
 import { givenLabel } from './objective.js';
 import type { PreparedData } from './prepare.js';
-import { type EpochRecord, labelledSamples, type SeedHooks, type SeedResult, seedResult } from './train-seed.js';
+import {
+  type EpochRecord,
+  labelledSamples,
+  type SeedHooks,
+  type SeedResult,
+  type SeedState,
+  seedResult,
+} from './train-seed.js';
 
-/** Milliseconds between looks at whether a thread has failed. */
-const POLL_MS = 200;
-/** Milliseconds that threads have to tell of a failure, or to end after one. */
-const GRACE_MS = 3000;
 const DEFAULT_TIMEOUT_MS = 600_000;
 /** Batches that may wait before a branch. */
 const CAPACITY = 2;
@@ -37,131 +39,6 @@ export interface BranchOptions {
   readonly onTimes?: (times: Readonly<Record<string, BranchTimes>>) => void;
   /** For tests. */
   readonly faults?: FaultConfig;
-}
-
-type Envelope = { readonly meta: Message; readonly tensors: readonly Tensor[] };
-type Outcome = { readonly meta: BranchResult; readonly tensors: readonly Tensor[] };
-
-/** The threads of the branches with their queues: the first failure ends all. */
-class Threads {
-  readonly results: Queue<BranchResult>;
-  readonly #weights: Queue<readonly string[]>[] = [];
-  readonly #queues: Queue<Message>[];
-  readonly #workers: Worker[] = [];
-  readonly #exits: Promise<void>[] = [];
-  #failure: HeadraceError | null = null;
-
-  constructor(
-    /** Of the branches, in their order. */
-    readonly inputs: readonly Queue<Message>[],
-    between: readonly Queue<Message>[],
-    results: number,
-    private readonly name: string,
-    private readonly timeoutMs: number,
-  ) {
-    this.#queues = [...inputs, ...between];
-    this.results = Queue.create(results);
-  }
-
-  /** Starts a thread. It begins to work when it has started: until then this thread's event loop must be free. */
-  async start(
-    job: Omit<BranchJob, 'weights' | 'results' | 'queues'>,
-    weights: ReadonlyMap<string, Tensor>,
-  ): Promise<void> {
-    const queue = Queue.create<readonly string[]>(1);
-    this.#weights.push(queue);
-    queue.put({ meta: [...weights.keys()], tensors: [...weights.values()].map((tensor) => tensor.detach()) });
-    const workerData: BranchJob = {
-      ...job,
-      weights: queue.id,
-      results: this.results.id,
-      queues: this.#queues.map(({ id }) => id),
-    };
-    const worker = new Worker(new URL('./branch-worker.js', import.meta.url), { workerData });
-    this.#workers.push(worker);
-    const parts = job.stations.map(({ modality }) => modality ?? 'fusion').join(', ');
-    let finished = false;
-    this.#exits.push(new Promise((resolve) => worker.on('exit', () => resolve())));
-    await new Promise<void>((resolve) => {
-      worker.on('message', (notice: BranchNotice) => {
-        if (notice.kind === 'finished') finished = true;
-        if (notice.kind === 'failed') this.#fail(`${this.name}, ${parts}: ${notice.message}`, notice.code);
-        resolve();
-      });
-      worker.on('error', (error) => this.#fail(`${this.name}, ${parts}: ${error.message}`, ''));
-      worker.on('exit', (code) => {
-        if (!finished)
-          this.#fail(`${this.name}: the thread of ${parts} ended before its work was done (exit code ${code})`, '');
-        resolve();
-      });
-    });
-    if (this.#failure) throw this.#failure;
-  }
-
-  put(branch: number, envelope: Envelope): Promise<void> {
-    const item = { meta: envelope.meta, tensors: [...envelope.tensors] };
-    return this.#patiently((timeoutMs) => this.inputs[branch]!.put(item, timeoutMs));
-  }
-
-  get(): Promise<Outcome> {
-    return this.#patiently((timeoutMs) => this.results.get(timeoutMs) as Outcome);
-  }
-
-  async putAll(meta: ControlMessage): Promise<void> {
-    for (const branch of this.inputs.keys()) await this.put(branch, { meta, tensors: [] });
-  }
-
-  /** Ends the threads, if they have not ended, and frees the queues. */
-  async close(): Promise<void> {
-    this.#abort('the run has ended');
-    const grace = setTimeout(() => {
-      for (const worker of this.#workers) void worker.terminate();
-    }, GRACE_MS);
-    await Promise.all(this.#exits);
-    clearTimeout(grace);
-    for (const queue of [...this.#queues, ...this.#weights, this.results]) queue.destroy();
-  }
-
-  /** Waits in short pieces: between them the event loop learns of threads that failed. */
-  async #patiently<T>(action: (timeoutMs: number) => T): Promise<T> {
-    const end = Date.now() + this.timeoutMs;
-    for (;;) {
-      if (this.#failure) throw this.#failure;
-      try {
-        return action(Math.min(POLL_MS, this.timeoutMs));
-      } catch (error) {
-        if (!(error instanceof QueueError)) throw error;
-        if (error.code === 'QUEUE_CLOSED') throw await this.#told(error);
-        if (error.code !== 'QUEUE_TIMEOUT') throw error;
-        if (Date.now() >= end) {
-          throw new HeadraceError(
-            `${this.name}: waited ${this.timeoutMs / 1000} s for a branch; one of them is stuck`,
-            {
-              code: 'TIMEOUT',
-              cause: error,
-            },
-          );
-        }
-        await turn();
-      }
-    }
-  }
-
-  /** What closed the queues, by the words of the thread that failed. */
-  async #told(error: QueueError): Promise<Error> {
-    for (const end = Date.now() + GRACE_MS; this.#failure === null && Date.now() < end; ) await turn();
-    return this.#failure ?? error;
-  }
-
-  #fail(message: string, code: string): void {
-    if (this.#failure) return;
-    this.#failure = new HeadraceError(message, code === '' ? {} : { code });
-    this.#abort(message);
-  }
-
-  #abort(reason: string): void {
-    for (const queue of [...this.#queues, ...this.#weights, this.results]) queue.abort(reason);
-  }
 }
 
 /** Trains the shared-private model by `sequential` or `ppll`: bit for bit the same. */
@@ -187,8 +64,11 @@ export class BranchTrainer {
     this.#loader = new DataLoader(splits.train, { batchSize: config.batchSize, shuffle: true, seed });
   }
 
-  /** Trains to the end, or until told to stop: then null. @throws HeadraceError of the first branch that fails */
-  async run(hooks: Pick<SeedHooks, 'onEpoch' | 'shouldStop'> = {}): Promise<SeedResult | null> {
+  /**
+   * Trains to the end, or until told to stop: then null, and what `save` was given last goes on from there.
+   * @throws HeadraceError of the first branch that fails
+   */
+  async run(hooks: SeedHooks = {}): Promise<SeedResult | null> {
     const { patience, maxEpochs, modalities } = this.config;
     const valid = evaluationLoader(this.config, this.prepared.splits.valid);
     const queues = (count: number): Queue<Message>[] => Array.from({ length: count }, () => Queue.create(CAPACITY));
@@ -196,19 +76,21 @@ export class BranchTrainer {
     const between = this.config.schedule === 'ppll' ? queues(modalities.length) : [];
     const room = valid.batchesPerEpoch + 2 * modalities.length + 4;
     const { timeoutMs = DEFAULT_TIMEOUT_MS } = this.options;
-    const threads = new Threads(queues(modalities.length), between, room, `seed ${this.seed}`, timeoutMs);
+    const threads = new BranchThreads(queues(modalities.length), between, room, `seed ${this.seed}`, timeoutMs);
     try {
-      await this.#start(threads, between, timeoutMs);
-      const history: EpochRecord[] = [];
-      let best = { epoch: 0, loss: Number.POSITIVE_INFINITY };
-      for (let epoch = 1; epoch <= maxEpochs && epoch - 1 - best.epoch < patience; epoch++) {
+      const { save, from = null } = hooks;
+      await this.#start(threads, between, timeoutMs, from, save !== undefined);
+      const history: EpochRecord[] = [...(from?.history ?? [])];
+      let best = from?.best ?? { epoch: 0, loss: Number.POSITIVE_INFINITY };
+      for (let epoch = history.length + 1; epoch <= maxEpochs && epoch - 1 - best.epoch < patience; epoch++) {
         const record = await this.#epoch(threads, valid, epoch, best.loss);
-        if (record.best) {
-          best = { epoch, loss: record.validLoss };
-          await threads.putAll({ kind: 'checkpoint', step: this.#stepOf(epoch + 1, 0) - 1, epoch });
-        }
         history.push(record);
         hooks.onEpoch?.(record);
+        if (record.best) best = { epoch, loss: record.validLoss };
+        if (record.best || save) {
+          await threads.putAll({ kind: 'checkpoint', step: this.#stepOf(epoch + 1, 0) - 1, epoch: best.epoch });
+        }
+        if (save) save({ epoch, best, history, seconds: this.#seconds, tensors: await this.#state(threads) });
         if (hooks.shouldStop?.()) return null;
       }
       await this.#gather(threads, history.length);
@@ -219,10 +101,17 @@ export class BranchTrainer {
     }
   }
 
-  async #start(threads: Threads, between: readonly Queue<Message>[], timeoutMs: number): Promise<void> {
+  async #start(
+    threads: BranchThreads,
+    between: readonly Queue<Message>[],
+    timeoutMs: number,
+    from: SeedState | null,
+    saves: boolean,
+  ): Promise<void> {
     const { config, seed, prepared, options } = this;
     const model = this.network.model as SharedPrivate;
     const { modalities } = config;
+    if (from) this.#resume(from);
     const weights = model.stateDict();
     const first = (name: string): number[] => weights.get(`${name}.layer_1.weight`)!.shape;
     // Lists within one thread go by numbers that no queue has.
@@ -240,7 +129,7 @@ export class BranchTrainer {
     const hidden = Object.fromEntries(modalities.map((name) => [name, first(`heads.${name}`)[0]!]));
     const widths = { multimodal: first('fusion')[0]!, ...hidden };
     const generated = { samples, options: { widths, limit, warmup, excludeZero, device: config.device } };
-    if (labels === 'generated') {
+    if (labels === 'generated' && this.#labels.size === 0) {
       const table = keep(tensor(Float32Array.from(samples, ([, label]) => label)));
       this.#labels = new Map(modalities.map((name) => [name, table]));
     }
@@ -253,13 +142,15 @@ export class BranchTrainer {
       labels: labels === 'generated' ? generated : null,
       timeoutMs,
       faults: options.faults ?? null,
+      saves,
     };
     const groups = config.schedule === 'ppll' ? stations.map((station) => [station]) : [stations];
-    for (const group of groups) await threads.start({ ...job, stations: group }, weights);
+    const initial = from ? new Map([...from.tensors, ...weights]) : weights;
+    for (const group of groups) await threads.start({ ...job, stations: group }, initial);
   }
 
   async #epoch(
-    threads: Threads,
+    threads: BranchThreads,
     valid: DataLoader<SentimentBatch>,
     epoch: number,
     bestLoss: number,
@@ -293,7 +184,7 @@ export class BranchTrainer {
 
   /** What the stages tell of an epoch: predictions of the validation split, means of the losses, labels. */
   async #collect(
-    threads: Threads,
+    threads: BranchThreads,
     truth: readonly SentimentBatch[],
   ): Promise<{ losses: number[]; drift: Readonly<Record<string, number>>; validLoss: number; trained: number }> {
     const stages = this.config.modalities.length + 1;
@@ -322,7 +213,7 @@ export class BranchTrainer {
 
   /** Puts a batch before every branch. */
   async #feed(
-    threads: Threads,
+    threads: BranchThreads,
     split: 'train' | 'predict',
     step: number,
     epoch: number,
@@ -357,16 +248,23 @@ export class BranchTrainer {
   }
 
   /** Ends the stages and takes over the weights that each of them kept. */
-  async #gather(threads: Threads, epochs: number): Promise<void> {
+  async #gather(threads: BranchThreads, epochs: number): Promise<void> {
     await threads.putAll({ kind: 'stop', step: this.#stepOf(epochs + 1, 0) - 1, reason: 'done' });
-    const found = new Map<string, Tensor>();
-    for (let left = this.config.modalities.length + 1; left > 0; left--) {
-      const { meta, tensors } = await threads.get();
-      if (meta.kind !== 'weights') continue;
-      for (const [i, key] of meta.keys.entries()) found.set(key, tensors[i]!);
-    }
-    this.network.model.loadStateDict(found);
+    this.network.model.loadStateDict(await threads.gather('weights', this.config.modalities.length + 1));
     this.network.eval();
+  }
+
+  /** All that it takes to go on: what the stages have, and the labels as the branches are given them. */
+  async #state(threads: BranchThreads): Promise<Map<string, Tensor>> {
+    const state = await threads.gather('state', this.config.modalities.length + 1);
+    for (const [name, labels] of this.#labels) state.set(`own.${name}`, labels);
+    return state;
+  }
+
+  #resume({ tensors, seconds }: SeedState): void {
+    this.network.model.loadStateDict(partOf(tensors, 'network.'));
+    this.#labels = partOf(tensors, 'own.');
+    this.#seconds = seconds;
   }
 
   /** Counted from 1 over the run. @param epoch - from 1 */

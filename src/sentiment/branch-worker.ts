@@ -48,7 +48,7 @@ export interface BranchStation {
 
 export interface BranchJob extends BranchSettings {
   readonly stations: readonly BranchStation[];
-  /** Where its initial weights come from, and where what it has to tell goes. */
+  /** Where its initial weights come from, with the state of a run to go on with, and where what it has to tell goes. */
   readonly weights: number;
   readonly results: number;
   /** Queues that other threads use, by id; the rest are lists within this thread. */
@@ -64,6 +64,8 @@ export interface BranchJob extends BranchSettings {
   } | null;
   readonly timeoutMs: number;
   readonly faults: FaultConfig | null;
+  /** Whether a stage gives its state after each epoch. */
+  readonly saves: boolean;
 }
 
 /** What a thread puts into the queue of results; tensors go with it. */
@@ -81,8 +83,8 @@ export type BranchResult =
       readonly labels: readonly string[];
       readonly drift: Readonly<Record<string, number>>;
     }
-  /** The best weights, by these keys. */
-  | { readonly kind: 'weights'; readonly stage: number; readonly keys: readonly string[] };
+  /** The best weights, or all that it takes to go on, by these keys. */
+  | { readonly kind: 'weights' | 'state'; readonly stage: number; readonly keys: readonly string[] };
 
 export type BranchNotice =
   | { readonly kind: 'ready' }
@@ -125,8 +127,13 @@ function buildStations(job: BranchJob): Station<Work>[] {
     channels.set(id, found);
     return found;
   };
+  const build = (station: BranchStation): Work => {
+    const stage = buildStage(job, station, weights);
+    if ([...weights.keys()].some((key) => key.startsWith('optimizer.'))) stage.resume(weights);
+    return stage;
+  };
   return job.stations.map((station) => ({
-    stage: buildStage(job, station, weights),
+    stage: build(station),
     inputs: station.inputs.map(open),
     outputs: station.outputs.map(open),
     gradientsIn: [],
@@ -176,7 +183,12 @@ function contextOf(job: BranchJob): LoopContext<Work> {
       });
     },
     afterBatch: () => {},
-    save: (stage) => stage.keepBest(),
+    save: (stage, { step, epoch: best }) => {
+      if (best * job.batchesPerEpoch === step) stage.keepBest();
+      if (!job.saves) return;
+      const state = stage.state();
+      put({ kind: 'state', stage: stage.index, keys: [...state.keys()] }, [...state.values()]);
+    },
     predicted: ({ step }, output) => put({ kind: 'predicted', batch: step }, [output]),
     afterControl: (stage, message) => {
       if (message.kind === 'stop') {

@@ -108,6 +108,28 @@ abstract class SentimentStage implements StageWork {
     });
   }
 
+  /** All that it takes to go on from here, between two epochs: tensors of the live ones' memory. */
+  state(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    const add = (prefix: string, tensors: Weights): void => {
+      for (const [key, value] of tensors) state.set(`${prefix}.${key}`, value);
+    };
+    for (const [prefix, module] of this.parts) add('network', module.stateDict(`${prefix}.`));
+    add('best', this.#best);
+    add('optimizer', new Map(this.optimizer.stateDict().state));
+    return state;
+  }
+
+  /** Takes over its part of what {@link state} gave, but for the weights, which it was built with. */
+  resume(state: Weights): void {
+    const best = partOf(state, 'best.');
+    noGrad(() => {
+      for (const [key, value] of this.#best) value.copy_(best.get(key)!);
+    });
+    const { groups } = this.optimizer.stateDict();
+    this.optimizer.loadStateDict({ groups, state: partOf(state, 'optimizer.') });
+  }
+
   get best(): Weights {
     return this.#best;
   }
@@ -202,6 +224,15 @@ export class FusionStage extends SentimentStage {
   loss(output: Tensor, _own: Tensor, label: Tensor, index: Tensor): Tensor {
     this.#index = index.tolist() as number[];
     return this.lossOf(output, label);
+  }
+
+  override state(): Map<string, Tensor> {
+    return new Map([...super.state(), ...(this.maker?.labels.stateDict('labels.') ?? [])]);
+  }
+
+  override resume(state: Weights): void {
+    super.resume(state);
+    this.maker?.labels.loadStateDict(partOf(state, 'labels.'));
   }
 
   override update(): void {

@@ -1,14 +1,14 @@
 /** The thread of one seed: loads the data, trains, and writes what comes of it. */
 
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ConfigError, setNumThreads } from '../torch/index.js';
+import { setNumThreads } from '../torch/index.js';
 import { BranchTrainer } from './branch-run.js';
 import { readState, seedFolder, writeResult, writeState } from './bundle.js';
 import type { SentimentConfig } from './config.js';
 import { loadSentiment, type SentimentSource } from './datasets/index.js';
-import { type PreparedData, prepareData } from './prepare.js';
+import { prepareData } from './prepare.js';
 import { type EpochRecord, type SeedResult, SeedTrainer } from './train-seed.js';
 
 export interface SeedJob {
@@ -35,10 +35,10 @@ async function main({ config, source, seed, out, checkpoints, stop }: SeedJob): 
   setNumThreads(config.threads);
   const data = await loadSentiment(source);
   const prepared = prepareData(config, data);
-  if (config.schedule === 'sequential' || config.schedule === 'ppll') return trainBranches(job, prepared);
-  const trainer = new SeedTrainer(config, prepared, seed);
+  const Trainer = config.schedule === 'bp' ? SeedTrainer : BranchTrainer;
+  const trainer = new Trainer(config, prepared, seed);
   const keeps = out !== null && checkpoints;
-  const result = trainer.run({
+  const result = await trainer.run({
     from: keeps ? readState(out, seed) : null,
     onEpoch: (record) => post({ kind: 'epoch', seed, record }),
     shouldStop: () => Atomics.load(stop, 0) === 1,
@@ -49,26 +49,6 @@ async function main({ config, source, seed, out, checkpoints, stop }: SeedJob): 
     writeResult(out, result, trainer.network);
     if (keeps) rmSync(join(seedFolder(out, seed), 'checkpoint.safetensors'), { force: true });
   }
-  post({ kind: 'done', seed, result });
-}
-
-/** By branches. What they have between epochs is not kept, so a seed that was broken off cannot go on. */
-async function trainBranches({ config, seed, out, stop }: SeedJob, prepared: PreparedData): Promise<void> {
-  const folder = out === null ? null : seedFolder(out, seed);
-  if (folder !== null && existsSync(folder)) {
-    throw new ConfigError(
-      `${folder} holds the beginning of a seed, and the schedule ${config.schedule} keeps no state to go on from: ` +
-        'remove that folder to train the seed anew',
-    );
-  }
-  const trainer = new BranchTrainer(config, prepared, seed);
-  if (folder !== null) mkdirSync(folder, { recursive: true });
-  const result = await trainer.run({
-    onEpoch: (record) => post({ kind: 'epoch', seed, record }),
-    shouldStop: () => Atomics.load(stop, 0) === 1,
-  });
-  if (result === null) return post({ kind: 'stopped', seed });
-  if (out !== null) writeResult(out, result, trainer.network);
   post({ kind: 'done', seed, result });
 }
 

@@ -1,6 +1,6 @@
 // Branches that learn by their own losses, in turns and each on its thread: the same numbers, and one clear error.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,6 +16,7 @@ import {
   prepareData,
   type SeedResult,
   SeedRuns,
+  type SeedState,
   SeedTrainer,
   type SentimentConfig,
   type SentimentSource,
@@ -34,9 +35,13 @@ interface Outcome {
   readonly weights: ReadonlyMap<string, Uint8Array>;
 }
 
-async function train(config: SentimentConfig, options: BranchOptions = {}): Promise<Outcome> {
+async function train(
+  config: SentimentConfig,
+  options: BranchOptions = {},
+  from: SeedState | null = null,
+): Promise<Outcome> {
   const trainer = new BranchTrainer(config, prepareData(config, smallData()), 1, options);
-  const result = await trainer.run();
+  const result = await trainer.run({ from });
   assert.ok(result);
   return { result, weights: new Map([...trainer.network.stateDict()].map(([key, value]) => [key, value.bytes()])) };
 }
@@ -156,6 +161,26 @@ test('a branch whose thread is gone is noticed', async () => {
   await assert.rejects(train(branchConfig(), { faults }), /the thread of fusion ended before its work was done/);
 });
 
+for (const schedule of ['sequential', 'ppll'] as const) {
+  test(`a run by ${schedule} that was broken off after any epoch goes on bit for bit`, async () => {
+    const config = branchConfig({ schedule, accumulate: 2, maxEpochs: 5 });
+    const whole = timeless(await train(config));
+    for (const after of [1, 3]) {
+      let state: SeedState | null = null;
+      const first = new BranchTrainer(config, prepareData(config, smallData()), 1);
+      const stopped = await first.run({
+        save: (saved) => {
+          const tensors = new Map([...saved.tensors].map(([key, value]) => [key, value.clone()]));
+          state = { ...saved, history: [...saved.history], tensors };
+        },
+        shouldStop: () => state?.epoch === after,
+      });
+      assert.equal(stopped, null);
+      assert.deepEqual(timeless(await train(config, {}, state)), whole);
+    }
+  });
+}
+
 test('a run that is told to stop ends after the epoch', async () => {
   const config = branchConfig();
   const epochs: number[] = [];
@@ -176,7 +201,7 @@ function textFolder(folder: string): SentimentSource {
   return { format: 'label-csv', path: folder, range: [-3, 3] };
 }
 
-test('a run of branches leaves a folder like any other; a seed that was broken off is not begun anew in silence', async () => {
+test('a run of branches leaves a folder like any other; a seed that was broken off goes on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-branches-'));
   try {
     const source = textFolder(folder);
@@ -189,12 +214,14 @@ test('a run of branches leaves a folder like any other; a seed that was broken o
     assert.equal(seed, 3);
     const { loss } = predictSplit(network, config, prepared.splits.test);
     assert.ok(Math.abs(loss - result!.test.mae!) < 1e-6);
-    mkdirSync(join(out, 'seed-4'));
-    const again = new SeedRuns(config, source, { seeds: [3, 4], out }).run();
-    await assert.rejects(
-      again,
-      /seed-4 holds the beginning of a seed, and the schedule ppll keeps no state to go on from/,
-    );
+    assert.ok(!existsSync(join(out, 'seed-3', 'checkpoint.safetensors')));
+    const begun = new SeedRuns(config, source, { seeds: [4], out, onNotice: () => begun.stop() });
+    assert.deepEqual(await begun.run(), []);
+    assert.ok(existsSync(join(out, 'seed-4', 'checkpoint.safetensors')));
+    const options = { seeds: [4], checkpoints: false };
+    const [whole] = await new SeedRuns(config, source, { ...options, out: null }).run();
+    const [resumed] = await new SeedRuns(config, source, { seeds: [4], out }).run();
+    assert.deepEqual([resumed!.test, resumed!.bestEpoch], [whole!.test, whole!.bestEpoch]);
   } finally {
     rmSync(folder, { recursive: true });
   }
