@@ -15,6 +15,7 @@ export interface SentimentTrainFlags {
   vectors?: string;
   bert?: string;
   schedule?: string;
+  init?: string;
   set: Record<string, unknown>;
   threads: number;
   resume: boolean;
@@ -88,6 +89,7 @@ function trainOptions(command: Command, seeds: number): Command {
         'gradients through the whole network (bp), or a loss for each modality: in turns, or each on its thread (ppll)',
       ).choices(['bp', 'sequential', 'ppll']),
     )
+    .option('--init <dir>', 'a run to begin with: all of its weights that fit are taken, the rest is drawn')
     .addOption(
       new Option('--set <path=value>', 'any setting, such as alignment.weights.audio-vision=0.1; may be repeated')
         .argParser(keyValue)

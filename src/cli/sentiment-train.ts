@@ -2,6 +2,7 @@ import { writeFileAtomic } from '../io/index.js';
 import { duration, formatColumns } from '../pipeline/index.js';
 import {
   beginFolder,
+  type InitReport,
   loadSentiment,
   type Modality,
   parseSentimentSpec,
@@ -43,8 +44,9 @@ export async function trainSentiment(name: string, flags: SentimentTrainFlags): 
 
 /** The configuration that a command line describes. */
 export function configOf(name: string, flags: SentimentTrainFlags): SentimentConfig {
-  const { modalities, vectors, bert, threads, schedule } = flags;
-  const set = schedule === undefined ? flags.set : { ...flags.set, schedule };
+  const { modalities, vectors, bert, threads, schedule, init } = flags;
+  const given = Object.entries({ schedule, init }).filter(([, value]) => value !== undefined);
+  const set = { ...flags.set, ...Object.fromEntries(given) };
   const config = readSentimentConfig(name, { modalities: modalities as Modality[] | undefined, vectors, bert, set });
   return { ...config, threads };
 }
@@ -83,10 +85,17 @@ export async function runSeeds(
   }
 }
 
+/** What the seeds begin with, in words. */
+function begins({ seed, taken, fresh }: InitReport, folder: string | null): string {
+  const rest = fresh.length === 0 ? '' : `; drawn anew: ${fresh.join(', ')}`;
+  return `every seed begins with ${taken.length} tensors of ${folder}, seed ${seed}${rest}`;
+}
+
 /** One line, rewritten on a terminal; elsewhere a line for each seed that ends. */
 class SeedProgress {
   #done = 0;
   #open = false;
+  #begunWith = false;
   readonly #begun = Date.now();
 
   constructor(
@@ -96,7 +105,10 @@ class SeedProgress {
   ) {}
 
   update(notice: SeedNotice): void {
-    if (notice.kind === 'done') {
+    if (notice.kind === 'begun') {
+      if (!this.#begunWith) say(`note: ${begins(notice.from, this.config.init)}`);
+      this.#begunWith = true;
+    } else if (notice.kind === 'done') {
       this.#done++;
       const { bestEpoch, epochs, test, seconds } = notice.result;
       const score = Object.entries(test)

@@ -8,6 +8,7 @@ import { dropoutOf, inputKeys, partOf } from './branches.js';
 import { checkBranches, checkSentimentConfig, type SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { evaluationLoader, lossSum } from './evaluate.js';
+import { beginWith, type InitReport } from './init.js';
 import type { SharedPrivate } from './models/shared-private.js';
 import { SentimentNetwork } from './network.js';
 import { givenLabel } from './objective.js';
@@ -44,6 +45,8 @@ export interface BranchOptions {
 /** Trains the shared-private model by `sequential` or `ppll`: bit for bit the same. */
 export class BranchTrainer {
   readonly network: SentimentNetwork;
+  /** What it took from the run that the configuration names as `init`. */
+  readonly begun: InitReport | null;
   readonly #loader: DataLoader<SentimentBatch>;
   /** Of generated labels: those of each modality, by the utterance's place in the split. */
   #labels: ReadonlyMap<string, Tensor> = new Map();
@@ -60,6 +63,7 @@ export class BranchTrainer {
     checkBranches(config);
     const { data, splits, shape, reader } = prepared;
     this.network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
+    this.begun = config.init ? beginWith(this.network, config.init, reader?.vocabulary ?? null) : null;
     this.network.scale.fit(data.features, splits.train.indices);
     this.#loader = new DataLoader(splits.train, { batchSize: config.batchSize, shuffle: true, seed });
   }

@@ -88,6 +88,8 @@ export interface SentimentConfig {
   readonly threads: number;
   readonly device: string;
   readonly schedule: SentimentSchedule;
+  /** Folder of a run whose weights every seed begins with, where they fit; null: weights are drawn. */
+  readonly init: string | null;
 }
 
 /** @throws ConfigError that names what is wrong, what was expected and what came */

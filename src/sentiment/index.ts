@@ -31,6 +31,7 @@ export {
   readManifest,
   readResults,
   type SentimentManifest,
+  writeResult,
 } from './bundle.js';
 export {
   type AlignmentConfig,
@@ -71,6 +72,7 @@ export {
   type SpokenSpan,
 } from './features/utterances.js';
 export { extractVision, type VisionRows, visionColumns, visionRow, visionRows, visionSpec } from './features/vision.js';
+export { beginWith, type InitReport } from './init.js';
 export {
   type MetricFamily,
   type MetricName,
@@ -100,6 +102,7 @@ export { type ConfigChanges, readSentimentConfig } from './read-config.js';
 export { type SentimentRecipeOptions, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
 export type { SeedNotice } from './seed-worker.js';
+export { packModel, shippedModel } from './shipped.js';
 export { parseSentimentSpec } from './spec.js';
 export { sentimentSpecs } from './spec-names.js';
 export {

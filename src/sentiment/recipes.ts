@@ -33,6 +33,7 @@ const base: SentimentConfig = {
   threads: 1,
   device: 'cpu',
   schedule: 'bp',
+  init: null,
 };
 
 /** Self-MM's procedure to the letter, for BERT. */

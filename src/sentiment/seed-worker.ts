@@ -8,6 +8,7 @@ import { BranchTrainer } from './branch-run.js';
 import { readState, seedFolder, writeResult, writeState } from './bundle.js';
 import type { SentimentConfig } from './config.js';
 import { loadSentiment, type SentimentSource } from './datasets/index.js';
+import type { InitReport } from './init.js';
 import { prepareData } from './prepare.js';
 import { type EpochRecord, type SeedResult, SeedTrainer } from './train-seed.js';
 
@@ -24,6 +25,8 @@ export interface SeedJob {
 }
 
 export type SeedNotice =
+  /** It begins with weights of another run. */
+  | { readonly kind: 'begun'; readonly seed: number; readonly from: InitReport }
   | { readonly kind: 'epoch'; readonly seed: number; readonly record: EpochRecord }
   | { readonly kind: 'done'; readonly seed: number; readonly result: SeedResult }
   | { readonly kind: 'stopped'; readonly seed: number }
@@ -37,6 +40,7 @@ async function main({ config, source, seed, out, checkpoints, stop }: SeedJob): 
   const prepared = prepareData(config, data);
   const Trainer = config.schedule === 'bp' ? SeedTrainer : BranchTrainer;
   const trainer = new Trainer(config, prepared, seed);
+  if (trainer.begun) post({ kind: 'begun', seed, from: trainer.begun });
   const keeps = out !== null && checkpoints;
   const result = await trainer.run({
     from: keeps ? readState(out, seed) : null,

@@ -6,6 +6,7 @@ import { HeadraceError, keep, noGrad, scope, type Tensor } from '../torch/index.
 import { checkSentimentConfig, type SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import { firstBatch, idsOf, metricsOf, predictSplit } from './evaluate.js';
+import { beginWith, type InitReport } from './init.js';
 import { SentimentNetwork } from './network.js';
 import { Objective, type ObjectiveParts } from './objective.js';
 import type { PreparedData } from './prepare.js';
@@ -62,6 +63,8 @@ export interface SeedState {
 
 export class SeedTrainer {
   readonly network: SentimentNetwork;
+  /** What it took from the run that the configuration names as `init`. */
+  readonly begun: InitReport | null;
   readonly objective: Objective;
   readonly #optimizer: Adam;
   readonly #loader: DataLoader<SentimentBatch>;
@@ -80,6 +83,7 @@ export class SeedTrainer {
     checkSentimentConfig(config);
     const { data, splits, shape, reader } = prepared;
     this.network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
+    this.begun = config.init ? beginWith(this.network, config.init, reader?.vocabulary ?? null) : null;
     this.network.scale.fit(data.features, splits.train.indices);
     this.network.to({ device: config.device });
     this.objective = this.#makeObjective();
