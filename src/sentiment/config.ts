@@ -3,15 +3,18 @@ import { ConfigError } from '../torch/index.js';
 import { type Modality, modalities } from './datasets/index.js';
 import type { MetricFamily } from './metrics.js';
 import type { ModelName } from './models/index.js';
+import type { Lexicon } from './text/lexicon.js';
 import type { WordEncoderOptions } from './text/words.js';
 
 /** How texts are read. */
 export type TextConfig =
   /** Word vectors (a folder of `words.txt` and `vectors.f32`; null: drawn at random) under a small encoder. */
-  | ({ readonly kind: 'words'; readonly vectors: string | null } & Omit<
-      WordEncoderOptions,
-      'dims' | 'device' | 'dtype'
-    >)
+  | ({
+      readonly kind: 'words';
+      readonly vectors: string | null;
+      /** A list that says of words how good or bad they are, beside their vectors. Default null. */
+      readonly lexicon?: Lexicon | null;
+    } & Omit<WordEncoderOptions, 'dims' | 'scores' | 'device' | 'dtype'>)
   /** A Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
   | { readonly kind: 'bert'; readonly folder: string; readonly frozen?: boolean; readonly maxLength?: number }
   /** The data set's own `text` features: `first` (default) reads the first row, BERT's [CLS]; `mean` suits word vectors. */

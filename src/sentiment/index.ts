@@ -124,6 +124,7 @@ export { loadBertWeights } from './text/bert-weights.js';
 export { type TextReader, textReader } from './text/build.js';
 export { type EncodedText, TextEncoder } from './text/encoder.js';
 export { type FeaturePool, FeatureText, type FeatureTextOptions } from './text/feature-text.js';
+export { type Lexicon, lexiconScores } from './text/lexicon.js';
 export { type TextTokenizer, WordTokenizer } from './text/tokenizer.js';
 export { type WordPieceOptions, WordPieceTokenizer } from './text/wordpiece.js';
 export { WordEncoder, type WordEncoderOptions } from './text/words.js';

@@ -7,8 +7,12 @@ import type { Modality } from './datasets/index.js';
 /** A part of a configuration's `groups`. */
 export type RateGroup = Modality | 'other';
 
+/** Decay would wipe out the vectors of all words that the training texts lack, which no gradient holds up. */
+const isVectors = (name: string): boolean => name.endsWith('embedding.weight');
+
 /**
- * Those that are trained, as groups of an optimizer. In text, biases and norms do not decay, as is usual for BERT.
+ * Those that are trained, as groups of an optimizer. In text, biases and norms do not decay, as is usual for BERT, nor do
+ * word vectors.
  * @param parameters - each with its name and its part of the configuration's `groups`
  */
 export function rateGroups(
@@ -18,7 +22,7 @@ export function rateGroups(
   const groups = new Map<string, { options: GroupConfig; params: [string, Parameter][] }>();
   for (const [group, name, parameter] of parameters) {
     if (!parameter.requiresGrad) continue;
-    const bare = group === 'text' && parameter.ndim < 2;
+    const bare = group === 'text' && (parameter.ndim < 2 || isVectors(name));
     const key = bare ? 'text, not decayed' : group;
     const options = bare ? { ...rates[group], weightDecay: 0 } : rates[group];
     const found = groups.get(key) ?? { options, params: [] };

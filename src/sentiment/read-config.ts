@@ -29,7 +29,8 @@ export function readSentimentConfig(name: string, changes: ConfigChanges = {}): 
   const modalities = changes.modalities ?? given.modalities;
   const start = sentimentRecipe(recipe, { ...(text ? { text } : {}), ...(modalities ? { modalities } : {}) });
   const merged = merge({ ...start } as unknown as Json, own as Json, name) as Json;
-  if (text) merged.text = text;
+  // The command line's text, with what the recipe makes of it.
+  if (textOf(changes)) merged.text = start.text;
   if (modalities) merged.modalities = modalities;
   for (const [path, value] of Object.entries(changes.set ?? {})) setAt(merged, path, value);
   const config = merged as unknown as SentimentConfig;

@@ -9,6 +9,7 @@ import { BertEncoder } from './bert-encoder.js';
 import { loadBertWeights } from './bert-weights.js';
 import type { TextEncoder } from './encoder.js';
 import { type FeaturePool, FeatureText } from './feature-text.js';
+import { lexiconScores } from './lexicon.js';
 import { type TextTokenizer, WordTokenizer } from './tokenizer.js';
 import { WordPieceTokenizer } from './wordpiece.js';
 import { WordEncoder } from './words.js';
@@ -49,7 +50,7 @@ function wordReader(
   data: SentimentData | null,
   vocabulary?: readonly string[],
 ): TextReader {
-  const { kind: _, vectors: folder, ...options } = config;
+  const { kind: _, vectors: folder, lexicon, ...options } = config;
   const vectors = folder === null || vocabulary ? null : WordVectors.open(folder);
   const words = vocabulary ?? vectors?.words ?? wordsOf(data!);
   const tokenizer = new WordTokenizer(words);
@@ -63,10 +64,12 @@ function wordReader(
         ...options,
         ...(vectors ? { dims: vectors.dims } : {}),
         ...(folder === null ? { tuneVectors: true } : {}),
+        ...(lexicon ? { scores: true } : {}),
       };
       const encoder = skipInit(() => new WordEncoder(tokenizer.size, made));
       encoder.initialise(new Generator(deriveSeed(seed, 'init', 'text')));
       if (vectors && !trained) encoder.setVectors(vectors.tensor());
+      if (lexicon && !trained) encoder.setScores(lexiconScores(lexicon, words));
       return encoder;
     },
   };

@@ -1,5 +1,6 @@
-/** The small text encoder: word vectors, a transformer or a recurrent net over them, attention pooling. */
+/** The small text encoder: word vectors, what reads them in their order, attention pooling. */
 import {
+  Conv1d,
   Dropout,
   Embedding,
   type FactoryOptions,
@@ -8,11 +9,12 @@ import {
   Linear,
   LSTM,
   Module,
+  ModuleList,
   Parameter,
   TransformerEncoder,
   TransformerEncoderLayer,
 } from '../../nn/index.js';
-import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor } from '../../torch/index.js';
+import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor, zeros } from '../../torch/index.js';
 import type { SentimentBatch } from '../datasets/index.js';
 import { type EncodedText, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
@@ -22,10 +24,14 @@ export interface WordEncoderOptions extends FactoryOptions {
   readonly dims?: number;
   /** Of what comes out. Default 128. */
   readonly width?: number;
-  /** What reads the words in their order. Default `'transformer'`. */
-  readonly reader?: 'transformer' | 'lstm';
-  /** Layers of the reader. Default 1. */
+  /** What reads the words in their order; `cnn`: filters over runs of words (arXiv 1408.5882). Default `'transformer'`. */
+  readonly reader?: 'transformer' | 'lstm' | 'cnn';
+  /** Layers of a transformer or an LSTM. Default 1. */
   readonly depth?: number;
+  /** Words that the filters of a `cnn` span; each length has an equal share of `width`. Default 1, 2, 3, 4. */
+  readonly spans?: readonly number[];
+  /** Whether words come with their scores in a list, see {@link WordEncoder.setScores}. Default false. */
+  readonly scores?: boolean;
   /** Attention heads of a transformer. Default 4. */
   readonly heads?: number;
   /** Default 0.3. */
@@ -59,14 +65,41 @@ class AttentionPool extends Module {
   }
 }
 
-/** Keys: `embedding`, `input`, `position`, `encoder` or `lstm`, `pool`, `output`. */
+/** Filters over runs of words of several lengths, side by side. Keys: `convs`. */
+class SpanFilters extends Module {
+  convs: ModuleList<Conv1d>;
+
+  constructor(dims: number, width: number, spans: readonly number[]) {
+    super();
+    const share = width / spans.length;
+    if (!Number.isInteger(share)) {
+      throw new ConfigError(`Expected a width that ${spans.length} spans of a cnn share evenly, got ${width}`);
+    }
+    this.convs = new ModuleList(spans.map((span) => new Conv1d(dims, share, span, { padding: 'same' })));
+  }
+
+  /** [B, L, dims], 0 where there is no word, to [B, L, width]. */
+  forward(words: Tensor): Tensor {
+    const rows = words.transpose(1, 2);
+    const found = Array.from(this.convs, (conv) => conv.forward(rows));
+    return cat(found, 1).relu().transpose(1, 2);
+  }
+}
+
+/** Columns that a word's score in a list adds to its vector: the score, and whether the list has the word. */
+const SCORE_COLUMNS = 2;
+
+/** Keys: `embedding`, `scores`, `input` (not of a cnn), `position`, `encoder`, `lstm` or `filters`, `pool`, `norm`, `output`. */
 export class WordEncoder extends TextEncoder {
   readonly width: number;
   embedding: Embedding;
-  input: Linear;
+  input: Linear | null = null;
   position: Parameter | null = null;
   encoder: TransformerEncoder | null = null;
   lstm: LSTM | null = null;
+  filters: SpanFilters | null = null;
+  /** [vocabulary, 2], a buffer. */
+  scores!: Tensor | null;
   pool: AttentionPool;
   output: Linear;
   norm: LayerNorm;
@@ -83,7 +116,9 @@ export class WordEncoder extends TextEncoder {
     this.#wordDropout = options.wordDropout ?? 0.1;
     this.embedding = new Embedding(vocabulary, dims, { paddingIdx: 0 });
     this.embedding.weight.requiresGrad = options.tuneVectors ?? false;
-    this.input = new Linear(dims, width);
+    this.registerBuffer('scores', options.scores ? zeros([vocabulary, SCORE_COLUMNS]) : null);
+    const columns = dims + (options.scores ? SCORE_COLUMNS : 0);
+    if (reader !== 'cnn') this.input = new Linear(columns, width);
     if (reader === 'transformer') {
       this.position = new Parameter(empty([options.positions ?? 128, width]));
       const layer = {
@@ -97,7 +132,9 @@ export class WordEncoder extends TextEncoder {
     } else if (reader === 'lstm') {
       if (width % 2 !== 0) throw new ConfigError(`Expected an even width of a two-way LSTM, got ${width}`);
       this.lstm = new LSTM(width, width / 2, { numLayers: depth, batchFirst: true, bidirectional: true });
-    } else throw new ConfigError(`Expected a reader 'transformer' or 'lstm', got '${String(reader)}'`);
+    } else if (reader === 'cnn') {
+      this.filters = new SpanFilters(columns, width, options.spans ?? [1, 2, 3, 4]);
+    } else throw new ConfigError(`Expected a reader 'transformer', 'lstm' or 'cnn', got '${String(reader)}'`);
     this.pool = new AttentionPool(width);
     this.norm = new LayerNorm(2 * width);
     this.output = new Linear(2 * width, width);
@@ -118,18 +155,27 @@ export class WordEncoder extends TextEncoder {
     });
   }
 
+  /** Sets the score of each word; it is part of what is read, and is not trained. @param scores - [words, 2]: score, known */
+  setScores(scores: Tensor): void {
+    if (!this.scores) throw new ConfigError('Expected an encoder made with scores: true');
+    noGrad(() => this.scores!.narrow(0, 2, scores.shape[0]!).copy_(scores));
+  }
+
   forward(batch: SentimentBatch): EncodedText {
     const tokens = batch.tokens;
     if (!tokens) throw new ConfigError(`Expected tokens in the batch, got ${Object.keys(batch).join(', ')}`);
     const mask = someRow(tokens.select(1, 1).ne(0));
     const ids = this.#hideWords(tokens.select(1, 0));
-    const x = this.input.forward(this.dropout.forward(this.embedding.forward(ids)));
-    const sequence = this.#read(x, mask);
+    const vectors = this.embedding.forward(ids);
+    const words = this.scores ? cat([vectors, ops.embedding(this.scores, ids)], 2) : vectors;
+    const sequence = this.#read(this.dropout.forward(words), mask);
     const pooled = this.norm.forward(this.pool.forward(sequence, mask));
     return { sequence, mask, pooled: functional.gelu(this.output.forward(this.dropout.forward(pooled))) };
   }
 
-  #read(x: Tensor, mask: Tensor): Tensor {
+  #read(words: Tensor, mask: Tensor): Tensor {
+    if (this.filters) return this.filters.forward(words);
+    const x = this.input!.forward(words);
     if (this.lstm) {
       const lengths = mask.sum([1]).tolist() as number[];
       return this.dropout.forward(this.lstm.forward(x, null, { lengths })[0]);
