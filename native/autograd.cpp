@@ -111,7 +111,9 @@ napi_value isLeaf(napi_env env, napi_callback_info info) {
 napi_value gradFn(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const auto node = environment(env).tensors.get(Arguments<1>(env, info).number(0)).grad_fn();
-    const std::string name = node ? node->name() : "";
+    std::string name = node ? node->name() : "";
+    // This package's own are 'torch::autograd::CppNode<headrace::Name>'.
+    if (!name.empty() && name.back() == '>') name.pop_back();
     const size_t colon = name.rfind(':');
     return fromText(env, colon == std::string::npos ? name : name.substr(colon + 1));
   });

@@ -74,6 +74,8 @@ const Names& overloadNames() {
     auto* result = new Names();
     for (const auto& name : c10::Dispatcher::singleton().getAllOpNames()) {
       if (name.name.rfind("aten::", 0) == 0) (*result)[camelCase(name.name.substr(6))].push_back(name);
+      // This package's own keep their namespace: 'headrace::batchNormRelu'.
+      if (name.name.rfind("headrace::", 0) == 0) (*result)[camelCase(name.name)].push_back(name);
     }
     return result;
   }();

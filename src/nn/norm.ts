@@ -1,4 +1,5 @@
 import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
+import * as functional from './functional/linear.js';
 import { ones_, zeros_ } from './init.js';
 import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
@@ -61,6 +62,17 @@ abstract class BatchNormNd extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    const { weight, bias, running_mean: mean, running_var: variance, eps } = this;
+    return this.normalise(x, (training, momentum) =>
+      functional.batchNorm(x, mean, variance, weight, bias, { training, momentum, eps }),
+    );
+  }
+
+  /**
+   * Counts the batch, and says to `compute` whether it is normalised by its own statistics, and how much it weighs in
+   * the running ones, which are given in evaluation, or updated in training.
+   */
+  protected normalise(x: Tensor, compute: (batchStatistics: boolean, momentum: number) => Tensor): Tensor {
     if (!this.#dimensions.includes(x.ndim)) {
       const expected = this.#dimensions.join(' or ');
       throw new ShapeError(`Expected an input of ${expected} dimensions, got [${x.shape}] in ${this.toString()}`);
@@ -72,18 +84,7 @@ abstract class BatchNormNd extends Module {
       if (this.momentum === null) momentum = 1 / this.num_batches_tracked.item();
     }
     try {
-      // The running statistics are given in evaluation, or to be updated in training.
-      return ops.batchNorm(
-        x,
-        this.weight,
-        this.bias,
-        this.running_mean,
-        this.running_var,
-        batchStatistics,
-        momentum,
-        this.eps,
-        true,
-      );
+      return compute(batchStatistics, momentum);
     } catch (error) {
       throw this.shapeError(error, x, `[batch, ${this.numFeatures}, ...]`, (s) => s[1] === this.numFeatures);
     }
@@ -108,6 +109,17 @@ export class BatchNorm1d extends BatchNormNd {
 export class BatchNorm2d extends BatchNormNd {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options, [4]);
+  }
+
+  /**
+   * relu(forward(x) + residual) in one operator where there is one ({@link functional.batchNormRelu}).
+   * @param residual - of x's shape
+   */
+  forwardRelu(x: Tensor, residual: Tensor | null = null): Tensor {
+    const { weight, bias, running_mean: mean, running_var: variance, eps } = this;
+    return this.normalise(x, (training, momentum) =>
+      functional.batchNormRelu(x, mean, variance, weight, bias, { residual, training, momentum, eps }),
+    );
   }
 }
 

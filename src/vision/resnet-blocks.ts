@@ -54,11 +54,9 @@ export class BasicBlock extends Module {
     this.downsample = shortcut(shape, 'basic', made);
   }
 
-  // Autograd needs no output of a batch normalisation, so those may be overwritten; the input never is.
   forward(x: Tensor): Tensor {
-    const y = this.bn1.forward(this.conv1.forward(x)).relu_();
-    const z = this.bn2.forward(this.conv2.forward(y));
-    return z.add_(this.downsample ? this.downsample.forward(x) : x).relu_();
+    const y = this.bn1.forwardRelu(this.conv1.forward(x));
+    return this.bn2.forwardRelu(this.conv2.forward(y), this.downsample ? this.downsample.forward(x) : x);
   }
 }
 
@@ -86,10 +84,9 @@ export class Bottleneck extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.bn1.forward(this.conv1.forward(x)).relu_();
-    const z = this.bn2.forward(this.conv2.forward(y)).relu_();
-    const out = this.bn3.forward(this.conv3.forward(z));
-    return out.add_(this.downsample ? this.downsample.forward(x) : x).relu_();
+    const y = this.bn1.forwardRelu(this.conv1.forward(x));
+    const z = this.bn2.forwardRelu(this.conv2.forward(y));
+    return this.bn3.forwardRelu(this.conv3.forward(z), this.downsample ? this.downsample.forward(x) : x);
   }
 }
 
@@ -112,7 +109,7 @@ export class Stem extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.bn1.forward(this.conv1.forward(x)).relu_();
+    const y = this.bn1.forwardRelu(this.conv1.forward(x));
     return this.maxpool ? this.maxpool.forward(y) : y;
   }
 }
