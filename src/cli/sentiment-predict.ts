@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import {
   clipScore,
   type FeatureSpecs,
@@ -5,24 +7,28 @@ import {
   loadModel,
   predictUtterances,
   type SentimentPrediction,
+  shippedModel,
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
 import { type ClipOutcome, readClips } from './clips.js';
-import { print } from './report.js';
+import { print, say } from './report.js';
 import type { SentimentPredictFlags } from './sentiment-program.js';
 
 /** `headrace sentiment predict`. */
 export async function predictSentiment(
-  folder: string,
-  clips: readonly string[],
+  dir: string | undefined,
+  others: readonly string[],
   flags: SentimentPredictFlags,
 ): Promise<void> {
   const texts = flags.text ?? [];
+  const { folder, clips } = modelAndClips(dir, others);
   if ((clips.length === 0) === (texts.length === 0)) {
     throw new ConfigError('Expected either recordings or videos to read, or --text "..."');
   }
   const model = loadModel(folder, flags.seed);
-  const about = { model: model.manifest.config.model, seed: model.seed };
+  const name = basename(resolve(folder));
+  if (folder === shippedModel) say(`note: read by ${name}, the model that comes with Headrace`);
+  const about = { name, model: model.manifest.config.model, seed: model.seed };
   if (texts.length > 0) {
     const utterances = predictUtterances(
       model,
@@ -42,6 +48,13 @@ export async function predictSentiment(
   );
   const result = { ...about, ...(single ? results[0] : { clips: results }) };
   print(flags.json, result, single ? clipLines(first.value).join('\n') : outcomes.map(block).join('\n'));
+}
+
+/** Without a folder, when the first argument is a clip or there is none, the model is the one that comes with Headrace. */
+function modelAndClips(first: string | undefined, others: readonly string[]): { folder: string; clips: string[] } {
+  if (first === undefined) return { folder: shippedModel, clips: [] };
+  const isClip = statSync(first, { throwIfNoEntry: false })?.isFile() ?? false;
+  return isClip ? { folder: shippedModel, clips: [first, ...others] } : { folder: first, clips: [...others] };
 }
 
 /** The features of clips that a model uses; a data set may have had others beside. */

@@ -42,6 +42,12 @@ export interface SentimentPredictFlags {
   json: boolean;
 }
 
+export interface SentimentPackFlags {
+  out: string;
+  seed?: number;
+  json: boolean;
+}
+
 export interface SentimentFeaturesFlags {
   output: string;
   transcript?: string;
@@ -65,6 +71,7 @@ export function addSentiment(program: Command): void {
   addTrain(verb);
   addEval(verb);
   addPredict(verb);
+  addPack(verb);
   addFeatures(verb);
   addAblate(verb);
 }
@@ -138,7 +145,7 @@ function addPredict(verb: Verb): void {
     'read the sentiment of recordings, videos or texts',
     'headrace sentiment predict runs/mosi clip.mp4 --transcript "I loved every minute of it"',
   )
-    .argument('<dir>', 'folder of a trained model')
+    .argument('[dir]', 'folder of a trained model (default: the one that comes with Headrace)')
     .argument('[clips...]', 'recordings or videos of any format')
     .addOption(
       new Option('--text <text>', 'an utterance instead of a clip; may be repeated').argParser(
@@ -148,9 +155,25 @@ function addPredict(verb: Verb): void {
   wordOptions(predict)
     .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
     .addOption(jsonOption())
-    .action(async (folder: string, clips: string[], flags: SentimentPredictFlags) => {
+    .action(async (folder: string | undefined, clips: string[], flags: SentimentPredictFlags) => {
       const { predictSentiment } = await import('./sentiment-predict.js');
       await predictSentiment(folder, clips, flags);
+    });
+}
+
+function addPack(verb: Verb): void {
+  verb(
+    'pack',
+    'keep one seed of a run in a small folder, its weights in float16, to give away',
+    'headrace sentiment pack runs/mosi --out models/mosi',
+  )
+    .argument('<dir>', 'folder of a run')
+    .requiredOption('--out <dir>', 'the folder to write')
+    .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
+    .addOption(jsonOption())
+    .action(async (folder: string, flags: SentimentPackFlags) => {
+      const { packSentiment } = await import('./sentiment-pack.js');
+      packSentiment(folder, flags);
     });
 }
 
