@@ -12,6 +12,11 @@ export type TextConfig =
   | ({
       readonly kind: 'words';
       readonly vectors: string | null;
+      /**
+       * `data`: vectors of the words that the data's texts have, which trains about three times faster; the model knows no
+       * other words. Default `all`.
+       */
+      readonly vocabulary?: 'all' | 'data';
       /** A list that says of words how good or bad they are, beside their vectors. Default null. */
       readonly lexicon?: Lexicon | null;
     } & Omit<WordEncoderOptions, 'dims' | 'scores' | 'device' | 'dtype'>)

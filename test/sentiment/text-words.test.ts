@@ -1,7 +1,18 @@
 /** The small text encoder: what its readers see, and the list of word scores. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { lexiconScores, type SentimentBatch, sentimentRecipe, WordEncoder, WordTokenizer } from 'headrace/sentiment';
+import {
+  lexiconScores,
+  type SentimentBatch,
+  type SentimentData,
+  sentimentRecipe,
+  textReader,
+  WordEncoder,
+  WordTokenizer,
+} from 'headrace/sentiment';
 import { Generator, type Tensor, tensor } from 'headrace/torch';
 
 const VECTORS = [
@@ -108,4 +119,25 @@ test("a recipe's small encoder keeps its settings when the vectors are named", (
     tuneVectors: true,
     lexicon: 'afinn-165',
   });
+});
+
+test("the vocabulary 'data' keeps the vectors of the words that the texts have, and no others", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-words-'));
+  try {
+    writeFileSync(join(folder, 'words.txt'), 'film\nnot\nsea\ndo\n');
+    writeFileSync(join(folder, 'vectors.f32'), new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer));
+    const data = { utterances: [{ text: 'a FILM' }, { text: "I don't" }] } as unknown as SentimentData;
+    const reader = textReader({ kind: 'words', vectors: folder, vocabulary: 'data' }, data);
+    assert.deepEqual(reader.vocabulary, ['film', 'not', 'do']);
+    const { weight } = (reader.encoder(1) as WordEncoder).embedding;
+    assert.deepEqual(weight.tolist(), [
+      [0, 0],
+      [0, 0],
+      [1, 2],
+      [3, 4],
+      [7, 8],
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

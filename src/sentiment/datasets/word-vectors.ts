@@ -50,6 +50,18 @@ export class WordVectors {
     return this.words.length;
   }
 
+  /** Those of some rows. */
+  rows(places: readonly number[]): WordVectors {
+    const values = new Float32Array(places.length * this.dims);
+    for (const [row, place] of places.entries()) values.set(this.vector(place), row * this.dims);
+    return new WordVectors(
+      places.map((place) => this.words[place]!),
+      this.dims,
+      values,
+      this.source,
+    );
+  }
+
   /** The word's row, as it is written or in small letters; null when it has none. */
   index(word: string): number | null {
     return this.places.get(word) ?? this.places.get(word.toLowerCase()) ?? null;

@@ -50,8 +50,8 @@ function wordReader(
   data: SentimentData | null,
   vocabulary?: readonly string[],
 ): TextReader {
-  const { kind: _, vectors: folder, lexicon, ...options } = config;
-  const vectors = folder === null || vocabulary ? null : WordVectors.open(folder);
+  const { kind: _, vectors: folder, vocabulary: kept = 'all', lexicon, ...options } = config;
+  const vectors = folder === null || vocabulary ? null : readVectors(folder, kept, data!);
   const words = vocabulary ?? vectors?.words ?? wordsOf(data!);
   const tokenizer = new WordTokenizer(words);
   return {
@@ -127,6 +127,16 @@ function featureReader(
     files: [],
     encoder: () => new FeatureText(dims, pool === undefined ? {} : { pool }),
   };
+}
+
+/** The vectors of a folder: all, or those of the words that the data's texts have. */
+function readVectors(folder: string, kept: 'all' | 'data', data: SentimentData): WordVectors {
+  const vectors = WordVectors.open(folder);
+  if (kept === 'all') return vectors;
+  if (kept !== 'data') throw new ConfigError(`Expected a text.vocabulary 'all' or 'data', got '${String(kept)}'`);
+  const tokenizer = new WordTokenizer(vectors.words);
+  const used = tokenizer.used(data.utterances.map(({ text }) => text ?? ''));
+  return vectors.rows([...vectors.words.keys()].filter((place) => used.has(place)));
 }
 
 /** The words that occur at least twice in the training texts, most frequent first. */

@@ -59,6 +59,12 @@ export class WordTokenizer implements TextTokenizer {
     return words.map((word) => this.#ids.get(word) ?? UNKNOWN);
   }
 
+  /** The places in `words` of those that some texts have. */
+  used(texts: readonly string[]): Set<number> {
+    const ids = texts.flatMap((text) => this.ids(text)).filter((id) => id !== UNKNOWN);
+    return new Set(ids.map((id) => id - FIRST_WORD));
+  }
+
   encode(texts: readonly string[], length?: number): Tensor {
     return tokenTable(
       texts.map((text) => this.ids(text)),
