@@ -44,6 +44,7 @@ async function bench(args: string[]): Promise<void> {
   if (unknown.length > 0) {
     throw new Error(`Expected parts among ${Object.keys(parts).join(', ')}, accuracy; got ${unknown.join(', ')}`);
   }
+  const written = { quick: values.quick, only: values.model };
   const host = describeHost();
   say(hostLine(host));
   const found: Record<string, Part> = {};
@@ -56,11 +57,11 @@ async function bench(args: string[]): Promise<void> {
     const remarks = part.notes.map((note) => `${note}\n`).join('');
     process.stdout.write(`\n${part.title}\n${textTable(part.rows)}\n${remarks}`);
     // Part by part, so that a session that is broken off keeps what it has.
-    writeResults(host, found, values.quick);
+    writeResults(host, found, written);
   }
   const all = Object.values(found).flatMap(({ rows }) => rows);
   if (all.some(({ target }) => target)) process.stdout.write(`\n${verdict(all)}\n`);
-  say(`written to ${writeResults(host, found, values.quick)}`);
+  say(`written to ${writeResults(host, found, written)}`);
 }
 
 const args = process.argv.slice(2);

@@ -33,8 +33,27 @@ function shortened(part: Part): Part {
   return { ...part, rows: part.rows.filter(({ target, unit }) => target || SHOWN.includes(unit)) };
 }
 
-function speedSection(name: string): string {
-  const { date, host, parts } = read<Session>(name);
+/** Sessions, the newest first; what a newer one measured is left out of the older ones. */
+function sessions(): [name: string, session: Session][] {
+  const seen = new Set<string>();
+  const all = newest(false).map((name): [string, Session] => [name, read<Session>(name)]);
+  const time = ([, { parts }]: [string, Session]): string =>
+    Object.values(parts)
+      .map((part) => part.time)
+      .sort()
+      .at(-1)!;
+  all.sort((a, b) => (time(a) < time(b) ? 1 : -1));
+  return all.map(([name, session]) => {
+    const left = Object.entries(session.parts).map(([key, part]): [string, Part] => {
+      const rows = part.rows.filter((row) => !seen.has(`${key} ${row.what}`));
+      for (const row of rows) seen.add(`${key} ${row.what}`);
+      return [key, { ...part, rows }];
+    });
+    return [name, { ...session, parts: Object.fromEntries(left.filter(([, { rows }]) => rows.length > 0)) }];
+  });
+}
+
+function speedSection([name, { date, host, parts }]: [string, Session]): string {
   const tables = Object.values(parts).map((part) => markdownPart(shortened(part), '###'));
   const all = `bench/results/${name.replace(/json$/, 'md')}`;
   const head = `Measured on ${date}: ${hostLine(host)}. Medians of rounds in which all sides take turns. [All numbers](${all}).\n`;
@@ -46,7 +65,7 @@ function accuracySection(name: string): string {
   return `### Accuracy on held-out images\n\n${date}, ${hostLine(host)}.\n\n${accuracyTable(runs)}\n`;
 }
 
-const sections = [...newest(false).map(speedSection), ...newest(true).map(accuracySection)];
+const sections = [...sessions().map(speedSection), ...newest(true).map(accuracySection)];
 const path = join(root, 'README.md');
 const text = readFileSync(path, 'utf8');
 const [start, end] = [text.indexOf(OPEN), text.indexOf(CLOSE)];

@@ -21,10 +21,15 @@ export function today(): string {
 
 /**
  * Writes `<date>-<kind of host>.json` and `.md`. Parts that this day's file of the same commit has already are kept.
+ * @param only - the one model that was measured, which has files of its own
  * @returns the path without its ending
  */
-export function writeResults(host: Host, parts: Readonly<Record<string, Part>>, quick: boolean): string {
-  const path = join(folderFor(quick), `${today()}-${host.kind}`);
+export function writeResults(
+  host: Host,
+  parts: Readonly<Record<string, Part>>,
+  { quick, only }: { quick: boolean; only?: string | undefined },
+): string {
+  const path = join(folderFor(quick), [today(), host.kind, ...(only ? [only] : [])].join('-'));
   const before = existsSync(`${path}.json`) ? (JSON.parse(readFileSync(`${path}.json`, 'utf8')) as Session) : null;
   const kept = before && before.host.commit === host.commit ? before.parts : {};
   const session: Session = { date: today(), host, parts: { ...kept, ...parts } };
