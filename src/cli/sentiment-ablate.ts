@@ -25,11 +25,12 @@ export async function ablateSentiment(name: string, flags: SentimentAblateFlags)
   const source = parseSentimentSpec(flags.data);
   const done: { name: string; results: SeedResult[] }[] = [];
   for (const [i, row] of rows.entries()) {
-    say(`row ${i + 1} of ${rows.length}: ${row.name}`);
+    const title = [row.name, ...row.also].join(' = ');
+    say(`row ${i + 1} of ${rows.length}: ${title}`);
     const folder = join(flags.out, row.name.replaceAll(/[^\w.+-]+/g, '_'));
     const results = await runSeeds(row.config, source, { ...flags, resume: true }, folder, `${row.name}, `);
     if (results === null) return;
-    done.push({ name: row.name, results });
+    done.push({ name: title, results });
   }
   const outcomes = compareRows(done);
   const conclusion = verdict(outcomes);

@@ -10,6 +10,8 @@ import type { SeedResult } from './train-seed.js';
 export interface AblationRow {
   /** Also the name of its folder. */
   readonly name: string;
+  /** Other rows of the grid that are this one: `lambda 1` is `L2+L1+L3` where that has weight 1. */
+  readonly also: readonly string[];
   readonly config: SentimentConfig;
 }
 
@@ -28,13 +30,10 @@ export function ablationRows(config: SentimentConfig, parts: readonly AblationPa
   if (used.length < 2) throw new ConfigError(`Expected two modalities or more to ablate, got ${used.join()}`);
   const unimodal = config.unimodal ?? { labels: 'generated' };
   const shared = config.alignment ?? { on: 'projected' as const, weights: { [`${used.at(-2)}-${used.at(-1)}`]: 1 } };
-  const row = (name: string, change: Partial<SentimentConfig>): AblationRow => ({
-    name,
-    config: { ...config, ...change },
-  });
+  const row = (name: string, change: Partial<SentimentConfig>): NamedConfig => [name, { ...config, ...change }];
   const withPairs = (pairs: readonly string[], weight = 1): SentimentConfig['alignment'] =>
     pairs.length === 0 ? null : { ...shared, weights: Object.fromEntries(pairs.map((pair) => [pair, weight])) };
-  const rows: AblationRow[] = [row('L2+L1', { unimodal, alignment: null })];
+  const rows: NamedConfig[] = [row('L2+L1', { unimodal, alignment: null })];
   if (parts.includes('losses')) {
     rows.push(row('L2', { unimodal: null, alignment: null }));
     rows.push(row('L2+L3', { unimodal: null, alignment: shared }));
@@ -53,11 +52,26 @@ export function ablationRows(config: SentimentConfig, parts: readonly AblationPa
   if (parts.includes('tasks')) {
     for (const heads of subsets(used)) {
       const name = ['M', ...heads.map((head) => initials[head])].join('+');
-      const tasks = heads.length === 0 ? null : { ...unimodal, modalities: heads };
+      const all = heads.length === used.length;
+      const tasks = heads.length === 0 ? null : all ? unimodal : { ...unimodal, modalities: heads };
       rows.push(row(`tasks ${name}`, { unimodal: tasks, alignment: null }));
     }
   }
-  return rows;
+  return withoutTwins(rows);
+}
+
+type NamedConfig = readonly [name: string, config: SentimentConfig];
+
+/** What is trained once counts once, in Holm's correction too. */
+function withoutTwins(rows: readonly NamedConfig[]): AblationRow[] {
+  const found = new Map<string, { name: string; config: SentimentConfig; also: string[] }>();
+  for (const [name, config] of rows) {
+    const key = JSON.stringify(config);
+    const twin = found.get(key);
+    if (twin) twin.also.push(name);
+    else found.set(key, { name, config, also: [] });
+  }
+  return [...found.values()];
 }
 
 function pairsOf(names: readonly Modality[]): string[] {
