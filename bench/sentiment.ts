@@ -13,7 +13,8 @@ import { COUNT, randomUtterances } from './utterances.js';
 
 /** Features as wide as MOSI's and shorter than its longest. */
 const sizes = { words: [3, 32], audio: { dims: 5, longest: 60 }, vision: { dims: 20, longest: 80 } } as const;
-const text = { kind: 'words', vectors: null, width: 64, heads: 4, dropout: 0.3, wordDropout: 0.1 } as const;
+const encoder = { width: 64, heads: 4, dropout: 0.3, wordDropout: 0.1 } as const;
+const text = { kind: 'words', vectors: null, reader: 'transformer', lexicon: null, ...encoder } as const;
 
 export async function sentimentPart({ rounds, quick }: PartOptions): Promise<PartResult> {
   setNumThreads(1);
@@ -37,7 +38,7 @@ export async function sentimentPart({ rounds, quick }: PartOptions): Promise<Par
       const path = join(folder, 'data.npz');
       writeArrays(path, prepared);
       const vocabulary = prepared.reader!.tokenizer!.size;
-      const shape = { ...text, vocabulary, dims: 100, audio: sizes.audio.dims, vision: sizes.vision.dims };
+      const shape = { ...encoder, vocabulary, dims: 100, audio: sizes.audio.dims, vision: sizes.vision.dims };
       const request = { do: 'buildSentiment', path, shape, batch: config.batchSize, foreach: true };
       expectSame(trained, (await peer.ask<{ trained: number }>(request)).trained);
       sides.set(
