@@ -12,7 +12,7 @@ import { median, type PartOptions, type PartResult, type Row, ratio, row } from 
 import { COUNT, randomUtterances } from './utterances.js';
 
 /**
- * Texts of MOSI's length under the small encoder as it is by default; audio and vision a quarter as long as in MMSA's
+ * Texts of MOSI's length under the recipe's small encoder; audio and vision a quarter as long as in MMSA's
  * unaligned file of MOSI (375 and 500 rows), for the time it takes.
  */
 const sizes = { words: [4, 20], audio: { dims: 5, longest: 94 }, vision: { dims: 20, longest: 125 } } as const;

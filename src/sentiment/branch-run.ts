@@ -8,9 +8,9 @@ import { dropoutOf, inputKeys, partOf } from './branches.js';
 import { checkBranches, checkSentimentConfig, type SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { evaluationLoader, lossSum } from './evaluate.js';
-import { beginWith, type InitReport } from './init.js';
+import { freshNetwork, type InitReport } from './init.js';
 import type { SharedPrivate } from './models/shared-private.js';
-import { SentimentNetwork } from './network.js';
+import type { SentimentNetwork } from './network.js';
 import { givenLabel } from './objective.js';
 import type { PreparedData } from './prepare.js';
 import {
@@ -61,11 +61,8 @@ export class BranchTrainer {
   ) {
     checkSentimentConfig(config);
     checkBranches(config);
-    const { data, splits, shape, reader } = prepared;
-    this.network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
-    this.begun = config.init ? beginWith(this.network, config.init, reader?.vocabulary ?? null) : null;
-    this.network.scale.fit(data.features, splits.train.indices);
-    this.#loader = new DataLoader(splits.train, { batchSize: config.batchSize, shuffle: true, seed });
+    ({ network: this.network, begun: this.begun } = freshNetwork(config, prepared, seed));
+    this.#loader = new DataLoader(prepared.splits.train, { batchSize: config.batchSize, shuffle: true, seed });
   }
 
   /**

@@ -113,6 +113,11 @@ export function seedFolder(out: string, seed: number): string {
   return join(out, `seed-${seed}`);
 }
 
+/** The weights of a seed that has ended. */
+export function weightsFile(out: string, seed: number): string {
+  return join(seedFolder(out, seed), 'model.safetensors');
+}
+
 /** The results of the seeds that have ended, in the order of the seeds. */
 export function readResults(out: string): SeedResult[] {
   const seeds = readdirSync(out).flatMap((name) => (/^seed-\d+$/.test(name) ? [Number(name.slice(5))] : []));
@@ -134,7 +139,7 @@ export function readResult(out: string, seed: number): SeedResult | null {
 export function writeResult(out: string, result: SeedResult, network: SentimentNetwork): void {
   const folder = seedFolder(out, result.seed);
   mkdirSync(folder, { recursive: true });
-  saveSafetensors(join(folder, 'model.safetensors'), network.stateDict(), { format: 'pt' });
+  saveSafetensors(weightsFile(out, result.seed), network.stateDict(), { format: 'pt' });
   const lines = result.history.map((record) => JSON.stringify(record)).join('\n');
   writeFileAtomic(join(folder, 'history.jsonl'), `${lines}\n`);
   writeFileAtomic(join(folder, 'metrics.json'), `${JSON.stringify(result, null, 2)}\n`);
@@ -194,7 +199,7 @@ export function readWeights(
 ): { readonly seed: number; readonly tensors: Map<string, Tensor>; readonly vocabulary: readonly string[] | null } {
   const path = join(folder, VOCABULARY);
   const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : null;
-  const { tensors } = loadSafetensors(join(seedFolder(folder, seed), 'model.safetensors'));
+  const { tensors } = loadSafetensors(weightsFile(folder, seed));
   return { seed, tensors, vocabulary };
 }
 

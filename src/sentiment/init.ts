@@ -1,7 +1,9 @@
 /** A network that begins with what another run has learnt. */
 import { ConfigError, noGrad } from '../torch/index.js';
 import { readWeights } from './bundle.js';
-import type { SentimentNetwork } from './network.js';
+import type { SentimentConfig } from './config.js';
+import { SentimentNetwork } from './network.js';
+import type { PreparedData } from './prepare.js';
 
 /** What {@link beginWith} did. */
 export interface InitReport {
@@ -10,6 +12,18 @@ export interface InitReport {
   readonly taken: readonly string[];
   /** Keys of the network that the run lacks or has in another shape: they stay as drawn. */
   readonly fresh: readonly string[];
+}
+
+/** What a seed is trained from: drawn, then begun with the run that `config.init` names, scaled to the training split. */
+export function freshNetwork(
+  config: SentimentConfig,
+  { data, splits, shape, reader }: PreparedData,
+  seed: number,
+): { readonly network: SentimentNetwork; readonly begun: InitReport | null } {
+  const network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
+  const begun = config.init ? beginWith(network, config.init, reader?.vocabulary ?? null) : null;
+  network.scale.fit(data.features, splits.train.indices);
+  return { network, begun };
 }
 
 /**

@@ -1,10 +1,10 @@
 /** The model that comes with Headrace, and how a run becomes a folder as small as that one. */
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { saveSafetensors, writeFileAtomic } from '../io/index.js';
 import { ConfigError, scope, type Tensor } from '../torch/index.js';
-import { readManifest, readResult, readWeights, seedFolder, textFiles } from './bundle.js';
+import { readManifest, readResult, readWeights, seedFolder, textFiles, weightsFile } from './bundle.js';
 
 /** Where the model lies that is read with when none is named: English text, a score in [-3, 3]. */
 export const shippedModel = fileURLToPath(new URL('../../models/sentiment-text', import.meta.url));
@@ -12,9 +12,14 @@ export const shippedModel = fileURLToPath(new URL('../../models/sentiment-text',
 /**
  * Writes one seed of a run into a folder of its own, its weights in float16: half as large, and what `loadModel` reads.
  * @param seed - by default the best on the validation split
+ * @returns the seed, and the size of its weights
  * @throws ConfigError when `out` holds a model already, or the seed was not trained to its end
  */
-export function packModel(folder: string, out: string, seed?: number): { readonly seed: number } {
+export function packModel(
+  folder: string,
+  out: string,
+  seed?: number,
+): { readonly seed: number; readonly bytes: number } {
   const manifest = readManifest(folder);
   const weights = readWeights(folder, seed);
   const result = readResult(folder, weights.seed);
@@ -29,9 +34,9 @@ export function packModel(folder: string, out: string, seed?: number): { readonl
     const half = [...weights.tensors].map(([key, value]): [string, Tensor] => {
       return [key, value.dtype === 'float32' ? value.to({ dtype: 'float16' }) : value];
     });
-    saveSafetensors(join(inside, 'model.safetensors'), half, { format: 'pt' });
+    saveSafetensors(weightsFile(out, weights.seed), half, { format: 'pt' });
   });
   writeFileAtomic(join(inside, 'metrics.json'), `${JSON.stringify(result, null, 2)}\n`);
   writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  return { seed: weights.seed };
+  return { seed: weights.seed, bytes: statSync(weightsFile(out, weights.seed)).size };
 }

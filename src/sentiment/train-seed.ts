@@ -6,8 +6,8 @@ import { HeadraceError, keep, noGrad, scope, type Tensor } from '../torch/index.
 import { checkSentimentConfig, type SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import { firstBatch, idsOf, metricsOf, predictSplit } from './evaluate.js';
-import { beginWith, type InitReport } from './init.js';
-import { SentimentNetwork } from './network.js';
+import { freshNetwork, type InitReport } from './init.js';
+import type { SentimentNetwork } from './network.js';
 import { Objective, type ObjectiveParts } from './objective.js';
 import type { PreparedData } from './prepare.js';
 import { type RateGroup, rateGroups } from './rates.js';
@@ -81,14 +81,11 @@ export class SeedTrainer {
     readonly seed: number,
   ) {
     checkSentimentConfig(config);
-    const { data, splits, shape, reader } = prepared;
-    this.network = new SentimentNetwork(config, shape, reader?.encoder(seed) ?? null, seed);
-    this.begun = config.init ? beginWith(this.network, config.init, reader?.vocabulary ?? null) : null;
-    this.network.scale.fit(data.features, splits.train.indices);
+    ({ network: this.network, begun: this.begun } = freshNetwork(config, prepared, seed));
     this.network.to({ device: config.device });
     this.objective = this.#makeObjective();
     this.#optimizer = new Adam(rateGroups(config, ratedParameters(this.network, this.objective)));
-    this.#loader = new DataLoader(splits.train, { batchSize: config.batchSize, shuffle: true, seed });
+    this.#loader = new DataLoader(prepared.splits.train, { batchSize: config.batchSize, shuffle: true, seed });
     for (const [key, value] of this.network.stateDict()) this.#best.set(key, keep(value.clone()));
   }
 
