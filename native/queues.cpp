@@ -1,5 +1,6 @@
 // Bounded blocking FIFOs between the threads of one process. An item is a text and tensors; tensors move by
 // handle, so a hand-off costs the same whatever their size.
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -101,10 +102,16 @@ class Queue {
   }
 
  private:
+  // Counted in slices, so that however long the process was suspended (Ctrl-Z) counts as one slice: nobody was late then.
   template <typename Predicate>
   static bool waitFor(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, double timeoutMs,
                       Predicate predicate) {
-    return condition.wait_for(lock, std::chrono::duration<double, std::milli>(timeoutMs), predicate);
+    constexpr double sliceMs = 250;
+    for (double leftMs = timeoutMs; leftMs > 0; leftMs -= sliceMs) {
+      const std::chrono::duration<double, std::milli> slice(std::min(leftMs, sliceMs));
+      if (condition.wait_for(lock, slice, predicate)) return true;
+    }
+    return predicate();
   }
 
   const size_t capacity_;

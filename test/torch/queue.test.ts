@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { arange, liveTensors, ones, Queue, scope, type Tensor, tensor, zeros } from 'headrace/torch';
@@ -107,6 +109,31 @@ test('time-outs say how long and for what', () => {
   const stats = queue.stats();
   assert.ok(stats.getWaitMs >= 19 && stats.putWaitMs >= 19);
   assert.deepEqual([stats.puts, stats.gets], [1, 1]);
+});
+
+test('while the process is suspended, no time-out passes', async () => {
+  const program = `
+    import { writeSync } from 'node:fs';
+    import { Queue } from 'headrace/torch';
+    const queue = Queue.create(1);
+    writeSync(1, 'waiting');
+    try { queue.get(1500); } catch ({ code }) { writeSync(1, code); }`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const said = async () => String((await once(child.stdout, 'data'))[0]);
+  try {
+    assert.equal(await said(), 'waiting');
+    await sleep(300); // so that it does
+    child.kill('SIGSTOP');
+    await sleep(2000);
+    child.kill('SIGCONT');
+    const outcome = said();
+    assert.equal(await Promise.race([outcome, sleep(500, 'still waits')]), 'still waits');
+    assert.equal(await outcome, 'QUEUE_TIMEOUT');
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('a closed queue takes no more, and gives what it has', () => {
