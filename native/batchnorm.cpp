@@ -16,13 +16,7 @@
 
 #include "compat.h"
 #include "rows.h"
-
-// The addon is compiled for any x86-64; these loops alone exist for wider vectors too, chosen when it is loaded.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define HEADRACE_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define HEADRACE_VECTORS
-#endif
+#include "vectors.h"
 
 namespace headrace {
 

@@ -23,7 +23,9 @@ const JOBS = 2;
 
 // Loops over numbers become vectors at -O3; without fused multiply-adds they give the same numbers on any processor.
 // GCC 14 then warns of bounds inside its own library.
-const FLAGS_OF = { 'batchnorm.cpp': ['-O3', '-ffp-contract=off', '-Wno-array-bounds'] };
+// Choices between numbers are no branches where nobody looks at the processor's exception flags.
+const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
+const FLAGS_OF = { 'batchnorm.cpp': LOOPS, 'gates.cpp': LOOPS };
 
 /**
  * @param {object} options

@@ -3,6 +3,7 @@ import {
   cat,
   empty,
   type Generator,
+  op,
   ops,
   ShapeError,
   type Tensor,
@@ -83,17 +84,6 @@ abstract class RecurrentNet extends Module {
   override resetParameters(g: Generator): void {
     const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
     for (const weight of this.#weights()) uniform_(weight, -bound, bound, { generator: g });
-  }
-
-  protected get directions(): number {
-    return this.bidirectional ? 2 : 1;
-  }
-
-  /** The parameters of all layers, or of one. */
-  protected weights(layer?: number): Parameter[] {
-    const each = (this.bias ? 4 : 2) * this.directions;
-    const names = layer === undefined ? this.#names : this.#names.slice(layer * each, (layer + 1) * each);
-    return names.map((name) => slots(this)[name] as Parameter);
   }
 
   /** One call of libtorch's operator: of one layer or of all; packed where `sizes` is given. Returns [output, ...states]. */
@@ -240,9 +230,8 @@ export class LSTM extends RecurrentNet {
   protected override run(x: Tensor, sizes: Tensor | null, state: Tensor[], part: LayerRange): Tensor[] {
     const { bias, training, bidirectional, batchFirst } = this;
     const { weights, numLayers, dropout: p } = part;
-    return sizes
-      ? ops.lstm(x, sizes, state, weights, bias, numLayers, p, training, bidirectional)
-      : ops.lstm(x, state, weights, bias, numLayers, p, training, bidirectional, batchFirst);
+    const run = op('headrace::lstm');
+    return run(x, sizes, state, weights, bias, numLayers, p, training, bidirectional, batchFirst) as Tensor[];
   }
 }
 

@@ -1,0 +1,108 @@
+#include "gates.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "vectors.h"
+
+namespace headrace {
+
+namespace {
+
+// eˣ - 1, within about a unit in the last place: x is n ln 2 + r with |r| <= ln 2 / 2, and Taylor's polynomial gives
+// eʳ - 1. Standard functions are not made into vectors.
+HEADRACE_INLINE float expm1Of(float x) {
+  const float bounded = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+  const float rounder = 12582912.0f; // 1.5 · 2²³: what is added to it becomes whole, in its lowest bits
+  const float shifted = bounded * 1.44269504f + rounder;
+  const float n = shifted - rounder;
+  // ln 2 in two parts, of which the first is short enough that its product with n is exact.
+  const float r = (bounded - n * 0.693359375f) - n * -2.12194440e-4f;
+  const float tail = 1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f))));
+  const float small = r + r * r * (0.5f + r * tail);
+  uint32_t bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits + 127) << 23; // the exponent of 2ⁿ
+  float power;
+  std::memcpy(&power, &bits, sizeof power);
+  return power * small + (power - 1);
+}
+HEADRACE_INLINE double expm1Of(double x) { return std::expm1(x); }
+
+template <typename Real>
+HEADRACE_INLINE Real sigmoidOf(Real x) {
+  return 1 / (2 + expm1Of(-x));
+}
+template <typename Real>
+HEADRACE_INLINE Real tanhOf(Real x) {
+  // Beyond 20 it is 1 in any of the types, and eˣ might not be a number.
+  const Real e = expm1Of(2 * (x > 20 ? 20 : x));
+  return e / (e + 2);
+}
+
+// A row of a step, all of `width` numbers but the gates. The pointers are parameters, as compilers forget of others that
+// they do not overlap.
+template <typename Real>
+HEADRACE_INLINE void forwardRow(int64_t width, Real* __restrict gates, Real* __restrict cell, Real* __restrict cellBefore,
+                                Real* __restrict cellTanh, Real* __restrict state, Real* __restrict output) {
+  for (int64_t j = 0; j < 2 * width; ++j) gates[j] = sigmoidOf(gates[j]);
+  for (int64_t j = 2 * width; j < 3 * width; ++j) gates[j] = tanhOf(gates[j]);
+  for (int64_t j = 3 * width; j < 4 * width; ++j) gates[j] = sigmoidOf(gates[j]);
+  const Real* in = gates;
+  const Real* forget = gates + width;
+  const Real* candidate = gates + 2 * width;
+  const Real* out = gates + 3 * width;
+  for (int64_t j = 0; j < width; ++j) {
+    const Real before = cell[j];
+    const Real after = forget[j] * before + in[j] * candidate[j];
+    const Real squashed = tanhOf(after);
+    const Real hidden = out[j] * squashed;
+    cellBefore[j] = before;
+    cell[j] = after;
+    cellTanh[j] = squashed;
+    state[j] = hidden;
+    output[j] = hidden;
+  }
+}
+
+template <typename Real>
+HEADRACE_INLINE void backwardRow(int64_t width, const Real* __restrict gates, const Real* __restrict cellBefore,
+                                 const Real* __restrict cellTanh, const Real* __restrict dOutput,
+                                 const Real* __restrict dState, Real* __restrict dCell, Real* __restrict dGates) {
+  for (int64_t j = 0; j < width; ++j) {
+    const Real in = gates[j], forget = gates[width + j], candidate = gates[2 * width + j], out = gates[3 * width + j];
+    const Real dHidden = dOutput[j] + dState[j];
+    const Real d = dCell[j] + dHidden * out * (1 - cellTanh[j] * cellTanh[j]);
+    dGates[j] = d * candidate * in * (1 - in);
+    dGates[width + j] = d * cellBefore[j] * forget * (1 - forget);
+    dGates[2 * width + j] = d * in * (1 - candidate * candidate);
+    dGates[3 * width + j] = dHidden * cellTanh[j] * out * (1 - out);
+    dCell[j] = d * forget;
+  }
+}
+
+template <typename Real>
+HEADRACE_INLINE void forwardEach(const ForwardRows<Real>& all) {
+  for (int64_t i = 0; i < all.rows * all.width; i += all.width) {
+    forwardRow(all.width, all.gates + 4 * i, all.cell + i, all.cellBefore + i, all.cellTanh + i, all.state + i,
+               all.output + i);
+  }
+}
+
+template <typename Real>
+HEADRACE_INLINE void backwardEach(const BackwardRows<Real>& all) {
+  for (int64_t i = 0; i < all.rows * all.width; i += all.width) {
+    backwardRow(all.width, all.gates + 4 * i, all.cellBefore + i, all.cellTanh + i, all.dOutput + i, all.dState + i,
+                all.dCell + i, all.dGates + 4 * i);
+  }
+}
+
+} // namespace
+
+HEADRACE_VECTORS void forwardRows(const ForwardRows<float>& all) { forwardEach(all); }
+void forwardRows(const ForwardRows<double>& all) { forwardEach(all); }
+
+HEADRACE_VECTORS void backwardRows(const BackwardRows<float>& all) { backwardEach(all); }
+void backwardRows(const BackwardRows<double>& all) { backwardEach(all); }
+
+} // namespace headrace
