@@ -39,14 +39,16 @@ export async function sentimentPart({ rounds, quick }: PartOptions): Promise<Par
       writeArrays(path, prepared);
       const vocabulary = prepared.reader!.tokenizer!.size;
       const shape = { ...encoder, vocabulary, dims: 100, audio: sizes.audio.dims, vision: sizes.vision.dims };
-      const request = { do: 'buildSentiment', path, shape, batch: config.batchSize, foreach: true };
+      const { groups: rates, batchSize: batch } = config;
+      const request = { do: 'buildSentiment', path, shape, rates, batch, foreach: true };
       expectSame(trained, (await peer.ask<{ trained: number }>(request)).trained);
       sides.set(
         'PyTorch',
         async () => (await peer.ask<{ speed: number }>({ do: 'sentimentEpochs', count: epochs })).speed,
       );
     }
-    const found = await interleave('sentiment', 'utterances/s', sides, rounds);
+    // Turns of a few seconds feel a neighbour's work most: they are more.
+    const found = await interleave('sentiment', 'utterances/s', sides, quick ? rounds : 3 * rounds);
     return result(found, peer?.torch ?? null, epochs, trained);
   } finally {
     peer?.close();

@@ -97,7 +97,8 @@ def main():
         elif request["do"] == "steps":
             say({"seconds": [step.run() for _ in range(request["count"])]})
         elif request["do"] == "buildSentiment":
-            training = Training(request["path"], request["shape"], request["batch"], request["foreach"])
+            given = (request[name] for name in ("path", "shape", "rates", "batch", "foreach"))
+            training = Training(*given)
             say({"trained": training.trained})
         elif request["do"] == "sentimentEpochs":
             say({"speed": statistics.median(training.epoch() for _ in range(request["count"]))})

@@ -119,17 +119,27 @@ class Labels:
 class Training:
     """Epochs over the arrays of a file."""
 
-    def __init__(self, path, shape, batch, foreach):
+    def __init__(self, path, shape, rates, batch, foreach):
         torch.manual_seed(0)
         arrays = {name: torch.from_numpy(value) for name, value in np.load(path).items()}
         self.data, self.batch = arrays, batch
         self.model = SelfMM(shape)
         widths = {"text": 32, "audio": 16, "vision": 32, "multimodal": 128}
         self.labels = Labels(arrays["label"], widths)
-        trained = list(self.model.parameters())
-        self.trained = sum(p.numel() for p in trained)
-        self.optimizer = torch.optim.Adam(trained, lr=1e-3, weight_decay=1e-3, foreach=foreach)
+        self.trained = sum(p.numel() for p in self.model.parameters())
+        self.optimizer = torch.optim.Adam(self.groups(rates), foreach=foreach)
         self.number = 0
+
+    def groups(self, rates):
+        """The parameters by rate and decay; those of text that are biases, norms or word vectors do not decay."""
+        found = {}
+        for name, parameter in self.model.named_parameters():
+            first = name.split(".")[0]
+            part = first if first in MODALITIES else "other"
+            bare = part == "text" and (parameter.ndim < 2 or "embedding" in name)
+            options = {"lr": rates[part]["lr"], "weight_decay": 0.0 if bare else rates[part]["weightDecay"]}
+            found.setdefault((part, bare), {"params": [], **options})["params"].append(parameter)
+        return list(found.values())
 
     def take(self, index):
         """A batch, as long as its longest sequences."""
