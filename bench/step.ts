@@ -1,6 +1,7 @@
 /** A training step against the same model in PyTorch, which takes turns with it at its best setting. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { trainingResources } from 'headrace/pipeline';
 import { describeHost } from './host.js';
 import { interleave, type Side } from './interleave.js';
 import type { ModelName } from './models.js';
@@ -19,9 +20,11 @@ interface Stepper {
 
 function headrace(model: ModelName, form: StepJob['form']): Stepper {
   const workerData: StepJob = { model, form, batch: BATCH, threads: THREADS };
-  // As stages run: a small young generation keeps the objects of a step in the cache.
-  const resourceLimits = { maxYoungGenerationSizeMb: 4 };
-  const worker = new Worker(new URL('./step-worker.js', import.meta.url), { workerData, resourceLimits });
+  // As stages run.
+  const worker = new Worker(new URL('./step-worker.js', import.meta.url), {
+    workerData,
+    resourceLimits: trainingResources,
+  });
   return {
     run: async (steps) => {
       worker.postMessage(steps);

@@ -20,6 +20,7 @@ export * from './plan.js';
 export * from './profile.js';
 export { chooseCut, profileRun } from './profile-run.js';
 export * from './progress.js';
+export { trainingResources } from './run.js';
 export * from './schedule.js';
 export * from './simulate.js';
 export { Stage, type StageOptions } from './stage.js';

@@ -11,8 +11,8 @@ import type { Wiring, WorkerJob, WorkerNotice } from './wiring.js';
 /** Milliseconds that threads have to end by themselves after a failure. */
 const GRACE_MS = 3000;
 const DEFAULT_TIMEOUT_SECONDS = 600;
-/** A step makes thousands of small objects: a small young generation keeps them in the cache, and memory flat. */
-const RESOURCES = { maxYoungGenerationSizeMb: 4 };
+/** Of threads that train: a step makes thousands of small objects, which a small young generation keeps in the cache. */
+export const trainingResources = { maxYoungGenerationSizeMb: 4 } as const;
 
 /** A data set and what is done to its batches. */
 export interface DataFeed {
@@ -113,7 +113,7 @@ export class Run {
   }
 
   #spawn(file: string, data: unknown, name: string, stage: number): void {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: data, resourceLimits: RESOURCES });
+    const worker = new Worker(new URL(file, import.meta.url), { workerData: data, resourceLimits: trainingResources });
     const thread: Thread = { worker, name, stage, finished: stage < 0 };
     this.#threads.push(thread);
     this.#running++;

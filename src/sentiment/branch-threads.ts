@@ -1,7 +1,7 @@
 /** The threads of branches, from the side that feeds them. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { ControlMessage, Message } from '../pipeline/index.js';
+import { type ControlMessage, type Message, trainingResources } from '../pipeline/index.js';
 import { HeadraceError, Queue, QueueError, type Tensor } from '../torch/index.js';
 import type { BranchJob, BranchNotice, BranchResult } from './branch-worker.js';
 
@@ -48,7 +48,8 @@ export class BranchThreads {
       results: this.results.id,
       queues: this.#queues.map(({ id }) => id),
     };
-    const worker = new Worker(new URL('./branch-worker.js', import.meta.url), { workerData });
+    const url = new URL('./branch-worker.js', import.meta.url);
+    const worker = new Worker(url, { workerData, resourceLimits: trainingResources });
     this.#workers.push(worker);
     const parts = job.stations.map(({ modality }) => modality ?? 'fusion').join(', ');
     let finished = false;

@@ -1,5 +1,6 @@
 /** Trains a configuration with several seeds, each on a thread of its own. */
 import { Worker } from 'node:worker_threads';
+import { trainingResources } from '../pipeline/index.js';
 import { HeadraceError } from '../torch/index.js';
 import { readResult } from './bundle.js';
 import type { SentimentConfig } from './config.js';
@@ -64,7 +65,8 @@ export class SeedRuns {
   #train(seed: number): Promise<SeedResult | null> {
     const { out, onNotice, checkpoints = true } = this.options;
     const workerData: SeedJob = { config: this.config, source: this.source, seed, out, checkpoints, stop: this.#stop };
-    const worker = new Worker(new URL('./seed-worker.js', import.meta.url), { workerData });
+    const url = new URL('./seed-worker.js', import.meta.url);
+    const worker = new Worker(url, { workerData, resourceLimits: trainingResources });
     return new Promise((resolve, reject) => {
       let settled = false;
       const settle = (result: SeedResult | null): void => {
