@@ -3,7 +3,7 @@
  * has its own folder, a finished one is read and not trained again, and one that was broken off goes on.
  *
  * npm run bench accuracy -- --data cifar10:DIR --epochs 30
- * npm run bench accuracy -- --from DIR --from DIR      only the table, of runs that exist
+ * npm run bench accuracy -- --from DIR --from FILE     only the table, of runs that exist
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -41,7 +41,7 @@ const HELP = `npm run bench accuracy -- --data SPEC [options]
   --batch N            default 128
   --limit N            first N images only, to try it out
   --out DIR            folders of the runs, default runs/accuracy
-  --from DIR           no training: tabulate this run; may be repeated
+  --from DIR           no training: tabulate this run, or those of a .json in bench/results/; may be repeated
   --quick              write the table to bench/scratch/`;
 
 /** What a finished run reached. */
@@ -88,7 +88,7 @@ export async function accuracy(args: string[]): Promise<void> {
   }
   const host = describeHost();
   if (values.from.length > 0) {
-    report(host, values.from.map(readReached), values.quick);
+    report(host, values.from.flatMap(readAllReached), values.quick);
     return;
   }
   if (values.data === undefined) throw new Error(`Expected --data SPEC.\n${HELP}`);
@@ -208,6 +208,12 @@ const metricsPath = (out: string): string => join(out, 'metrics.json');
 function isFinished(out: string): boolean {
   if (!existsSync(metricsPath(out)) || !hasCheckpoint(out)) return false;
   return !(JSON.parse(readFileSync(metricsPath(out), 'utf8')) as Metrics).stopped;
+}
+
+/** What is in a results file, or in the folder of a run. */
+function readAllReached(path: string): readonly Reached[] {
+  if (!path.endsWith('.json')) return [readReached(path)];
+  return (JSON.parse(readFileSync(path, 'utf8')) as AccuracySession).runs;
 }
 
 function readReached(out: string): Reached {

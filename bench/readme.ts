@@ -43,18 +43,19 @@ function sessions(): [name: string, session: Session][] {
       .sort()
       .at(-1)!;
   all.sort((a, b) => (time(a) < time(b) ? 1 : -1));
-  return all.map(([name, session]) => {
+  const shown = all.map(([name, session]): [string, Session] => {
     const left = Object.entries(session.parts).map(([key, part]): [string, Part] => {
       const rows = part.rows.filter((row) => !seen.has(`${key} ${row.what}`));
       for (const row of rows) seen.add(`${key} ${row.what}`);
-      return [key, { ...part, rows }];
+      return [key, shortened({ ...part, rows })];
     });
     return [name, { ...session, parts: Object.fromEntries(left.filter(([, { rows }]) => rows.length > 0)) }];
   });
+  return shown.filter(([, { parts }]) => Object.keys(parts).length > 0);
 }
 
 function speedSection([name, { date, host, parts }]: [string, Session]): string {
-  const tables = Object.values(parts).map((part) => markdownPart(shortened(part), '###'));
+  const tables = Object.values(parts).map((part) => markdownPart(part, '###'));
   const all = `bench/results/${name.replace(/json$/, 'md')}`;
   const head = `Measured on ${date}: ${hostLine(host)}. Medians of rounds in which all sides take turns. [All numbers](${all}).\n`;
   return [head, ...tables].join('\n');
@@ -65,7 +66,7 @@ function accuracySection(name: string): string {
   return `### Accuracy on held-out images\n\n${date}, ${hostLine(host)}.\n\n${accuracyTable(runs)}\n`;
 }
 
-const sections = [...sessions().map(speedSection), ...newest(true).map(accuracySection)];
+const sections = [...sessions().map(speedSection), ...newest(true).sort().reverse().map(accuracySection)];
 const path = join(root, 'README.md');
 const text = readFileSync(path, 'utf8');
 const [start, end] = [text.indexOf(OPEN), text.indexOf(CLOSE)];
