@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { branchesPart } from './branches.js';
 import { callsPart } from './calls.js';
 import { describeHost, hostLine } from './host.js';
+import { lstmPart } from './lstm.js';
 import { memoryPart } from './memory.js';
 import { modelNames } from './models.js';
 import { pipelinePart } from './pipeline.js';
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   step: stepPart,
   pipeline: pipelinePart,
   calls: callsPart,
+  lstm: lstmPart,
   memory: memoryPart,
   sentiment: sentimentPart,
   branches: branchesPart,
