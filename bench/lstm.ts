@@ -50,7 +50,8 @@ export async function lstmPart({ rounds, quick }: PartOptions): Promise<PartResu
     });
     const found = await interleave(`lstm ${name}`, 'ms', new Map(turns), rounds);
     for (const [label, values] of found) rowsOf.push(row(`${name}, ${label}`, 'ms', values));
-    rowsOf.push(ratio(`${name}, speed of Headrace / libtorch`, found.get('libtorch')!, found.get('Headrace')!));
+    const [ours, theirs] = [found.get('Headrace')!, found.get('libtorch')!];
+    rowsOf.push(ratio(`${name}, speed of Headrace / libtorch`, theirs, ours, { least: 1 }));
   }
   const notes = [
     `"375 x 74 to 16": ${BATCH} packed sequences of up to 375 rows of 74 numbers, into a layer of 16. One thread, float32, ` +

@@ -12,15 +12,18 @@ import { folderFor, type Session } from './write.js';
 const OPEN = '<!-- results -->';
 const CLOSE = '<!-- /results -->';
 
-/** The newest file of each kind: names begin with the date. */
-function newest(accuracy: boolean): string[] {
+/** Result files, of accuracies or of speeds, by falling date, with which their names begin. */
+function files(accuracy: boolean): string[] {
   const folder = folderFor(false);
   if (!existsSync(folder)) return [];
-  const names = readdirSync(folder).filter(
-    (name) => name.endsWith('.json') && name.includes('-accuracy-') === accuracy,
-  );
-  const kinds = new Map(names.sort().map((name) => [name.slice('2000-01-01'.length), name]));
-  return [...kinds.values()];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  return names.filter((name) => name.includes('-accuracy-') === accuracy).sort((a, b) => (a < b ? 1 : -1));
+}
+
+/** The newest of each kind: of the same models. */
+function newest(names: readonly string[]): string[] {
+  const kind = (name: string): string => name.slice('2000-01-01'.length);
+  return names.filter((name, i) => names.findIndex((other) => kind(other) === kind(name)) === i);
 }
 
 const read = <T>(name: string): T => JSON.parse(readFileSync(join(folderFor(false), name), 'utf8')) as T;
@@ -36,7 +39,7 @@ function shortened(part: Part): Part {
 /** Sessions, the newest first; what a newer one measured is left out of the older ones. */
 function sessions(): [name: string, session: Session][] {
   const seen = new Set<string>();
-  const all = newest(false).map((name): [string, Session] => [name, read<Session>(name)]);
+  const all = files(false).map((name): [string, Session] => [name, read<Session>(name)]);
   const time = ([, { parts }]: [string, Session]): string =>
     Object.values(parts)
       .map((part) => part.time)
@@ -66,7 +69,7 @@ function accuracySection(name: string): string {
   return `### Accuracy on held-out images\n\n${date}, ${hostLine(host)}.\n\n${accuracyTable(runs)}\n`;
 }
 
-const sections = [...sessions().map(speedSection), ...newest(true).sort().reverse().map(accuracySection)];
+const sections = [...sessions().map(speedSection), ...newest(files(true)).map(accuracySection)];
 const path = join(root, 'README.md');
 const text = readFileSync(path, 'utf8');
 const [start, end] = [text.indexOf(OPEN), text.indexOf(CLOSE)];
