@@ -13,7 +13,6 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 #include <tuple>
 #include <vector>
@@ -28,7 +27,8 @@ namespace {
 using Tensors = torch::autograd::variable_list;
 
 // Rows of a step on several threads, where there are enough of them.
-void forEachRows(int64_t rows, int64_t hidden, const std::function<void(int64_t, int64_t)>& body) {
+template <typename Body>
+void forEachRows(int64_t rows, int64_t hidden, const Body& body) {
   at::parallel_for(0, rows, std::max<int64_t>(1, 8192 / hidden), body);
 }
 
@@ -146,7 +146,6 @@ struct LstmDirection : torch::autograd::Function<LstmDirection> {
                                 made.cellTanh, made.stateBefore});
     context->saved_data["sizes"] = sizes;
     context->saved_data["reverse"] = reverse;
-    context->saved_data["data"] = data.requires_grad();
     return {made.output, made.state, made.cell};
   }
 
@@ -155,13 +154,13 @@ struct LstmDirection : torch::autograd::Function<LstmDirection> {
     const bool reverse = context->saved_data["reverse"].toBool();
     const auto steps = stepsOf(context->saved_data["sizes"].toIntVector(), reverse);
     Tensors found = at::GradMode::is_enabled() ? differentiableGradients(saved, given, steps, reverse)
-                                               : gradients(saved, given, steps, context->saved_data["data"].toBool());
+                                               : gradients(saved, given, steps);
     found.resize(8); // neither sizes nor direction have a gradient
     return found;
   }
 
  private:
-  static Tensors gradients(const Tensors& saved, const Tensors& given, const std::vector<Step>& steps, bool ofData) {
+  static Tensors gradients(const Tensors& saved, const Tensors& given, const std::vector<Step>& steps) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     const at::Tensor &data = saved[0], &wIh = saved[3], &wHh = saved[4], &bias = saved[5];
     Direction made;
@@ -169,8 +168,12 @@ struct LstmDirection : torch::autograd::Function<LstmDirection> {
     const auto run = data.scalar_type() == at::kFloat ? backwardOf<float> : backwardOf<double>;
     const Gradients found = run(given, wHh, made, steps);
     const at::Tensor dGatesT = found.gates.t();
-    return {ofData ? at::mm(found.gates, wIh) : at::Tensor(),      found.h0, found.c0, at::mm(dGatesT, data),
-            at::mm(dGatesT, made.stateBefore), bias.defined() ? found.gates.sum(0) : at::Tensor()};
+    return {data.requires_grad() ? at::mm(found.gates, wIh) : at::Tensor(),
+            found.h0,
+            found.c0,
+            at::mm(dGatesT, data),
+            at::mm(dGatesT, made.stateBefore),
+            bias.defined() ? found.gates.sum(0) : at::Tensor()};
   }
 
   static Tensors differentiableGradients(const Tensors& saved, const Tensors& given, const std::vector<Step>& steps,

@@ -22,8 +22,8 @@ import { runMain, SetupError, say, secondsSince } from './setup/say.mjs';
 const JOBS = 2;
 
 // Loops over numbers become vectors at -O3; without fused multiply-adds they give the same numbers on any processor.
-// GCC 14 then warns of bounds inside its own library.
-// Choices between numbers are no branches where nobody looks at the processor's exception flags.
+// Choices between numbers are no branches where nobody looks at the processor's exception flags. GCC 14 warns of bounds
+// inside its own library then.
 const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
 const FLAGS_OF = { 'batchnorm.cpp': LOOPS, 'gates.cpp': LOOPS };
 

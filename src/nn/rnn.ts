@@ -86,7 +86,7 @@ abstract class RecurrentNet extends Module {
     for (const weight of this.#weights()) uniform_(weight, -bound, bound, { generator: g });
   }
 
-  /** One call of libtorch's operator: of one layer or of all; packed where `sizes` is given. Returns [output, ...states]. */
+  /** One call of the operator: of one layer or of all; packed where `sizes` is given. Returns [output, ...states]. */
   protected abstract run(x: Tensor, sizes: Tensor | null, state: Tensor[], part: LayerRange): Tensor[];
 
   /** The whole pass: checks, packs, runs all layers, unpacks. `count` is the number of state tensors. */

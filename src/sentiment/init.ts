@@ -1,4 +1,4 @@
-/** A network that begins with what another run has learnt. */
+/** What training begins with: a network as drawn, or with what another run has learnt. */
 import { ConfigError, noGrad } from '../torch/index.js';
 import { readWeights } from './bundle.js';
 import type { SentimentConfig } from './config.js';
