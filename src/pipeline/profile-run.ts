@@ -7,6 +7,7 @@ import type { RunConfig } from './config.js';
 import { type ModelSpec, resolveRef } from './model.js';
 import { type Profile, planCut } from './plan.js';
 import { meanProfile, type ProfileOptions, profile, profileOfBatch } from './profile.js';
+import { trainingResources } from './run.js';
 import { isLocal, microbatchCount, scheduleFor, stageCount } from './schedule.js';
 
 /** What of a run's configuration its profile depends on. */
@@ -63,7 +64,8 @@ export async function chooseCut(config: ProfiledConfig, seconds = 3): Promise<nu
 
 function runThread(request: ProfileRequest): Promise<Profile> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./profile-worker.js', import.meta.url), { workerData: request });
+    const settings = { workerData: request, resourceLimits: trainingResources };
+    const worker = new Worker(new URL('./profile-worker.js', import.meta.url), settings);
     worker.once('message', (reply: ProfileReply) => {
       if ('profile' in reply) resolve(reply.profile);
       else reject(new HeadraceError(`Cannot profile the model: ${reply.message}`));
