@@ -1,33 +1,10 @@
 #include "gates.h"
 
-#include <cmath>
-#include <cstring>
-
-#include "vectors.h"
+#include "exponential.h"
 
 namespace headrace {
 
 namespace {
-
-// eˣ - 1, within about a unit in the last place: x is n ln 2 + r with |r| <= ln 2 / 2, and Taylor's polynomial gives
-// eʳ - 1. Standard functions are not made into vectors.
-HEADRACE_INLINE float expm1Of(float x) {
-  const float bounded = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-  const float rounder = 12582912.0f; // 1.5 · 2²³: what is added to it becomes whole, in its lowest bits
-  const float shifted = bounded * 1.44269504f + rounder;
-  const float n = shifted - rounder;
-  // ln 2 in two parts, of which the first is short enough that its product with n is exact.
-  const float r = (bounded - n * 0.693359375f) - n * -2.12194440e-4f;
-  const float tail = 1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f))));
-  const float small = r + r * r * (0.5f + r * tail);
-  uint32_t bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits + 127) << 23; // the exponent of 2ⁿ
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return power * small + (power - 1);
-}
-HEADRACE_INLINE double expm1Of(double x) { return std::expm1(x); }
 
 template <typename Real>
 HEADRACE_INLINE Real sigmoidOf(Real x) {

@@ -25,7 +25,7 @@ const JOBS = 2;
 // Choices between numbers are no branches where nobody looks at the processor's exception flags. GCC 14 warns of bounds
 // inside its own library then.
 const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
-const FLAGS_OF = { 'batchnorm.cpp': LOOPS, 'gates.cpp': LOOPS };
+const FLAGS_OF = { 'batchnorm.cpp': LOOPS, 'gates.cpp': LOOPS, 'gelu.cpp': LOOPS };
 
 /**
  * @param {object} options
