@@ -26,8 +26,8 @@ bool tuneAllocator() {
 #if defined(__GLIBC__)
   const char* choice = std::getenv("HEADRACE_MALLOC");
   if (choice && std::string(choice) == "system") return false;
-  const int threshold = 1 << 30;
-  return mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, threshold) && mallopt(M_TOP_PAD, 64 << 20);
+  const int never = -1;
+  return mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, never) && mallopt(M_TOP_PAD, 64 << 20);
 #else
   return false;
 #endif

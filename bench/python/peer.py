@@ -16,7 +16,7 @@ def tune_allocator():
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return False
-    return all([libc.mallopt(mmap_max, 0), libc.mallopt(trim_threshold, 1 << 30), libc.mallopt(top_pad, 64 << 20)])
+    return all([libc.mallopt(mmap_max, 0), libc.mallopt(trim_threshold, -1), libc.mallopt(top_pad, 64 << 20)])
 
 
 TUNED = tune_allocator()
