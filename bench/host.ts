@@ -8,7 +8,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What `headrace doctor --json` tells, as far as it is of use here. */
 interface Findings {
   readonly libtorch: { readonly version: string } | null;
-  readonly blas: { readonly kind: string; readonly path: string | null } | null;
+  readonly blas: { readonly kind: string; readonly path: string | null; readonly kernels: string | null } | null;
   readonly platform: string;
   readonly cores: number;
   readonly allocatorTuned: boolean;
@@ -26,6 +26,8 @@ export interface Host {
   readonly libtorch: string;
   readonly blas: string;
   readonly blasPath: string | null;
+  /** The processor whose kernels OpenBLAS uses, which decides the speed of products. Sessions before this field lack it. */
+  readonly blasKernels?: string | null;
   readonly allocatorTuned: boolean;
   /** Whether Headrace uses it here. */
   readonly oneDnn: boolean;
@@ -48,6 +50,7 @@ export function describeHost(): Host {
     libtorch: found.libtorch?.version ?? 'unknown',
     blas: found.blas?.kind ?? 'unknown',
     blasPath: found.blas?.path ?? null,
+    blasKernels: found.blas?.kernels ?? null,
     allocatorTuned: found.allocatorTuned,
     oneDnn: found.mkldnn,
     commit: commit(),
@@ -68,6 +71,7 @@ function commit(): string {
 }
 
 export function hostLine(host: Host): string {
-  const { cpu, cores, memoryGiB, platform, node, libtorch, blas, commit: at } = host;
-  return `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}; libtorch ${libtorch}, BLAS ${blas}, Node ${node}; commit ${at}`;
+  const { cpu, cores, memoryGiB, platform, node, libtorch, blas, blasKernels, commit: at } = host;
+  const kernels = blasKernels ? ` (${blasKernels})` : '';
+  return `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}; libtorch ${libtorch}, BLAS ${blas}${kernels}, Node ${node}; commit ${at}`;
 }

@@ -61,6 +61,15 @@ void chooseOneDnn() {
 // A class is in the libraries that are loaded if its type information is.
 bool linked(const char* typeInfo) { return dlsym(RTLD_DEFAULT, typeInfo) != nullptr; }
 
+// The processor whose kernels OpenBLAS has chosen: this machine's, or that of the variable OPENBLAS_CORETYPE.
+napi_value blasKernels(napi_env env) {
+  const auto name = reinterpret_cast<char* (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  if (name) return fromText(env, name());
+  napi_value none = nullptr;
+  check(env, napi_get_null(env, &none));
+  return none;
+}
+
 double deviceCount(at::DeviceType type) {
   const auto* guard = c10::impl::device_guard_impl_registry[static_cast<size_t>(type)].load();
   return guard ? guard->deviceCount() : 0;
@@ -75,6 +84,7 @@ napi_value buildInfo(napi_env env, napi_callback_info) {
     setField(env, result, "parallel", fromText(env, at::get_parallel_info()));
     setField(env, result, "mkldnn", fromBoolean(env, at::hasMKLDNN() && at::globalContext().userEnabledMkldnn()));
     setField(env, result, "mkl", fromBoolean(env, at::hasMKL()));
+    setField(env, result, "blasKernels", blasKernels(env));
     setField(env, result, "openmp", fromBoolean(env, at::hasOpenMP()));
     setField(env, result, "cudaDevices", fromNumber(env, deviceCount(at::kCUDA)));
     setField(env, result, "mpsDevices", fromNumber(env, deviceCount(at::DeviceType::MPS)));

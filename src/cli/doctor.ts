@@ -38,6 +38,8 @@ export interface Findings {
   cores: number;
   memoryBytes: number;
   nvidiaDriver: boolean;
+  /** OPENBLAS_CORETYPE, which takes the choice of kernels from OpenBLAS; null where it is not set. */
+  coreType: string | null;
   build: BuildReport | null;
   native: NativeInfo | null;
   loadError: string | null;
@@ -65,6 +67,7 @@ async function examine(): Promise<Findings> {
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     nvidiaDriver: existsSync('/proc/driver/nvidia/version'),
+    coreType: process.env.OPENBLAS_CORETYPE || null,
     build: readJson('build/native/build.json') as BuildReport | null,
     native,
     loadError,
@@ -130,6 +133,10 @@ export function diagnose(findings: Findings): Problem[] {
     const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npm run setup`';
     warn("OpenBLAS does not share its threads with libtorch's OpenMP", fix);
   }
+  if (native.blasKernels !== null && findings.coreType !== null) {
+    const what = `OpenBLAS uses the kernels for ${native.blasKernels}, whatever this processor is, and may be half as fast`;
+    warn(`${what}: OPENBLAS_CORETYPE is ${findings.coreType}`, 'unset OPENBLAS_CORETYPE');
+  }
   if (build !== null && !sameRelease(build.version, native.libtorch)) {
     warn(`the addon was built for libtorch ${build.version} and runs on ${native.libtorch}`, 'run `npm run setup`');
   }
@@ -168,7 +175,7 @@ function asJson(findings: Findings, problems: Problem[]): Record<string, unknown
     platform: findings.platform,
     libtorch: native && { version: native.libtorch, source: build?.source, folder: build?.libDir, cuda: build?.cuda },
     loadError: findings.loadError,
-    blas: findings.blas,
+    blas: findings.blas && { ...findings.blas, kernels: native?.blasKernels ?? null },
     cores: findings.cores,
     threads: native?.threads ?? null,
     openmp: native?.openmp ?? null,
@@ -181,6 +188,11 @@ function asJson(findings: Findings, problems: Problem[]): Record<string, unknown
     ok: problems.every((problem) => problem.severity !== 'error'),
     problems,
   };
+}
+
+function blasLine(blas: BlasReport | null, kernels: string | null): string {
+  const what = `${blas?.kind ?? 'unknown'}${kernels === null ? '' : `, kernels for ${kernels}`}`;
+  return blas?.path ? `${what} (${blas.path})` : what;
 }
 
 function asText(findings: Findings, problems: Problem[]): string {
@@ -198,7 +210,7 @@ function asText(findings: Findings, problems: Problem[]): string {
   rows.push(['Cores', `${findings.cores}, memory ${(findings.memoryBytes / 2 ** 30).toFixed(1)} GiB`]);
   if (native !== null) {
     rows.push(
-      ['BLAS', blas?.path ? `${blas.kind} (${blas.path})` : (blas?.kind ?? 'unknown')],
+      ['BLAS', blasLine(blas, native.blasKernels)],
       ['oneDNN', yes(native.mkldnn)],
       ['Threads', `${native.threads} inside an operator${native.openmp ? ', by OpenMP' : ''}`],
       ['Devices', devicesOf(native).join(', ')],

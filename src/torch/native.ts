@@ -16,6 +16,8 @@ export interface NativeInfo {
   mkldnn: boolean;
   mkl: boolean;
   openmp: boolean;
+  /** The processor whose kernels OpenBLAS uses, as it names it; null for another BLAS. */
+  blasKernels: string | null;
   cudaDevices: number;
   mpsDevices: number;
   gloo: boolean;

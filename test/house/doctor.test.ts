@@ -16,6 +16,7 @@ const healthy: Findings = {
   cores: 2,
   memoryBytes: 2 ** 34,
   nvidiaDriver: false,
+  coreType: null,
   build: { version: '2.6.0', source: 'system', libDir: '/usr/lib', cuda: false },
   native: {
     libtorch: '2.6.0',
@@ -24,6 +25,7 @@ const healthy: Findings = {
     mkldnn: true,
     mkl: false,
     openmp: true,
+    blasKernels: 'Haswell',
     cudaDevices: 0,
     mpsDevices: 0,
     gloo: true,
@@ -61,6 +63,8 @@ test('what slows down or is missing is a warning with its fix', () => {
     /built for libtorch 2\.6\.0 and runs on 2\.7\.1/,
   );
   assert.deepEqual(diagnose({ ...healthy, native: { ...native, libtorch: '2.6.0+cpu' } }), []);
+  assert.match(one({ coreType: 'Haswell' }).what, /kernels for Haswell, whatever this processor is/);
+  assert.deepEqual(diagnose({ ...healthy, native: { ...native, blasKernels: null }, coreType: 'Haswell' }), []);
   assert.match(one({ nvidiaDriver: true }).what, /sees no CUDA device/);
   assert.match(
     one({ native: { ...native, mkldnn: false, config: 'Intel(R) MKL-DNN v3.7.2' } }).what,
