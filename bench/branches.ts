@@ -16,7 +16,7 @@ const sizes = { words: [4, 20], audio: { dims: 5, longest: 375 }, vision: { dims
 const schedules = ['sequential', 'ppll'] as const;
 type Times = Readonly<Record<string, BranchTimes>>;
 
-export async function branchesPart({ rounds, quick }: PartOptions): Promise<PartResult> {
+export async function branchesPart({ rounds, quick, turn }: PartOptions): Promise<PartResult> {
   setNumThreads(1);
   // The first epoch does not count: threads start, heaps grow.
   const epochs = quick ? 2 : 4;
@@ -39,7 +39,7 @@ export async function branchesPart({ rounds, quick }: PartOptions): Promise<Part
       return median(speeds.slice(1));
     },
   ]);
-  const found = await interleave('branches', 'utterances/s', new Map(sides), rounds);
+  const found = await interleave('branches', 'utterances/s', new Map(sides), rounds, turn);
   const rows: Row[] = [...found].map(([label, speeds]) => row(`self-mm, ${label}`, 'utterances/s', speeds));
   rows.push(ratio('self-mm, ppll / sequential', found.get('ppll')!, found.get('sequential')!, { least: 1.4 }));
   const notes = [

@@ -38,7 +38,7 @@ function pass(run: Run, { longest, inputs, hidden }: Shape): () => number {
   };
 }
 
-export async function lstmPart({ rounds, quick }: PartOptions): Promise<PartResult> {
+export async function lstmPart({ rounds, quick, turn }: PartOptions): Promise<PartResult> {
   setNumThreads(1);
   const rowsOf: Row[] = [];
   for (const shape of shapes) {
@@ -48,7 +48,7 @@ export async function lstmPart({ rounds, quick }: PartOptions): Promise<PartResu
       const once = pass(run, shape);
       return [label, async () => median(Array.from({ length: quick ? 2 : 15 }, once))];
     });
-    const found = await interleave(`lstm ${name}`, 'ms', new Map(turns), rounds);
+    const found = await interleave(`lstm ${name}`, 'ms', new Map(turns), rounds, turn);
     for (const [label, values] of found) rowsOf.push(row(`${name}, ${label}`, 'ms', values));
     const [ours, theirs] = [found.get('Headrace')!, found.get('libtorch')!];
     rowsOf.push(ratio(`${name}, speed of Headrace / libtorch`, theirs, ours, { least: 1 }));

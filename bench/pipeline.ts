@@ -24,7 +24,7 @@ const targets: readonly (readonly [string, Target | undefined])[] = [
 /** Steps that are timed in a turn: some ten seconds of ppll, for it to be steady. */
 const stepsOf: Readonly<Record<ModelName, number>> = { resnet32: 30, 'vit-tiny-p4': 6 };
 
-export async function pipelinePart({ rounds, quick, models }: PartOptions): Promise<PartResult> {
+export async function pipelinePart({ rounds, quick, models, turn }: PartOptions): Promise<PartResult> {
   const rows: Row[] = [];
   const notes: string[] = [];
   const settings: Record<string, unknown> = { stages: 2, threads: 1, batch: 128 };
@@ -37,6 +37,7 @@ export async function pipelinePart({ rounds, quick, models }: PartOptions): Prom
       steps,
       rounds,
       warmUp: quick ? 1 : 3,
+      turn,
       onRound: (label, _, speed) => turns.done(`${label}  ${speed.toFixed(1)} images/s`),
     });
     for (const { label } of variants) rows.push(row(`${model}, ${label}`, 'images/s', results[label]!.rounds));

@@ -2,6 +2,7 @@
 
 import { formatColumns, median } from 'headrace/pipeline';
 import type { ModelName } from './models.js';
+import type { Turn } from './quiet.js';
 
 export { median };
 
@@ -37,6 +38,8 @@ export interface PartOptions {
   readonly quick: boolean;
   /** Of `step` and `pipeline`. */
   readonly models: readonly ModelName[];
+  /** To be put around each measurement of more than an instant. */
+  readonly turn: Turn;
 }
 
 export function row(what: string, unit: string, rounds: readonly number[], target?: Target): Row {

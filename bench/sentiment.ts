@@ -16,7 +16,7 @@ const sizes = { words: [3, 32], audio: { dims: 5, longest: 60 }, vision: { dims:
 const encoder = { width: 64, heads: 4, dropout: 0.3, wordDropout: 0.1 } as const;
 const text = { kind: 'words', vectors: null, reader: 'transformer', lexicon: null, ...encoder } as const;
 
-export async function sentimentPart({ rounds, quick }: PartOptions): Promise<PartResult> {
+export async function sentimentPart({ rounds, quick, turn }: PartOptions): Promise<PartResult> {
   setNumThreads(1);
   const config: SentimentConfig = {
     ...sentimentRecipe('self-mm', { modalities: ['text', 'audio', 'vision'], text }),
@@ -48,7 +48,7 @@ export async function sentimentPart({ rounds, quick }: PartOptions): Promise<Par
       );
     }
     // Turns of a few seconds feel a neighbour's work most: they are more.
-    const found = await interleave('sentiment', 'utterances/s', sides, quick ? rounds : 3 * rounds);
+    const found = await interleave('sentiment', 'utterances/s', sides, quick ? rounds : 3 * rounds, turn);
     return result(found, peer?.torch ?? null, epochs, trained);
   } finally {
     peer?.close();

@@ -81,7 +81,7 @@ export async function stepPart(options: PartOptions): Promise<PartResult> {
 async function measure(
   model: ModelName,
   peer: PythonPeer | null,
-  { rounds, quick }: PartOptions,
+  { rounds, quick, turn }: PartOptions,
   rows: Row[],
   notes: string[],
 ): Promise<void> {
@@ -105,7 +105,7 @@ async function measure(
     label,
     async () => median(await stepper.run(steps)) * 1000,
   ]);
-  const found = await interleave(`step ${model}`, 'ms', new Map(sides), turns);
+  const found = await interleave(`step ${model}`, 'ms', new Map(sides), turns, turn);
   for (const [label, values] of found) rows.push(row(`${model}, ${label}`, 'ms', values));
   const ours = found.get('Headrace')!;
   const theirs = found.get('PyTorch');

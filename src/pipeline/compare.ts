@@ -23,6 +23,8 @@ export interface CompareOptions {
   readonly rounds: number;
   /** Steps before the timed ones. */
   readonly warmUp: number;
+  /** Put around each measurement: a benchmark may wait for a quiet machine there, or measure again. */
+  readonly turn?: (measure: () => Promise<number>) => Promise<number>;
   readonly onRound?: (label: string, round: number, imagesPerSecond: number) => void;
 }
 
@@ -42,12 +44,12 @@ interface Contestant {
 
 /** Runs each schedule in each round, one after another, and takes the medians over the rounds. */
 export async function compare(base: RunConfig, options: CompareOptions): Promise<Comparison> {
-  const { steps, rounds, warmUp } = options;
+  const { steps, rounds, warmUp, turn = (run) => run() } = options;
   const contestants = await prepare(base, options);
   const speeds = new Map(contestants.map(({ label }) => [label, [] as number[]]));
   for (let round = 0; round < rounds; round++) {
     for (const { label, config } of contestants) {
-      const speed = await measure(config, warmUp, steps);
+      const speed = await turn(() => measure(config, warmUp, steps));
       speeds.get(label)!.push(speed);
       options.onRound?.(label, round, speed);
     }
