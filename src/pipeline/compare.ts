@@ -14,6 +14,8 @@ export interface Variant {
   readonly schedule: ScheduleName;
   /** Default: the configuration's for gpipe and 1f1b, 1 for the others. */
   readonly microbatches?: number;
+  /** Of a local schedule. Default: the configuration's. */
+  readonly head?: RunConfig['head'];
 }
 
 export interface CompareOptions {
@@ -68,12 +70,12 @@ async function prepare(base: RunConfig, { schedules, steps, warmUp }: CompareOpt
   const contestants: Contestant[] = [];
   for (const entry of schedules) {
     const variant: Variant = typeof entry === 'string' ? { label: entry, schedule: entry } : entry;
-    const { label, schedule } = variant;
+    const { label, schedule, head = base.head } = variant;
     if (contestants.some((other) => other.label === label)) {
       throw new ConfigError(`Expected schedules with different names to compare, got ${label} twice.`);
     }
     const microbatches = variant.microbatches ?? (needsGradients(schedule) ? base.microbatches : 1);
-    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches };
+    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches, head };
     const alike = contestants.find((other) => sharesCut(other.config, config))?.config.cut;
     const cut = stageCount(schedule, base.stages) === 1 ? [] : (base.cut ?? alike ?? (await chooseCut(config)));
     contestants.push({ label, config: { ...config, cut } });
@@ -82,7 +84,7 @@ async function prepare(base: RunConfig, { schedules, steps, warmUp }: CompareOpt
 }
 
 function sharesCut(a: RunConfig, b: RunConfig): boolean {
-  if (isLocal(a.schedule) || isLocal(b.schedule)) return isLocal(a.schedule) && isLocal(b.schedule);
+  if (isLocal(a.schedule) && isLocal(b.schedule)) return a.head.kind === b.head.kind && a.head.depth === b.head.depth;
   return needsGradients(a.schedule) && needsGradients(b.schedule) && a.microbatches === b.microbatches;
 }
 

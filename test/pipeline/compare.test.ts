@@ -34,3 +34,14 @@ test('two of the same name are refused', async () => {
   const options = { steps: 1, rounds: 1, warmUp: 0 };
   await assert.rejects(compare(config(), { ...options, schedules: ['ppll', 'ppll'] }), /different names.*ppll twice/);
 });
+
+test('what is put around a measurement decides what counts, and a variant may have heads of its own', async () => {
+  const once = { steps: 1, rounds: 2, warmUp: 0 };
+  const runs: number[] = [];
+  const turn = async (measure: () => Promise<number>): Promise<number> => runs.push(await measure()) * 10;
+  const { results } = await compare(config(), { ...once, schedules: ['ppll'], turn });
+  assert.deepEqual(results.ppll!.rounds, [10, 20]);
+  assert.ok(runs.every((speed) => speed > 0));
+  const impossible = { label: 'odd', schedule: 'ppll', head: { kind: 'auglocal', depth: -1 } } as const;
+  await assert.rejects(compare(config(), { ...once, schedules: ['ppll', impossible] }), /depth.*got -1/);
+});
