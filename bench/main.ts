@@ -53,19 +53,22 @@ async function bench(args: string[]): Promise<void> {
   const quiet = values.quick ? null : await Quiet.start();
   const turn: Turn = quiet?.turn ?? ((run) => run());
   const found: Record<string, Part> = {};
-  for (const name of names) {
-    const start = performance.now();
-    const result = await parts[name]!({ rounds, quick: values.quick, models, turn });
-    const seconds = Math.round((performance.now() - start) / 1000);
-    const notes = [...result.notes, ...(quiet?.notes() ?? [])];
-    const part = { ...result, notes, time: new Date().toISOString(), seconds };
-    found[name] = part;
-    const remarks = part.notes.map((note) => `${note}\n`).join('');
-    process.stdout.write(`\n${part.title}\n${textTable(part.rows)}\n${remarks}`);
-    // Part by part, so that a session that is broken off keeps what it has.
-    writeResults(host, found, written);
+  try {
+    for (const name of names) {
+      const start = performance.now();
+      const result = await parts[name]!({ rounds, quick: values.quick, models, turn });
+      const seconds = Math.round((performance.now() - start) / 1000);
+      const notes = [...result.notes, ...(quiet?.notes() ?? [])];
+      const part = { ...result, notes, time: new Date().toISOString(), seconds };
+      found[name] = part;
+      const remarks = part.notes.map((note) => `${note}\n`).join('');
+      process.stdout.write(`\n${part.title}\n${textTable(part.rows)}\n${remarks}`);
+      // Part by part, so that a session that is broken off keeps what it has.
+      writeResults(host, found, written);
+    }
+  } finally {
+    quiet?.close(); // its processes would keep a failed bench from ending
   }
-  quiet?.close();
   const all = Object.values(found).flatMap(({ rows }) => rows);
   if (all.some(({ target }) => target)) process.stdout.write(`\n${verdict(all)}\n`);
   say(`written to ${writeResults(host, found, written)}`);

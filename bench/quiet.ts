@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { say } from './progress.js';
+import { median } from './results.js';
 
 /** A measurement, or what is put around one. */
 export type Turn = (run: () => Promise<number>) => Promise<number>;
@@ -97,7 +98,8 @@ export class Quiet {
     const times = await Promise.all(
       this.cores.map(async (core) => {
         core.send('look');
-        return ((await once(core, 'message', { signal: AbortSignal.timeout(ANSWER_MS) })) as [number])[0];
+        const [found] = await once(core, 'message', { signal: AbortSignal.timeout(ANSWER_MS) });
+        return median(found as number[]);
       }),
     );
     for (const [i, time] of times.entries()) this.#best[i] = Math.min(this.#best[i]!, time);

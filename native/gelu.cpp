@@ -1,7 +1,6 @@
 // GELU, x Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016, section 2), for contiguous float32 on
-// the CPU. libtorch's loops call an error function and an exponential for each number, which costs a transformer's
-// training step a quarter of its time; here both come from one exponential, in loops that are vectors. Whatever these are
-// not made for takes libtorch's own operator.
+// the CPU. The distribution and its density come from one exponential, in loops that are vectors. Whatever these are not
+// made for takes libtorch's own operator.
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>

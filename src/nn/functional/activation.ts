@@ -35,7 +35,7 @@ export function celu(x: Tensor, alpha = 1): Tensor {
 
 /**
  * `approximate: 'tanh'` is the form that GPT-2 was trained with; the default is exact. On the CPU in float32 that is an
- * operator of this package's, with an error of the last digits only and faster than libtorch's.
+ * operator of this package's, with an error of the last digits only.
  */
 export function gelu(x: Tensor, { approximate = 'none' }: { readonly approximate?: 'none' | 'tanh' } = {}): Tensor {
   return approximate === 'none' ? (op('headrace::gelu')(x) as Tensor) : ops.gelu(x, { approximate });
