@@ -6,6 +6,7 @@ import { HeadraceError, noGrad, ops, StageError, scope, type Tensor } from '../t
 import { learningRate, type RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
+import { backwardThrough } from './model.js';
 import { type Action, formatAction, microbatchCount, type Schedule, scheduleFor, stageCount } from './schedule.js';
 import type { Stage } from './stage.js';
 
@@ -19,13 +20,14 @@ export interface StageWork {
   beginBatch(step: number): void;
   /** Input where this stage computes. */
   toDevice(x: Tensor): Tensor;
-  forward(inputs: readonly Tensor[]): Tensor;
+  /** What goes to the stages after it; on the last stage, the prediction. */
+  forward(inputs: readonly Tensor[]): readonly Tensor[];
   /** Its own objective. @param targets - all that travel with the batch */
-  loss(output: Tensor, ...targets: Tensor[]): Tensor;
+  loss(outputs: readonly Tensor[], ...targets: Tensor[]): Tensor;
   /** The loss that evaluation reports. */
   testLoss(output: Tensor, target: Tensor): Tensor;
   /** Forward without gradients and as in use. */
-  evaluate(inputs: readonly Tensor[]): Tensor;
+  evaluate(inputs: readonly Tensor[]): readonly Tensor[];
   /** After a batch's backward. @param lr - of this step, by the configuration's schedule */
   update(lr: number): void;
 }
@@ -69,7 +71,7 @@ export interface LoopContext<Work extends StageWork = Stage> {
 /** A microbatch between its forward and its backward. */
 interface InFlight {
   readonly inputs: readonly Tensor[];
-  readonly output: Tensor;
+  readonly outputs: readonly Tensor[];
   readonly targets: readonly Tensor[];
   /** Its share of the batch. */
   readonly share: number;
@@ -79,6 +81,8 @@ interface InFlight {
 class StationState<Work extends StageWork> {
   /** Messages taken from the inputs and not yet used: microbatches of one batch, on the first stage. */
   pieces: Envelope<BatchMessage>[] = [];
+  /** How many features come over each input. */
+  features: number[] = [];
   readonly inFlight = new Map<number, InFlight>();
   batch: BatchMessage | null = null;
   loss: Tensor | null = null;
@@ -103,9 +107,9 @@ function featureCount(meta: Envelope['meta']): number {
   return meta.kind === 'batch' ? (meta.features ?? 1) : 1;
 }
 
-/** Of the message that a stage sends: its output is one tensor. */
-function oneFeature({ features: _, ...meta }: BatchMessage): BatchMessage {
-  return meta;
+/** The message that goes on from a stage, with what it made of the features. */
+function passOn({ features: _, ...meta }: BatchMessage, made: readonly Tensor[], carried: readonly Tensor[]): Envelope {
+  return { meta: made.length === 1 ? meta : { ...meta, features: made.length }, tensors: [...made, ...carried] };
 }
 
 export class StageLoop<Work extends StageWork = Stage> {
@@ -159,6 +163,7 @@ export class StageLoop<Work extends StageWork = Stage> {
   #receive(state: StationState<Work>): Envelope {
     const envelopes = this.#waiting(state, () => state.station.inputs.map((channel) => channel.get()));
     const [first, ...others] = envelopes as [Envelope, ...Envelope[]];
+    if (first.meta.kind === 'batch') state.features = envelopes.map(({ meta }) => featureCount(meta));
     if (others.length === 0 || first.meta.kind !== 'batch') return first;
     const features = envelopes.flatMap(({ meta, tensors }) => tensors.slice(0, featureCount(meta)));
     const meta: BatchMessage = { ...first.meta, features: features.length };
@@ -238,12 +243,13 @@ export class StageLoop<Work extends StageWork = Stage> {
     // Its own view: the same tensor may have gone to another stage too, and each gathers its own gradient.
     const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x).detach());
     if (gradientsOut.length > 0) for (const x of features) x.requiresGrad = true;
-    const output = stage.forward(features);
+    const made = stage.forward(features);
     // Sent before the backward, so that the next stage starts a whole backward earlier.
     const carried = tensors.slice(featureCount(meta));
-    this.#send(state, { meta: oneFeature(meta), tensors: [output.detach(), ...carried] }, outputs);
+    const detached = made.map((x) => x.detach());
+    this.#send(state, passOn(meta, detached, carried), outputs);
     const targets = carried.map((x) => stage.toDevice(x));
-    state.inFlight.set(microbatch, { inputs: features, output, targets, share: this.#share(meta, targets[0]!) });
+    state.inFlight.set(microbatch, { inputs: features, outputs: made, targets, share: this.#share(meta, targets[0]!) });
   }
 
   #share(meta: BatchMessage, target: Tensor): number {
@@ -252,23 +258,25 @@ export class StageLoop<Work extends StageWork = Stage> {
 
   #backward(state: StationState<Work>, microbatch: number): void {
     const { stage, gradientsIn, gradientsOut } = state.station;
-    const { inputs, output, targets, share } = state.inFlight.get(microbatch)!;
+    const { inputs, outputs, targets, share } = state.inFlight.get(microbatch)!;
     state.inFlight.delete(microbatch);
     if (gradientsIn.length > 0) {
-      const gradients = this.#waiting(state, () => gradientsIn.map((channel) => channel.get().tensors[0]!));
-      const sum = gradients.map((gradient) => stage.toDevice(gradient)).reduce((a, b) => a.add(b));
-      output.backward(sum);
+      const gradients = this.#waiting(state, () => gradientsIn.map((channel) => channel.get().tensors));
+      const sums = outputs.map((_, i) => gradients.map((of) => stage.toDevice(of[i]!)).reduce((a, b) => a.add(b)));
+      backwardThrough(outputs, sums);
     } else {
-      const loss = scope(() => stage.loss(output, ...targets));
+      const loss = scope(() => stage.loss(outputs, ...targets));
       const weighted = share === 1 ? loss : loss.mul(share);
       weighted.backward();
       const value = weighted.detach();
       state.loss = state.loss ? state.loss.add(value) : value;
     }
     const meta = { kind: 'gradient', step: this.#step, microbatch } as const;
-    inputs.forEach((input, i) => {
-      const channel = gradientsOut[i];
-      if (channel) this.#send(state, { meta, tensors: [input.grad!] }, [channel]);
+    let from = 0;
+    gradientsOut.forEach((channel, edge) => {
+      const own = inputs.slice(from, from + state.features[edge]!);
+      from += own.length;
+      this.#send(state, { meta, tensors: own.map((input) => input.grad ?? ops.zerosLike(input)) }, [channel]);
     });
   }
 
@@ -317,12 +325,12 @@ export class StageLoop<Work extends StageWork = Stage> {
     const { stage, outputs } = state.station;
     const { meta, tensors } = envelope;
     const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x));
-    const output = scope(() => stage.evaluate(features));
+    const made = scope(() => stage.evaluate(features));
     const targets = tensors.slice(featureCount(meta));
-    this.#send(state, { meta: oneFeature(meta), tensors: [output, ...targets] }, outputs);
+    this.#send(state, passOn(meta, made, targets), outputs);
     if (!stage.isLast) return;
-    if (meta.split === 'predict') this.context.predicted(meta, output);
-    else this.#score(state, output, stage.toDevice(targets[0]!));
+    if (meta.split === 'predict') this.context.predicted(meta, made[0]!);
+    else this.#score(state, made[0]!, stage.toDevice(targets[0]!));
   }
 
   #score(state: StationState<Work>, output: Tensor, target: Tensor): void {

@@ -3,7 +3,7 @@
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
 import { functional, Module, skipInit } from '../nn/index.js';
-import { ConfigError, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
+import { backward, ConfigError, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
 
 /** The local heads that come with Headrace's models. */
 export type HeadKind = 'linear' | 'dgl' | 'auglocal';
@@ -13,9 +13,17 @@ export interface HeadOptions {
   readonly depth?: number;
 }
 
-/** A module that maps one tensor, or one from each incoming edge, to one. */
+/**
+ * A module that maps one tensor, or one from each incoming edge, to one; or to several, which the next layer takes as its
+ * arguments: a residual network may be cut in the middle of a block, where the branch and the shortcut are under way.
+ */
 export interface LayerModule extends Module {
-  forward(...inputs: Tensor[]): Tensor;
+  forward(...inputs: Tensor[]): Tensor | Tensor[];
+}
+
+/** A local head: from the features at a border to what the last layer gives (logits). */
+export interface HeadModule extends Module {
+  forward(...features: Tensor[]): Tensor;
 }
 
 /** One layer of a model: the smallest piece that a stage can hold. */
@@ -35,10 +43,10 @@ export interface ModelSpec {
   readonly inputShape: readonly number[];
   readonly layers: readonly LayerSpec[];
   /**
-   * A fresh local head for features that come out of layer `border`: features -> what the last layer gives (logits).
+   * A fresh local head for the features that come out of layer `border`, all of them its arguments.
    * It must not write to its input, which the next stage reads at the same time.
    */
-  head(kind: HeadKind, border: number, options: HeadOptions): LayerModule;
+  head(kind: HeadKind, border: number, options: HeadOptions): HeadModule;
   /** Of the model's output or a head's; a mean over the batch. Cross-entropy where absent. */
   loss?(output: Tensor, target: Tensor): Tensor;
 }
@@ -77,6 +85,18 @@ export function lossOf(spec: ModelSpec, output: Tensor, target: Tensor, labelSmo
   return functional.crossEntropy(output, target, { labelSmoothing });
 }
 
+/** What a layer gave, as a list. */
+export function tensorsOf(output: Tensor | Tensor[]): Tensor[] {
+  return Array.isArray(output) ? output : [output];
+}
+
+/** Backward through a layer or stage. Its inputs may be among its outputs: those of the model need no gradient. */
+export function backwardThrough(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[]): void {
+  const through = outputs.map((output) => output.requiresGrad);
+  const pick = <T>(values: readonly T[]): T[] => values.filter((_, i) => through[i]);
+  backward(pick(outputs), pick(gradients));
+}
+
 /** Builds one layer with the initial weights that belong to its name. */
 export function buildLayer(layer: LayerSpec, seed: number): LayerModule {
   const module = skipInit(() => layer.build());
@@ -91,7 +111,7 @@ export function buildHead(
   border: number,
   options: HeadOptions,
   seed: number,
-): LayerModule {
+): HeadModule {
   const module = skipInit(() => spec.head(kind, border, options));
   module.initialise(new Generator(deriveSeed(seed, 'head', kind, spec.layers[border]!.name)));
   return module;
@@ -109,11 +129,16 @@ export class Layers extends Module {
     this.#layers = this.#specs.map((layer) => buildLayer(layer, seed));
   }
 
-  /** Each layer's temporaries are freed at its end; autograd holds what backward needs. */
+  /** What the last of the layers gives, for layers that end the model, or end in one tensor. */
   override forward(...inputs: Tensor[]): Tensor {
+    return this.features(...inputs)[0]!;
+  }
+
+  /** All that the last of the layers gives. Each layer's temporaries are freed at its end; autograd holds what backward needs. */
+  features(...inputs: Tensor[]): Tensor[] {
     let x = inputs;
-    for (const layer of this.#layers) x = [scope(() => layer.forward(...x))];
-    return x[0]!;
+    for (const layer of this.#layers) x = tensorsOf(scope(() => layer.forward(...x)));
+    return x;
   }
 
   /** The layers with their names. */

@@ -7,7 +7,17 @@
 
 import { SGD } from '../optim/index.js';
 import { deriveSeed, elementSize, Generator, getNumThreads, noGrad, ops, scope, type Tensor } from '../torch/index.js';
-import { buildHead, buildLayer, type HeadKind, type LayerModule, lossOf, type ModelSpec } from './model.js';
+import {
+  backwardThrough,
+  buildHead,
+  buildLayer,
+  type HeadKind,
+  type HeadModule,
+  type LayerModule,
+  lossOf,
+  type ModelSpec,
+  tensorsOf,
+} from './model.js';
 import type { Cost, LayerCost, Profile } from './plan.js';
 import { lowerQuartile, median } from './stats.js';
 
@@ -32,8 +42,8 @@ const mostSweeps = 50;
 /** Seconds of every repeat, by what was measured; `closed` is a backward that makes no gradient of the input. */
 type Clocks = Record<'forward' | 'backward' | 'closed', number[]>;
 
-interface Part {
-  readonly module: LayerModule;
+interface Part<M extends LayerModule = LayerModule> {
+  readonly module: M;
   readonly clocks: Clocks;
   /** What makes it identical to another. */
   kind: string;
@@ -49,7 +59,7 @@ interface Part {
 export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
   const { seed = 0, device = 'cpu', memoryFormat = 'contiguous', head } = options;
   const generator = new Generator(deriveSeed(seed, 'profile'), device);
-  const prepare = (module: LayerModule): Part => {
+  const prepare = <M extends LayerModule>(module: M): Part<M> => {
     module.to({ device, memoryFormat });
     module.setGenerator(generator);
     return { module, clocks: { forward: [], backward: [], closed: [] }, kind: '', activationBytes: 0, outputBytes: 0 };
@@ -100,7 +110,7 @@ class Sweep {
   constructor(
     private readonly spec: ModelSpec,
     private readonly layers: readonly Part[],
-    private readonly heads: readonly Part[],
+    private readonly heads: readonly Part<HeadModule>[],
     private readonly device: string,
   ) {}
 
@@ -113,12 +123,11 @@ class Sweep {
   /** Notes the shapes and bytes of every part. */
   inspect(images: Tensor, labels: Tensor): void {
     scope(() => {
-      let x = images;
+      let x = [images];
       this.layers.forEach((part, i) => {
-        const y = inspectPart(part, x).detach();
+        x = inspectPart(part, x).map((y) => y.detach());
         const head = this.heads[i];
-        if (head) this.objective(inspectPart(head, y), labels);
-        x = y;
+        if (head) this.objective(inspectPart(head, x)[0]!, labels);
       });
     });
   }
@@ -133,48 +142,44 @@ class Sweep {
     this.layers.forEach((layer, i) => {
       if (i > 0 && this.heads.length > 0) scope(() => this.closedBackward(layer, inputs[i]!));
     });
-    for (const input of inputs.slice(1)) input.dispose();
+    for (const tensors of inputs.slice(1)) for (const input of tensors) input.dispose();
   }
 
-  /** A training step of the whole chain; returns the input of each layer. */
-  private chain(images: Tensor, labels: Tensor): Tensor[] {
-    const inputs = [images];
+  /** A training step of the whole chain; returns the inputs of each layer. */
+  private chain(images: Tensor, labels: Tensor): Tensor[][] {
+    const inputs = [[images]];
     const outputs = this.layers.map(({ module, clocks }, i) => {
-      const input = inputs[i]!;
-      const output = this.time(clocks.forward, () => module.forward(input));
-      const next = output.detach();
-      next.requiresGrad = true;
-      inputs.push(next);
+      const output = this.time(clocks.forward, () => tensorsOf(module.forward(...inputs[i]!)));
+      inputs.push(leavesOf(output));
       return output;
     });
-    const logits = inputs.pop()!;
+    const [logits] = inputs.pop() as [Tensor];
     const losses: number[] = [];
     this.time(losses, () => this.objective(logits, labels).backward());
     this.loss.push(losses[0]!);
-    let gradient = logits.grad;
+    let gradients = [logits.grad];
     for (let i = this.layers.length - 1; i >= 0; i--) {
       const { module, clocks } = this.layers[i]!;
-      this.time(clocks.backward, () => outputs[i]!.backward(gradient));
-      gradient = inputs[i]!.grad;
+      this.time(clocks.backward, () => backwardThrough(outputs[i]!, gradients));
+      gradients = inputs[i]!.map((input) => input.grad);
       module.zeroGrad();
     }
-    return inputs.map((input, i) => (i === 0 ? input : input.detach()));
+    return inputs.map((tensors, i) => (i === 0 ? tensors : tensors.map((input) => input.detach())));
   }
 
-  private head({ module, clocks }: Part, features: Tensor, labels: Tensor): void {
-    const input = features.detach();
-    input.requiresGrad = true;
-    input.sum(); // in the cache, as after the layer that made it
-    const loss = this.time(clocks.forward, () => this.objective(module.forward(input), labels));
+  private head({ module, clocks }: Part<HeadModule>, features: readonly Tensor[], labels: Tensor): void {
+    const inputs = leavesOf(features);
+    for (const input of inputs) input.sum(); // in the cache, as after the layer that made it
+    const loss = this.time(clocks.forward, () => this.objective(module.forward(...inputs), labels));
     this.time(clocks.backward, () => loss.backward());
     module.zeroGrad();
   }
 
-  private closedBackward({ module, clocks }: Part, features: Tensor): void {
-    const output = module.forward(features);
-    if (!output.requiresGrad) return; // nothing to train
-    const gradient = ops.onesLike(output);
-    this.time(clocks.closed, () => output.backward(gradient));
+  private closedBackward({ module, clocks }: Part, features: readonly Tensor[]): void {
+    const outputs = tensorsOf(module.forward(...features));
+    if (!outputs.some((output) => output.requiresGrad)) return; // nothing to train
+    const gradients = outputs.map((output) => ops.onesLike(output));
+    this.time(clocks.closed, () => backwardThrough(outputs, gradients));
     module.zeroGrad();
   }
 
@@ -191,8 +196,17 @@ class Sweep {
   }
 }
 
+/** The same values as leaves of a graph of their own. */
+function leavesOf(tensors: readonly Tensor[]): Tensor[] {
+  return tensors.map((x) => {
+    const leaf = x.detach();
+    leaf.requiresGrad = true;
+    return leaf;
+  });
+}
+
 /** Runs a part once with every module inside watched. */
-function inspectPart(part: Part, input: Tensor): Tensor {
+function inspectPart(part: Part, inputs: readonly Tensor[]): Tensor[] {
   const watched = [...part.module.modules()].filter((module) => [...module.children()].length === 0);
   for (const module of watched) {
     const forward = module.forward.bind(module) as (...inputs: unknown[]) => unknown;
@@ -204,10 +218,10 @@ function inspectPart(part: Part, input: Tensor): Tensor {
     Object.defineProperty(module, 'forward', { value: watch, configurable: true, enumerable: false });
   }
   try {
-    const output = part.module.forward(input);
-    part.outputBytes = bytesOf(output);
-    part.kind = `${part.module} ${input.shape} ${output.shape}`;
-    return output;
+    const outputs = tensorsOf(part.module.forward(...inputs));
+    part.outputBytes = outputs.reduce((sum, output) => sum + bytesOf(output), 0);
+    part.kind = [part.module, ...[...inputs, ...outputs].map(({ shape }) => shape.join('x'))].join(' ');
+    return outputs;
   } finally {
     for (const module of watched) delete (module as { forward?: unknown }).forward;
   }

@@ -6,7 +6,7 @@ import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
 import { Adam, AdamW, SGD } from '../optim/index.js';
 import { noGrad, type Tensor } from '../torch/index.js';
 import type { OptimizerConfig, RunConfig } from './config.js';
-import { buildHead, type LayerModule, Layers, lossOf, type ModelSpec } from './model.js';
+import { buildHead, type HeadModule, Layers, lossOf, type ModelSpec } from './model.js';
 
 type AnyOptimizer = SGD | Adam | AdamW;
 type NamedParameters = [string, Parameter][];
@@ -34,7 +34,7 @@ export interface StageOptions {
 export class Stage {
   readonly index: number;
   readonly layers: Layers;
-  readonly head: LayerModule | null;
+  readonly head: HeadModule | null;
   readonly optimizer: AnyOptimizer;
   readonly device: string;
   /** The last layer of the model is here: the stage trains by the model's own loss. */
@@ -97,13 +97,13 @@ export class Stage {
     return this.device === 'cpu' ? x : x.to({ device: this.device, nonBlocking: true });
   }
 
-  forward(inputs: readonly Tensor[]): Tensor {
-    return this.layers.forward(...inputs);
+  forward(inputs: readonly Tensor[]): Tensor[] {
+    return this.layers.features(...inputs);
   }
 
   /** The stage's own objective: the model's loss on the last stage, the head's elsewhere. */
-  loss(features: Tensor, target: Tensor): Tensor {
-    const output = this.head ? this.head.forward(features) : features;
+  loss(outputs: readonly Tensor[], target: Tensor): Tensor {
+    const output = this.head ? this.head.forward(...outputs) : outputs[0]!;
     return lossOf(this.#spec, output, target, this.#config.labelSmoothing);
   }
 
@@ -112,7 +112,7 @@ export class Stage {
     return lossOf(this.#spec, output, target);
   }
 
-  evaluate(inputs: readonly Tensor[]): Tensor {
+  evaluate(inputs: readonly Tensor[]): Tensor[] {
     this.setTraining(false);
     return noGrad(() => this.forward(inputs));
   }

@@ -139,7 +139,6 @@ export class BranchTrainer {
       seed,
       batchesPerEpoch: this.#loader.batchesPerEpoch,
       text: { vocabulary: prepared.reader?.vocabulary ?? null, width: prepared.shape.widths.text ?? null },
-      widths: Object.fromEntries(modalities.map((name) => [name, first(`heads.${name}`)[1]!])),
       labels: labels === 'generated' ? generated : null,
       timeoutMs,
       faults: options.faults ?? null,

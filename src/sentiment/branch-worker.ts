@@ -55,8 +55,6 @@ export interface BranchJob extends BranchSettings {
   readonly queues: readonly number[];
   /** What a text encoder is built from. */
   readonly text: { readonly vocabulary: readonly string[] | null; readonly width: number | null };
-  /** Widths of the branches' features. */
-  readonly widths: Readonly<Partial<Record<Modality, number>>>;
   /** Null where labels are not generated. */
   readonly labels: {
     readonly samples: readonly (readonly [string, number])[];
@@ -102,7 +100,7 @@ function buildStage(job: BranchJob, station: BranchStation, weights: Weights): W
       labels: new UnimodalLabels(job.labels.samples, job.labels.options),
       ids: job.labels.samples.map(([id]) => id),
     };
-    return new FusionStage(index, job.widths, headFrom(weights, 'fusion.', dropout.head), maker, settings);
+    return new FusionStage(index, headFrom(weights, 'fusion.', dropout.head), maker, settings);
   }
   const head = headFrom(weights, `heads.${modality}.`, dropout.head);
   if (modality !== 'text') {

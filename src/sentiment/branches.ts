@@ -53,8 +53,8 @@ abstract class SentimentStage implements StageWork {
     this.keepBest();
   }
 
-  abstract forward(inputs: readonly Tensor[]): Tensor;
-  abstract loss(output: Tensor, ...targets: Tensor[]): Tensor;
+  abstract forward(inputs: readonly Tensor[]): Tensor[];
+  abstract loss(outputs: readonly Tensor[], ...targets: Tensor[]): Tensor;
 
   /** From 1. */
   protected get epoch(): number {
@@ -76,7 +76,7 @@ abstract class SentimentStage implements StageWork {
     return this.lossOf(output, target);
   }
 
-  evaluate(inputs: readonly Tensor[]): Tensor {
+  evaluate(inputs: readonly Tensor[]): Tensor[] {
     this.#train(false);
     return noGrad(() => this.forward(inputs));
   }
@@ -144,7 +144,7 @@ abstract class SentimentStage implements StageWork {
   }
 }
 
-/** Encoder and head of one modality. In: its rows, or its tokens. Out: [B, d + p], its feature beside the head's hidden one. */
+/** Encoder and head of one modality. In: its rows, or its tokens. Out: its feature [B, d], and the head's hidden one [B, p]. */
 export class BranchStage extends SentimentStage {
   readonly isLast = false;
   #prediction: Tensor | null = null;
@@ -162,16 +162,16 @@ export class BranchStage extends SentimentStage {
     ]);
   }
 
-  forward(inputs: readonly Tensor[]): Tensor {
+  forward(inputs: readonly Tensor[]): Tensor[] {
     const batch = Object.fromEntries(inputKeys(this.settings.config, this.modality).map((key, i) => [key, inputs[i]!]));
     const feature = this.#encode(batch as SentimentBatch);
     const { hidden, prediction } = this.head.forward(feature);
     this.#prediction = prediction;
-    return cat([feature, hidden], 1);
+    return [feature, hidden];
   }
 
   /** @param label - the modality's own */
-  loss(_output: Tensor, label: Tensor): Tensor {
+  loss(_outputs: readonly Tensor[], label: Tensor): Tensor {
     const weight = this.settings.config.unimodal?.weights?.[this.modality] ?? 1;
     return this.lossOf(this.#prediction!, label).mul(weight);
   }
@@ -195,10 +195,8 @@ export class FusionStage extends SentimentStage {
   #hidden: Readonly<Record<string, Tensor>> = {};
   #index: readonly number[] = [];
 
-  /** @param widths - of the features of each branch, in the order of the inputs */
   constructor(
     readonly index: number,
-    private readonly widths: Readonly<Partial<Record<Modality, number>>>,
     private readonly head: Head,
     readonly maker: LabelMaker | null,
     settings: BranchSettings,
@@ -206,22 +204,17 @@ export class FusionStage extends SentimentStage {
     super(settings, [['fusion', head, 'other']]);
   }
 
-  forward(inputs: readonly Tensor[]): Tensor {
-    const pairs = Object.entries(this.widths).map(([name, width], i): [string, Tensor, Tensor] => {
-      const both = inputs[i]!;
-      return [name, both.narrow(1, 0, width), both.narrow(1, width, both.shape[1]! - width)];
-    });
-    const { hidden, prediction } = this.head.forward(
-      cat(
-        pairs.map(([, feature]) => feature),
-        1,
-      ),
-    );
-    this.#hidden = { multimodal: hidden.detach(), ...Object.fromEntries(pairs.map(([name, , own]) => [name, own])) };
-    return prediction;
+  /** @param inputs - what each branch gives, in the order of the modalities */
+  forward(inputs: readonly Tensor[]): Tensor[] {
+    const { modalities } = this.settings.config;
+    const features = modalities.map((_, i) => inputs[2 * i]!);
+    const own = Object.fromEntries(modalities.map((name, i) => [name, inputs[2 * i + 1]!]));
+    const { hidden, prediction } = this.head.forward(cat(features, 1));
+    this.#hidden = { multimodal: hidden.detach(), ...own };
+    return [prediction];
   }
 
-  loss(output: Tensor, _own: Tensor, label: Tensor, index: Tensor): Tensor {
+  loss([output]: readonly [Tensor], _own: Tensor, label: Tensor, index: Tensor): Tensor {
     this.#index = index.tolist() as number[];
     return this.lossOf(output, label);
   }

@@ -14,7 +14,7 @@ import {
   ReLU,
   Sequential,
 } from '../nn/index.js';
-import type { HeadKind, HeadOptions, LayerModule } from '../pipeline/model.js';
+import type { HeadKind, HeadModule, HeadOptions } from '../pipeline/model.js';
 import { ConfigError, cat, ops, type Tensor } from '../torch/index.js';
 import { type BlockKind, conv, expansion, PoolClassifier, residualBlock } from './resnet-blocks.js';
 import { Block, TokenClassifier, type TransformerShape } from './vit-blocks.js';
@@ -75,29 +75,44 @@ export interface ResNetMap {
   readonly blocks: readonly ResidualStep[];
 }
 
-/** A head after a ResNet's layer `border`: 0 is the stem, b the residual block b - 1. */
+/**
+ * A head after a ResNet's layer `border`: 0 is the stem, then come the halves of the residual blocks. In the middle of a
+ * block it reads the branch alone, the first of its two arguments: all that came before takes part in that.
+ */
 export function resnetHead(
   map: ResNetMap,
   kind: HeadKind,
   border: number,
   options: VisionHeadOptions = {},
-): LayerModule {
-  checkHead(kind, border, map.blocks.length + 1);
+): HeadModule {
+  const borders = 2 * map.blocks.length + 1;
+  checkHead(kind, border, borders);
   const { depth: _, pyramid: __, ...made } = options;
-  const channels = border === 0 ? map.stemWidth : map.blocks[border - 1]!.width * expansion[map.kind];
-  if (kind === 'linear') return new PoolClassifier(channels, map.classes, made);
-  if (kind === 'dgl') return new DglHead(channels, map.classes, made);
-  const remaining = map.blocks.length - border;
-  const depth = auglocalDepth(options, border, map.blocks.length + 1, remaining);
-  return mimic(map, border, evenly(border, map.blocks.length - 1, depth), made);
+  const features = featuresAt(map, border);
+  if (kind === 'linear') return new PoolClassifier(features.channels, map.classes, made);
+  if (kind === 'dgl') return new DglHead(features.channels, map.classes, made);
+  const first = Math.ceil(border / 2); // of the blocks that follow as a whole
+  const depth = auglocalDepth(options, border, borders, map.blocks.length - first);
+  return mimic(map, features, evenly(first, map.blocks.length - 1, depth), made);
+}
+
+/** What a head reads at a border. */
+interface MapShape {
+  readonly channels: number;
+  readonly halvings: number;
+}
+
+function featuresAt({ kind, stemWidth, blocks }: ResNetMap, border: number): MapShape {
+  if (border === 0) return { channels: stemWidth, halvings: 0 };
+  const { width, halvings } = blocks[Math.ceil(border / 2) - 1]!;
+  const inside = border % 2 === 1;
+  return { channels: inside ? width : width * expansion[kind], halvings };
 }
 
 /** Fresh copies of the `chosen` blocks in a row, then pooling and a linear layer. */
-function mimic(map: ResNetMap, border: number, chosen: readonly number[], made: FactoryOptions): Sequential {
+function mimic(map: ResNetMap, from: MapShape, chosen: readonly number[], made: FactoryOptions): Sequential {
   const head = new Sequential();
-  const from = border === 0 ? null : map.blocks[border - 1]!;
-  let channels = from ? from.width * expansion[map.kind] : map.stemWidth;
-  let halved = from ? from.halvings : 0;
+  let { channels, halvings: halved } = from;
   for (const index of chosen) {
     const { width, halvings } = map.blocks[index]!;
     const missing = halvings - halved;
@@ -120,7 +135,7 @@ export interface VitMap {
 }
 
 /** A head after a ViT's layer `border`: 0 is the embedding, then come the halves of the blocks, attention and MLP. */
-export function vitHead(map: VitMap, kind: HeadKind, border: number, options: VisionHeadOptions = {}): LayerModule {
+export function vitHead(map: VitMap, kind: HeadKind, border: number, options: VisionHeadOptions = {}): HeadModule {
   const borders = 2 * map.depth + 1;
   checkHead(kind, border, borders);
   const { depth: _, pyramid: __, ...made } = options;
@@ -157,12 +172,16 @@ export class DglHead extends Module {
     this.mlp = dglMlp(4 * width + extra, Math.min(4 * width, DGL_WIDEST), classes, made);
   }
 
-  /** Features [B, channels, H, W] (and [B, extra]) to logits [B, classes]. */
-  forward(x: Tensor, extra: Tensor | null = null): Tensor {
+  /** Features [B, channels, H, W] to logits [B, classes]. */
+  forward(x: Tensor): Tensor {
+    return this.mlp.forward(this.pooled(x));
+  }
+
+  /** What the linear layers read, but for the extra features: [B, 4 * channels], fewer for wide networks. */
+  pooled(x: Tensor): Tensor {
     const [height, width] = x.shape.slice(2) as [number, number];
     const quarter = functional.adaptiveAvgPool2d(x, [Math.ceil(height / 4), Math.ceil(width / 4)]);
-    const pooled = functional.adaptiveAvgPool2d(this.convs.forward(quarter), 2).flatten(1);
-    return this.mlp.forward(extra ? cat([pooled, extra], 1) : pooled);
+    return functional.adaptiveAvgPool2d(this.convs.forward(quarter), 2).flatten(1);
   }
 }
 
@@ -215,6 +234,6 @@ class TokenDglHead extends Module {
       .narrow(1, 1, tokens - 1)
       .transpose(1, 2)
       .reshape([batch, width, ...this.grid]);
-    return this.dgl.forward(map, token);
+    return this.dgl.mlp.forward(cat([this.dgl.pooled(map), token], 1));
   }
 }

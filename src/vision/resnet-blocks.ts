@@ -1,5 +1,6 @@
 /** The modules of residual networks, with torchvision's keys and initial values. */
 import { BatchNorm2d, Conv2d, type FactoryOptions, init, Linear, MaxPool2d, Module, Sequential } from '../nn/index.js';
+import type { LayerModule } from '../pipeline/model.js';
 import type { Generator, Tensor } from '../torch/index.js';
 
 /** A convolution drawn as torchvision's ResNets draw it: He-normal by the fan-out. */
@@ -36,57 +37,141 @@ function shortcut({ inChannels, width, stride }: BlockShape, kind: BlockKind, ma
   return new Sequential(conv(inChannels, outChannels, 1, stride, made), new BatchNorm2d(outChannels, made));
 }
 
-/** Two 3x3 convolutions and a shortcut. Input [B, inChannels, H, W], output [B, width, ceil(H / stride), ...]. */
-export class BasicBlock extends Module {
-  conv1: Conv2d;
-  bn1: BatchNorm2d;
-  conv2: Conv2d;
-  bn2: BatchNorm2d;
-  downsample: Sequential | null;
+/**
+ * The first half of a residual block, all but its last convolution. Input [B, inChannels, H, W]; output the branch as it
+ * is under way, [B, width, ceil(H / stride), ...], and the input, which the shortcut needs.
+ */
+abstract class Entry extends Module {
+  abstract branch(x: Tensor): Tensor;
 
-  constructor(shape: BlockShape, made: FactoryOptions = {}) {
-    super();
-    const { inChannels, width, stride } = shape;
-    this.conv1 = conv(inChannels, width, 3, stride, made);
-    this.bn1 = new BatchNorm2d(width, made);
-    this.conv2 = conv(width, width, 3, 1, made);
-    this.bn2 = new BatchNorm2d(width, made);
-    this.downsample = shortcut(shape, 'basic', made);
-  }
-
-  forward(x: Tensor): Tensor {
-    const y = this.bn1.forwardRelu(this.conv1.forward(x));
-    return this.bn2.forwardRelu(this.conv2.forward(y), this.downsample ? this.downsample.forward(x) : x);
+  override forward(x: Tensor): Tensor[] {
+    return [this.branch(x), x];
   }
 }
 
-/** 1x1, 3x3 (which strides), 1x1 to four times the width. Output [B, 4 * width, ceil(H / stride), ...]. */
-export class Bottleneck extends Module {
+/** A 3x3 convolution. Keys: `conv1`, `bn1`. */
+class BasicEntry extends Entry {
+  conv1: Conv2d;
+  bn1: BatchNorm2d;
+
+  constructor({ inChannels, width, stride }: BlockShape, made: FactoryOptions) {
+    super();
+    this.conv1 = conv(inChannels, width, 3, stride, made);
+    this.bn1 = new BatchNorm2d(width, made);
+  }
+
+  branch(x: Tensor): Tensor {
+    return this.bn1.forwardRelu(this.conv1.forward(x));
+  }
+}
+
+/** Convolutions of 1x1, and of 3x3, which strides. Keys: `conv1`, `bn1`, `conv2`, `bn2`. */
+class BottleneckEntry extends Entry {
   conv1: Conv2d;
   bn1: BatchNorm2d;
   conv2: Conv2d;
   bn2: BatchNorm2d;
-  conv3: Conv2d;
-  bn3: BatchNorm2d;
-  downsample: Sequential | null;
 
-  constructor(shape: BlockShape, made: FactoryOptions = {}) {
+  constructor({ inChannels, width, stride }: BlockShape, made: FactoryOptions) {
     super();
-    const { inChannels, width, stride } = shape;
-    const outChannels = width * expansion.bottleneck;
     this.conv1 = conv(inChannels, width, 1, 1, made);
     this.bn1 = new BatchNorm2d(width, made);
     this.conv2 = conv(width, width, 3, stride, made);
     this.bn2 = new BatchNorm2d(width, made);
-    this.conv3 = conv(width, outChannels, 1, 1, made);
+  }
+
+  branch(x: Tensor): Tensor {
+    return this.bn2.forwardRelu(this.conv2.forward(this.bn1.forwardRelu(this.conv1.forward(x))));
+  }
+}
+
+/** The last convolution, 3x3, and the shortcut's sum. Keys: `conv2`, `bn2`, `downsample`. */
+class BasicExit extends Module {
+  conv2: Conv2d;
+  bn2: BatchNorm2d;
+  downsample: Sequential | null;
+
+  constructor(shape: BlockShape, made: FactoryOptions) {
+    super();
+    this.conv2 = conv(shape.width, shape.width, 3, 1, made);
+    this.bn2 = new BatchNorm2d(shape.width, made);
+    this.downsample = shortcut(shape, 'basic', made);
+  }
+
+  override forward(y: Tensor, x: Tensor): Tensor {
+    return this.bn2.forwardRelu(this.conv2.forward(y), this.downsample ? this.downsample.forward(x) : x);
+  }
+}
+
+/** The last convolution, 1x1 to four times the width, and the shortcut's sum. Keys: `conv3`, `bn3`, `downsample`. */
+class BottleneckExit extends Module {
+  conv3: Conv2d;
+  bn3: BatchNorm2d;
+  downsample: Sequential | null;
+
+  constructor(shape: BlockShape, made: FactoryOptions) {
+    super();
+    const outChannels = shape.width * expansion.bottleneck;
+    this.conv3 = conv(shape.width, outChannels, 1, 1, made);
     this.bn3 = new BatchNorm2d(outChannels, made);
     this.downsample = shortcut(shape, 'bottleneck', made);
   }
 
-  forward(x: Tensor): Tensor {
-    const y = this.bn1.forwardRelu(this.conv1.forward(x));
-    const z = this.bn2.forwardRelu(this.conv2.forward(y));
-    return this.bn3.forwardRelu(this.conv3.forward(z), this.downsample ? this.downsample.forward(x) : x);
+  override forward(y: Tensor, x: Tensor): Tensor {
+    return this.bn3.forwardRelu(this.conv3.forward(y), this.downsample ? this.downsample.forward(x) : x);
+  }
+}
+
+/** A half of a residual block, by the name of its first convolution. */
+export interface BlockHalf {
+  readonly name: string;
+  build(made?: FactoryOptions): LayerModule;
+}
+
+/** The halves of a residual block, in order. */
+export function blockHalves(kind: BlockKind, shape: BlockShape): readonly [entry: BlockHalf, exit: BlockHalf] {
+  return kind === 'basic'
+    ? [
+        { name: 'conv1', build: (made = {}) => new BasicEntry(shape, made) },
+        { name: 'conv2', build: (made = {}) => new BasicExit(shape, made) },
+      ]
+    : [
+        { name: 'conv1', build: (made = {}) => new BottleneckEntry(shape, made) },
+        { name: 'conv3', build: (made = {}) => new BottleneckExit(shape, made) },
+      ];
+}
+
+/** A whole block, of both its halves. */
+abstract class ResidualBlock extends Module {
+  readonly #halves: readonly LayerModule[];
+
+  constructor(kind: BlockKind, shape: BlockShape, made: FactoryOptions) {
+    super();
+    this.#halves = blockHalves(kind, shape).map((half) => half.build(made));
+  }
+
+  override forward(x: Tensor): Tensor {
+    const [entry, exit] = this.#halves as [LayerModule, LayerModule];
+    return exit.forward(...(entry.forward(x) as Tensor[])) as Tensor;
+  }
+
+  /** The halves have no names of their own: their keys stand side by side, as torchvision has them. */
+  override *namedChildren(): IterableIterator<[string, Module]> {
+    for (const half of this.#halves) yield ['', half];
+  }
+}
+
+/** Two 3x3 convolutions and a shortcut. Input [B, inChannels, H, W], output [B, width, ceil(H / stride), ...]. */
+export class BasicBlock extends ResidualBlock {
+  constructor(shape: BlockShape, made: FactoryOptions = {}) {
+    super('basic', shape, made);
+  }
+}
+
+/** 1x1, 3x3 (which strides), 1x1 to four times the width. Output [B, 4 * width, ceil(H / stride), ...]. */
+export class Bottleneck extends ResidualBlock {
+  constructor(shape: BlockShape, made: FactoryOptions = {}) {
+    super('bottleneck', shape, made);
   }
 }
 

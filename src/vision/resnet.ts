@@ -2,10 +2,11 @@
  * Residual networks: the CIFAR form (He et al. 2016, section 4.2, with projection shortcuts) and torchvision's ImageNet
  * form. Keys are torchvision's: conv1, bn1, layer1.0.conv1, …, layer2.0.downsample.0, …, fc.
  *
- * Layers to cut between: `stem`, each residual block (`layer1.0`, …), `final` (average pooling and `fc`).
+ * Layers to cut between: `stem`, the halves of each residual block, named by their first convolutions (`layer1.0.conv1`,
+ * `layer1.0.conv2`, …; of a bottleneck `conv1` and `conv3`), `final` (average pooling and `fc`).
  */
 import { type ResidualStep, resnetHead } from './heads.js';
-import { type BlockKind, type BlockShape, expansion, PoolClassifier, residualBlock, Stem } from './resnet-blocks.js';
+import { type BlockKind, type BlockShape, blockHalves, expansion, PoolClassifier, Stem } from './resnet-blocks.js';
 import { type ImageModelOptions, imageOptions, modelRef, type VisionLayer, type VisionModel } from './spec.js';
 
 export interface ResNetOptions extends ImageModelOptions {
@@ -69,11 +70,11 @@ function resnet(name: string, form: Form, options: ImageNetResNetOptions, defaul
   const features = form.widths.at(-1)! * expansion[kind];
   const layers: VisionLayer[] = [
     { name: 'stem', prefix: '', build: (made) => new Stem(channels, stemWidth, large, made) },
-    ...blocks.map((block) => ({
-      name: block.name,
-      prefix: block.name,
-      build: (made?: Parameters<VisionLayer['build']>[0]) => residualBlock(kind, block, made),
-    })),
+    ...blocks.flatMap((block) =>
+      blockHalves(kind, block).map(
+        (half): VisionLayer => ({ ...half, name: `${block.name}.${half.name}`, prefix: block.name }),
+      ),
+    ),
     { name: 'final', prefix: '', build: (made) => new PoolClassifier(features, classes, made) },
   ];
   return {

@@ -1,6 +1,6 @@
 /** What the specifications of all image models share. */
 import type { FactoryOptions } from '../nn/index.js';
-import type { HeadKind, LayerModule, LayerSpec, ModelRef, ModelSpec } from '../pipeline/model.js';
+import type { HeadKind, HeadModule, LayerModule, LayerSpec, ModelRef, ModelSpec } from '../pipeline/model.js';
 import { ConfigError } from '../torch/index.js';
 import type { VisionHeadOptions } from './heads.js';
 
@@ -21,7 +21,7 @@ export interface VisionLayer extends LayerSpec {
 export interface VisionModel extends ModelSpec {
   readonly layers: readonly VisionLayer[];
   readonly ref: ModelRef;
-  head(kind: HeadKind, border: number, options?: VisionHeadOptions): LayerModule;
+  head(kind: HeadKind, border: number, options?: VisionHeadOptions): HeadModule;
 }
 
 /** Where the worker threads of a run find the models. */

@@ -96,7 +96,7 @@ describe('errors of the user exit with 1', () => {
   });
 
   it('more stages than layers', async () => {
-    await fails(train('--stages', '40'), 1, /at most 11 stages.*got 40/);
+    await fails(train('--stages', '40'), 1, /at most 20 stages.*got 40/);
   });
 
   it('a folder that holds no run', async () => {

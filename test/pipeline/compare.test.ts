@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compare } from 'headrace/pipeline';
-import { config } from './fixture.js';
+import { config, cuts } from './fixture.js';
 
 test('variants of one schedule take turns under names of their own, and ratios are those of the same round', async () => {
   const turns: string[] = [];
@@ -23,7 +23,7 @@ test('variants of one schedule take turns under names of their own, and ratios a
     assert.equal(rounds.length, 2);
     assert.equal(imagesPerSecond, (rounds[0]! + rounds[1]!) / 2);
   }
-  assert.deepEqual(results.ppll!.cut, [4]);
+  assert.deepEqual(results.ppll!.cut, cuts[2]);
   assert.deepEqual(results.bp!.cut, []);
   const [a, b] = [results.ppll!.rounds, results.sequential!.rounds];
   assert.equal(ratios['ppll/sequential'], (a[0]! / b[0]! + a[1]! / b[1]!) / 2);

@@ -101,8 +101,8 @@ test('a model or data set that cannot be imported is named', async () => {
 
 test('impossible configurations are refused before anything starts', async () => {
   const refused: [Parameters<typeof config>[0], RegExp][] = [
-    [{ stages: 12, cut: undefined }, /at most 11 stages/],
-    [{ cut: [10] }, /cut of 1 rising borders between 0 and 9/],
+    [{ stages: 21, cut: undefined }, /at most 20 stages/],
+    [{ cut: [19] }, /cut of 1 rising borders between 0 and 18/],
     [{ batchSize: 0 }, /batchSize to be a whole number >= 1/],
     [{ steps: undefined }, /either epochs or steps/],
     [{ microbatches: 9, schedule: 'gpipe' }, /at most 8 microbatches/],

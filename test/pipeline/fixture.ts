@@ -40,8 +40,8 @@ export const smallViT = visionModelRef({
   dropout: 0.1,
 });
 
-/** Borders that cut ResNet-20 (11 layers) and the ViT (6 layers) into so many stages. */
-export const cuts: Record<number, number[]> = { 1: [], 2: [4], 3: [2, 6], 4: [1, 4, 7] };
+/** Borders that cut ResNet-20 (20 layers) into so many stages: between blocks (even) and in the middle of one (odd). */
+export const cuts: Record<number, number[]> = { 1: [], 2: [7], 3: [4, 11], 4: [1, 8, 13] };
 
 export function config(change: Partial<RunConfig> = {}): RunConfig {
   const stages = change.stages ?? 2;

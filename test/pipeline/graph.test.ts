@@ -5,6 +5,7 @@ import { Linear, Module } from 'headrace/nn';
 import {
   type Action,
   type BatchMessage,
+  type HeadModule,
   type LayerModule,
   LocalChannel,
   type ModelSpec,
@@ -25,24 +26,31 @@ class Join extends Module {
     this.linear = new Linear(width, out);
   }
 
-  override forward(...inputs: Tensor[]): Tensor {
+  override forward(...inputs: Tensor[]): Tensor | Tensor[] {
     return this.linear.forward(inputs.reduce((a, b) => a.add(b)));
   }
 }
 
-const layer = (name: string, out: number): ModelSpec['layers'][number] => ({
+/** The same, and its first input as it came. */
+class JoinAndPass extends Join {
+  override forward(...inputs: Tensor[]): Tensor[] {
+    return [super.forward(...inputs) as Tensor, inputs[0]!];
+  }
+}
+
+const layer = (name: string, out: number, Kind = Join): ModelSpec['layers'][number] => ({
   name,
   prefix: name,
-  build: () => new Join(8, out) as unknown as LayerModule,
+  build: () => new Kind(8, out) as unknown as LayerModule,
 });
 
-// a -> b, a -> c, (b, c) -> d: a diamond.
+// a -> b, a -> c, (b, c) -> d: a diamond. Two tensors go from a, of which one is the input of all, and two from b.
 const spec: ModelSpec = {
   name: 'diamond',
   classes: 3,
   inputShape: [8],
-  layers: [layer('a', 8), layer('b', 8), layer('c', 8), layer('d', 3)],
-  head: () => new Linear(8, 3) as unknown as LayerModule,
+  layers: [layer('a', 8, JoinAndPass), layer('b', 8, JoinAndPass), layer('c', 8), layer('d', 3)],
+  head: () => new Linear(8, 3) as HeadModule,
 };
 
 const backpropOverEdges: Action[] = [
@@ -123,7 +131,7 @@ test('gradients over the edges of a diamond of stages are those of the whole net
   const [x, target] = [randn([5, 8], { generator }), randint(0, 3, [5], { generator })];
   scope(() => {
     const a = layers[0]!.forward([x]);
-    const y = layers[3]!.forward([layers[1]!.forward([a]), layers[2]!.forward([a])]);
+    const y = layers[3]!.forward([...layers[1]!.forward(a), ...layers[2]!.forward(a)]);
     layers[3]!.loss(y, target).backward();
   });
   for (const index of [0, 1, 2, 3]) {

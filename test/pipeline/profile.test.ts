@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Linear, Module } from 'headrace/nn';
 import { meanProfile, type Profile, profile, profileOfBatch, profileRun } from 'headrace/pipeline';
+import type { Tensor } from 'headrace/torch';
+import { resnet20 } from 'headrace/vision';
 import { toy } from './toy.js';
 
 describe('profile', () => {
@@ -33,6 +36,33 @@ describe('profile', () => {
     assert.deepEqual({ ...second, name: '' }, { ...third, name: '' });
     assert.equal(first?.inputGradient, 0, 'no gradient of the images is ever made');
     assert.ok(result.loss > 0);
+  });
+
+  it('measures layers that give two tensors, the halves of residual blocks', () => {
+    const model = resnet20({ classes: 4, imageSize: 8 });
+    const { layers, heads } = profile(model, { batchSize: 3, head: { kind: 'dgl' }, seconds: 0 });
+    const middle = layers.find(({ name }) => name === 'layer2.0.conv1')!;
+    assert.equal(middle.outputBytes, 3 * (32 * 4 * 4 + 16 * 8 * 8) * 4, 'the branch and the input of the block');
+    assert.equal(layers.length, 20);
+    for (const cost of [...layers, ...heads]) assert.ok(cost.forward > 0 && cost.backward > 0);
+  });
+
+  it('measures a first layer that passes the input on', () => {
+    class Pass extends Module {
+      readonly linear = new Linear(3, 3);
+      override forward(x: Tensor): Tensor[] {
+        return [this.linear.forward(x), x];
+      }
+    }
+    const first = { name: 'first', prefix: 'first', build: () => new Pass() };
+    const last = { name: 'last', prefix: 'last', build: () => new Linear(3, 2) };
+    const head = () => new Linear(3, 2);
+    const pair = { name: 'pair', classes: 2, inputShape: [3], layers: [first, last], head };
+    const { layers } = profile(pair, { batchSize: 4, head: { kind: 'linear' }, seconds: 0 });
+    assert.deepEqual(
+      layers.map(({ outputBytes }) => outputBytes),
+      [4 * 6 * 4, 4 * 2 * 4],
+    );
   });
 
   it('leaves heads out where none are wanted', () => {

@@ -1,6 +1,6 @@
 // A toy model in a module of its own: worker threads import it, and must not run tests when they do.
 import { Flatten, Linear, Sequential } from 'headrace/nn';
-import type { LayerModule, ModelSpec } from 'headrace/pipeline';
+import type { HeadModule, LayerModule, ModelSpec } from 'headrace/pipeline';
 
 /** 12 inputs, four layers, three classes. The second and third layer are alike. */
 export function toy(options: { broken?: boolean }): ModelSpec {
@@ -15,6 +15,6 @@ export function toy(options: { broken?: boolean }): ModelSpec {
       layer('third', () => new Linear(options.broken ? 9 : 8, 8)),
       layer('last', () => new Linear(8, 3)),
     ],
-    head: () => new Linear(8, 3) as LayerModule,
+    head: () => new Linear(8, 3) as HeadModule,
   };
 }

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildModel } from 'headrace/pipeline';
+import { buildModel, tensorsOf } from 'headrace/pipeline';
 import { enableGrad, ops, scope, tensor } from 'headrace/torch';
-import {
-  type BasicBlock,
-  modelSpec,
-  resnet18,
-  resnet20,
-  resnet32,
-  resnet50,
-  resnet56,
-  resnet110,
-} from 'headrace/vision';
+import { Bottleneck, modelSpec, resnet18, resnet20, resnet32, resnet50, resnet56, resnet110 } from 'headrace/vision';
 import {
   assertClose,
   compareAll,
   gradients,
   images,
   keysOf,
+  layerByLayer,
   layerShapes,
   parameterCount,
   reference,
@@ -42,16 +34,17 @@ test('ResNets have the published numbers of parameters', () => {
   assert.equal(count('resnet110', 10), 1_727_962 + 2_752);
 });
 
-test('the CIFAR form lists its stem, every residual block and its end, and halves the map twice', () => {
+test('the CIFAR form lists its stem, the halves of every residual block and its end, and halves the map twice', () => {
   const model = resnet20({ classes: 10 });
+  const blocks = [1, 2, 3].flatMap((group) => [0, 1, 2].map((block) => `layer${group}.${block}`));
   assert.deepEqual(
     model.layers.map((layer) => layer.name),
-    ['stem', ...[1, 2, 3].flatMap((group) => [0, 1, 2].map((block) => `layer${group}.${block}`)), 'final'],
+    ['stem', ...blocks.flatMap((block) => [`${block}.conv1`, `${block}.conv2`]), 'final'],
   );
   assert.deepEqual(layerShapes(model, 2), [
-    ...Array.from({ length: 4 }, () => [2, 16, 32, 32]),
-    ...Array.from({ length: 3 }, () => [2, 32, 16, 16]),
-    ...Array.from({ length: 3 }, () => [2, 64, 8, 8]),
+    ...Array.from({ length: 7 }, () => [2, 16, 32, 32]),
+    ...Array.from({ length: 6 }, () => [2, 32, 16, 16]),
+    ...Array.from({ length: 6 }, () => [2, 64, 8, 8]),
     [2, 10],
   ]);
 });
@@ -89,9 +82,11 @@ test("the ImageNet form has torchvision's stem from 65 pixels on, a 3x3 stem bel
 });
 
 test('ResNet-50 passes at 224 pixels', () => {
-  const shapes = layerShapes(resnet50({ classes: 5 }));
+  const model = resnet50({ classes: 5 });
+  const shapes = layerShapes(model);
+  const { layers } = model;
   assert.deepEqual(
-    [1, 4, 8, 14].map((layer) => shapes[layer]),
+    ['1.0', '2.0', '3.0', '4.0'].map((name) => shapes[layers.findIndex((l) => l.name === `layer${name}.conv3`)]),
     [
       [1, 256, 56, 56],
       [1, 512, 28, 28],
@@ -123,20 +118,24 @@ test('the layers in a row are the whole model', () => {
   const model = buildModel(spec, { seed: 5 }).eval();
   scope(() => {
     const input = images(2, spec.inputShape);
-    let x = input;
-    for (const [, layer] of model.named()) x = layer.forward(x);
-    assert.deepEqual(x.tolist(), model.forward(input).tolist());
+    assert.deepEqual(layerByLayer(model, input).tolist(), model.forward(input).tolist());
   });
 });
 
-test('a block leaves its input as it was', () => {
-  const layer = resnet20({ classes: 10 }).layers[4]!;
-  const block = layer.build() as BasicBlock;
+test('layers leave their inputs as they were: the next stage and the head read them at the same time', () => {
+  const spec = resnet20({ classes: 10, imageSize: 8 });
   scope(() => {
-    const input = images(2, [16, 8, 8]);
-    const before = input.tolist();
-    block.forward(input);
-    assert.deepEqual(input.tolist(), before);
+    let x = [images(2, spec.inputShape)];
+    for (const [name, layer] of buildModel(spec).named()) {
+      const before = x.map((input) => input.tolist());
+      const y = tensorsOf(layer.forward(...x));
+      assert.deepEqual(
+        x.map((input) => input.tolist()),
+        before,
+        name,
+      );
+      x = y;
+    }
   });
 });
 
@@ -159,7 +158,7 @@ test('ResNet-32 agrees with PyTorch: logits, gradients, running statistics', (t)
 
 test("a bottleneck agrees with torchvision's", (t) => {
   // layer2.0 of ResNet-50: 256 channels to a width of 128, at half the size.
-  const block = resnet50({ classes: 10 }).layers[4]!.build() as BasicBlock;
+  const block = new Bottleneck({ inChannels: 256, width: 128, stride: 2 });
   scope(() => {
     const input = images(2, [256, 6, 6]);
     const labels = tensor([5, 300], { dtype: 'int64' });

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSafetensors, saveSafetensors } from 'headrace/io';
 import { type Module, skipInit } from 'headrace/nn';
+import { type Layers, tensorsOf } from 'headrace/pipeline';
 import { Generator, noGrad, randn, scope, type Tensor } from 'headrace/torch';
 import type { VisionModel } from 'headrace/vision';
 
@@ -41,18 +42,22 @@ export function images(batch: number, shape: readonly number[], seed = 0): Tenso
   return randn([batch, ...shape], { generator: new Generator(seed) });
 }
 
-/** The shape of every layer's output for one image, with arbitrary weights. */
+/** A model's output, its layers called one after another. */
+export function layerByLayer(model: Layers, input: Tensor): Tensor {
+  let x = [input];
+  for (const [, layer] of model.named()) x = tensorsOf(layer.forward(...x));
+  return x[0]!;
+}
+
+/** The shape of every layer's output, the first where it gives several, with arbitrary weights. */
 export function layerShapes(model: VisionModel, batch = 1): number[][] {
   return noGrad(() =>
     scope(() => {
-      let x = images(batch, model.inputShape);
+      let x = [images(batch, model.inputShape)];
       return model.layers.map((layer) => {
-        x = scope(() =>
-          skipInit(() => layer.build())
-            .eval()
-            .forward(x),
-        );
-        return x.shape;
+        const built = skipInit(() => layer.build()).eval();
+        x = scope(() => tensorsOf(built.forward(...x)));
+        return x[0]!.shape;
       });
     }),
   );

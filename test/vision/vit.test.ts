@@ -9,6 +9,7 @@ import {
   gradients,
   images,
   keysOf,
+  layerByLayer,
   layerShapes,
   parameterCount,
   reference,
@@ -81,9 +82,7 @@ test('the layers in a row are the whole model', () => {
   const model = buildModel(spec, { seed: 5 });
   scope(() => {
     const input = images(2, spec.inputShape);
-    let x = input;
-    for (const [, layer] of model.named()) x = layer.forward(x);
-    assert.deepEqual(x.tolist(), model.forward(input).tolist());
+    assert.deepEqual(layerByLayer(model, input).tolist(), model.forward(input).tolist());
   });
 });
 
