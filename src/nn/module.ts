@@ -136,20 +136,37 @@ export abstract class Module {
     for (const [, buffer] of this.namedBuffers()) yield buffer;
   }
 
-  /** The module at a dotted path, `''` being this one. */
+  /** The module at a dotted path, `''` being this one. @throws ConfigError naming what there is instead */
   getSubmodule(path: string): Module {
-    let at: Module = this;
-    for (const name of path === '' ? [] : path.split('.')) {
-      const next = slots(at)[name];
-      if (!(next instanceof Module)) {
-        const names = [...at.namedChildren()].map(([n]) => n).join(', ');
-        throw new ConfigError(
-          `Expected a child module '${name}' (of path '${path}') in ${at.typeName}, which has ${names || 'none'}`,
-        );
-      }
-      at = next;
+    const found = this.#find(path);
+    if (found) return found;
+    const names = path.split('.');
+    const upTo = (count: number): Module | null => this.#find(names.slice(0, count).join('.'));
+    let depth = names.length - 1;
+    while (!upTo(depth)) depth--;
+    const at = upTo(depth)!;
+    const there = [...at.#childNames()].join(', ');
+    throw new ConfigError(
+      `Expected a child module '${names[depth]}' (of path '${path}') in ${at.typeName}, which has ${there || 'none'}`,
+    );
+  }
+
+  /** By the names that keys have: a child named '' stands for its own children, and a name may hold dots. */
+  #find(path: string): Module | null {
+    if (path === '') return this;
+    for (const [name, child] of this.namedChildren()) {
+      if (name !== '' && path !== name && !path.startsWith(`${name}.`)) continue;
+      const found = child.#find(name === '' ? path : path.slice(name.length + 1));
+      if (found) return found;
     }
-    return at;
+    return null;
+  }
+
+  *#childNames(): Iter<string> {
+    for (const [name, child] of this.namedChildren()) {
+      if (name === '') yield* child.#childNames();
+      else yield name;
+    }
   }
 
   /** Applies `fn` to every module, children before parents, and returns this. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Conv2d } from 'headrace/nn';
 import { buildModel, tensorsOf } from 'headrace/pipeline';
 import { enableGrad, ops, scope, tensor } from 'headrace/torch';
 import { Bottleneck, modelSpec, resnet18, resnet20, resnet32, resnet50, resnet56, resnet110 } from 'headrace/vision';
@@ -120,6 +121,24 @@ test('the layers in a row are the whole model', () => {
     const input = images(2, spec.inputShape);
     assert.deepEqual(layerByLayer(model, input).tolist(), model.forward(input).tolist());
   });
+});
+
+test('every module is found by the path that its keys have, and a wrong path names what is there', () => {
+  const model = buildModel(resnet20({ classes: 10 }));
+  const state = model.stateDict();
+  for (const path of ['conv1', 'layer1.0.conv1', 'layer1.0.conv2', 'layer2.0.downsample.0', 'fc']) {
+    const { weight } = model.getSubmodule(path) as Conv2d;
+    assert.deepEqual(weight.bytes(), state.get(`${path}.weight`)!.bytes(), path);
+  }
+  assert.throws(
+    () => model.getSubmodule('layer1.0.conv3'),
+    /'conv3' \(of path 'layer1.0.conv3'\) in .*, which has conv1, bn1/,
+  );
+  const block = new Bottleneck({ inChannels: 4, width: 4, stride: 1 });
+  assert.throws(
+    () => block.getSubmodule('conv4'),
+    /in Bottleneck, which has conv1, bn1, conv2, bn2, conv3, bn3, downsample/,
+  );
 });
 
 test('layers leave their inputs as they were: the next stage and the head read them at the same time', () => {
