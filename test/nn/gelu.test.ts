@@ -47,11 +47,13 @@ test('values and gradients are float32 at its best, the negative tail included',
   });
 });
 
-test('zero, the largest numbers and what is not a number come out as from libtorch', () => {
+// Stated, and not compared with libtorch: 2.6 gives infinity for 3e38, and NaN for infinity.
+test('zero, the largest numbers, infinity and what is not a number come out by the definition', () => {
   scope(() => {
     const x = tensor(Float32Array.of(0, -0, 1e30, -1e30, 3e38, Infinity, NaN)).requiresGrad_();
     const plain = (values: Tensor) => (values.tolist() as number[]).map((value) => value + 0); // -0 is 0
-    assert.deepEqual(plain(functional.gelu(x).detach()), plain(ops.gelu(x.detach())));
+    const y = plain(functional.gelu(x).detach());
+    assert.deepEqual(y, [0, 0, Math.fround(1e30), 0, Math.fround(3e38), Infinity, NaN]);
     const dx = plain(gradient(x, ops.onesLike(x)));
     assert.deepEqual(dx.slice(0, 5), [0.5, 0.5, 1, 0, 1]);
     assert.ok(Number.isNaN(dx[6]));
