@@ -138,28 +138,29 @@ export abstract class Module {
 
   /** The module at a dotted path, `''` being this one. @throws ConfigError naming what there is instead */
   getSubmodule(path: string): Module {
-    const found = this.#find(path);
-    if (found) return found;
-    const names = path.split('.');
-    const upTo = (count: number): Module | null => this.#find(names.slice(0, count).join('.'));
-    let depth = names.length - 1;
-    while (!upTo(depth)) depth--;
-    const at = upTo(depth)!;
-    const there = [...at.#childNames()].join(', ');
+    const names = path === '' ? [] : path.split('.');
+    const upTo = (count: number): Module[] => [...this.#at(names.slice(0, count).join('.'))];
+    let depth = names.length;
+    while (upTo(depth).length === 0) depth--;
+    const found = upTo(depth) as [Module, ...Module[]];
+    if (depth === names.length) return found[0];
+    const there = found.flatMap((module) => [...module.#childNames()]).join(', ');
     throw new ConfigError(
-      `Expected a child module '${names[depth]}' (of path '${path}') in ${at.typeName}, which has ${there || 'none'}`,
+      `Expected a child module '${names[depth]}' (of path '${path}') in ${found[0].typeName}, which has ${there || 'none'}`,
     );
   }
 
-  /** By the names that keys have: a child named '' stands for its own children, and a name may hold dots. */
-  #find(path: string): Module | null {
-    if (path === '') return this;
-    for (const [name, child] of this.namedChildren()) {
-      if (name !== '' && path !== name && !path.startsWith(`${name}.`)) continue;
-      const found = child.#find(name === '' ? path : path.slice(name.length + 1));
-      if (found) return found;
-    }
-    return null;
+  /**
+   * All modules at a path by the names that keys have: a child named '' stands for its own children, a name may hold dots,
+   * and several children may share one.
+   */
+  *#at(path: string): Iter<Module> {
+    if (path === '') yield this;
+    else
+      for (const [name, child] of this.namedChildren()) {
+        if (name === '') yield* child.#at(path);
+        else if (path === name || path.startsWith(`${name}.`)) yield* child.#at(path.slice(name.length + 1));
+      }
   }
 
   *#childNames(): Iter<string> {

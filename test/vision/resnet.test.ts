@@ -132,7 +132,7 @@ test('every module is found by the path that its keys have, and a wrong path nam
   }
   assert.throws(
     () => model.getSubmodule('layer1.0.conv3'),
-    /'conv3' \(of path 'layer1.0.conv3'\) in .*, which has conv1, bn1/,
+    /'conv3' \(of path 'layer1.0.conv3'\) in .*, which has conv1, bn1, conv2, bn2$/,
   );
   const block = new Bottleneck({ inChannels: 4, width: 4, stride: 1 });
   assert.throws(
