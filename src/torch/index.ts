@@ -33,6 +33,7 @@ export { type Index, Slice, slice } from './indexing.js';
 export type { ToOptions } from './methods.js';
 export type { NativeInfo, QueueStats } from './native.js';
 export { hasOp, type Operator, op, ops } from './ops.js';
+export { checkOptions, nearest } from './options.js';
 export { Queue, type QueueItem } from './queue.js';
 export { keep, liveTensors, scope } from './scope.js';
 export { buildInfo, getNumThreads, operatorSchemas, setNumThreads } from './system.js';

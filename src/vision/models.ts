@@ -1,6 +1,6 @@
 /** The image models by name, for the command line, for configurations in JSON, and for the worker threads of a run. */
 import type { ModelRef } from '../pipeline/model.js';
-import { ConfigError } from '../torch/index.js';
+import { ConfigError, checkOptions, nearest } from '../torch/index.js';
 import {
   type ImageNetResNetOptions,
   resnet18,
@@ -58,11 +58,7 @@ export interface ModelOptions extends ImageNetResNetOptions, ViTOptions {
 export function modelSpec(options: ModelOptions): VisionModel {
   const { name, ...rest } = options;
   const entry = find(name);
-  const known = [...common, ...entry.options];
-  const unknown = Object.keys(rest).filter((key) => !known.includes(key));
-  if (unknown.length > 0) {
-    throw new ConfigError(`Expected options of ${name} among ${known.join(', ')}, got ${unknown.join(', ')}.`);
-  }
+  checkOptions(name, rest, [...common, ...entry.options]);
   return entry.make(rest);
 }
 
@@ -81,27 +77,7 @@ export function modelFamily(name: string): Family {
 function find(name: string): Entry {
   const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (entry) return entry;
-  throw new ConfigError(
-    `Expected a model among ${modelNames.join(', ')}, got ${name}. Did you mean ${nearest(String(name))}?`,
-  );
-}
-
-function nearest(name: string): string {
-  const wanted = name.toLowerCase();
-  const ranked = modelNames.map((known) => ({ known, distance: distance(wanted, known) }));
-  return ranked.reduce((best, next) => (next.distance < best.distance ? next : best)).known;
-}
-
-/** Edits (insert, remove, replace) between two words. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
+  const near = nearest(String(name), modelNames);
+  const hint = near === null ? '' : ` Did you mean ${near}?`;
+  throw new ConfigError(`Expected a model among ${modelNames.join(', ')}, got ${name}.${hint}`);
 }
