@@ -1,5 +1,5 @@
 /** Files that are whole or absent: written under a temporary name, synced, then renamed. */
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { DataError } from '../torch/errors.js';
@@ -42,8 +42,8 @@ export class AtomicFile {
       closeSync(fd);
       this.fd = null;
       renameSync(this.temporary, this.path);
+      syncFolder(dirname(this.path));
     });
-    syncFolder(dirname(this.path));
   }
 
   /** Drops what was written; does nothing after `commit`. */
@@ -51,7 +51,7 @@ export class AtomicFile {
     if (this.fd === null) return;
     closeSync(this.fd);
     this.fd = null;
-    unlinkSync(this.temporary);
+    remove(this.temporary);
   }
 
   private guard(action: (fd: number) => void): void {
@@ -61,10 +61,29 @@ export class AtomicFile {
     } catch (error) {
       const closed = this.fd === null;
       this.abort();
-      if (closed) unlinkSync(this.temporary);
+      if (closed) remove(this.temporary);
       throw new DataError(`Cannot write ${this.path}: ${reason(error)}`, { cause: error });
     }
   }
+}
+
+/** On the way out of a failure: another error would hide the first, which says what went wrong. */
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // A folder that is gone, or closed to us: nothing is left that could be removed.
+  }
+}
+
+/**
+ * Removes what writers that are gone have left half made in a folder. Call it only where nobody else writes there.
+ * @returns the names removed
+ */
+export function sweepUnfinished(folder: string): string[] {
+  const left = readdirSync(folder).filter((name) => /^\..+\.\d+-\d+-\d+\.tmp$/.test(name));
+  for (const name of left) rmSync(join(folder, name), { force: true });
+  return left;
 }
 
 /** The rename itself reaches the disk only with its folder. */

@@ -2,9 +2,10 @@
  * Files: safetensors, NumPy, pickle, HDF5, MATLAB and IDX readers that never run what they read, and writers that never leave half a
  * file.
  */
-export { AtomicFile, writeFileAtomic } from './atomic.js';
+export { AtomicFile, sweepUnfinished, writeFileAtomic } from './atomic.js';
 export { ByteRange, type ByteSource, MemoryBytes } from './bytes.js';
 export { FileReader } from './file.js';
+export { FolderLock, type LockOwner } from './folder-lock.js';
 export { Hdf5File, type Hdf5Options } from './hdf5.js';
 export type { Hdf5Info } from './hdf5-messages.js';
 export { loadIdx, parseIdx, readIdx } from './idx.js';
