@@ -214,6 +214,20 @@ napi_value queueDestroy(napi_env env, napi_callback_info info) {
   });
 }
 
+// queueAbortAll(reason): the process ends. A thread that waits in here is not ended by Node before its wait is over.
+napi_value queueAbortAll(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const std::string reason = Arguments<1>(env, info).text(0);
+    std::vector<std::shared_ptr<Queue>> all;
+    {
+      std::lock_guard<std::mutex> lock(registryMutex);
+      for (const auto& entry : registry()) all.push_back(entry.second);
+    }
+    for (const auto& queue : all) queue->close(reason, true);
+    return nullptr;
+  });
+}
+
 } // namespace
 
 void defineQueues(napi_env env, napi_value exports) {
@@ -223,6 +237,7 @@ void defineQueues(napi_env env, napi_value exports) {
   define(env, exports, "queueClose", queueClose);
   define(env, exports, "queueStats", queueStats);
   define(env, exports, "queueDestroy", queueDestroy);
+  define(env, exports, "queueAbortAll", queueAbortAll);
 }
 
 } // namespace headrace

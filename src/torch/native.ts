@@ -85,6 +85,7 @@ export interface Native {
   queueClose(id: number, reason: string, abort: boolean): void;
   queueStats(id: number): QueueStats;
   queueDestroy(id: number): void;
+  queueAbortAll(reason: string): void;
   buildInfo(): NativeInfo;
   getThreads(): number;
   setThreads(count: number): void;

@@ -1,6 +1,7 @@
 /**
  * Bounded blocking queues between the threads of a process. Tensors pass by handle: nothing is copied.
  */
+import { isMainThread } from 'node:worker_threads';
 import { ConfigError, translating } from './errors.js';
 import { readTensors, writeTensors } from './frame.js';
 import { native, type QueueStats } from './native.js';
@@ -15,6 +16,9 @@ export interface QueueItem<M = unknown> {
 const DEFAULT_TIMEOUT_MS = 600_000;
 // The clock counts nanoseconds in 64 bits.
 const LONGEST_TIMEOUT_MS = 1e12;
+
+// A thread that waits for a queue cannot be ended before its wait is over, and the process waits for its threads.
+if (isMainThread) process.once('exit', () => native.queueAbortAll('the process ends'));
 
 function checkTimeout(timeoutMs: number): void {
   if (!(timeoutMs >= 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
