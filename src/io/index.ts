@@ -9,6 +9,22 @@ export { FolderLock, type LockOwner } from './folder-lock.js';
 export { Hdf5File, type Hdf5Options } from './hdf5.js';
 export type { Hdf5Info } from './hdf5-messages.js';
 export { loadIdx, parseIdx, readIdx } from './idx.js';
+export {
+  isAnything,
+  isAtLeast,
+  isFlag,
+  isList,
+  isNumber,
+  isObject,
+  isOneOf,
+  isText,
+  isWhole,
+  leaf,
+  optional,
+  orNull,
+  readJsonFile,
+  type Shape,
+} from './json-file.js';
 export { LazyArray, ObjectArray } from './lazy-array.js';
 export { loadMat, type MatArray, readMat } from './mat.js';
 export { encodeNpy, loadNpy, parseNpy, saveNpy } from './npy.js';
