@@ -1,7 +1,8 @@
 /** Image classifiers: ResNets and ViTs that can be cut anywhere, their local heads, and how to train them. */
 export * from './datasets/index.js';
 export { auglocalDepth, DglHead, type VisionHeadOptions } from './heads.js';
-export { type ModelOptions, modelFamily, modelNames, modelSpec, visionModelRef } from './models.js';
+export { type ModelOptions, modelFamily, modelSpec, visionModelRef } from './models.js';
+export { type ModelName, modelNames } from './names.js';
 export { type Recipe, type RecipeOptions, recipe, resnetRecipe, vitRecipe } from './recipes.js';
 export {
   type ImageNetResNetOptions,

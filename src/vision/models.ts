@@ -1,6 +1,7 @@
 /** The image models by name, for the command line, for configurations in JSON, and for the worker threads of a run. */
 import type { ModelRef } from '../pipeline/model.js';
 import { ConfigError, checkOptions, nearest } from '../torch/index.js';
+import { type ModelName, modelNames } from './names.js';
 import {
   type ImageNetResNetOptions,
   resnet18,
@@ -29,7 +30,7 @@ const cifar = (make: Entry['make']): Entry => ({ family: 'resnet', make, options
 const imagenet = (make: Entry['make']): Entry => ({ family: 'resnet', make, options: ['smallInput'] });
 const preset = (make: Entry['make']): Entry => ({ family: 'vit', make, options: drops });
 
-const registry: Readonly<Record<string, Entry>> = {
+const registry: Readonly<Record<ModelName, Entry>> = {
   resnet20: cifar(resnet20),
   resnet32: cifar(resnet32),
   resnet56: cifar(resnet56),
@@ -42,9 +43,6 @@ const registry: Readonly<Record<string, Entry>> = {
   'vit-small-p4': preset(vitSmallP4),
   'vit-b-p16': preset(vitBP16),
 };
-
-/** The names that {@link modelSpec} knows. */
-export const modelNames: readonly string[] = Object.keys(registry);
 
 /** A model by name, with the options of its family. */
 export interface ModelOptions extends ImageNetResNetOptions, ViTOptions {
@@ -75,7 +73,7 @@ export function modelFamily(name: string): Family {
 }
 
 function find(name: string): Entry {
-  const entry = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  const entry = Object.hasOwn(registry, name) ? registry[name as ModelName] : undefined;
   if (entry) return entry;
   const near = nearest(String(name), modelNames);
   const hint = near === null ? '' : ` Did you mean ${near}?`;

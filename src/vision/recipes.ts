@@ -8,6 +8,7 @@
 import type { LrScheduleConfig, OptimizerConfig, RunConfig } from '../pipeline/config.js';
 import type { DataKind } from './datasets/index.js';
 import { modelFamily } from './models.js';
+import { epochsOf } from './names.js';
 import { requireWhole } from './spec.js';
 
 /** What a recipe decides of a run. */
@@ -26,12 +27,6 @@ export interface RecipeOptions {
 }
 
 const BASE_BATCH = 128;
-
-/** Enough for a result near what the recipe can reach on two CPU cores in reasonable time; more is better. */
-const epochsOf: Readonly<Record<'resnet' | 'vit', Readonly<Record<DataKind, number>>>> = {
-  resnet: { mnist: 5, cifar10: 30, svhn: 15, stl10: 60, folder: 30 },
-  vit: { mnist: 10, cifar10: 60, svhn: 30, stl10: 100, folder: 60 },
-};
 
 /** SGD with Nesterov momentum, weight decay 5e-4, one epoch of warm-up, then a half cosine to zero. */
 export function resnetRecipe(data: DataKind, options: RecipeOptions = {}): Recipe {
