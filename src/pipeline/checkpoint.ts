@@ -1,11 +1,24 @@
 /**
  * Checkpoints: one logical model in sharded safetensors with PyTorch's key names, and beside it the heads and the
  * optimizers' state, so that any number of stages goes on from it. `state.json` names the files and is replaced last:
- * until then the previous checkpoint is whole, afterwards this one is.
+ * until then the previous checkpoint is whole, afterwards this one is. Who writes and removes what, and when, is told in
+ * checkpoint-commits.ts.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { SafetensorsFile, saveSafetensors, writeFileAtomic, writeSafetensorsIndex } from '../io/index.js';
+import {
+  isList,
+  isObject,
+  isWhole,
+  leaf,
+  orNull,
+  readJsonFile,
+  SafetensorsFile,
+  saveSafetensors,
+  sweepUnfinished,
+  writeFileAtomic,
+  writeSafetensorsIndex,
+} from '../io/index.js';
 import { DataError, type Tensor } from '../torch/index.js';
 import type { ReadTensor, Stage } from './stage.js';
 
@@ -24,6 +37,20 @@ export interface CheckpointState {
   }[];
 }
 
+/** A file of the checkpoint's own folder: a name alone, so that a damaged state leads nowhere else. */
+const isName = leaf(
+  'the name of a file',
+  (value) => typeof value === 'string' && /^[\w.-]+$/.test(value) && !value.startsWith('.'),
+);
+
+const isState = isObject({
+  format: leaf('1', (value) => value === 1),
+  step: isWhole(0),
+  epoch: isWhole(0),
+  cut: isList(isWhole(0)),
+  shards: isList(isObject({ model: isName, heads: orNull(isName), optimizer: orNull(isName) })),
+});
+
 const STATE = 'state.json';
 const INDEX = 'model.safetensors.index.json';
 
@@ -33,6 +60,11 @@ export function checkpointFolder(out: string): string {
 
 export function hasCheckpoint(out: string): boolean {
   return existsSync(join(checkpointFolder(out), STATE));
+}
+
+/** The files that a stage has written. */
+export function filesOf(shard: CheckpointState['shards'][number]): string[] {
+  return Object.values(shard).filter((name) => name !== null);
 }
 
 function shardName(part: string, step: number, stage: number, stages: number): string {
@@ -47,13 +79,22 @@ export interface SavedShard {
   readonly modelKeys: readonly string[];
 }
 
-/** Writes one stage's part. Nothing refers to it until {@link commitCheckpoint}. */
-export function saveShard(out: string, stage: Stage, step: number, stages: number): SavedShard {
+/**
+ * Writes one stage's part. Nothing refers to it until {@link commitState}.
+ * @param beforeFile - called before each file; tests put delays and faults there
+ */
+export function saveShard(
+  out: string,
+  stage: Stage,
+  step: number,
+  stages: number,
+  beforeFile: () => void = () => {},
+): SavedShard {
   const folder = checkpointFolder(out);
-  mkdirSync(folder, { recursive: true });
   const state = stage.state();
   const write = (part: string, tensors: ReadonlyMap<string, Tensor>): string | null => {
     if (tensors.size === 0) return null;
+    beforeFile();
     const name = shardName(part, step, stage.index, stages);
     saveSafetensors(join(folder, name), tensors, { format: 'pt' });
     return name;
@@ -63,55 +104,107 @@ export function saveShard(out: string, stage: Stage, step: number, stages: numbe
   return { stage: stage.index, shard, modelKeys: [...state.model.keys()] };
 }
 
-/** Makes the parts of all stages the current checkpoint, then removes those of the one before. */
-export function commitCheckpoint(
+/** Makes the parts of all stages the current checkpoint: the index for readers of safetensors first, the state last. */
+export function commitState(
   out: string,
-  saved: readonly SavedShard[],
-  at: { step: number; epoch: number; cut: readonly number[] },
+  state: CheckpointState,
+  modelKeys: ReadonlyMap<string, readonly string[]>,
 ): void {
   const folder = checkpointFolder(out);
-  const ordered = [...saved].sort((a, b) => a.stage - b.stage);
-  const state: CheckpointState = { format: 1, ...at, shards: ordered.map(({ shard }) => shard) };
-  writeSafetensorsIndex(join(folder, INDEX), new Map(ordered.map(({ shard, modelKeys }) => [shard.model, modelKeys])));
+  writeSafetensorsIndex(join(folder, INDEX), modelKeys);
   writeFileAtomic(join(folder, STATE), `${JSON.stringify(state, null, 2)}\n`);
-  const current = new Set([STATE, INDEX, ...ordered.flatMap(({ shard }) => Object.values(shard))]);
-  for (const name of readdirSync(folder)) if (!current.has(name)) rmSync(join(folder, name), { force: true });
 }
+
+/** Removes a file of a checkpoint that is past. @throws DataError where the folder is gone or closed to us */
+export function removeShard(out: string, name: string): void {
+  try {
+    rmSync(join(checkpointFolder(out), name), { force: true });
+  } catch (cause) {
+    throw new DataError(`Cannot remove ${join(checkpointFolder(out), name)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * Removes all that belongs to no whole checkpoint: what a session that died has left, or one that ends has given up. To be
+ * called by the owner of the run's folder, while none of its threads writes.
+ */
+export function sweepCheckpoints(out: string): void {
+  const folder = checkpointFolder(out);
+  mkdirSync(folder, { recursive: true });
+  const state = hasCheckpoint(out) ? readCheckpointState(out) : null;
+  const current = new Set([STATE, ...(state === null ? [] : [INDEX, ...state.shards.flatMap(filesOf)])]);
+  sweepUnfinished(folder);
+  for (const name of readdirSync(folder)) {
+    if (!current.has(name) && /^(model|heads|optimizer)[-.].*(safetensors|json)$/.test(name)) removeShard(out, name);
+  }
+  // A session that died between the index and the state has left the index of files that are now gone.
+  if (state !== null) writeSafetensorsIndex(join(folder, INDEX), modelKeysOf(folder, state));
+}
+
+function modelKeysOf(folder: string, state: CheckpointState): Map<string, string[]> {
+  return new Map(
+    state.shards.map(({ model }) => {
+      const file = SafetensorsFile.open(join(folder, model));
+      file.close();
+      return [model, [...file.entries.keys()]];
+    }),
+  );
+}
+
+type Part = 'model' | 'heads' | 'optimizer';
 
 /** An open checkpoint: tensors are read one by one, as a stage asks for them. */
 export class Checkpoint {
-  readonly #open: SafetensorsFile[] = [];
+  readonly #files: Readonly<Record<Part, SafetensorsFile[]>> = { model: [], heads: [], optimizer: [] };
   readonly model: ReadTensor;
   readonly heads: ReadTensor;
   readonly optimizer: ReadTensor;
+
+  /** Opens a checkpoint that was read, or the current one. @throws DataError where there is none, or it is damaged */
+  static open(out: string, state?: CheckpointState): Checkpoint {
+    if (state) return new Checkpoint(state, checkpointFolder(out));
+    for (let tries = 1; ; tries++) {
+      const current = readCheckpointState(out);
+      try {
+        return new Checkpoint(current, checkpointFolder(out));
+      } catch (error) {
+        if (!wasReplaced(out, current, tries)) throw error;
+      }
+    }
+  }
 
   private constructor(
     readonly state: CheckpointState,
     folder: string,
   ) {
-    const reader = (part: 'model' | 'heads' | 'optimizer'): ReadTensor => {
+    const reader = (part: Part): ReadTensor => {
       const owners = new Map<string, SafetensorsFile>();
       for (const shard of state.shards) {
         const name = shard[part];
         if (name === null) continue;
         const file = SafetensorsFile.open(join(folder, name));
-        this.#open.push(file);
+        this.#files[part].push(file);
         for (const key of file.entries.keys()) owners.set(key, file);
       }
       return (key) => owners.get(key)?.get(key) ?? null;
     };
-    this.model = reader('model');
-    this.heads = reader('heads');
-    this.optimizer = reader('optimizer');
+    try {
+      this.model = reader('model');
+      this.heads = reader('heads');
+      this.optimizer = reader('optimizer');
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
-  /** @throws DataError where the run has none, or it is damaged */
-  static open(out: string): Checkpoint {
-    return new Checkpoint(readCheckpointState(out), checkpointFolder(out));
+  /** The whole model, by PyTorch's keys. */
+  readModel(): Map<string, Tensor> {
+    return new Map(this.#files.model.flatMap((file) => [...file.readAll()]));
   }
 
   close(): void {
-    for (const file of this.#open) file.close();
+    for (const file of Object.values(this.#files).flat()) file.close();
   }
 }
 
@@ -121,15 +214,10 @@ export function readCheckpointState(out: string): CheckpointState {
   if (!existsSync(path)) {
     throw new DataError(`Expected a checkpoint at ${path}, found none: train the run first, or give its folder.`);
   }
-  try {
-    const state = JSON.parse(readFileSync(path, 'utf8')) as CheckpointState;
-    if (state.format !== 1 || !Number.isSafeInteger(state.step) || !Array.isArray(state.shards))
-      throw new Error('wrong form');
-    return state;
-  } catch (cause) {
-    throw new DataError(
-      `Expected ${path} to be a checkpoint's state, got something else: ${(cause as Error).message}`,
-      { cause },
-    );
-  }
+  return readJsonFile(path, 'the state of a checkpoint', isState);
+}
+
+/** Whether a checkpoint that cannot be read is none any more, since its run has gone on; not asked for ever. */
+export function wasReplaced(out: string, state: CheckpointState, tries: number): boolean {
+  return tries < 5 && readCheckpointState(out).step !== state.step;
 }

@@ -1,8 +1,9 @@
 /** Schedules against each other, in turns in one session. */
 import { ConfigError } from '../torch/index.js';
 import type { RunConfig } from './config.js';
-import { type StepEvent, throughput } from './events.js';
+import type { StepEvent } from './events.js';
 import { chooseCut } from './profile-run.js';
+import { throughput } from './run-sums.js';
 import { isLocal, needsGradients, type ScheduleName, stageCount } from './schedule.js';
 import { median } from './stats.js';
 import { Trainer } from './trainer.js';

@@ -1,10 +1,8 @@
 /**
  * The configuration of a run: plain JSON, complete, and written to the run's folder as it was used.
  */
-import { ConfigError } from '../torch/index.js';
 import type { HeadKind, ModuleRef } from './model.js';
-import { checkCut } from './plan.js';
-import { isLocal, type ScheduleName, scheduleNames, stageCount } from './schedule.js';
+import type { ScheduleName } from './schedule.js';
 
 export type OptimizerConfig =
   | {
@@ -42,8 +40,10 @@ export type LrScheduleConfig =
 export interface FaultConfig {
   /** Sleep up to this many milliseconds, drawn from the run's seed, before every action. */
   readonly delayMs?: number;
-  /** At this step of this stage: throw, end the thread, or make the loss NaN. */
-  readonly at?: { readonly stage: number; readonly step: number; readonly kind: 'throw' | 'exit' | 'nan' };
+  /** At this step of this stage: throw, end the thread, make the loss NaN, or fail to save the checkpoint of the step. */
+  readonly at?: { readonly stage: number; readonly step: number; readonly kind: 'throw' | 'exit' | 'nan' | 'save' };
+  /** Milliseconds that each stage takes longer for each file of a checkpoint. */
+  readonly saveMs?: readonly number[];
 }
 
 export interface RunConfig {
@@ -104,45 +104,24 @@ export const runDefaults = {
   out: null,
 } as const satisfies Partial<RunConfig>;
 
-function requireWhole(name: string, value: number | undefined, least: number): void {
-  if (value === undefined || !Number.isSafeInteger(value) || value < least) {
-    throw new ConfigError(`Expected ${name} to be a whole number >= ${least}, got ${value}.`);
-  }
-}
+/** A configuration in which what has a default may be left out: {@link runDefaults}, and {@link completeConfig} for the rest. */
+export type RunSettings = Pick<RunConfig, 'model' | 'data' | 'batchSize' | 'optimizer'> & Partial<RunConfig>;
 
-/** @throws ConfigError for the first value that makes no sense */
-export function checkConfig(config: RunConfig, layers: number): void {
-  if (!scheduleNames.includes(config.schedule)) {
-    throw new ConfigError(`Expected a schedule among ${scheduleNames.join(', ')}, got ${config.schedule}.`);
-  }
-  requireWhole('stages', config.stages, 1);
-  if (config.stages > layers) {
-    throw new ConfigError(
-      `Expected at most ${layers} stages, as ${config.modelName} lists ${layers} layers, got ${config.stages}.`,
-    );
-  }
-  requireWhole('batchSize', config.batchSize, 1);
-  requireWhole('microbatches', config.microbatches, 1);
-  if (!isLocal(config.schedule) && config.microbatches > config.batchSize) {
-    throw new ConfigError(
-      `Expected at most ${config.batchSize} microbatches (the batch size), got ${config.microbatches}.`,
-    );
-  }
-  requireWhole('threads', config.threads, 1);
-  requireWhole('queueCapacity', config.queueCapacity, 1);
-  requireWhole('evalEvery', config.evalEvery, 0);
-  requireWhole('checkpointEvery', config.checkpointEvery, 0);
-  if ((config.epochs === undefined) === (config.steps === undefined)) {
-    throw new ConfigError('Expected either epochs or steps, got both or neither.');
-  }
-  requireWhole(config.epochs === undefined ? 'steps' : 'epochs', config.epochs ?? config.steps, 1);
-  if (!(config.optimizer.lr > 0)) throw new ConfigError(`Expected a learning rate > 0, got ${config.optimizer.lr}.`);
-  if (config.devices.length !== 1 && config.devices.length !== config.stages) {
-    throw new ConfigError(
-      `Expected one device, or one for each of ${config.stages} stages, got ${config.devices.length}.`,
-    );
-  }
-  if (config.cut) checkCut(config.cut, layers, stageCount(config.schedule, config.stages));
+/**
+ * The full configuration: heads `auglocal` of depth 1, a constant learning rate, no label smoothing and contiguous memory
+ * where nothing else is said; the model's name is that of the function that makes it.
+ */
+export function completeConfig(settings: RunSettings): RunConfig {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return {
+    ...runDefaults,
+    modelName: settings.model?.export,
+    head: { kind: 'auglocal', depth: 1 },
+    lrSchedule: { name: 'constant', warmupEpochs: 0 },
+    labelSmoothing: 0,
+    memoryFormat: 'contiguous',
+    ...(Object.fromEntries(given) as unknown as RunSettings),
+  };
 }
 
 /** The learning rate of a step, counted from 0. */

@@ -1,14 +1,15 @@
 /** What one does with a trained model: test it, predict with it, export it. */
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
-import { SafetensorsModel, saveSafetensors } from '../io/index.js';
-import { ConfigError, type Tensor, tensor } from '../torch/index.js';
-import { checkpointFolder, readCheckpointState } from './checkpoint.js';
+import { saveSafetensors } from '../io/index.js';
+import { ConfigError, DataError, type Tensor, tensor } from '../torch/index.js';
+import { Checkpoint, type CheckpointState, readCheckpointState, wasReplaced } from './checkpoint.js';
 import type { RunConfig } from './config.js';
-import type { EvalEvent } from './events.js';
+import { checkDevices } from './config-check.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import { type Notice, Run } from './run.js';
+import { readRunConfig, readRunInput } from './run-folder.js';
 import type { SourceTask } from './source.js';
-import { loadRunData, readRunConfig, readRunInput } from './trainer.js';
+import { loadRunData } from './trainer.js';
 import { wireChain } from './wiring.js';
 
 export interface InferenceOptions {
@@ -43,10 +44,11 @@ async function infer(
   transform: readonly TransformSpec[],
   kind: Exclude<SourceTask['kind'], 'train'>,
   options: InferenceOptions,
-  onNotice: (notice: Notice) => void,
+  /** Gives a listener that starts from nothing. */
+  onNotice: () => (notice: Notice) => void,
 ): Promise<void> {
   const trained = readRunConfig(out);
-  readCheckpointState(out);
+  checkDevices(options.devices ?? []);
   const spec = await resolveRef<ModelSpec>(trained.model);
   const stages = options.stages ?? 1;
   const config: RunConfig = {
@@ -59,12 +61,25 @@ async function infer(
     faults: undefined,
   };
   const cut = evenCut(spec.layers.length, stages);
-  const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
   const feed = { dataset, transform };
-  await new Run(
-    { config, wiring, task: { kind }, train: null, test: feed, stepsPerEpoch: 1, load: out },
-    onNotice,
-  ).execute();
+  await withCheckpoint(out, async (state) => {
+    const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
+    const load = { out, state };
+    const run = { config, wiring, task: { kind }, train: null, test: feed, stepsPerEpoch: 1, load };
+    await new Run(run, onNotice()).execute();
+  });
+}
+
+/** Uses the current checkpoint; again with the next one, where a run that goes on replaced it before its files were open. */
+async function withCheckpoint(out: string, use: (state: CheckpointState) => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const state = readCheckpointState(out);
+    try {
+      return await use(state);
+    } catch (error) {
+      if (!wasReplaced(out, state, tries)) throw error;
+    }
+  }
 }
 
 /**
@@ -75,12 +90,14 @@ export async function evaluate(out: string, data: ModuleRef, options: InferenceO
   const { test, testTransforms } = await loadRunData(data);
   // As in training: other data's own mean and deviation would scale the images differently.
   const transforms = readRunInput(out)?.transforms ?? testTransforms;
-  let found: EvalEvent | null = null;
-  await infer(out, test, transforms, 'test', options, (notice) => {
-    if (notice.kind === 'event' && notice.event.type === 'eval') found = notice.event;
+  if (test.length === 0) throw new DataError('Expected held-out data to test on, got a set of none.');
+  let found: Evaluation = { accuracy: Number.NaN, loss: null, count: 0 };
+  await infer(out, test, transforms, 'test', options, () => (notice) => {
+    if (notice.kind !== 'event' || notice.event.type !== 'eval') return;
+    const { accuracy, loss, count } = notice.event;
+    found = { accuracy, loss, count };
   });
-  const { accuracy, loss, count } = found as unknown as EvalEvent;
-  return { accuracy, loss, count };
+  return found;
 }
 
 /**
@@ -93,9 +110,12 @@ export async function predict(
   transform: readonly TransformSpec[],
   options: InferenceOptions = {},
 ): Promise<Tensor> {
-  const batches: { logits: Float32Array; shape: number[] }[] = [];
-  await infer(out, dataset, transform, 'predict', options, (notice) => {
-    if (notice.kind === 'predicted') batches.push(notice);
+  let batches: { logits: Float32Array; shape: number[] }[] = [];
+  await infer(out, dataset, transform, 'predict', options, () => {
+    batches = [];
+    return (notice) => {
+      if (notice.kind === 'predicted') batches.push(notice);
+    };
   });
   const classes = batches[0]?.shape[1] ?? 0;
   const all = new Float32Array(batches.reduce((sum, { logits }) => sum + logits.length, 0));
@@ -109,13 +129,12 @@ export async function predict(
 
 /** Writes a trained model as one ordinary safetensors file, with PyTorch's keys and without the local heads. */
 export function exportModel(out: string, file: string): { keys: number; step: number } {
-  const { step } = readCheckpointState(out);
-  const model = new SafetensorsModel(checkpointFolder(out));
+  const checkpoint = Checkpoint.open(out);
   try {
-    const tensors = model.readAll();
+    const tensors = checkpoint.readModel();
     saveSafetensors(file, tensors, { format: 'pt' });
-    return { keys: tensors.size, step };
+    return { keys: tensors.size, step: checkpoint.state.step };
   } finally {
-    model.close();
+    checkpoint.close();
   }
 }

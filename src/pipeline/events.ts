@@ -1,15 +1,28 @@
 // The events of a run: what each stage did, one JSON object a line, one file a stage (`events-<stage>.jsonl`). They are the
 // single source for progress lines, summaries and traces.
 
-import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../io/index.js';
 import { DataError } from '../torch/errors.js';
 
 interface EventBase {
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly stage: number;
+}
+
+/**
+ * The layers are being measured, to choose where to cut the model: told when it begins, after each sweep over them, and at
+ * the end, with the cut. It comes before any stage starts, and is not kept in the files.
+ */
+export interface PlanEvent extends EventBase {
+  readonly type: 'plan';
+  readonly layers: number;
+  /** Sweeps done. */
+  readonly sweeps: number;
+  /** Until the cut is known; null before the first sweep, which tells how long one takes. */
+  readonly secondsLeft: number | null;
+  readonly cut: readonly number[] | null;
 }
 
 /** A stage is ready to work. */
@@ -96,6 +109,7 @@ export interface ErrorEvent extends EventBase {
 }
 
 export type RunEvent =
+  | PlanEvent
   | StartEvent
   | FreshHeadEvent
   | StepEvent
@@ -156,6 +170,8 @@ export class EventWriter {
     this.lines = [];
     this.size = 0;
     try {
+      // A file that was removed takes bytes as before, and nobody would ever see them.
+      if (fstatSync(this.fd).nlink === 0) throw new Error('the file was removed while the run was writing it');
       for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
     } catch (error) {
       throw new DataError(`Cannot write events to ${this.path}: ${(error as Error).message}`, { cause: error });
@@ -190,32 +206,49 @@ function dropUnfinishedLine(fd: number): void {
   ftruncateSync(fd, 0);
 }
 
+/** The whole lines of a file, one by one: it may be larger than a text can be. A last line without an end is left out. */
+function* linesOf(path: string): Generator<string> {
+  const fd = openSync(path, 'r');
+  try {
+    const chunk = Buffer.alloc(1 << 20);
+    let rest = Buffer.alloc(0);
+    for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) {
+      const bytes = Buffer.concat([rest, chunk.subarray(0, length)]);
+      let from = 0;
+      for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
+        yield bytes.toString('utf8', from, end);
+        from = end + 1;
+      }
+      rest = bytes.subarray(from);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /**
  * The events of one file. A last line without an end is left out, since its writer may be at work.
  * @throws DataError when the file cannot be read, or names the line that is not an event
  */
 export function readEvents(path: string): RunEvent[] {
-  let text: string;
+  const events: RunEvent[] = [];
   try {
-    text = readFileSync(path, 'utf8');
+    for (const line of linesOf(path)) events.push(parseEvent(line, `${path}:${events.length + 1}`));
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`Cannot read events from ${path}: ${(error as Error).message}`, { cause: error });
   }
-  return text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .slice(0, -1)
-    .map((line, i) => {
-      try {
-        const event = JSON.parse(line) as RunEvent;
-        if (typeof event.type === 'string') return event;
-      } catch {
-        // Reported below, with the place.
-      }
-      throw new DataError(
-        `Expected an event (a JSON object with a type) at ${path}:${i + 1}, got ${line.slice(0, 60)}`,
-      );
-    });
+  return events;
+}
+
+function parseEvent(line: string, place: string): RunEvent {
+  try {
+    const event = JSON.parse(line) as RunEvent | null;
+    if (typeof event?.type === 'string') return event;
+  } catch {
+    // Reported below, with the place.
+  }
+  throw new DataError(`Expected an event (a JSON object with a type) at ${place}, got ${line.slice(0, 60)}`);
 }
 
 /** The events of all stages of a run's folder, in order of time. @throws DataError as `readEvents` */
@@ -228,83 +261,4 @@ export function readRun(folder: string): RunEvent[] {
   }
   const files = names.filter((name) => /^events-\d+\.jsonl$/.test(name));
   return files.flatMap((name) => readEvents(join(folder, name))).sort((a, b) => a.time - b.time);
-}
-
-export interface StageMetrics {
-  readonly stage: number;
-  /** Of the last step. */
-  readonly loss: number | null;
-  /** Mean milliseconds of work a step, and of waiting. */
-  readonly busy: number;
-  readonly wait: number;
-  /** Mean depth of the input queue. */
-  readonly queue: number | null;
-}
-
-/** What `metrics.json` holds. */
-export interface RunMetrics {
-  readonly steps: number;
-  readonly images: number;
-  /** From the first start to the last event. */
-  readonly seconds: number;
-  /** Of the last stage, from the end of its first step to the end of its last; null with fewer than two steps. */
-  readonly imagesPerSecond: number | null;
-  readonly accuracy: number | null;
-  readonly loss: number | null;
-  readonly perStage: readonly StageMetrics[];
-  readonly evaluations: readonly { step: number; epoch: number; accuracy: number; loss: number | null }[];
-}
-
-/** Sums up a run. Of a step done twice (a run resumed from before it), the later counts. */
-export function summarise(events: readonly RunEvent[]): RunMetrics {
-  const stages = new Map<number, Map<number, StepEvent>>();
-  for (const event of events) {
-    if (event.type !== 'step') continue;
-    const own = stages.get(event.stage) ?? new Map<number, StepEvent>();
-    own.set(event.step, event);
-    stages.set(event.stage, own);
-  }
-  const order = [...stages.keys()].sort((a, b) => a - b);
-  const last = [...(stages.get(order[order.length - 1] ?? -1)?.values() ?? [])].sort((a, b) => a.step - b.step);
-  const evaluations = events
-    .filter((event) => event.type === 'eval')
-    .map(({ step, epoch, accuracy, loss }) => ({ step, epoch, accuracy, loss }));
-  const final = evaluations[evaluations.length - 1];
-  const times = events.map((event) => event.time);
-  return {
-    steps: last[last.length - 1]?.step ?? 0,
-    images: last.reduce((sum, event) => sum + event.images, 0),
-    seconds: times.length > 0 ? (Math.max(...times) - Math.min(...times)) / 1000 : 0,
-    imagesPerSecond: throughput(last),
-    accuracy: final?.accuracy ?? null,
-    loss: final?.loss ?? null,
-    perStage: order.map((stage) => stageMetrics(stage, [...stages.get(stage)!.values()])),
-    evaluations,
-  };
-}
-
-/** Images per second between the first and the last of some steps of one stage; null with fewer than two. */
-export function throughput(steps: readonly StepEvent[]): number | null {
-  if (steps.length < 2) return null;
-  const seconds = (steps[steps.length - 1]!.time - steps[0]!.time) / 1000;
-  const images = steps.slice(1).reduce((sum, event) => sum + event.images, 0);
-  return seconds > 0 ? images / seconds : null;
-}
-
-function stageMetrics(stage: number, steps: readonly StepEvent[]): StageMetrics {
-  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-  const queues = steps.flatMap((event) => (event.queue === null ? [] : [event.queue]));
-  return {
-    stage,
-    loss: steps[steps.length - 1]?.loss ?? null,
-    busy: mean(steps.map((event) => event.busy)),
-    wait: mean(steps.map((event) => event.wait)),
-    queue: queues.length > 0 ? mean(queues) : null,
-  };
-}
-
-/** Writes `metrics.json` of a run's folder: the result, and the summary of its events. */
-export function writeMetrics(folder: string, result: object, events: readonly RunEvent[]): void {
-  const text = JSON.stringify({ ...summarise(events), ...result }, null, 2);
-  writeFileAtomic(join(folder, 'metrics.json'), `${text}\n`);
 }

@@ -1,16 +1,19 @@
 /** The engine: models cut into stages, trained by pipelines with local learning or backprop. */
-export { type CheckpointState, hasCheckpoint, readCheckpointState } from './checkpoint.js';
+export { type CheckpointState, hasCheckpoint, readCheckpointState, type SavedShard } from './checkpoint.js';
+export { CheckpointCommits, type CheckpointStore, type SavedPart } from './checkpoint-commits.js';
 export { formatColumns } from './columns.js';
 export { type CompareOptions, type Comparison, compare, type Variant } from './compare.js';
 export {
-  checkConfig,
+  completeConfig,
   type FaultConfig,
   type LrScheduleConfig,
   learningRate,
   type OptimizerConfig,
   type RunConfig,
+  type RunSettings,
   runDefaults,
 } from './config.js';
+export { checkConfig, checkDevices } from './config-check.js';
 export { type Evaluation, evaluate, evenCut, exportModel, type InferenceOptions, predict } from './evaluate.js';
 export * from './events.js';
 export { type LoopConfig, type LoopContext, StageLoop, type StageWork, type Station, splitEvenly } from './loop.js';
@@ -18,19 +21,14 @@ export * from './messages.js';
 export * from './model.js';
 export * from './plan.js';
 export * from './profile.js';
-export { chooseCut, profileRun } from './profile-run.js';
+export { chooseCut, type ProfileWatch, profileRun } from './profile-run.js';
 export * from './progress.js';
+export { type Difference, describeDifferences, differencesOf } from './resume.js';
 export { trainingResources } from './run.js';
+export { type RunInput, readRunConfig, readRunInput } from './run-folder.js';
+export * from './run-sums.js';
 export * from './schedule.js';
 export * from './simulate.js';
 export { Stage, type StageOptions } from './stage.js';
 export { median } from './stats.js';
-export {
-  loadRunData,
-  type RunData,
-  type RunInput,
-  type RunResult,
-  readRunConfig,
-  readRunInput,
-  Trainer,
-} from './trainer.js';
+export { loadRunData, type RunData, type RunResult, Trainer } from './trainer.js';

@@ -7,6 +7,7 @@ import { learningRate, type RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
 import { backwardThrough } from './model.js';
+import { notFiniteError } from './not-finite.js';
 import { type Action, formatAction, microbatchCount, type Schedule, scheduleFor, stageCount } from './schedule.js';
 import type { Stage } from './stage.js';
 
@@ -28,6 +29,8 @@ export interface StageWork {
   testLoss(output: Tensor, target: Tensor): Tensor;
   /** Forward without gradients and as in use. */
   evaluate(inputs: readonly Tensor[]): readonly Tensor[];
+  /** Names of its weights and statistics that are not finite. */
+  notFinite?(): string[];
   /** After a batch's backward. @param lr - of this step, by the configuration's schedule */
   update(lr: number): void;
 }
@@ -292,11 +295,7 @@ export class StageLoop<Work extends StageWork = Stage> {
     const loss = state.loss?.item() ?? null;
     state.lossValue = loss;
     if (loss !== null && !Number.isFinite(loss) && !config.allowNaN) {
-      throw new HeadraceError(
-        `the loss is ${loss}; the weights are as they were before this step. ` +
-          'Lower the learning rate, or go on in spite of it with allowNaN (--allow-nan)',
-        { code: 'NAN' },
-      );
+      throw notFiniteError(`the loss is ${loss}; the weights are as they were before this step.`, state.station.stage);
     }
     return learningRate(config, state.batch!.step - 1, totalSteps, stepsPerEpoch);
   }
@@ -350,6 +349,9 @@ export class StageLoop<Work extends StageWork = Stage> {
     this.context.afterControl?.(stage, message);
     const { correct, loss, count } = state.test;
     if (message.kind !== 'evaluated' || !stage.isLast || count === 0) return;
+    if (!Number.isFinite(loss) && this.context.totalSteps > 0 && !this.context.config.allowNaN) {
+      throw notFiniteError(`the test loss after step ${message.step} is ${loss / count}.`, stage);
+    }
     this.context.report({
       type: 'eval',
       time: Date.now(),

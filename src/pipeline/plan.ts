@@ -142,6 +142,8 @@ export interface PlanOptions {
   readonly queueCapacity?: number;
   /** Borders to use in place of the best ones. */
   readonly cut?: readonly number[];
+  /** Of the machine that it will run on; counted for work on the CPU. Default: one for each thread of each worker. */
+  readonly cores?: number;
 }
 
 /** One stage of a plan: its layers `from` to `to - 1`, and what a batch costs on it, the head apart. */
@@ -166,10 +168,19 @@ export interface Plan {
   readonly microbatches: number;
   readonly stages: readonly StagePlan[];
   readonly simulation: Simulation;
+  readonly workers: number;
+  /** Null where enough is assumed. */
+  readonly cores: number | null;
+  /** How many of the workers can work at once. */
+  readonly atOnce: number;
+  /** Seconds a batch once the pipeline is full, on as many cores as there are for it. */
+  readonly period: number;
   /** Images per second once the pipeline is full. */
   readonly imagesPerSecond: number;
   /** Times the speed of the same stages one after another on one worker. */
   readonly speedUp: number;
+  /** The same with a core for every thread of every worker. */
+  readonly fullSpeedUp: number;
   /** For each stage, the share of the time in which its worker has nothing to do, once the pipeline is full. */
   readonly idle: readonly number[];
 }
@@ -211,6 +222,11 @@ export function plan(profile: Profile, options: PlanOptions): Plan {
   const simulation = simulate(actions, times, { gradients: needsGradients(schedule), batches, queueCapacity });
   const oneByOne = stages.reduce((sum, stage) => sum + stage.total, 0);
   const busy = actions.length === 1 ? stages.map(() => oneByOne) : stages.map((stage) => stage.total);
+  const workers = actions.length;
+  const { cores = null } = options;
+  const atOnce = cores === null || profile.device !== 'cpu' ? workers : workersAtOnce(workers, profile.threads, cores);
+  // Workers that share cores: no batch takes less than all of its work on all of the cores.
+  const period = Math.max(simulation.period, oneByOne / atOnce);
   return {
     profile,
     schedule,
@@ -218,10 +234,20 @@ export function plan(profile: Profile, options: PlanOptions): Plan {
     microbatches,
     stages,
     simulation,
-    imagesPerSecond: profile.batchSize / simulation.period,
-    speedUp: oneByOne / simulation.period,
-    idle: busy.map((seconds) => Math.max(0, 1 - seconds / simulation.period)),
+    workers,
+    cores,
+    atOnce,
+    period,
+    imagesPerSecond: profile.batchSize / period,
+    speedUp: oneByOne / period,
+    fullSpeedUp: oneByOne / simulation.period,
+    idle: busy.map((seconds) => Math.max(0, 1 - seconds / period)),
   };
+}
+
+/** How many workers of so many threads each can work at once; 1 at least. */
+export function workersAtOnce(workers: number, threads: number, cores: number): number {
+  return Math.max(1, Math.min(workers, Math.floor(cores / threads)));
 }
 
 /** Checks borders given by the user. @throws ConfigError */
@@ -282,7 +308,7 @@ function sumCosts(costs: readonly Cost[]): Cost {
 
 /** A plan as a table to read, with what it predicts and what would change it. */
 export function formatPlan(p: Plan): string {
-  const { profile, simulation } = p;
+  const { profile } = p;
   const rows = p.stages.map((stage, s) => [
     String(s),
     stage.layers.length === 1
@@ -305,15 +331,26 @@ export function formatPlan(p: Plan): string {
       `${p.schedule}, ${p.stages.length} stage(s)${parts}${heads}`,
     formatColumns([header, ...rows], [1]),
     `cut after layers: ${p.cut.length > 0 ? p.cut.join(', ') : 'none'}`,
-    `predicted: ${p.imagesPerSecond.toFixed(1)} images/s, ${milliseconds(simulation.period)} ms a batch, ` +
+    `predicted: ${p.imagesPerSecond.toFixed(1)} images/s, ${milliseconds(p.period)} ms a batch, ` +
       `${p.speedUp.toFixed(2)} times one worker; workers idle ${percent(mean(p.idle))} of the time`,
     advice(p),
+    ...(p.atOnce < p.workers ? [coresNote(p)] : []),
   ].join('\n');
+}
+
+function coresNote({ workers, cores, atOnce, profile, speedUp, fullSpeedUp }: Plan): string {
+  const threads = profile.threads > 1 ? `${profile.threads} threads each` : 'one thread each';
+  return (
+    `counted for the ${cores} cores of this machine, on which ${atOnce} of the ${workers} workers (${threads}) can work at ` +
+    `once: ${speedUp.toFixed(2)} times one worker; on ${workers * profile.threads} cores it would be ${fullSpeedUp.toFixed(2)}.`
+  );
 }
 
 /** What holds the plan back, and what to try. */
 function advice(p: Plan): string {
   if (p.stages.length === 1) return 'one stage: nothing to balance.';
+  if (p.period > p.simulation.period)
+    return `limit: ${p.cores} cores; more stages than they can work on bring no more speed.`;
   const totals = p.stages.map((stage) => stage.total);
   const slowest = totals.indexOf(Math.max(...totals));
   const over = totals[slowest]! / mean(totals) - 1;

@@ -1,12 +1,14 @@
 // Profiles the model of a run as the run will work: on as many threads at once as there will be workers, since they share
 // caches and memory, and what each layer then costs is not what it costs alone.
 
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { HeadraceError } from '../torch/index.js';
 import type { RunConfig } from './config.js';
+import { checkDevices } from './config-check.js';
 import { type ModelSpec, resolveRef } from './model.js';
-import { type Profile, planCut } from './plan.js';
-import { meanProfile, type ProfileOptions, profile, profileOfBatch } from './profile.js';
+import { type Profile, planCut, workersAtOnce } from './plan.js';
+import { meanProfile, type ProfileOptions, type ProfileProgress, profile, profileOfBatch } from './profile.js';
 import { trainingResources } from './run.js';
 import { isLocal, microbatchCount, scheduleFor, stageCount } from './schedule.js';
 
@@ -29,17 +31,31 @@ export type ProfiledConfig = Pick<
 export interface ProfileRequest {
   readonly model: RunConfig['model'];
   readonly threads: number;
-  readonly options: ProfileOptions;
+  readonly options: Omit<ProfileOptions, 'onProgress'>;
 }
-export type ProfileReply = { readonly profile: Profile } | { readonly message: string };
+export type ProfileReply =
+  | { readonly kind: 'progress'; readonly progress: ProfileProgress }
+  | { readonly kind: 'done'; readonly profile: Profile }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** A look at a measurement under way, and a way to end it. */
+export interface ProfileWatch {
+  /** Ends the measurement: it rejects. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ProfileProgress) => void;
+}
 
 /**
- * Measures the layers, and for local schedules the heads, of a run's model.
+ * Measures the layers, and for local schedules the heads, of a run's model: on as many threads at once as can work at once
+ * when it runs.
  *
- * @param seconds how long to measure, set-up apart
- * @throws HeadraceError when the model cannot be built or run
+ * @param seconds - how long to measure, set-up apart; three sweeps over the layers are made at least
+ * @throws ConfigError for devices that are not there
+ * @throws HeadraceError when the model cannot be built or run, or the measurement was ended
  */
-export async function profileRun(config: ProfiledConfig, seconds = 5): Promise<Profile> {
+export async function profileRun(config: ProfiledConfig, seconds = 5, watch: ProfileWatch = {}): Promise<Profile> {
+  checkDevices(config.devices);
+  const { signal, onProgress } = watch;
   const count = stageCount(config.schedule, config.stages);
   const local = isLocal(config.schedule);
   // Backprop schedules work on microbatches, and a small batch is not a share of a large one.
@@ -47,27 +63,51 @@ export async function profileRun(config: ProfiledConfig, seconds = 5): Promise<P
   const device = config.devices[0] ?? 'cpu';
   const { seed, memoryFormat, threads, model } = config;
   const batchSize = Math.ceil(config.batchSize / parts);
-  const options = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, seconds };
-  const workers = device === 'cpu' ? scheduleFor(config.schedule, count, parts).length : 1;
-  const copies = Array.from({ length: workers }, () => runThread({ model, threads, options }));
-  return profileOfBatch(meanProfile(await Promise.all(copies)), parts, config.batchSize);
+  const measured = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, seconds };
+  const workers = scheduleFor(config.schedule, count, parts).length;
+  const atOnce = device === 'cpu' ? workersAtOnce(workers, threads, availableParallelism()) : 1;
+  // The first failure ends all: the others would measure on for nobody.
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  signal?.addEventListener('abort', end);
+  if (signal?.aborted) end();
+  try {
+    const copies = Array.from({ length: atOnce }, (_, i) =>
+      runThread({ model, threads, options: measured }, ended.signal, i === 0 ? onProgress : undefined),
+    );
+    return profileOfBatch(meanProfile(await Promise.all(copies)), parts, config.batchSize);
+  } finally {
+    signal?.removeEventListener('abort', end);
+    ended.abort();
+  }
 }
 
-/** The borders that suit a run best, by measurement. None to choose for one stage. */
-export async function chooseCut(config: ProfiledConfig, seconds = 3): Promise<number[]> {
+/** The borders that suit a run best, by measurement. None to choose for one stage. @throws as {@link profileRun} */
+export async function chooseCut(config: ProfiledConfig, seconds = 3, watch: ProfileWatch = {}): Promise<number[]> {
   const count = stageCount(config.schedule, config.stages);
   if (count === 1) return [];
   // Sequential local learning is cut as the pipeline that it is compared with.
   const schedule = config.schedule === 'sequential' ? 'ppll' : config.schedule;
-  return planCut(await profileRun({ ...config, schedule }, seconds), schedule, count);
+  return planCut(await profileRun({ ...config, schedule }, seconds, watch), schedule, count);
 }
 
-function runThread(request: ProfileRequest): Promise<Profile> {
+function runThread(
+  request: ProfileRequest,
+  signal: AbortSignal,
+  onProgress: ProfileWatch['onProgress'],
+): Promise<Profile> {
   return new Promise((resolve, reject) => {
     const settings = { workerData: request, resourceLimits: trainingResources };
     const worker = new Worker(new URL('./profile-worker.js', import.meta.url), settings);
-    worker.once('message', (reply: ProfileReply) => {
-      if ('profile' in reply) resolve(reply.profile);
+    const end = (): void => {
+      void worker.terminate();
+      reject(new HeadraceError('The measurement of the layers was stopped', { code: 'STOPPED' }));
+    };
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
+    worker.on('message', (reply: ProfileReply) => {
+      if (reply.kind === 'progress') onProgress?.(reply.progress);
+      else if (reply.kind === 'done') resolve(reply.profile);
       else reject(new HeadraceError(`Cannot profile the model: ${reply.message}`));
     });
     worker.once('error', reject);
@@ -76,10 +116,12 @@ function runThread(request: ProfileRequest): Promise<Profile> {
 }
 
 /** Answers a request, in its own thread. */
-export async function answer(request: ProfileRequest): Promise<ProfileReply> {
+export async function answer(request: ProfileRequest, tell: (reply: ProfileReply) => void): Promise<void> {
   try {
-    return { profile: profile(await resolveRef<ModelSpec>(request.model), request.options) };
+    const spec = await resolveRef<ModelSpec>(request.model);
+    const onProgress = (progress: ProfileProgress): void => tell({ kind: 'progress', progress });
+    tell({ kind: 'done', profile: profile(spec, { ...request.options, onProgress }) });
   } catch (error) {
-    return { message: error instanceof Error ? error.message : String(error) };
+    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
   }
 }

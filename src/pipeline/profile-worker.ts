@@ -6,4 +6,4 @@ import { answer, type ProfileRequest } from './profile-run.js';
 
 const request = workerData as ProfileRequest;
 setNumThreads(request.threads);
-parentPort?.postMessage(await answer(request));
+await answer(request, (reply) => parentPort?.postMessage(reply));

@@ -34,6 +34,15 @@ export interface ProfileOptions {
   readonly seconds?: number;
   /** Makes a batch as the first stage will (loads and augments); its time counts there. */
   readonly input?: () => unknown;
+  /** Told before the first sweep (with null: nobody knows yet how long one takes) and after each. */
+  readonly onProgress?: (progress: ProfileProgress) => void;
+}
+
+/** How far a measurement is. */
+export interface ProfileProgress {
+  /** Sweeps done, the one that warms up among them. */
+  readonly sweeps: number;
+  readonly secondsLeft: number | null;
 }
 
 const leastSweeps = 3;
@@ -72,11 +81,18 @@ export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
   scope(() => {
     const images = ops.randn(shape, { generator, device }).contiguous({ memoryFormat });
     const labels = ops.randint(spec.classes, [options.batchSize], { generator, device, dtype: 'int64' });
+    options.onProgress?.({ sweeps: 0, secondsLeft: null });
     sweep.inspect(images, labels);
+    const begun = performance.now();
     sweep.run(images, labels);
     sweep.reset();
     const end = performance.now() + (options.seconds ?? 5) * 1000;
-    for (let i = 0; i < leastSweeps || (i < mostSweeps && performance.now() < end); i++) sweep.run(images, labels);
+    for (let i = 0; i < leastSweeps || (i < mostSweeps && performance.now() < end); i++) {
+      const each = (performance.now() - begun) / (i + 1);
+      const left = Math.max((leastSweeps - i) * each, Math.min(end - performance.now(), (mostSweeps - i) * each));
+      options.onProgress?.({ sweeps: i + 1, secondsLeft: left / 1000 });
+      sweep.run(images, labels);
+    }
   });
   const update = secondsPerParameter([...layers, ...heads], device);
   const layerCosts = average(layers);

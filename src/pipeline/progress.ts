@@ -1,7 +1,7 @@
 // The live line of a run, on stderr: how far, how fast, the loss of each stage, and when it will end.
 
-import type { EvalEvent, RunEvent, StepEvent } from './events.js';
-import { throughput } from './events.js';
+import type { EvalEvent, PlanEvent, RunEvent, StepEvent } from './events.js';
+import { throughput } from './run-sums.js';
 
 /** What the progress needs of a stream; `process.stderr` is one. */
 export interface ProgressStream {
@@ -19,6 +19,11 @@ export interface ProgressOptions {
   readonly now?: () => number;
 }
 
+interface Part {
+  readonly rank: number;
+  readonly text: string;
+}
+
 /** Images per second are of the steps in the last this many milliseconds. */
 const windowMilliseconds = 10_000;
 
@@ -32,6 +37,9 @@ export class Progress {
   private open = false;
   private stages = 1;
   private totalSteps = 0;
+  /** Steps that were done before. */
+  private before = 0;
+  private plan: PlanEvent | null = null;
   private readonly latest = new Map<number, StepEvent>();
   private recent: StepEvent[] = [];
   private evaluation: EvalEvent | null = null;
@@ -48,9 +56,13 @@ export class Progress {
   }
 
   update(event: RunEvent): void {
-    if (event.type === 'start') {
+    if (event.type === 'plan') {
+      this.notePlan(event);
+    } else if (event.type === 'start') {
       this.stages = event.stages;
       this.totalSteps = event.totalSteps;
+      this.before = event.step;
+      this.plan = null;
     } else if (event.type === 'eval') {
       this.evaluation = event;
       this.announce(event);
@@ -60,7 +72,7 @@ export class Progress {
       this.latest.set(event.stage, event);
       if (event.stage === this.stages - 1) this.note(event);
     }
-    if (this.latest.size > 0 && this.now() - this.shown >= this.every) this.show();
+    if ((this.latest.size > 0 || this.plan !== null) && this.now() - this.shown >= this.every) this.show();
   }
 
   /** Ends a line that is being rewritten, so that what follows starts on its own. */
@@ -71,21 +83,61 @@ export class Progress {
     this.open = false;
   }
 
-  /** The line as it stands. */
+  /** The line as it stands, in whole. */
   line(): string {
+    return this.fit(Number.POSITIVE_INFINITY);
+  }
+
+  /** As much of the line as a width holds: what matters least goes first. */
+  private fit(width: number): string {
+    const parts = this.plan === null ? this.parts() : this.planned(this.plan);
+    const text = (): string => parts.map((part) => part.text).join('  ');
+    while (text().length > width && parts.length > 1) {
+      const least = Math.max(...parts.map((part) => part.rank));
+      parts.splice(
+        parts.findIndex((part) => part.rank === least),
+        1,
+      );
+    }
+    return text().slice(0, width);
+  }
+
+  /** The parts in their order; the higher the rank, the less it matters. */
+  private parts(): Part[] {
     const steps = [...this.latest.values()].sort((a, b) => a.stage - b.stage);
     const lead = this.recent[this.recent.length - 1];
+    const total = this.totalSteps > 0 ? `/${this.totalSteps}` : '';
+    const parts: Part[] = [{ rank: 0, text: `step ${lead?.step ?? this.before}${total}` }];
+    const add = (rank: number, text: string): number => parts.push({ rank, text });
+    if (lead) add(5, `epoch ${lead.epoch + 1}`);
     const rate = throughput(this.recent);
-    const parts = [`step ${lead?.step ?? 0}${this.totalSteps > 0 ? `/${this.totalSteps}` : ''}`];
-    if (lead) parts.push(`epoch ${lead.epoch + 1}`);
-    if (rate !== null) parts.push(`${rate.toFixed(rate < 100 ? 1 : 0)} images/s`);
-    parts.push(`loss ${steps.map((event) => event.loss?.toFixed(3) ?? '-').join(' | ')}`);
+    if (rate !== null) add(2, `${rate.toFixed(rate < 100 ? 1 : 0)} images/s`);
+    add(3, `loss ${steps.map((event) => event.loss?.toFixed(3) ?? '-').join(' | ')}`);
     const queues = steps.filter((event) => event.queue !== null).map((event) => event.queue);
-    if (queues.length > 0) parts.push(`queue ${queues.join(' | ')}`);
-    if (this.evaluation) parts.push(`accuracy ${(this.evaluation.accuracy * 100).toFixed(2)} %`);
+    if (queues.length > 0) add(6, `queue ${queues.join(' | ')}`);
+    if (this.evaluation) add(4, `accuracy ${(this.evaluation.accuracy * 100).toFixed(2)} %`);
     const left = this.secondsLeft();
-    if (left !== null) parts.push(`ETA ${duration(left)}`);
-    return parts.join('  ');
+    if (left !== null) add(1, `ETA ${duration(left)}`);
+    return parts;
+  }
+
+  private planned({ layers, sweeps, secondsLeft }: PlanEvent): Part[] {
+    const parts: Part[] = [{ rank: 0, text: `measuring ${layers} layers to choose the cut` }];
+    if (sweeps > 0) parts.push({ rank: 2, text: `sweep ${sweeps}` });
+    if (secondsLeft !== null) parts.push({ rank: 1, text: `ETA ${duration(secondsLeft)}` });
+    return parts;
+  }
+
+  /** Measuring takes half a minute with large models: that it began is told at once. */
+  private notePlan(event: PlanEvent): void {
+    if (event.cut !== null) {
+      this.plan = null;
+      this.say(`cut after layers: ${event.cut.join(', ')}`);
+      return;
+    }
+    const begins = this.plan === null && event.sweeps === 0;
+    this.plan = event;
+    if (begins) this.show();
   }
 
   /** An evaluation is worth a line that stays, in a run that is long enough to be watched. */
@@ -125,8 +177,9 @@ export class Progress {
       this.stream.write(`${this.line()}\n`);
       return;
     }
-    const width = this.stream.columns ?? 80;
-    this.stream.write(`\r\x1b[K${this.line().slice(0, width - 1)}`);
+    // A terminal that does not know its width (0 columns) gets the whole line.
+    const width = this.stream.columns || Number(process.env.COLUMNS) || Number.POSITIVE_INFINITY;
+    this.stream.write(`\r\x1b[K${this.fit(width - 1)}`);
     this.open = true;
   }
 }

@@ -6,7 +6,7 @@ import type { SharedDataset, ThreadShareable, TransformSpec } from '../data/inde
 import { Queue, StageError } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import type { DataPort, SourceJob, SourceTask } from './source.js';
-import type { Wiring, WorkerJob, WorkerNotice } from './wiring.js';
+import type { LoadedRun, Wiring, WorkerJob, WorkerNotice } from './wiring.js';
 
 /** Milliseconds that threads have to end by themselves after a failure. */
 const GRACE_MS = 3000;
@@ -27,8 +27,7 @@ export interface RunPlan {
   readonly train: DataFeed | null;
   readonly test: DataFeed;
   readonly stepsPerEpoch: number;
-  /** Folder of a run whose checkpoint to start from. */
-  readonly load: string | null;
+  readonly load: LoadedRun | null;
 }
 
 export type Notice = Exclude<WorkerNotice, { kind: 'failed' | 'finished' }>;
@@ -52,6 +51,11 @@ export class Run {
     private readonly plan: RunPlan,
     private readonly onNotice: (notice: Notice) => void,
   ) {}
+
+  /** Whether threads were left behind that could not be ended: in a system call, or a long computation. */
+  get threadsLeft(): boolean {
+    return this.#running > 0;
+  }
 
   /** Asks the data loader to checkpoint and end; what is under way is finished. */
   stop(): void {
@@ -131,7 +135,19 @@ export class Run {
       this.#fail(message, { stage, action, step });
     } else if (!this.#failure || notice.kind === 'saved') {
       // A part that was saved before the failure may make a checkpoint whole.
+      this.#passOn(thread, notice);
+    }
+  }
+
+  /** What this thread makes of a notice (it writes checkpoints, too) may fail as well as what another does. */
+  #passOn(thread: Thread, notice: Notice): void {
+    try {
       this.onNotice(notice);
+    } catch (cause) {
+      const step = notice.kind === 'saved' ? notice.step : null;
+      const where = step === null ? '' : `checkpoint of step ${step}: `;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.#fail(`${where}${message}`, { stage: thread.stage, action: null, step, cause });
     }
   }
 
@@ -150,9 +166,10 @@ export class Run {
     if (this.#failure) return;
     this.#failure = new StageError(message, at);
     for (const queue of [...this.plan.wiring.queues, ...this.#dataQueues]) queue.abort(message);
-    const threads = this.#threads;
     setTimeout(() => {
-      for (const { worker } of threads) void worker.terminate();
+      for (const { worker } of this.#threads) void worker.terminate();
     }, GRACE_MS).unref();
+    // What hangs in a system call cannot be ended; nobody need wait for it.
+    setTimeout(() => this.#end.reject(this.#failure!), 2 * GRACE_MS).unref();
   }
 }

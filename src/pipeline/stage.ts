@@ -4,7 +4,7 @@
  */
 import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
 import { Adam, AdamW, SGD } from '../optim/index.js';
-import { noGrad, type Tensor } from '../torch/index.js';
+import { noGrad, scope, type Tensor } from '../torch/index.js';
 import type { OptimizerConfig, RunConfig } from './config.js';
 import { buildHead, type HeadModule, Layers, lossOf, type ModelSpec } from './model.js';
 
@@ -115,6 +115,13 @@ export class Stage {
   evaluate(inputs: readonly Tensor[]): Tensor[] {
     this.setTraining(false);
     return noGrad(() => this.forward(inputs));
+  }
+
+  notFinite(): string[] {
+    const { model, heads } = this.state();
+    return [...model, ...heads].flatMap(([name, value]) =>
+      scope(() => value.isfinite().all().item()) === 1 ? [] : [name],
+    );
   }
 
   update(lr: number): void {

@@ -1,26 +1,22 @@
 /**
  * Trains a model: prepares the run's folder, data and cut, starts the threads, and passes on their events.
  */
-import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
-import { writeFileAtomic } from '../io/index.js';
-import { ConfigError } from '../torch/index.js';
-import {
-  type CheckpointState,
-  checkpointFolder,
-  commitCheckpoint,
-  hasCheckpoint,
-  readCheckpointState,
-  type SavedShard,
-} from './checkpoint.js';
-import { checkConfig, type RunConfig } from './config.js';
-import { type EvalEvent, type RunEvent, type StepEvent, throughput, writeMetrics } from './events.js';
+import { ConfigError, checkOptions } from '../torch/index.js';
+import { checkSmallestBatch } from './batch-check.js';
+import { checkpointFolder } from './checkpoint.js';
+import type { CheckpointCommits } from './checkpoint-commits.js';
+import { completeConfig, type RunConfig, type RunSettings } from './config.js';
+import { checkConfig, checkSettings } from './config-check.js';
+import type { RunEvent } from './events.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import type { ProfileProgress } from './profile.js';
 import { chooseCut } from './profile-run.js';
+import { checkResumed } from './resume.js';
 import { type Notice, Run } from './run.js';
+import { RunFolder, type RunInput, readRunConfig } from './run-folder.js';
+import { RunSums, writeMetrics } from './run-sums.js';
 import { stageCount } from './schedule.js';
-import { median } from './stats.js';
 import { wireChain } from './wiring.js';
 
 /** What a data reference gives: both parts in memory, and what is done to their batches. */
@@ -33,27 +29,16 @@ export interface RunData {
   readonly classes?: readonly string[];
 }
 
-/** How a trained model wants its input, kept in the run's folder: the data it was trained on may be gone. */
-export interface RunInput {
-  readonly classes: readonly string[] | null;
-  readonly transforms: readonly TransformSpec[];
-}
-
-const INPUT = 'input.json';
-
-/** What the folder of a run says of its input. Null for runs that kept nothing. */
-export function readRunInput(out: string): RunInput | null {
-  const path = join(out, INPUT);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as RunInput) : null;
-}
-
 export interface RunResult {
   readonly model: string;
   readonly schedule: string;
   readonly stages: number;
   /** Optimizer steps done, those of earlier sessions of the run included. */
   readonly steps: number;
-  /** Median over the epochs of this session, start-up and evaluation apart; null where there were too few steps. */
+  /**
+   * Median over the epochs of this session (its last 1,000), start-up and evaluation apart; null where there were too few
+   * steps.
+   */
   readonly imagesPerSecond: number | null;
   /** Of the last evaluation, on held-out images. */
   readonly loss: number | null;
@@ -77,32 +62,9 @@ export function loadRunData(ref: ModuleRef): Promise<RunData> {
   return data;
 }
 
-/** Reads the configuration that a run's folder holds. @throws ConfigError where there is none */
-export function readRunConfig(out: string): RunConfig {
-  const path = join(out, 'config.json');
-  if (!existsSync(path)) throw new ConfigError(`Expected the folder of a run with a config.json, got ${out}.`);
-  return { ...(JSON.parse(readFileSync(path, 'utf8')) as RunConfig), out };
-}
-
-function prepareFolder(out: string, resume: boolean): void {
-  if (resume && !hasCheckpoint(out)) {
-    throw new ConfigError(`Expected a checkpoint in ${checkpointFolder(out)} to resume from, found none.`);
-  }
-  if (!resume && hasCheckpoint(out)) {
-    throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder.`);
-  }
-  try {
-    mkdirSync(out, { recursive: true });
-    accessSync(out, constants.W_OK);
-  } catch (cause) {
-    throw new ConfigError(`Expected a folder that can be written to, got ${out}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-}
-
 /**
- * One training run. Iterate it for its events, or await its result; either starts it.
+ * One training run. Iterate it for its events, or await its result; either starts it. Leaving the iteration (`break`,
+ * `return`, `throw`) stops the run, with a checkpoint, and waits for its end.
  *
  * @example
  * const run = new Trainer(config);
@@ -114,19 +76,20 @@ export class Trainer implements AsyncIterable<RunEvent> {
   readonly #resume: boolean;
   #result: Promise<RunResult> | null = null;
   #run: Run | null = null;
-  #stopping = false;
-  #listener: ((event: RunEvent) => void) | null = null;
-  readonly #events: RunEvent[] = [];
-  readonly #shards = new Map<number, SavedShard[]>();
+  readonly #stopping = new AbortController();
+  readonly #listeners = new Set<(event: RunEvent) => void>();
+  readonly #sums = new RunSums();
 
-  constructor(config: RunConfig, options: { resume?: boolean } = {}) {
-    this.#config = config;
+  /** @param config - what has a default may be left out: {@link completeConfig} */
+  constructor(config: RunSettings, options: { resume?: boolean } = {}) {
+    checkOptions('Trainer', options, ['resume']);
+    this.#config = completeConfig(config);
     this.#resume = options.resume ?? false;
   }
 
   /** Checkpoints and stops; the result tells so. Nothing is lost: what is under way is finished before it is saved. */
   stop(): void {
-    this.#stopping = true;
+    this.#stopping.abort();
     this.#run?.stop();
   }
 
@@ -136,13 +99,14 @@ export class Trainer implements AsyncIterable<RunEvent> {
     return this.#result;
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<RunEvent> {
+  async *[Symbol.asyncIterator](): AsyncIterator<RunEvent, void> {
     const waiting: RunEvent[] = [];
     let wake = (): void => {};
-    this.#listener = (event) => {
+    const listener = (event: RunEvent): void => {
       waiting.push(event);
       wake();
     };
+    this.#listeners.add(listener);
     let ended = false;
     const end = (): void => {
       ended = true;
@@ -150,52 +114,80 @@ export class Trainer implements AsyncIterable<RunEvent> {
     };
     const result = this.result;
     result.then(end, end);
-    while (true) {
-      yield* waiting.splice(0);
-      if (ended && waiting.length === 0) break;
-      if (waiting.length > 0) continue;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        if (ended || waiting.length > 0) resolve();
-      });
+    try {
+      while (true) {
+        yield* waiting.splice(0);
+        if (waiting.length > 0) continue;
+        if (ended) break;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      this.#listeners.delete(listener);
+      if (!ended) this.stop();
+      await result;
     }
-    await result;
   }
 
   async #train(): Promise<RunResult> {
+    checkSettings(this.#config);
     const spec = await resolveRef<ModelSpec>(this.#config.model);
     checkConfig(this.#config, spec.layers.length);
     const { out } = this.#config;
-    if (out !== null) prepareFolder(out, this.#resume);
-    const checkpoint = this.#resume && out !== null ? readCheckpointState(out) : null;
-    const data = await loadRunData(this.#config.data);
-    const cut = this.#config.cut ?? (await chooseCut(this.#config));
-    this.#config = { ...this.#config, cut };
-    if (out !== null) this.#describe(out, data);
-    await this.#execute(spec, data, cut, checkpoint);
-    return this.#finish();
+    const folder = out === null ? null : new RunFolder(out, this.#resume);
+    try {
+      if (folder?.checkpoint) checkResumed(readRunConfig(folder.path), this.#config, folder.path);
+      const data = await loadRunData(this.#config.data);
+      if (await this.#plan(spec)) await this.#execute(spec, data, folder);
+      return this.#finish(folder);
+    } finally {
+      // Where a thread could not be ended it may still write: the folder stays this process's own.
+      if (!this.#run?.threadsLeft) folder?.close();
+    }
   }
 
-  #describe(out: string, data: RunData): void {
-    const input: RunInput = { classes: data.classes ?? null, transforms: data.testTransforms };
-    writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(this.#config, null, 2)}\n`);
-    writeFileAtomic(join(out, INPUT), `${JSON.stringify(input, null, 2)}\n`);
+  /** Chooses the cut where none is given; false where the run was stopped meanwhile. */
+  async #plan(spec: ModelSpec): Promise<boolean> {
+    const { signal } = this.#stopping;
+    if (this.#config.cut) return !signal.aborted;
+    let sweeps = 0;
+    const tell = (secondsLeft: number | null, cut: readonly number[] | null): void =>
+      this.#emit({ type: 'plan', time: Date.now(), stage: 0, layers: spec.layers.length, sweeps, secondsLeft, cut });
+    const onProgress = (progress: ProfileProgress): void => {
+      sweeps = progress.sweeps;
+      tell(progress.secondsLeft, null);
+    };
+    try {
+      const cut = await chooseCut(this.#config, undefined, { signal, onProgress });
+      this.#config = { ...this.#config, cut };
+      if (sweeps > 0) tell(0, cut);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    return !signal.aborted;
   }
 
-  async #execute(
-    spec: ModelSpec,
-    data: RunData,
-    cut: readonly number[],
-    checkpoint: CheckpointState | null,
-  ): Promise<void> {
+  async #execute(spec: ModelSpec, data: RunData, folder: RunFolder | null): Promise<void> {
     const config = this.#config;
     const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
+    if (stepsPerEpoch === 0) throw new ConfigError('Expected data to train on, got a set of none.');
     const totalSteps = config.steps ?? config.epochs! * stepsPerEpoch;
-    const fromStep = checkpoint?.step ?? 0;
+    const fromStep = folder?.checkpoint?.step ?? 0;
+    if (fromStep > totalSteps) {
+      throw new ConfigError(
+        `The run in ${folder!.path} has done ${fromStep} steps, and ${totalSteps} are asked for: ` +
+          'give more steps or epochs to go on.',
+      );
+    }
+    checkSmallestBatch(spec, config, data.train.length);
+    const input: RunInput = { classes: data.classes ?? null, transforms: data.testTransforms };
+    folder?.describe(config, input);
+    const commits = folder?.commits(stageCount(config.schedule, config.stages), config.cut!) ?? null;
     this.#run = new Run(
       {
         config,
-        wiring: wireChain(config, cut, spec.layers.length),
+        wiring: wireChain(config, config.cut!, spec.layers.length),
         task: {
           kind: 'train',
           fromStep,
@@ -208,68 +200,43 @@ export class Trainer implements AsyncIterable<RunEvent> {
         train: { dataset: data.train, transform: data.trainTransforms },
         test: { dataset: data.test, transform: data.testTransforms },
         stepsPerEpoch,
-        load: checkpoint ? config.out : null,
+        load: folder?.checkpoint ? { out: folder.path, state: folder.checkpoint } : null,
       },
-      (notice) => this.#receive(notice),
+      (notice) => this.#receive(notice, commits),
     );
-    if (this.#stopping) this.#run.stop();
+    if (this.#stopping.signal.aborted) this.#run.stop();
     await this.#run.execute();
   }
 
-  #receive(notice: Notice): void {
+  #receive(notice: Notice, commits: CheckpointCommits | null): void {
     if (notice.kind === 'event') this.#emit(notice.event);
-    else if (notice.kind === 'saved') this.#saved(notice);
-    else if (notice.kind === 'freshHead') this.#emit({ type: 'freshHead', time: Date.now(), stage: notice.stage });
+    else if (notice.kind === 'saved' && commits?.saved(notice)) {
+      const stage = stageCount(this.#config.schedule, this.#config.stages) - 1;
+      const path = checkpointFolder(this.#config.out!);
+      this.#emit({ type: 'checkpoint', time: Date.now(), stage, step: notice.step, path });
+    } else if (notice.kind === 'freshHead') this.#emit({ type: 'freshHead', time: Date.now(), stage: notice.stage });
   }
 
   #emit(event: RunEvent): void {
-    this.#events.push(event);
-    this.#listener?.(event);
+    this.#sums.add(event);
+    for (const listener of this.#listeners) listener(event);
   }
 
-  /** Once every stage has saved its part of a step, the checkpoint is whole. */
-  #saved({ step, epoch, saved }: Extract<Notice, { kind: 'saved' }>): void {
-    const shards = [...(this.#shards.get(step) ?? []), saved];
-    this.#shards.set(step, shards);
-    const config = this.#config;
-    if (shards.length < stageCount(config.schedule, config.stages)) return;
-    this.#shards.delete(step);
-    commitCheckpoint(config.out!, shards, { step, epoch, cut: config.cut! });
-    const path = checkpointFolder(config.out!);
-    this.#emit({ type: 'checkpoint', time: Date.now(), stage: shards.length - 1, step, path });
-  }
-
-  #finish(): RunResult {
+  #finish(folder: RunFolder | null): RunResult {
     const { modelName, schedule, stages, out } = this.#config;
-    const last = <T extends RunEvent>(type: T['type']): T | undefined =>
-      this.#events.findLast((event) => event.type === type) as T | undefined;
-    const lastStage = stageCount(schedule, stages) - 1;
-    const steps = this.#events.filter((e): e is StepEvent => e.type === 'step' && e.stage === lastStage);
-    const evaluation = last<EvalEvent>('eval');
+    const metrics = this.#sums.metrics();
     const result: RunResult = {
       model: modelName,
       schedule,
       stages,
-      steps: steps.at(-1)?.step ?? 0,
-      imagesPerSecond: medianThroughput(steps),
-      loss: evaluation?.loss ?? null,
-      accuracy: evaluation?.accuracy ?? null,
+      steps: metrics.steps === 0 ? (folder?.checkpoint?.step ?? 0) : metrics.steps,
+      imagesPerSecond: this.#sums.medianSpeed,
+      loss: metrics.loss,
+      accuracy: metrics.accuracy,
       out,
-      stopped: this.#stopping,
+      stopped: this.#stopping.signal.aborted,
     };
-    if (out !== null) writeMetrics(out, result, this.#events);
+    if (folder !== null && this.#run !== null) writeMetrics(folder.path, result, metrics);
     return result;
   }
-}
-
-/** Median over the epochs, each by itself, so that evaluation between them does not count. */
-function medianThroughput(steps: readonly StepEvent[]): number | null {
-  const epochs = new Map<number, StepEvent[]>();
-  for (const step of steps) {
-    const epoch = epochs.get(step.epoch) ?? [];
-    epochs.set(step.epoch, epoch);
-    epoch.push(step);
-  }
-  const speeds = [...epochs.values()].map(throughput).filter((speed) => speed !== null);
-  return speeds.length > 0 ? median(speeds) : null;
 }

@@ -2,7 +2,8 @@
  * Which worker holds which stages, and the channels between them: what a run's threads are started with.
  */
 import { Queue } from '../torch/index.js';
-import type { SavedShard } from './checkpoint.js';
+import type { CheckpointState } from './checkpoint.js';
+import type { SavedPart } from './checkpoint-commits.js';
 import type { RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
 import type { Message } from './messages.js';
@@ -25,6 +26,12 @@ export interface StationJob {
   readonly gradientsOut: readonly ChannelRef[];
 }
 
+/** A run and the checkpoint of it to start from: all threads take the same, whatever the run does meanwhile. */
+export interface LoadedRun {
+  readonly out: string;
+  readonly state: CheckpointState;
+}
+
 export interface WorkerJob {
   readonly config: RunConfig;
   readonly worker: number;
@@ -33,8 +40,7 @@ export interface WorkerJob {
   readonly fromStep: number;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
-  /** Folder of a run whose checkpoint to start from. */
-  readonly load: string | null;
+  readonly load: LoadedRun | null;
   /** Whether events are written to the run's folder. */
   readonly training: boolean;
   readonly timeoutMs: number;
@@ -43,7 +49,7 @@ export interface WorkerJob {
 /** What a worker, or the data loader, tells the thread that started it. */
 export type WorkerNotice =
   | { readonly kind: 'event'; readonly event: RunEvent }
-  | { readonly kind: 'saved'; readonly step: number; readonly epoch: number; readonly saved: SavedShard }
+  | ({ readonly kind: 'saved' } & SavedPart)
   | { readonly kind: 'predicted'; readonly batch: number; readonly shape: number[]; readonly logits: Float32Array }
   /** The checkpoint has no head for this stage's border (it was cut elsewhere): it starts afresh. */
   | { readonly kind: 'freshHead'; readonly stage: number }

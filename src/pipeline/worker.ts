@@ -21,7 +21,7 @@ import { type Channel, LocalChannel, QueueChannel } from './messages.js';
 import { type ModelSpec, resolveRef } from './model.js';
 import { stageCount } from './schedule.js';
 import { Stage } from './stage.js';
-import type { ChannelRef, WorkerJob, WorkerNotice } from './wiring.js';
+import type { ChannelRef, LoadedRun, WorkerJob, WorkerNotice } from './wiring.js';
 
 const post = (notice: WorkerNotice): void => parentPort!.postMessage(notice);
 
@@ -51,8 +51,8 @@ function buildStations(job: WorkerJob, spec: ModelSpec): Station[] {
   }));
 }
 
-function loadCheckpoint(from: string, stations: readonly Station[]): void {
-  const checkpoint = Checkpoint.open(from);
+function loadCheckpoint({ out, state }: LoadedRun, stations: readonly Station[]): void {
+  const checkpoint = Checkpoint.open(out, state);
   try {
     for (const { stage } of stations) {
       const headFound = scope(() => stage.load(checkpoint));
@@ -92,12 +92,9 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
       report({ type: 'memory', time: Date.now(), stage, step, liveTensors: liveTensors('thread'), rss });
     },
     save: (stage, { step, epoch }) => {
-      post({
-        kind: 'saved',
-        step,
-        epoch,
-        saved: saveShard(config.out!, stage, step, stageCount(config.schedule, config.stages)),
-      });
+      const stages = stageCount(config.schedule, config.stages);
+      const saved = saveShard(config.out!, stage, step, stages, savingFaults(config, stage.index, step));
+      post({ kind: 'saved', step, epoch, saved });
     },
     predicted: (batch, logits) => {
       post({
@@ -138,10 +135,37 @@ function faults(config: RunConfig): NonNullable<LoopContext['beforeAction']> {
       Atomics.wait(sleeper, 0, 0, rand([1], { generator }).item() * delayMs);
     }
     if (!at || at.stage !== stage.index || at.step !== step || action.kind !== 'F') return;
+    if (at.kind === 'save') return;
     if (at.kind === 'throw') throw new Error('injected fault');
     if (at.kind === 'exit') process.exit(3);
     noGrad(() => [...stage.layers.parameters()][0]!.fill_(Number.NaN));
   };
+}
+
+/** Before each file of a stage's part of a checkpoint. */
+function savingFaults({ faults }: RunConfig, stage: number, step: number): () => void {
+  return () => {
+    const ms = faults?.saveMs?.[stage] ?? 0;
+    if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    const at = faults?.at;
+    if (at?.kind === 'save' && at.stage === stage && at.step === step) throw new Error('injected fault');
+  };
+}
+
+/** Tells of an error. It is the run's first word of it: whether the events can still be written does not matter. */
+function fail(error: unknown): void {
+  const at =
+    error instanceof StageError ? error : { stage: stations[0]?.stage.index ?? job.worker, action: null, step: null };
+  const { stage, action, step } = at;
+  const message = error instanceof Error ? error.message : String(error);
+  post({ kind: 'failed', stage, action, step, message });
+  try {
+    const text = { time: Date.now(), stage, step: step ?? 0, action, message };
+    writers.get(stage)?.write({ type: 'error', ...text });
+    for (const writer of writers.values()) writer.close();
+  } catch {
+    // Told already, by what failed first.
+  }
 }
 
 const job = workerData as WorkerJob;
@@ -154,19 +178,10 @@ try {
   if (job.load !== null) loadCheckpoint(job.load, stations);
   writers = openWriters(job, stations);
   main(job, stations, writers);
+  for (const writer of writers.values()) writer.close();
   post({ kind: 'finished' });
 } catch (error) {
   // A queue that was closed under it means that another stage failed first, and has said so.
   const cause = error instanceof StageError ? error.cause : error;
-  if (!(cause instanceof QueueError && cause.code === 'QUEUE_CLOSED')) {
-    const at =
-      error instanceof StageError ? error : { stage: stations[0]?.stage.index ?? job.worker, action: null, step: null };
-    const { message } = error as Error;
-    writers
-      .get(at.stage)
-      ?.write({ type: 'error', time: Date.now(), stage: at.stage, step: at.step ?? 0, action: at.action, message });
-    post({ kind: 'failed', stage: at.stage, action: at.action, step: at.step, message });
-  }
-} finally {
-  for (const writer of writers.values()) writer.close();
+  if (!(cause instanceof QueueError && cause.code === 'QUEUE_CLOSED')) fail(error);
 }

@@ -1,0 +1,142 @@
+/** What a configuration must be: told before anything starts, all faults at once. */
+import {
+  isAnything,
+  isAtLeast,
+  isFlag,
+  isList,
+  isNumber,
+  isObject,
+  isOneOf,
+  isText,
+  isWhole,
+  leaf,
+  optional,
+  orNull,
+  type Shape,
+} from '../io/index.js';
+import { buildInfo, ConfigError, checkOptions, ops, scope } from '../torch/index.js';
+import type { RunConfig } from './config.js';
+import { checkCut } from './plan.js';
+import { isLocal, scheduleNames, stageCount } from './schedule.js';
+
+const isReference = isObject({ module: isText, export: isText, options: isAnything });
+
+/** The shape of an object whose other fields depend on its name. */
+function isNamed(kinds: Readonly<Record<string, Readonly<Record<string, Shape>>>>): Shape {
+  const name = isOneOf(Object.keys(kinds));
+  return (value, at) => {
+    const faults = isObject({ name })(value, at);
+    return faults.length > 0 ? faults : isObject(kinds[(value as { name: string }).name]!)(value, at);
+  };
+}
+
+const common = {
+  lr: leaf('a number > 0', (value) => Number.isFinite(value) && (value as number) > 0),
+  weightDecay: isAtLeast(0),
+  decay: isOneOf(['all', 'weights']),
+};
+const adam = { ...common, betas: isList(isNumber), eps: isAtLeast(0) };
+const isOptimizer = isNamed({ sgd: { ...common, momentum: isAtLeast(0), nesterov: isFlag }, adam, adamw: adam });
+
+const warmupEpochs = isAtLeast(0);
+const isLrSchedule = isNamed({
+  constant: { warmupEpochs },
+  cosine: { warmupEpochs, minLr: isAtLeast(0) },
+  multistep: { warmupEpochs, milestones: isList(isNumber), gamma: isNumber },
+});
+
+const fields: Readonly<Record<keyof RunConfig, Shape>> = {
+  model: isReference,
+  modelName: isText,
+  data: isReference,
+  schedule: isOneOf(scheduleNames),
+  stages: isWhole(1),
+  cut: optional(isList(isWhole(0))),
+  head: isObject({ kind: isOneOf(['linear', 'dgl', 'auglocal']), depth: optional(isWhole(0)) }),
+  microbatches: isWhole(1),
+  epochs: optional(isWhole(1)),
+  steps: optional(isWhole(1)),
+  batchSize: isWhole(1),
+  optimizer: isOptimizer,
+  lrSchedule: isLrSchedule,
+  labelSmoothing: isAtLeast(0),
+  seed: isNumber,
+  threads: isWhole(1),
+  devices: isList(isText),
+  queueCapacity: isWhole(1),
+  evalEvery: isWhole(0),
+  evaluation: optional(isFlag),
+  checkpointEvery: isWhole(0),
+  allowNaN: isFlag,
+  memoryFormat: isOneOf(['contiguous', 'channelsLast']),
+  out: orNull(isText),
+  timeoutSeconds: optional(isAtLeast(0)),
+  spans: optional(isFlag),
+  faults: optional(isAnything),
+};
+
+/** The shape of a {@link RunConfig}. */
+export const isRunConfig: Shape = isObject(fields);
+
+/** Checks what can be checked without the model. @throws ConfigError naming every field that is missing or wrong */
+export function checkSettings(config: RunConfig): void {
+  checkOptions('a run', config, Object.keys(fields));
+  const faults = [...isRunConfig(config, '')];
+  if ((config.epochs === undefined) === (config.steps === undefined)) {
+    faults.push(`either epochs or steps, got ${config.epochs === undefined ? 'neither' : 'both'}`);
+  }
+  if (faults.length > 0) throw new ConfigError(`Expected ${faults.join('; ')}.`);
+  if (!isLocal(config.schedule) && config.microbatches > config.batchSize) {
+    throw new ConfigError(
+      `Expected at most ${config.batchSize} microbatches (the batch size), got ${config.microbatches}.`,
+    );
+  }
+  if (config.devices.length !== 1 && config.devices.length !== config.stages) {
+    throw new ConfigError(
+      `Expected one device, or one for each of ${config.stages} stages, got ${config.devices.length}.`,
+    );
+  }
+  checkDevices(config.devices);
+}
+
+/** @throws ConfigError for the first value that makes no sense */
+export function checkConfig(config: RunConfig, layers: number): void {
+  checkSettings(config);
+  if (config.stages > layers) {
+    throw new ConfigError(
+      `Expected at most ${layers} stages, as ${config.modelName} lists ${layers} layers, got ${config.stages}.`,
+    );
+  }
+  if (config.cut) checkCut(config.cut, layers, stageCount(config.schedule, config.stages));
+}
+
+/** @throws ConfigError naming the first device that this machine, or this build of libtorch, does not have */
+export function checkDevices(devices: readonly string[]): void {
+  for (const device of devices) {
+    const fault = faultOf(device);
+    if (fault === null) continue;
+    throw new ConfigError(
+      `Expected devices that can be used here, got '${device}': ${fault}. headrace doctor shows what there is; cpu always works.`,
+    );
+  }
+}
+
+function faultOf(device: string): string | null {
+  const [, kind, number = '0'] = /^([a-z]+)(?::(\d+))?$/.exec(device) ?? [];
+  if (kind === undefined) return 'a device is spelt cpu, cuda or cuda:0';
+  if (kind === 'cpu') return null;
+  if (kind !== 'cuda' && kind !== 'mps') return canHold(device) ? null : 'this libtorch cannot compute there';
+  const { libtorch, cudaDevices, mpsDevices } = buildInfo();
+  const count = kind === 'cuda' ? cudaDevices : mpsDevices;
+  if (count === 0) return `libtorch ${libtorch} sees no ${kind.toUpperCase()} device on this machine`;
+  return Number(number) < count ? null : `there ${count === 1 ? 'is' : 'are'} ${count}, counted from 0`;
+}
+
+function canHold(device: string): boolean {
+  try {
+    scope(() => void ops.zeros([1], { device }).item());
+    return true;
+  } catch {
+    return false;
+  }
+}
