@@ -3,14 +3,13 @@
 
 import { resolve } from 'node:path';
 import {
+  checkDevices,
   isLocal,
   loadRunData,
   type ModuleRef,
   needsGradients,
   type RunConfig,
-  readRunConfig,
 } from '../pipeline/index.js';
-import { ConfigError } from '../torch/index.js';
 import {
   type DataOptions,
   type ImageData,
@@ -32,9 +31,8 @@ export type Given = (option: string) => boolean;
 /** What `compare` and `plan` leave to their defaults. */
 export type RunFlags = ModelFlags & Partial<Omit<TrainFlags, keyof ModelFlags>>;
 
-/** The configuration of `headrace train`, of a new run or of one that goes on. */
+/** The configuration of `headrace train`, of a new run. */
 export async function trainConfig(model: string, flags: TrainFlags, given: Given): Promise<RunConfig> {
-  if (flags.resume) return resumedConfig(model, flags, given);
   if (isLocal(flags.schedule) && given('microbatches')) {
     say(`headrace: ${flags.schedule} takes each batch whole; --microbatches has no part in it`);
   }
@@ -44,7 +42,9 @@ export async function trainConfig(model: string, flags: TrainFlags, given: Given
 
 /** A full configuration. Loads the data, since the model must fit them. */
 export async function runConfig(model: string, flags: RunFlags): Promise<RunConfig> {
-  modelFamily(model); // an unknown name is told before the data are read
+  // What needs no data is told before they are read.
+  modelFamily(model);
+  checkDevices(flags.devices);
   const data = dataRef(flags.data ?? 'mnist', flags);
   const images = await loadImages(data);
   const [channels, ...imageSize] = images.inputShape;
@@ -144,87 +144,4 @@ function chooseRecipe(model: string, images: ImageData, flags: RunFlags, stepsPe
     lrSchedule = { ...lrSchedule, warmupEpochs: Math.min(lrSchedule.warmupEpochs, fifth) };
   }
   return { ...chosen, optimizer, lrSchedule };
-}
-
-/**
- * The configuration of a run that goes on: what it was, with what may change. What the weights so far depend on may not.
- * @throws ConfigError naming the option that may not
- */
-function resumedConfig(model: string, flags: TrainFlags, given: Given): RunConfig {
-  const old = readRunConfig(flags.out);
-  if (model !== old.modelName) {
-    throw new ConfigError(
-      `The run in ${flags.out} trains ${old.modelName}, not ${model}: give its model, or another --out.`,
-    );
-  }
-  const data = resumedData(old, flags, given);
-  for (const [option, flag, was, is] of fixed(old, flags)) {
-    if (!given(option) || same(was, is)) continue;
-    throw new ConfigError(`The run in ${flags.out} has ${flag} ${show(was)}; it cannot go on with ${show(is)}.`);
-  }
-  const changed = <T>(option: string, value: T, was: T): T => (given(option) ? value : was);
-  const stages = changed('stages', flags.stages, old.stages);
-  const schedule = changed('schedule', flags.schedule, old.schedule);
-  // Heads stand at borders, and their weights belong to these: a cut is kept as long as it can be.
-  const recut = stages !== old.stages || (schedule === 'bp') !== (old.schedule === 'bp');
-  const length = given('epochs') || given('steps') ? { epochs: flags.epochs, steps: flags.steps } : {};
-  return {
-    ...old,
-    ...length,
-    data,
-    stages,
-    schedule,
-    cut: given('cut') ? flags.cut : recut ? undefined : old.cut,
-    threads: changed('threads', flags.threads, old.threads),
-    devices: changed('devices', flags.devices, old.devices),
-    queueCapacity: changed('queue', flags.queue, old.queueCapacity),
-    evalEvery: changed('evalEvery', flags.evalEvery, old.evalEvery),
-    checkpointEvery: changed('checkpointEvery', flags.checkpointEvery, old.checkpointEvery),
-    allowNaN: changed('allowNan', flags.allowNan, old.allowNaN),
-  };
-}
-
-/** The data may have moved to another folder, but must be of the same kind. */
-function resumedData(old: RunConfig, flags: TrainFlags, given: Given): ModuleRef {
-  const options = old.data.options as DataOptions;
-  if (!given('data') || flags.data === undefined) return old.data;
-  const { kind } = parseDataSpec(options.spec);
-  const now = parseDataSpec(flags.data);
-  if (kind !== now.kind) {
-    throw new ConfigError(`The run in ${flags.out} trains on ${kind}; it cannot go on with ${now.kind}.`);
-  }
-  const spec = now.dir === null ? now.kind : `${now.kind}:${resolve(now.dir)}`;
-  return { ...old.data, options: { ...options, spec } };
-}
-
-/** What the weights of a run depend on: option, how it is written, its value in the run, and in the flags. */
-function fixed(old: RunConfig, flags: TrainFlags): [string, string, unknown, unknown][] {
-  const { limit, size, augment } = old.data.options as DataOptions;
-  const model = old.model.options as Record<string, unknown>;
-  return [
-    ['batch', '--batch', old.batchSize, flags.batch],
-    ['seed', '--seed', old.seed, flags.seed],
-    ['lr', '--lr', old.optimizer.lr, flags.lr],
-    ['optimizer', '--optimizer', old.optimizer.name, flags.optimizer],
-    ['weightDecay', '--weight-decay', old.optimizer.weightDecay, flags.weightDecay],
-    ['head', '--head', old.head.kind, flags.head],
-    ['headDepth', '--head-depth', old.head.depth, flags.headDepth],
-    ['limit', '--limit', limit, flags.limit],
-    ['imageSize', '--image-size', size, flags.imageSize],
-    ['augment', 'augmentation', augment === undefined, flags.augment],
-    ...Object.entries(flags.modelOption).map(([key, value]): [string, string, unknown, unknown] => [
-      'modelOption',
-      `--model-option ${key}`,
-      model[key],
-      value,
-    ]),
-  ];
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'unset' : JSON.stringify(value);
 }

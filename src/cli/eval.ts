@@ -1,35 +1,47 @@
-import { evaluate, readRunConfig } from '../pipeline/index.js';
+import { evaluate, type ModuleRef, type RunConfig } from '../pipeline/index.js';
 import { ConfigError } from '../torch/index.js';
 import type { DataOptions } from '../vision/index.js';
 import { dataRef, loadImages } from './config.js';
 import type { EvalFlags } from './options.js';
 import { print } from './report.js';
+import { readImageRun } from './run-folder.js';
 
 /** `headrace eval`. */
 export async function evaluateRun(folder: string, flags: EvalFlags): Promise<void> {
-  const config = readRunConfig(folder);
+  const config = readImageRun(folder, 'sentiment eval', '--data SPEC');
+  const data = flags.data === undefined ? ownData(config, flags) : await otherData(config, flags.data, folder, flags);
+  const { stages, batch: batchSize, threads, devices } = flags;
+  const options = { batchSize, threads, ...(stages && { stages }), ...(devices && { devices }) };
+  const result = await evaluate(folder, data, options);
+  const loss = result.loss === null || !Number.isFinite(result.loss) ? 'not finite' : result.loss.toFixed(4);
+  print(
+    flags.json,
+    result,
+    `accuracy ${(result.accuracy * 100).toFixed(2)} %, loss ${loss}, on ${result.count} images`,
+  );
+}
+
+/** The held-out part of what the run was trained on. */
+function ownData({ data }: RunConfig, { limit }: EvalFlags): ModuleRef {
+  return limit === undefined ? data : { ...data, options: { ...(data.options as object), limit } };
+}
+
+async function otherData(config: RunConfig, spec: string, folder: string, { limit }: EvalFlags): Promise<ModuleRef> {
   // A folder without a test part is split by the run's seed: the images held out then are the ones to test on now.
-  const { size } = config.data.options as DataOptions;
+  const { size } = config.data.options as Partial<DataOptions>;
   const imageSize = typeof size === 'number' ? size : undefined;
-  const data = dataRef(flags.data, { limit: flags.limit, seed: config.seed, imageSize });
+  const data = dataRef(spec, { limit, seed: config.seed, imageSize });
   const images = await loadImages(data);
   const model = config.model.options as { classes: number; channels: number; imageSize: number[] };
   const expected = [model.classes, model.channels, ...model.imageSize];
   const given = [images.classes.length, ...images.inputShape];
   if (expected.join() !== given.join()) {
     throw new ConfigError(
-      `The model in ${folder} knows ${describe(expected)}; ${flags.data} has ${describe(given)}. ` +
+      `The model in ${folder} knows ${describe(expected)}; ${spec} has ${describe(given)}. ` +
         'Test it on data like those it was trained on.',
     );
   }
-  const { stages, batch: batchSize, threads } = flags;
-  const result = await evaluate(folder, data, { batchSize, threads, ...(stages === undefined ? {} : { stages }) });
-  const loss = result.loss === null ? 'not finite' : result.loss.toFixed(4);
-  print(
-    flags.json,
-    result,
-    `accuracy ${(result.accuracy * 100).toFixed(2)} %, loss ${loss}, on ${result.count} images`,
-  );
+  return data;
 }
 
 function describe([classes, channels, height, width]: number[]): string {

@@ -111,10 +111,11 @@ export interface PlanFlags extends ModelFlags {
 }
 
 export interface EvalFlags {
-  data: string;
+  data?: string;
   stages?: number;
   batch: number;
   threads: number;
+  devices?: string[];
   limit?: number;
   json: boolean;
 }
@@ -126,8 +127,8 @@ export interface PredictFlags {
   json: boolean;
 }
 
-export const dataOption = (): Option =>
-  new Option('--data <spec>', 'mnist | cifar10:DIR | svhn:DIR | stl10:DIR | folder:DIR');
+export const dataOption = (more = ''): Option =>
+  new Option('--data <spec>', `mnist | cifar10:DIR | svhn:DIR | stl10:DIR | folder:DIR ${more}`.trim());
 
 export const scheduleOption = (): Option =>
   new Option('--schedule <name>', 'who works when').choices(scheduleNames).default('ppll');

@@ -1,8 +1,9 @@
-import { predict, readRunConfig, readRunInput } from '../pipeline/index.js';
+import { predict, readRunInput } from '../pipeline/index.js';
 import { ConfigError, scope } from '../torch/index.js';
 import { imageFiles } from '../vision/index.js';
 import type { PredictFlags } from './options.js';
 import { print } from './report.js';
+import { readImageRun } from './run-folder.js';
 
 /** What the model says of one image. */
 interface ImagePrediction {
@@ -15,7 +16,7 @@ interface ImagePrediction {
 
 /** `headrace predict`. */
 export async function predictImages(folder: string, files: readonly string[], flags: PredictFlags): Promise<void> {
-  const config = readRunConfig(folder);
+  const config = readImageRun(folder, 'sentiment predict', 'CLIP');
   const input = readRunInput(folder);
   if (!input) throw new ConfigError(`${folder} does not say how its images were scaled (input.json): train it again.`);
   const { channels, imageSize } = config.model.options as { channels: number; imageSize: [number, number] };

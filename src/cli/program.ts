@@ -2,6 +2,7 @@
 // instant.
 
 import { Argument, Command, Option } from 'commander';
+import { epochsOf, modelNames } from '../vision/names.js';
 import {
   addModelOptions,
   batchOption,
@@ -10,6 +11,7 @@ import {
   type EvalFlags,
   jsonOption,
   limitOption,
+  list,
   optimizerNames,
   type PlanFlags,
   type PredictFlags,
@@ -21,6 +23,16 @@ import {
   whole,
 } from './options.js';
 import { addSentiment } from './sentiment-program.js';
+
+/** What a model's recipe says. */
+const epochsHelp = Object.entries(epochsOf)
+  .map(
+    ([family, epochs]) =>
+      `${family}: ${Object.entries(epochs)
+        .map((entry) => entry.join(' '))
+        .join(', ')}`,
+  )
+  .join('; ');
 
 /** The whole command line. Parsing throws a CommanderError on wrong usage; actions set `process.exitCode`. */
 export function buildProgram(version: string): Command {
@@ -71,11 +83,15 @@ function addTrain(verb: Verb): void {
     'train',
     'train an image classifier',
     'headrace train resnet20 --data mnist --stages 2 --epochs 3 --out runs/digits',
-  ).argument('<model>', 'resnet20, resnet32, resnet56, resnet110, resnet18, resnet50, vit-tiny-p4, vit-b-p16, ...');
+  ).argument('[model]', `${modelNames.join(', ')}; a run that goes on knows its own`);
   addModelOptions(train)
     .option('--out <dir>', 'folder of the run: config, events, metrics, checkpoint (required)')
     .addOption(scheduleOption())
-    .addOption(new Option('--epochs <n>', 'passes over the data').argParser(whole(1)).conflicts('steps'))
+    .addOption(
+      new Option('--epochs <n>', `passes over the data (default: ${epochsHelp})`)
+        .argParser(whole(1))
+        .conflicts('steps'),
+    )
     .addOption(new Option('--steps <n>', 'optimizer steps, in place of epochs').argParser(whole(1)))
     .addOption(new Option('--lr <x>', "highest learning rate (default: the model's recipe)").argParser(positive))
     .addOption(new Option('--optimizer <name>', "(default: the model's recipe)").choices(optimizerNames))
@@ -90,26 +106,54 @@ function addTrain(verb: Verb): void {
         .default(0),
     )
     .option('--allow-nan', 'go on when a loss is not a number', false)
-    .option('--resume', 'go on from the checkpoint in --out, with its settings where no option says otherwise', false)
+    .option(
+      '--resume [dir]',
+      'go on with the run in this folder (or --out): all settings are its own where no option says otherwise',
+      false,
+    )
     .addOption(jsonOption())
-    .action(async (model: string, flags: TrainFlags, command: Command) => {
+    .action(async (name: string | undefined, given: TrainFlags, command: Command) => {
+      const { model, flags } = resumeFlags(name, given, command);
+      if (!flags.resume && model === undefined) {
+        command.error("headrace: missing required argument 'model'; headrace train --help lists the models");
+      }
       require(command, ...(flags.resume ? ['out'] : ['data', 'out']));
       const { train: run } = await import('./train.js');
-      await run(model, flags, (name) => command.getOptionValueSource(name) === 'cli');
+      await run(model, flags, (option) => command.getOptionValueSource(option) === 'cli');
     });
 }
 
+/** `--resume DIR` says where the run is, as `--out DIR --resume` does; between that and `--out` it is the model's name. */
+function resumeFlags(
+  model: string | undefined,
+  flags: TrainFlags & { resume: boolean | string },
+  command: Command,
+): { model: string | undefined; flags: TrainFlags } {
+  const { resume } = flags;
+  if (typeof resume !== 'string') return { model, flags };
+  if (flags.out === undefined) command.setOptionValueWithSource('out', resume, 'cli');
+  else if (model === undefined && flags.out !== resume) return { model: resume, flags: { ...flags, resume: true } };
+  else if (flags.out !== resume)
+    command.error(`headrace: expected one folder, got --resume ${resume} and --out ${flags.out}`);
+  return { model, flags: { ...flags, out: resume, resume: true } };
+}
+
 function addRunVerbs(verb: Verb): void {
-  verb('eval', 'test a trained model on held-out images', 'headrace eval runs/digits --data mnist')
+  verb('eval', 'test a trained model on held-out images', 'headrace eval runs/digits')
     .argument('<dir>', 'folder of a run')
-    .addOption(dataOption())
+    .addOption(dataOption('(default: what it was trained on)'))
     .addOption(new Option('--stages <n>', 'run it in this many stages (default: 1)').argParser(whole(1)))
     .addOption(batchOption())
     .addOption(threadsOption())
+    .addOption(
+      new Option(
+        '--devices <list>',
+        "cpu | cuda:0 | ..., one for each stage, or one for all (default: the run's first)",
+      ).argParser(list),
+    )
     .addOption(limitOption())
     .addOption(jsonOption())
-    .action(async (folder: string, flags: EvalFlags, command: Command) => {
-      require(command, 'data');
+    .action(async (folder: string, flags: EvalFlags) => {
       const { evaluateRun } = await import('./eval.js');
       await evaluateRun(folder, flags);
     });
