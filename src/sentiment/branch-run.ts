@@ -84,7 +84,8 @@ export class BranchTrainer {
       const history: EpochRecord[] = [...(from?.history ?? [])];
       let best = from?.best ?? { epoch: 0, loss: Number.POSITIVE_INFINITY };
       for (let epoch = history.length + 1; epoch <= maxEpochs && epoch - 1 - best.epoch < patience; epoch++) {
-        const record = await this.#epoch(threads, valid, epoch, best.loss);
+        const record = await this.#epoch(threads, valid, epoch, best.loss, hooks.shouldGiveUp);
+        if (record === null) return null;
         history.push(record);
         hooks.onEpoch?.(record);
         if (record.best) best = { epoch, loss: record.validLoss };
@@ -154,10 +155,12 @@ export class BranchTrainer {
     valid: DataLoader<SentimentBatch>,
     epoch: number,
     bestLoss: number,
-  ): Promise<EpochRecord> {
+    shouldGiveUp: SeedHooks['shouldGiveUp'],
+  ): Promise<EpochRecord | null> {
     const start = performance.now();
     const { batchesPerEpoch } = this.#loader;
     for (let b = 0; b < batchesPerEpoch; b++) {
+      if (shouldGiveUp?.()) return null;
       await this.#feed(threads, 'train', this.#stepOf(epoch, b), epoch, () => this.#loader.batch(epoch - 1, b));
     }
     const truth: SentimentBatch[] = [];

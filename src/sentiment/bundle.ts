@@ -6,7 +6,20 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { basename, join } from 'node:path';
-import { loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
+import {
+  FolderLock,
+  isAnything,
+  isList,
+  isNumber,
+  isObject,
+  isWhole,
+  leaf,
+  loadSafetensors,
+  readJsonFile,
+  saveSafetensors,
+  writeFileAtomic,
+} from '../io/index.js';
+import { describeDifferences, differencesOf } from '../pipeline/index.js';
 import { buildInfo, ConfigError, DataError, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { FeatureSpecs } from './datasets/index.js';
@@ -72,24 +85,41 @@ export function beginFolder(
   };
   if (existsSync(join(out, 'config.json'))) {
     if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
-    const before = JSON.stringify(readManifest(out).config);
-    if (before !== JSON.stringify(config)) {
+    const differences = differencesOf(readManifest(out).config, config);
+    if (differences.length > 0) {
       throw new ConfigError(
-        `${out} holds a run of another configuration (${join(out, 'config.json')}): give another folder`,
+        `${out} holds a run of another configuration: its settings are ${describeDifferences(differences)}. ` +
+          'Give those to go on, or another folder',
       );
     }
   }
+  const lock = takeFolder(out);
   try {
-    mkdirSync(out, { recursive: true });
     for (const file of reader?.files ?? []) copyInto(join(out, TEXT), file);
     if (reader?.vocabulary) writeFileAtomic(join(out, VOCABULARY), `${reader.vocabulary.join('\n')}\n`);
     writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   } catch (cause) {
-    throw new ConfigError(`Expected a folder that can be written to, got ${out}: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw notWritable(out, cause);
+  } finally {
+    lock.release();
   }
   return manifest;
+}
+
+/** Makes a run's folder, where it is absent, and this process its owner. @throws ConfigError where it has another */
+function takeFolder(out: string): FolderLock {
+  try {
+    mkdirSync(out, { recursive: true });
+  } catch (cause) {
+    throw notWritable(out, cause);
+  }
+  return FolderLock.take(out);
+}
+
+function notWritable(out: string, cause: unknown): ConfigError {
+  return new ConfigError(`Expected a folder that can be written to, got ${out}: ${(cause as Error).message}`, {
+    cause,
+  });
 }
 
 /** @throws ConfigError where the folder holds no sentiment model */
@@ -97,17 +127,23 @@ export function readManifest(folder: string): SentimentManifest {
   const path = join(folder, 'config.json');
   if (!existsSync(path))
     throw new ConfigError(`Expected the folder of a sentiment model with a config.json, got ${folder}`);
-  let manifest: Partial<SentimentManifest>;
-  try {
-    manifest = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentimentManifest>;
-  } catch (cause) {
-    throw new DataError(`${path}: ${(cause as Error).message}`, { cause });
+  const manifest = readJsonFile<Record<string, unknown>>(path, 'a configuration', isObject({}));
+  if ('modelName' in manifest && 'schedule' in manifest) {
+    throw new ConfigError(
+      `${folder} holds a run of an image model, not a sentiment model: headrace eval, predict, export and train --resume take it`,
+    );
   }
-  if (manifest.format !== 1 || !manifest.config || !manifest.shape) {
-    throw new DataError(`${path}: expected the configuration of a sentiment model (format 1)`);
-  }
-  return manifest as SentimentManifest;
+  return readJsonFile(path, 'the configuration of a sentiment model', isManifest);
 }
+
+/** What must be there to load a model; the rest is for people. */
+const isManifest = isObject({
+  format: leaf('1', (value) => value === 1),
+  config: isObject({ modalities: isList(isAnything), text: isObject({}) }),
+  features: isObject({}),
+  shape: isObject({ widths: isObject({}), outputs: isWhole(1) }),
+  classes: isList(isAnything),
+});
 
 export function seedFolder(out: string, seed: number): string {
   return join(out, `seed-${seed}`);
@@ -132,13 +168,32 @@ export function readResults(out: string): SeedResult[] {
 /** The result of a seed, null when it has not ended. */
 export function readResult(out: string, seed: number): SeedResult | null {
   const path = join(seedFolder(out, seed), 'metrics.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as SeedResult) : null;
+  return existsSync(path) ? readJsonFile<SeedResult>(path, 'the result of a seed', isResult) : null;
+}
+
+const isResult = isObject({
+  seed: isWhole(0),
+  bestEpoch: isWhole(0),
+  valid: isObject({}),
+  test: isObject({}),
+  seconds: isNumber,
+  history: isList(isObject({})),
+});
+
+/** Makes the folder of a seed; not that of the run, which must be there until it ends. */
+function makeSeedFolder(out: string, seed: number): string {
+  const folder = seedFolder(out, seed);
+  try {
+    if (!existsSync(folder)) mkdirSync(folder);
+  } catch (cause) {
+    throw new DataError(`Cannot write to ${folder}: ${(cause as Error).message}`, { cause });
+  }
+  return folder;
 }
 
 /** Writes what an ended seed leaves: its weights first, its result last, since that marks the end. */
 export function writeResult(out: string, result: SeedResult, network: SentimentNetwork): void {
-  const folder = seedFolder(out, result.seed);
-  mkdirSync(folder, { recursive: true });
+  const folder = makeSeedFolder(out, result.seed);
   saveSafetensors(weightsFile(out, result.seed), network.stateDict(), { format: 'pt' });
   const lines = result.history.map((record) => JSON.stringify(record)).join('\n');
   writeFileAtomic(join(folder, 'history.jsonl'), `${lines}\n`);
@@ -150,8 +205,7 @@ const CHECKPOINT = 'checkpoint.safetensors';
 /** Keeps the state between two epochs, in one file that is replaced at once. */
 export function writeState(out: string, seed: number, state: SeedState): void {
   const { tensors, ...rest } = state;
-  mkdirSync(seedFolder(out, seed), { recursive: true });
-  saveSafetensors(join(seedFolder(out, seed), CHECKPOINT), tensors, { state: JSON.stringify(rest) });
+  saveSafetensors(join(makeSeedFolder(out, seed), CHECKPOINT), tensors, { state: JSON.stringify(rest) });
 }
 
 /** What {@link writeState} kept, or null. */
@@ -159,9 +213,13 @@ export function readState(out: string, seed: number): SeedState | null {
   const path = join(seedFolder(out, seed), CHECKPOINT);
   if (!existsSync(path)) return null;
   const { tensors, metadata } = loadSafetensors(path);
-  const rest = JSON.parse(metadata.state ?? 'null') as Omit<SeedState, 'tensors'> | null;
-  if (rest === null) throw new DataError(`${path}: expected the state of a sentiment run, found other tensors`);
-  return { ...rest, tensors };
+  try {
+    const rest = JSON.parse(metadata.state ?? 'null') as Omit<SeedState, 'tensors'> | null;
+    if (Array.isArray(rest?.history)) return { ...rest, tensors };
+  } catch {
+    // Told of below.
+  }
+  throw new DataError(`${path}: expected the state of a sentiment run, found other tensors`);
 }
 
 /** A trained model, ready to read. */

@@ -101,7 +101,7 @@ export { SharedProjections, type SharedProjectionsOptions } from './projections.
 export { type ConfigChanges, readSentimentConfig } from './read-config.js';
 export { type SentimentRecipeOptions, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
-export type { SeedNotice } from './seed-worker.js';
+export type { SeedNotice } from './seed-job.js';
 export { packModel, shippedModel } from './shipped.js';
 export { parseSentimentSpec } from './spec.js';
 export { sentimentSpecs } from './spec-names.js';

@@ -6,31 +6,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { setNumThreads } from '../torch/index.js';
 import { BranchTrainer } from './branch-run.js';
 import { readState, seedFolder, writeResult, writeState } from './bundle.js';
-import type { SentimentConfig } from './config.js';
-import { loadSentiment, type SentimentSource } from './datasets/index.js';
-import type { InitReport } from './init.js';
+import { loadSentiment } from './datasets/index.js';
 import { prepareData } from './prepare.js';
-import { type EpochRecord, type SeedResult, SeedTrainer } from './train-seed.js';
-
-export interface SeedJob {
-  readonly config: SentimentConfig;
-  readonly source: SentimentSource;
-  readonly seed: number;
-  /** Null: nothing is written. */
-  readonly out: string | null;
-  /** Whether to keep the state between epochs, so that a broken run goes on. */
-  readonly checkpoints: boolean;
-  /** Int32: 1 asks to stop after the epoch. */
-  readonly stop: Int32Array;
-}
-
-export type SeedNotice =
-  /** It begins with weights of another run. */
-  | { readonly kind: 'begun'; readonly seed: number; readonly from: InitReport }
-  | { readonly kind: 'epoch'; readonly seed: number; readonly record: EpochRecord }
-  | { readonly kind: 'done'; readonly seed: number; readonly result: SeedResult }
-  | { readonly kind: 'stopped'; readonly seed: number }
-  | { readonly kind: 'failed'; readonly seed: number; readonly message: string; readonly code: string };
+import { type SeedJob, type SeedNotice, STOP } from './seed-job.js';
+import { SeedTrainer } from './train-seed.js';
 
 const post = (notice: SeedNotice): void => parentPort!.postMessage(notice);
 
@@ -45,7 +24,8 @@ async function main({ config, source, seed, out, checkpoints, stop }: SeedJob): 
   const result = await trainer.run({
     from: keeps ? readState(out, seed) : null,
     onEpoch: (record) => post({ kind: 'epoch', seed, record }),
-    shouldStop: () => Atomics.load(stop, 0) === 1,
+    shouldStop: () => Atomics.load(stop, 0) !== STOP.no,
+    shouldGiveUp: () => Atomics.load(stop, 0) === STOP.atOnce,
     ...(keeps ? { save: (state) => writeState(out, seed, state) } : {}),
   });
   if (result === null) return post({ kind: 'stopped', seed });

@@ -46,6 +46,8 @@ export interface SeedHooks {
   readonly onEpoch?: (record: EpochRecord) => void;
   /** Asked after every epoch, when `save` has been called. */
   readonly shouldStop?: () => boolean;
+  /** Asked before every batch: whether to end at once, with nothing kept of the epoch. */
+  readonly shouldGiveUp?: () => boolean;
   /** Called after every epoch with all that it takes to go on from there. */
   readonly save?: (state: SeedState) => void;
   /** What an earlier session saved. */
@@ -95,7 +97,8 @@ export class SeedTrainer {
     const { patience, maxEpochs } = this.config;
     for (let epoch = this.#history.length + 1; epoch <= maxEpochs; epoch++) {
       if (epoch - 1 - this.#bestEpoch >= patience) break;
-      const record = this.#epoch(epoch);
+      const record = this.#epoch(epoch, hooks.shouldGiveUp);
+      if (record === null) return null;
       this.#history.push(record);
       hooks.onEpoch?.(record);
       hooks.save?.(this.#state());
@@ -110,7 +113,8 @@ export class SeedTrainer {
     return this.network;
   }
 
-  #epoch(epoch: number): EpochRecord {
+  /** Null where it was given up. */
+  #epoch(epoch: number, shouldGiveUp: SeedHooks['shouldGiveUp']): EpochRecord | null {
     const start = performance.now();
     const { accumulate, leftover } = this.config;
     const batches = this.#loader.batchesPerEpoch;
@@ -119,6 +123,7 @@ export class SeedTrainer {
     this.network.train();
     this.#optimizer.zeroGrad();
     for (let b = 0; b < batches; b++) {
+      if (shouldGiveUp?.()) return null;
       scope(() => {
         const last = this.#batch(epoch, b, sums);
         if (b === batches - 1) norms = last();

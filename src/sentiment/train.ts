@@ -1,12 +1,19 @@
 /** Trains a configuration with several seeds, each on a thread of its own. */
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { FolderLock, sweepUnfinished } from '../io/index.js';
 import { trainingResources } from '../pipeline/index.js';
 import { HeadraceError } from '../torch/index.js';
-import { readResult } from './bundle.js';
+import { readResult, seedFolder } from './bundle.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentSource } from './datasets/index.js';
-import type { SeedJob, SeedNotice } from './seed-worker.js';
+import { type SeedJob, type SeedNotice, STOP } from './seed-job.js';
 import type { SeedResult } from './train-seed.js';
+
+/** Milliseconds that threads have to end by themselves after a failure. */
+const GRACE_MS = 3000;
+/** Milliseconds between looks at whether the folder is there. */
+const LOOK_MS = 1000;
 
 export interface TrainSeedsOptions {
   readonly seeds: readonly number[];
@@ -21,6 +28,9 @@ export interface TrainSeedsOptions {
 
 /** Seeds under way, which can be asked to stop. */
 export class SeedRuns {
+  /** The threads under way, with what counts them as ended. */
+  readonly #threads = new Map<Worker, () => void>();
+  #failure: HeadraceError | null = null;
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(
@@ -31,19 +41,36 @@ export class SeedRuns {
 
   /** Ends after the epochs under way; what they reached is kept. */
   stop(): void {
-    Atomics.store(this.#stop, 0, 1);
+    Atomics.compareExchange(this.#stop, 0, STOP.no, STOP.afterEpoch);
   }
 
   get stopped(): boolean {
-    return Atomics.load(this.#stop, 0) === 1;
+    return Atomics.load(this.#stop, 0) !== STOP.no;
   }
 
   /**
-   * Trains all seeds that have no result in the folder yet.
+   * Trains all seeds that have no result in the folder yet. The folder is this process's own until the end.
    * @returns the results of all, in the order of the seeds; those that were stopped are absent
+   * @throws ConfigError where another process trains in the folder
    * @throws HeadraceError of the first seed that fails; the others are ended
    */
   async run(): Promise<SeedResult[]> {
+    const { out } = this.options;
+    if (out === null) return this.#trainAll();
+    const lock = FolderLock.take(out);
+    const watch = setInterval(() => this.#look(out), LOOK_MS);
+    try {
+      for (const folder of [out, ...this.options.seeds.map((seed) => seedFolder(out, seed))]) {
+        if (existsSync(folder)) sweepUnfinished(folder);
+      }
+      return await this.#trainAll();
+    } finally {
+      clearInterval(watch);
+      if (this.#threads.size === 0) lock.release(); // a thread that could not be ended may still write
+    }
+  }
+
+  async #trainAll(): Promise<SeedResult[]> {
     const { seeds, out, jobs = 1 } = this.options;
     const results = new Map<number, SeedResult>();
     const waiting: number[] = [];
@@ -59,37 +86,61 @@ export class SeedRuns {
       }
     };
     await Promise.all(Array.from({ length: Math.min(jobs, waiting.length) }, lane));
+    if (this.#failure) throw this.#failure;
     return seeds.flatMap((seed) => results.get(seed) ?? []);
   }
 
+  /** The result of a seed, or null where it was stopped or a failure ended it. Its thread has ended by then. */
   #train(seed: number): Promise<SeedResult | null> {
     const { out, onNotice, checkpoints = true } = this.options;
     const workerData: SeedJob = { config: this.config, source: this.source, seed, out, checkpoints, stop: this.#stop };
     const url = new URL('./seed-worker.js', import.meta.url);
     const worker = new Worker(url, { workerData, resourceLimits: trainingResources });
-    return new Promise((resolve, reject) => {
-      let settled = false;
-      const settle = (result: SeedResult | null): void => {
-        settled = true;
+    return new Promise((resolve) => {
+      let result: SeedResult | null = null;
+      let told = false;
+      const end = (): void => {
+        this.#threads.delete(worker);
         resolve(result);
       };
-      const fail = (message: string, code: string): void => {
-        if (settled) return;
-        settled = true;
-        // One seed's error is the others' too: they end with the epoch under way.
-        this.stop();
-        reject(new HeadraceError(message, code === '' ? {} : { code }));
+      this.#threads.set(worker, end);
+      const listen = (notice: SeedNotice): void => {
+        if (notice.kind === 'failed') this.#fail(notice.message, notice.code);
+        else if (notice.kind === 'done') result = notice.result;
+        told ||= notice.kind !== 'epoch' && notice.kind !== 'begun';
+        onNotice?.(notice);
       };
       worker.on('message', (notice: SeedNotice) => {
-        onNotice?.(notice);
-        if (notice.kind === 'done') settle(notice.result);
-        else if (notice.kind === 'stopped') settle(null);
-        else if (notice.kind === 'failed') fail(notice.message, notice.code);
+        try {
+          listen(notice);
+        } catch (error) {
+          this.#fail(`seed ${seed}: ${(error as Error).message}`, '');
+        }
       });
-      worker.on('error', (error) => fail(`seed ${seed}: ${error.message}`, ''));
-      worker.on('exit', (code) =>
-        fail(`the thread of seed ${seed} ended before its work was done (exit code ${code})`, ''),
-      );
+      worker.on('error', (error) => this.#fail(`seed ${seed}: ${error.message}`, ''));
+      worker.on('exit', (code) => {
+        if (!told) this.#fail(`the thread of seed ${seed} ended before its work was done (exit code ${code})`, '');
+        end();
+      });
     });
+  }
+
+  /** One seed's error is the others' too: they end with the batch under way, or are ended. */
+  #fail(message: string, code: string): void {
+    if (this.#failure) return;
+    this.#failure = new HeadraceError(message, code === '' ? {} : { code });
+    Atomics.store(this.#stop, 0, STOP.atOnce);
+    setTimeout(() => {
+      for (const worker of this.#threads.keys()) void worker.terminate();
+    }, GRACE_MS).unref();
+    // What hangs in a system call cannot be ended; nobody need wait for it.
+    setTimeout(() => {
+      for (const end of this.#threads.values()) end();
+    }, 2 * GRACE_MS).unref();
+  }
+
+  /** A folder that is gone would be missed at the end of an epoch only, which may be far. */
+  #look(out: string): void {
+    if (!existsSync(out)) this.#fail(`${out} was removed while a run was writing to it`, '');
   }
 }
