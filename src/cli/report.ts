@@ -40,7 +40,7 @@ export function reportError(error: unknown): number {
   }
   const debug = process.env.HEADRACE_DEBUG === '1';
   if (debug && error instanceof Error) say(`headrace: ${error.stack}${causes(error)}`);
-  else if (isExpected(error)) say(`headrace: ${error.message}`);
+  else if (isExpected(error)) say(`headrace: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
   else say(`headrace: unexpected ${String(error)} (a bug of headrace; HEADRACE_DEBUG=1 shows where)`);
   return exitCodes.failed;
 }

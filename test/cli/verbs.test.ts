@@ -107,7 +107,10 @@ describe('a short run', () => {
     assert.match(recut.stderr, /stage 0: the checkpoint has no head for this border; it starts with fresh weights/);
     const batch = await headrace([...again, '--batch', '16']);
     assert.equal(batch.code, 1);
-    assert.match(batch.stderr, /^headrace: The run in .* has --batch 32; it cannot go on with 16\. Leave out --batch .*\n$/);
+    assert.match(
+      batch.stderr,
+      /^headrace: The run in .* has --batch 32; it cannot go on with 16\. Leave out --batch .*\n$/,
+    );
     const model = await headrace(['train', 'resnet32', '--out', out, '--resume']);
     assert.match(model.stderr, /^headrace: The run in .* trains resnet20, not resnet32/);
   });

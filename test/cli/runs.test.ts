@@ -1,0 +1,213 @@
+// Runs on the command line: resumed and tested by their folder alone, one owner at a time, damaged, interrupted, gone.
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { headrace, lastJson, type Outcome, temporaryFolder } from './run.js';
+
+const folder = temporaryFolder();
+after(() => folder.remove());
+
+const small = ['--data', 'mnist', '--limit', '64', '--batch', '32', '--cut', '4'];
+const out = folder.at('run');
+
+async function fails(args: readonly string[], message: RegExp, code = 1): Promise<void> {
+  const outcome = await headrace(args);
+  assert.equal(outcome.code, code, outcome.stderr);
+  assert.match(outcome.stderr, /^headrace: [^\n]+\n$/);
+  assert.match(outcome.stderr, message);
+}
+
+/** Calls `act` once a file is there. */
+function when(file: string, act: () => void): void {
+  const poll = setInterval(() => {
+    if (!existsSync(file)) return;
+    clearInterval(poll);
+    act();
+  }, 30);
+}
+
+/** Trains without end in a folder; `act` is called when it has checkpoints. */
+function trainInto(
+  where: string,
+  act: (child: { kill(signal: NodeJS.Signals): unknown; pid?: number }) => void,
+  more = ['2'],
+): Promise<Outcome> {
+  const args = ['train', 'resnet20', ...small, '--steps', '100000', '--checkpoint-every', ...more, '--out', where];
+  return headrace(args, { whenStarted: (child) => when(`${where}/checkpoint/state.json`, () => act(child)) });
+}
+
+before(async () => {
+  const run = await headrace(['train', 'resnet20', ...small, '--steps', '2', '--out', out]);
+  assert.equal(run.code, 0, run.stderr);
+});
+
+describe('a run is known by its folder', () => {
+  it('eval takes its data from it', async () => {
+    const own = await headrace(['eval', out, '--json']);
+    assert.equal(own.code, 0, own.stderr);
+    const named = await headrace(['eval', out, '--data', 'mnist', '--limit', '64', '--json']);
+    assert.deepEqual(lastJson(own), lastJson(named));
+    assert.equal(lastJson(own).count, 64);
+    assert.equal(lastJson(await headrace(['eval', out, '--limit', '10', '--json'])).count, 10);
+  });
+
+  it('train goes on with it: by --resume DIR, by --out DIR --resume, or with its model named anywhere', async () => {
+    const ways = [
+      ['train', '--resume', out, '--steps', '3'],
+      ['train', '--out', out, '--resume', '--steps', '4'],
+      ['train', 'resnet20', '--resume', out, '--steps', '5'],
+      ['train', '--resume', 'resnet20', '--out', out, '--steps', '6'],
+    ];
+    for (const [i, args] of ways.entries()) {
+      const outcome = await headrace([...args, '--json']);
+      assert.equal(outcome.code, 0, outcome.stderr);
+      assert.equal(lastJson(outcome).steps, 3 + i);
+    }
+  });
+
+  it('settings that its weights depend on are refused, all by name, with both values and what to do', async () => {
+    const args = ['train', '--resume', out, '--batch', '16', '--lr', '0.5', '--no-augment', '--limit', '10'];
+    await fails(
+      args,
+      /has --batch 32, --lr 0\.025, --limit 64, --no-augment false; it cannot go on with 16, 0\.5, 10, true\. Leave out --batch, .* or begin a new run in another --out\./,
+    );
+    await fails(['train', '--resume', out, '--data', 'cifar10:x'], /trains on mnist; it cannot go on with cifar10/);
+    await fails(['train', '--resume', out, '--steps', '1'], /has done 6 steps, and 1 are asked for/);
+  });
+
+  it('what is missing is told as wrong usage', async () => {
+    await fails(['train', '--data', 'mnist', '--out', out], /missing required argument 'model'.*lists the models/, 2);
+    await fails(['train', '--resume'], /expected the option --out/, 2);
+    await fails(['train', 'resnet20', '--resume', out, '--out', folder.at('b')], /expected one folder/, 2);
+  });
+});
+
+it('--help of train lists the models, and says what --epochs is', async () => {
+  const { stdout } = await headrace(['train', '--help']);
+  const text = stdout.replaceAll(/\s+/g, ' ');
+  for (const name of ['resnet34', 'vit-small-p4', 'resnet: mnist 5, cifar10 30', 'vit: mnist 10']) {
+    assert.ok(text.includes(name), name);
+  }
+});
+
+it('a device that is not there is told before anything starts', async () => {
+  const where = folder.at('device');
+  const message = /^headrace: Expected devices that can be used here, got 'cuda:99': .*\n$/;
+  await fails(['train', 'resnet20', '--data', 'cifar10:nowhere', '--devices', 'cuda:99', '--out', where], message);
+  assert.ok(!existsSync(where));
+  await fails(['plan', 'resnet20', '--devices', 'cuda:99'], message);
+  await fails(['eval', out, '--devices', 'cuda:99'], message);
+  await fails(['train', 'resnet20', '--data', 'mnist', '--devices', 'gpu', '--out', where], /got 'gpu'/);
+});
+
+describe('one owner', () => {
+  it('a second run in the folder is refused, and the first goes on; after a kill the next takes over', async () => {
+    const where = folder.at('owned');
+    let second: Promise<Outcome> | null = null;
+    const first = await trainInto(where, (child) => {
+      second = headrace(['train', '--resume', where]).then((outcome) => {
+        assert.match(outcome.stderr, new RegExp(`^headrace: ${where} is in use by process ${child.pid} on .* since 2`));
+        child.kill('SIGKILL');
+        return outcome;
+      });
+    });
+    assert.equal(first.code, null);
+    assert.equal((await second!).code, 1);
+    assert.ok(existsSync(`${where}/run.lock`));
+    const { step } = JSON.parse(readFileSync(`${where}/checkpoint/state.json`, 'utf8'));
+    const next = await headrace(['train', '--resume', where, '--steps', String(step + 1), '--json']);
+    assert.equal(next.code, 0, next.stderr);
+    assert.equal(lastJson(next).steps, step + 1);
+    assert.ok(!existsSync(`${where}/run.lock`));
+  });
+});
+
+describe('interrupted', () => {
+  it('before the first step, no checkpoint is promised', async () => {
+    const where = folder.at('early');
+    // Without a cut the layers are measured first: it ends there.
+    const args = ['train', 'resnet20', '--data', 'mnist', '--limit', '64', '--out', where];
+    const outcome = await headrace(args, {
+      whenStarted: (child) => child.stderr!.once('data', () => child.kill('SIGINT')),
+    });
+    assert.equal(outcome.code, 130, outcome.stderr);
+    assert.match(outcome.stderr, /^measuring 20 layers to choose the cut\nheadrace: stopping, before the first step; /);
+    assert.match(outcome.stderr, /stopped before the first step: there is no checkpoint/);
+    assert.doesNotMatch(outcome.stderr, /checkpoint in|To go on/);
+    assert.ok(!existsSync(`${where}/run.lock`));
+  });
+});
+
+describe('a folder that is not what it was', () => {
+  it('one that vanishes ends the run with one message', async () => {
+    const where = folder.at('gone');
+    let gone = 0;
+    const outcome = await trainInto(where, () => {
+      gone = performance.now();
+      // Threads may be writing into it.
+      rmSync(where, { recursive: true, force: true, maxRetries: 50, retryDelay: 10 });
+    });
+    assert.equal(outcome.code, 1, outcome.stderr);
+    assert.ok(performance.now() - gone < 20_000);
+    const lines = outcome.stderr.split('\n').filter((line) => line.startsWith('headrace:') || / at /.test(line));
+    assert.equal(lines.length, 1, outcome.stderr);
+    assert.match(lines[0]!, /^headrace: .*gone/);
+  });
+
+  it('damaged files are named, with what is wrong in them', async () => {
+    const broken = folder.at('broken');
+    const damage = async (name: string, text: string, args: string[], message: RegExp): Promise<void> => {
+      rmSync(broken, { recursive: true, force: true });
+      cpSync(out, broken, { recursive: true });
+      writeFileSync(`${broken}/${name}`, text);
+      await fails(args, message);
+    };
+    const config = readFileSync(`${out}/config.json`, 'utf8');
+    const change = (more: object): string => JSON.stringify({ ...JSON.parse(config), ...more });
+    const evaluate = ['eval', broken];
+    await damage('config.json', config.slice(0, 50), evaluate, /config\.json .* damaged or cut short/);
+    await damage('config.json', '', evaluate, /config\.json .* it is empty/);
+    await damage('config.json', '[1]', evaluate, /config\.json .* expected it to be an object, got \[1\]/);
+    await damage(
+      'config.json',
+      change({ batchSize: 'many', seed: null }),
+      evaluate,
+      /batchSize to be a whole number >= 1, got "many"; seed to be a number, got null/,
+    );
+    await damage('config.json', change({ model: undefined }), evaluate, /model to be an object, got nothing/);
+    await damage('checkpoint/state.json', '{"format":1', evaluate, /state\.json .* damaged/);
+    const state = '{"format":1,"step":2,"epoch":0,"cut":[],"shards":[{"model":"../x","heads":null,"optimizer":null}]}';
+    await damage('checkpoint/state.json', state, evaluate, /shards\[0\]\.model to be the name of a file/);
+    await damage('input.json', '{"classes":3}', evaluate, /input\.json .* classes to be a list, got 3; transforms/);
+    await damage('config.json', config.slice(0, 50), ['train', '--resume', broken], /config\.json .* cut short/);
+    await damage(
+      'config.json',
+      config.slice(0, 50),
+      ['export', broken, '-o', folder.at('x')],
+      /config\.json .* cut short/,
+    );
+    await damage('run.lock', 'x', ['train', '--resume', broken], /run\.lock to name the process .* remove it/);
+  });
+
+  it("a sentiment model's is told apart, and the verb for it is named; and the other way round", async () => {
+    const shipped = new URL('../../../models/sentiment-text', import.meta.url).pathname;
+    await fails(['eval', shipped], /holds a sentiment model: use headrace sentiment eval .*sentiment-text --data SPEC/);
+    await fails(['export', shipped, '-o', folder.at('x')], /use headrace sentiment pack/);
+    await fails(['predict', shipped, 'x.png'], /use headrace sentiment predict/);
+    await fails(['train', '--resume', shipped], /use headrace sentiment train/);
+    await fails(['sentiment', 'eval', out, '--data', 'mosi:x'], /holds a run of an image model, .*headrace eval/);
+  });
+
+  it('a reader of the output that ends does not end the run', async () => {
+    const where = folder.at('pipe');
+    mkdirSync(where);
+    const outcome = await headrace(['train', 'resnet20', ...small, '--steps', '4', '--out', where], {
+      whenStarted: (child) => {
+        child.stdout!.destroy();
+        child.stderr!.destroy();
+      },
+    });
+    assert.equal(outcome.code, 0);
+    assert.equal(JSON.parse(readFileSync(`${where}/metrics.json`, 'utf8')).steps, 4);
+  });
+});
