@@ -1,4 +1,4 @@
-import { type Comparison, compare, formatColumns } from '../pipeline/index.js';
+import { type Comparison, compare, formatColumns, type ModelSpec, Progress, resolveRef } from '../pipeline/index.js';
 import { runConfig } from './config.js';
 import type { CompareFlags } from './options.js';
 import { print, say } from './report.js';
@@ -7,13 +7,19 @@ import { print, say } from './report.js';
 export async function compareSchedules(model: string, flags: CompareFlags): Promise<void> {
   const { schedules, steps, rounds, warmUp } = flags;
   const config = await runConfig(model, { ...flags, steps: warmUp + steps });
+  const { layers } = await resolveRef<ModelSpec>(config.model);
+  const progress = new Progress(process.stderr);
   const comparison = await compare(config, {
+    onProgress: (measured) =>
+      progress.update({ type: 'plan', time: Date.now(), stage: 0, layers: layers.length, ...measured, cut: null }),
     schedules,
     steps,
     rounds,
     warmUp,
-    onRound: (schedule, round, speed) =>
-      say(`round ${round + 1} of ${rounds}  ${schedule}  ${speed.toFixed(1)} images/s`),
+    onRound: (schedule, round, speed) => {
+      progress.finish();
+      say(`round ${round + 1} of ${rounds}  ${schedule}  ${speed.toFixed(1)} images/s`);
+    },
   });
   print(flags.json, comparison, table(comparison));
 }

@@ -1,8 +1,8 @@
 /** Schedules against each other, in turns in one session. */
-import { ConfigError } from '../torch/index.js';
+import { ConfigError, checkOptions } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import type { StepEvent } from './events.js';
-import { chooseCut } from './profile-run.js';
+import { chooseCut, type ProfileWatch } from './profile-run.js';
 import { throughput } from './run-sums.js';
 import { isLocal, needsGradients, type ScheduleName, stageCount } from './schedule.js';
 import { median } from './stats.js';
@@ -28,6 +28,8 @@ export interface CompareOptions {
   readonly warmUp: number;
   /** Put around each measurement: a benchmark may wait for a quiet machine there, or measure again. */
   readonly turn?: (measure: () => Promise<number>) => Promise<number>;
+  /** Told while layers are measured to choose a cut. */
+  readonly onProgress?: ProfileWatch['onProgress'];
   readonly onRound?: (label: string, round: number, imagesPerSecond: number) => void;
 }
 
@@ -47,6 +49,7 @@ interface Contestant {
 
 /** Runs each schedule in each round, one after another, and takes the medians over the rounds. */
 export async function compare(base: RunConfig, options: CompareOptions): Promise<Comparison> {
+  checkOptions('compare', options, ['schedules', 'steps', 'rounds', 'warmUp', 'turn', 'onProgress', 'onRound']);
   const { steps, rounds, warmUp, turn = (run) => run() } = options;
   const contestants = await prepare(base, options);
   const speeds = new Map(contestants.map(({ label }) => [label, [] as number[]]));
@@ -67,7 +70,10 @@ export async function compare(base: RunConfig, options: CompareOptions): Promise
 }
 
 /** Every contestant with its cut. Those that work on the same pieces share one, so that they differ in the order alone. */
-async function prepare(base: RunConfig, { schedules, steps, warmUp }: CompareOptions): Promise<Contestant[]> {
+async function prepare(
+  base: RunConfig,
+  { schedules, steps, warmUp, onProgress }: CompareOptions,
+): Promise<Contestant[]> {
   const contestants: Contestant[] = [];
   for (const entry of schedules) {
     const variant: Variant = typeof entry === 'string' ? { label: entry, schedule: entry } : entry;
@@ -78,7 +84,10 @@ async function prepare(base: RunConfig, { schedules, steps, warmUp }: CompareOpt
     const microbatches = variant.microbatches ?? (needsGradients(schedule) ? base.microbatches : 1);
     const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches, head };
     const alike = contestants.find((other) => sharesCut(other.config, config))?.config.cut;
-    const cut = stageCount(schedule, base.stages) === 1 ? [] : (base.cut ?? alike ?? (await chooseCut(config)));
+    const cut =
+      stageCount(schedule, base.stages) === 1
+        ? []
+        : (base.cut ?? alike ?? (await chooseCut(config, undefined, onProgress ? { onProgress } : {})));
     contestants.push({ label, config: { ...config, cut } });
   }
   return contestants;

@@ -36,14 +36,16 @@ const common = {
   decay: isOneOf(['all', 'weights']),
 };
 const adam = { ...common, betas: isList(isNumber), eps: isAtLeast(0) };
-const isOptimizer = isNamed({ sgd: { ...common, momentum: isAtLeast(0), nesterov: isFlag }, adam, adamw: adam });
+const optimizers = { sgd: { ...common, momentum: isAtLeast(0), nesterov: isFlag }, adam, adamw: adam };
 
 const warmupEpochs = isAtLeast(0);
-const isLrSchedule = isNamed({
+const lrSchedules = {
   constant: { warmupEpochs },
   cosine: { warmupEpochs, minLr: isAtLeast(0) },
   multistep: { warmupEpochs, milestones: isList(isNumber), gamma: isNumber },
-});
+};
+
+const head = { kind: isOneOf(['linear', 'dgl', 'auglocal']), depth: optional(isWhole(0)) };
 
 const fields: Readonly<Record<keyof RunConfig, Shape>> = {
   model: isReference,
@@ -52,13 +54,13 @@ const fields: Readonly<Record<keyof RunConfig, Shape>> = {
   schedule: isOneOf(scheduleNames),
   stages: isWhole(1),
   cut: optional(isList(isWhole(0))),
-  head: isObject({ kind: isOneOf(['linear', 'dgl', 'auglocal']), depth: optional(isWhole(0)) }),
+  head: isObject(head),
   microbatches: isWhole(1),
   epochs: optional(isWhole(1)),
   steps: optional(isWhole(1)),
   batchSize: isWhole(1),
-  optimizer: isOptimizer,
-  lrSchedule: isLrSchedule,
+  optimizer: isNamed(optimizers),
+  lrSchedule: isNamed(lrSchedules),
   labelSmoothing: isAtLeast(0),
   seed: isNumber,
   threads: isWhole(1),
@@ -86,6 +88,9 @@ export function checkSettings(config: RunConfig): void {
     faults.push(`either epochs or steps, got ${config.epochs === undefined ? 'neither' : 'both'}`);
   }
   if (faults.length > 0) throw new ConfigError(`Expected ${faults.join('; ')}.`);
+  checkOptions("a run's head", config.head, Object.keys(head));
+  checkNamed('the optimizer', config.optimizer, optimizers);
+  checkNamed('the lrSchedule', config.lrSchedule, lrSchedules);
   if (!isLocal(config.schedule) && config.microbatches > config.batchSize) {
     throw new ConfigError(
       `Expected at most ${config.batchSize} microbatches (the batch size), got ${config.microbatches}.`,
@@ -97,6 +102,15 @@ export function checkSettings(config: RunConfig): void {
     );
   }
   checkDevices(config.devices);
+}
+
+/** Refuses fields that nobody would read. */
+function checkNamed<N extends string>(
+  where: string,
+  value: { readonly name: N },
+  kinds: Readonly<Record<N, object>>,
+): void {
+  checkOptions(`${where} ${value.name}`, value, ['name', ...Object.keys(kinds[value.name])]);
 }
 
 /** @throws ConfigError for the first value that makes no sense */

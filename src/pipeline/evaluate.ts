@@ -1,7 +1,7 @@
 /** What one does with a trained model: test it, predict with it, export it. */
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
 import { saveSafetensors } from '../io/index.js';
-import { ConfigError, DataError, type Tensor, tensor } from '../torch/index.js';
+import { ConfigError, checkOptions, DataError, type Tensor, tensor } from '../torch/index.js';
 import { Checkpoint, type CheckpointState, readCheckpointState, wasReplaced } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
@@ -47,8 +47,8 @@ async function infer(
   /** Gives a listener that starts from nothing. */
   onNotice: () => (notice: Notice) => void,
 ): Promise<void> {
+  checkOptions('evaluate and predict', options, ['stages', 'batchSize', 'threads', 'devices']);
   const trained = readRunConfig(out);
-  checkDevices(options.devices ?? []);
   const spec = await resolveRef<ModelSpec>(trained.model);
   const stages = options.stages ?? 1;
   const config: RunConfig = {
@@ -60,6 +60,7 @@ async function infer(
     devices: options.devices ?? (trained.devices.length === 1 ? trained.devices : trained.devices.slice(0, 1)),
     faults: undefined,
   };
+  checkDevices(config.devices);
   const cut = evenCut(spec.layers.length, stages);
   const feed = { dataset, transform };
   await withCheckpoint(out, async (state) => {

@@ -4,6 +4,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../torch/errors.js';
+import { checkOptions } from '../torch/options.js';
 
 interface EventBase {
   /** Milliseconds since 1970. */
@@ -144,6 +145,7 @@ export class EventWriter {
     readonly path: string,
     private readonly options: { append?: boolean; flushBytes?: number; flushMilliseconds?: number } = {},
   ) {
+    checkOptions('EventWriter', options, ['append', 'flushBytes', 'flushMilliseconds']);
     try {
       this.fd = openSync(path, options.append ? 'a+' : 'w');
       if (options.append) dropUnfinishedLine(this.fd);

@@ -3,7 +3,7 @@
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
 import { functional, Module, skipInit } from '../nn/index.js';
-import { backward, ConfigError, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
+import { backward, ConfigError, checkOptions, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
 
 /** The local heads that come with Headrace's models. */
 export type HeadKind = 'linear' | 'dgl' | 'auglocal';
@@ -154,5 +154,6 @@ export class Layers extends Module {
 
 /** The ordinary whole model, initialised from `seed` exactly as any cut of it. */
 export function buildModel(spec: ModelSpec, options: { seed?: number } = {}): Layers {
+  checkOptions('buildModel', options, ['seed']);
   return new Layers(spec, options.seed ?? 0);
 }

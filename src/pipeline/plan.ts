@@ -2,6 +2,7 @@
 // stage is as fast as can be, and what any schedule would then do. Pure functions; nothing is run.
 
 import { ConfigError } from '../torch/errors.js';
+import { checkOptions } from '../torch/options.js';
 import { formatColumns } from './columns.js';
 import { isLocal, microbatchCount, needsGradients, type ScheduleName, scheduleFor, stageCount } from './schedule.js';
 import { peakInFlight, type Simulation, type StageTimes, simulate } from './simulate.js';
@@ -203,6 +204,7 @@ export function planCut(profile: Profile, schedule: ScheduleName, stages: number
  * A microbatch is counted as its share of the batch; profile the microbatches themselves (as `profileRun` does) to be exact.
  */
 export function plan(profile: Profile, options: PlanOptions): Plan {
+  checkOptions('plan', options, ['schedule', 'stages', 'microbatches', 'queueCapacity', 'cut', 'cores']);
   const { schedule, queueCapacity = 2 } = options;
   const count = stageCount(schedule, options.stages);
   const microbatches = microbatchCount(schedule, options.microbatches ?? 1);

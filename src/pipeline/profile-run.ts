@@ -3,7 +3,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { HeadraceError } from '../torch/index.js';
+import { checkOptions, HeadraceError } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
 import { type ModelSpec, resolveRef } from './model.js';
@@ -54,6 +54,7 @@ export interface ProfileWatch {
  * @throws HeadraceError when the model cannot be built or run, or the measurement was ended
  */
 export async function profileRun(config: ProfiledConfig, seconds = 5, watch: ProfileWatch = {}): Promise<Profile> {
+  checkOptions('profileRun and chooseCut', watch, ['signal', 'onProgress']);
   checkDevices(config.devices);
   const { signal, onProgress } = watch;
   const count = stageCount(config.schedule, config.stages);

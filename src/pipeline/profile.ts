@@ -6,7 +6,17 @@
 // sweeps may well be disturbed. Identical layers (the same module on the same shapes) share the mean of theirs.
 
 import { SGD } from '../optim/index.js';
-import { deriveSeed, elementSize, Generator, getNumThreads, noGrad, ops, scope, type Tensor } from '../torch/index.js';
+import {
+  checkOptions,
+  deriveSeed,
+  elementSize,
+  Generator,
+  getNumThreads,
+  noGrad,
+  ops,
+  scope,
+  type Tensor,
+} from '../torch/index.js';
 import {
   backwardThrough,
   buildHead,
@@ -66,6 +76,16 @@ interface Part<M extends LayerModule = LayerModule> {
  * @returns costs of one batch; `activationBytes` is estimated by the outputs of all modules inside
  */
 export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
+  checkOptions('profile', options, [
+    'batchSize',
+    'head',
+    'seed',
+    'device',
+    'memoryFormat',
+    'seconds',
+    'input',
+    'onProgress',
+  ]);
   const { seed = 0, device = 'cpu', memoryFormat = 'contiguous', head } = options;
   const generator = new Generator(deriveSeed(seed, 'profile'), device);
   const prepare = <M extends LayerModule>(module: M): Part<M> => {

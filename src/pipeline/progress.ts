@@ -1,5 +1,6 @@
 // The live line of a run, on stderr: how far, how fast, the loss of each stage, and when it will end.
 
+import { checkOptions } from '../torch/options.js';
 import type { EvalEvent, PlanEvent, RunEvent, StepEvent } from './events.js';
 import { throughput } from './run-sums.js';
 
@@ -48,6 +49,7 @@ export class Progress {
     private readonly stream: ProgressStream,
     options: ProgressOptions = {},
   ) {
+    checkOptions('Progress', options, ['quiet', 'every', 'now']);
     this.now = options.now ?? Date.now;
     this.every = options.every ?? (stream.isTTY ? 100 : 10_000);
     this.begun = this.now();

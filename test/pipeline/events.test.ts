@@ -3,12 +3,15 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   duration,
   EventWriter,
   eventsPath,
   Progress,
   type RunEvent,
+  RunSums,
   readEvents,
   readRun,
   type StepEvent,
@@ -18,6 +21,10 @@ import {
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-events-'));
 after(() => rmSync(folder, { recursive: true }));
+
+// The collector is there for those who ask for it; tests need no flag of their own then.
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const step = (stage: number, n: number, time: number, more: Partial<StepEvent> = {}): StepEvent => ({
   type: 'step',
@@ -101,6 +108,30 @@ describe('EventWriter', () => {
     assert.equal(readFileSync(path, 'utf8'), '');
   });
 
+  it('notices that its file was removed: what it writes would be seen by nobody', () => {
+    const path = join(folder, 'removed.jsonl');
+    const writer = new EventWriter(path);
+    writer.write(start(0, 1, 5));
+    rmSync(path);
+    assert.throws(() => writer.write(start(0, 1, 6)), {
+      name: 'DataError',
+      message: /removed\.jsonl: the file was removed/,
+    });
+    writer.close();
+  });
+
+  it('reads lines of any length, across the pieces in which a file is read', () => {
+    const path = join(folder, 'long.jsonl');
+    const lines = [5, 1 << 20, 3, (1 << 21) + 7, 1].map((length) =>
+      JSON.stringify({ type: 'freshHead', text: 'é'.repeat(length) }),
+    );
+    writeFileSync(path, `${lines.join('\n')}\n{"type"`);
+    assert.deepEqual(
+      readEvents(path).map((event) => JSON.stringify(event)),
+      lines,
+    );
+  });
+
   it('says where it cannot write, and which line it cannot read', () => {
     assert.throws(() => new EventWriter(join(folder, 'absent', 'x.jsonl')), {
       name: 'DataError',
@@ -160,6 +191,65 @@ describe('a run', () => {
     const metrics = summarise([...run(), step(1, 4, 3300, { loss: 9 })]);
     assert.equal(metrics.images, 400);
     assert.equal(metrics.perStage[1]?.loss, 9);
+  });
+
+  it('of a million events takes no more memory than one of a few', () => {
+    const sums = new RunSums();
+    let written = 0;
+    const progress = new Progress({ write: () => written++ }, { now: () => 0 });
+    const perEpoch = 100;
+    /** The heap after some steps of two stages. */
+    const feed = (from: number, to: number): number => {
+      for (let n = from; n <= to; n++) {
+        const epoch = Math.floor((n - 1) / perEpoch);
+        // Each step takes 10 ms; evaluation after an epoch, another 500 ms, is not in the median over the epochs.
+        const time = n * 10 + epoch * 500;
+        const events: RunEvent[] = [
+          step(0, n, time, { epoch, queue: n % 2 }),
+          step(1, n, time, { epoch, loss: 1 / n }),
+        ];
+        if (n % perEpoch === 0) {
+          events.push({ type: 'eval', time, stage: 1, step: n, epoch, accuracy: n / 1e6, loss: 1, count: 10 });
+        }
+        for (const event of events) {
+          sums.add(event);
+          progress.update(event);
+        }
+      }
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = feed(1, 50_000);
+    const after = feed(50_001, 500_000);
+    assert.ok(after - before < 4 << 20, `${after - before} bytes more after a million events`);
+    const metrics = sums.metrics();
+    assert.deepEqual([metrics.steps, metrics.images, metrics.accuracy], [500_000, 50_000_000, 0.5]);
+    assert.equal(metrics.seconds, (499_999 * 10 + 4999 * 500) / 1000);
+    assert.deepEqual(metrics.perStage, [
+      { stage: 0, loss: 2, busy: 8, wait: 2, queue: 0.5 },
+      { stage: 1, loss: 1 / 500_000, busy: 8, wait: 2, queue: 1 },
+    ]);
+    assert.equal(sums.medianSpeed, (99 * 100) / 0.99);
+    assert.deepEqual([metrics.evaluations.length, metrics.evaluations.at(-1)!.step], [5000, 500_000]);
+    assert.equal(written, 0);
+  });
+
+  it('keeps 10,000 evaluations at most, spread over all, and the last', () => {
+    const sums = new RunSums();
+    for (let n = 1; n <= 100_000; n++) {
+      sums.add({ type: 'eval', time: n, stage: 0, step: n, epoch: n, accuracy: 0, loss: 1, count: 1 });
+    }
+    const { evaluations } = sums.metrics();
+    assert.ok(evaluations.length > 4000 && evaluations.length <= 10_000);
+    assert.deepEqual([evaluations[0]!.step, evaluations.at(-1)!.step], [1, 100_000]);
+    const gaps = evaluations.slice(1, -1).map(({ step: at }, i) => at - evaluations[i]!.step);
+    assert.equal(new Set(gaps).size, 1);
+  });
+
+  it('of a million events at once is summed up, too', () => {
+    const events = Array.from({ length: 1_000_000 }, (_, i) => step(i % 2, 1 + (i >> 1), i));
+    const { steps, seconds, images } = summarise(events);
+    assert.deepEqual([steps, seconds, images], [500_000, 999.999, 50_000_000]);
   });
 
   it('of no steps is empty', () => {
@@ -225,6 +315,65 @@ describe('Progress', () => {
     assert.equal(stream.written.pop(), '\n');
     const rewrite = '\r\x1b[K'; // to the start of the line, and clear it
     assert.ok(stream.written.every((text) => text.startsWith(`${rewrite}step `) && text.length <= rewrite.length + 19));
+  });
+
+  it('after a resume counts from the steps done before', () => {
+    const stream = collect(false);
+    let now = 0;
+    const progress = new Progress(stream, { now: () => now });
+    for (const stage of [0, 1]) progress.update({ ...start(stage, 2, 0), step: 12 } as RunEvent);
+    now = 5000;
+    progress.update(step(0, 13, now));
+    assert.match(stream.written.join(''), /^step 12\/20 {2}loss/);
+  });
+
+  it('on a narrow terminal leaves out what matters least, and on one of unknown width nothing', () => {
+    const show = (columns: number): string => {
+      const stream = collect(true, columns);
+      let now = 0;
+      const progress = new Progress(stream, { now: () => now });
+      progress.update(start(0, 2, 0));
+      for (let n = 1; n <= 10; n++) {
+        now = n * 1000;
+        progress.update(step(0, n, now));
+        progress.update(step(1, n, now));
+      }
+      progress.finish();
+      return stream.written.at(-2)!.replace('\r\x1b[K', '');
+    };
+    const whole = 'step 10/20  epoch 1  100 images/s  loss 2.000 | 2.000  queue 1  ETA 0:10';
+    assert.equal(show(200), whole);
+    assert.equal(show(whole.length + 1), whole);
+    assert.equal(show(whole.length), 'step 10/20  epoch 1  100 images/s  loss 2.000 | 2.000  ETA 0:10');
+    assert.equal(show(40), 'step 10/20  100 images/s  ETA 0:10');
+    assert.equal(show(8), 'step 10');
+    const { COLUMNS } = process.env;
+    delete process.env.COLUMNS;
+    assert.equal(show(0), whole);
+    process.env.COLUMNS = '40';
+    assert.equal(show(0), 'step 10/20  100 images/s  ETA 0:10');
+    if (COLUMNS === undefined) delete process.env.COLUMNS;
+    else process.env.COLUMNS = COLUMNS;
+  });
+
+  it('tells at once that layers are measured, then how long that takes, and the cut', () => {
+    const stream = collect(false);
+    let now = 0;
+    const progress = new Progress(stream, { now: () => now });
+    const plan = (sweeps: number, secondsLeft: number | null, cut: number[] | null = null): void =>
+      progress.update({ type: 'plan', time: now, stage: 0, layers: 9, sweeps, secondsLeft, cut });
+    plan(0, null);
+    for (let n = 1; n < 30; n++) {
+      now = n * 1000;
+      plan(n, 30 - n);
+    }
+    plan(30, 0, [4]);
+    assert.deepEqual(stream.written, [
+      'measuring 9 layers to choose the cut\n',
+      'measuring 9 layers to choose the cut  sweep 10  ETA 0:20\n',
+      'measuring 9 layers to choose the cut  sweep 20  ETA 0:10\n',
+      'cut after layers: 4\n',
+    ]);
   });
 
   it('of a short run writes nothing', () => {

@@ -11,18 +11,21 @@ import { visionModelRef } from 'headrace/vision';
 const SIZE = 12;
 
 /** 44 training and 20 test images of random pixels: with batches of 8 the last of an epoch has 4. */
-export function noise(options: { train?: number; test?: number }): RunData {
+export function noise(options: { train?: number; test?: number; size?: number; plain?: boolean }): RunData {
   const info = { classes: ['a', 'b', 'c', 'd'], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
   const make = (count: number, seed: number): TensorImageDataset => {
     const generator = new Generator(seed);
-    const images = randint(0, 256, [count, 3, SIZE, SIZE], { generator, dtype: 'uint8' });
+    const { size = SIZE } = options;
+    const images = randint(0, 256, [count, 3, size, size], { generator, dtype: 'uint8' });
     return new TensorImageDataset(images, randint(0, 4, [count], { generator }), info);
   };
   const plain = [{ kind: 'toFloat' }, { kind: 'normalise', mean: info.mean, std: info.std }] as const;
   return {
     train: make(options.train ?? 44, 1),
     test: make(options.test ?? 20, 2),
-    trainTransforms: [{ kind: 'randomCropReflect', pad: 2 }, { kind: 'randomHorizontalFlip' }, ...plain],
+    trainTransforms: options.plain
+      ? plain
+      : [{ kind: 'randomCropReflect', pad: 2 }, { kind: 'randomHorizontalFlip' }, ...plain],
     testTransforms: plain,
   };
 }

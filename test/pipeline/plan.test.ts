@@ -114,6 +114,34 @@ describe('plan', () => {
     assert.equal(result.stages[0]?.bytes, (3 * 10 + 10) * 12 + 3 * 1000 + 1000);
   });
 
+  it('counts the cores that there are: work on fewer than the workers takes all of them as long as it takes', () => {
+    const options = { schedule: 'ppll', stages: 3, cut: [1, 3] } as const;
+    const free = plan(profile, options);
+    const total = free.stages.reduce((sum, stage) => sum + stage.total, 0);
+    const two = plan(profile, { ...options, cores: 2 });
+    assert.deepEqual([two.workers, two.atOnce, two.period], [3, 2, Math.max(total / 2, free.simulation.period)]);
+    assert.equal(two.imagesPerSecond, 100 / two.period);
+    assert.equal(two.speedUp, total / two.period);
+    assert.ok(two.speedUp <= 2);
+    assert.equal(two.fullSpeedUp, free.speedUp);
+    assert.match(
+      formatPlan(two),
+      /for the 2 cores of this machine, on which 2 of the 3 workers .*; on 3 cores it would be/,
+    );
+    // Threads of a worker need a core each; one worker works in any case.
+    assert.equal(plan({ ...profile, threads: 2 }, { ...options, cores: 4 }).atOnce, 2);
+    assert.equal(plan({ ...profile, threads: 4 }, { ...options, cores: 2 }).atOnce, 1);
+    assert.equal(plan(profile, { ...options, cores: 1 }).speedUp, 1);
+    // Enough cores change nothing, and an accelerator does not count them.
+    for (const other of [
+      plan(profile, { ...options, cores: 3 }),
+      plan({ ...profile, device: 'cuda:0' }, { ...options, cores: 1 }),
+    ]) {
+      assert.equal(other.period, free.period);
+      assert.doesNotMatch(formatPlan(other), /cores/);
+    }
+  });
+
   it('predicts sequential and bp on one worker', () => {
     assert.equal(plan(profile, { schedule: 'sequential', stages: 3 }).simulation.period, 18 + 3);
     const bp = plan(profile, { schedule: 'bp', stages: 4 });

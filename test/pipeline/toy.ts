@@ -1,6 +1,17 @@
 // A toy model in a module of its own: worker threads import it, and must not run tests when they do.
-import { Flatten, Linear, Sequential } from 'headrace/nn';
+import { Flatten, functional, Linear, Sequential } from 'headrace/nn';
 import type { HeadModule, LayerModule, ModelSpec } from 'headrace/pipeline';
+
+/** The toy whose loss is a number in training, and none in evaluation, where nothing needs gradients. */
+export function untestable(): ModelSpec {
+  return {
+    ...toy({}),
+    loss: (output, target) => {
+      const loss = functional.crossEntropy(output, target.remainder(3));
+      return output.requiresGrad ? loss : loss.mul(Number.NaN);
+    },
+  };
+}
 
 /** 12 inputs, four layers, three classes. The second and third layer are alike. */
 export function toy(options: { broken?: boolean }): ModelSpec {
