@@ -68,13 +68,17 @@ export class FolderLock {
     return lock;
   }
 
+  /** Whether the lock still stands: the folder may have been removed meanwhile, and made anew by another run. */
+  stands(): boolean {
+    return readOwner(join(this.folder, NAME))?.token === this.owner.token;
+  }
+
   /** Lets go. May be called again. Whatever stands in the lock's place by now is another's, and stays. */
   release(): void {
     if (!held.delete(this)) return;
     if (held.size === 0) process.off('exit', releaseAll);
     try {
-      const path = join(this.folder, NAME);
-      if (readOwner(path)?.token === this.owner.token) rmSync(path, { force: true });
+      if (this.stands()) rmSync(join(this.folder, NAME), { force: true });
     } catch {
       // The folder is gone or closed to us; a lock that stays is that of a dead owner soon.
     }

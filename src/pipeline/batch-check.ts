@@ -8,20 +8,22 @@ import type { RunConfig } from './config.js';
 import { buildHead, buildLayer, type ModelSpec, tensorsOf } from './model.js';
 import { isLocal, microbatchCount } from './schedule.js';
 
-/** Images in the smallest piece that a layer sees in training. */
-export function smallestPiece(config: RunConfig, images: number): number {
+/** Images in the smallest piece that a layer sees in training; the last batch counts where the run comes to it. */
+function smallestPiece(config: RunConfig, images: number, steps: number): number {
   const parts = microbatchCount(config.schedule, config.microbatches);
-  const last = images % config.batchSize || Math.min(images, config.batchSize);
+  const rest = steps < Math.ceil(images / config.batchSize) ? 0 : images % config.batchSize;
+  const last = rest || Math.min(images, config.batchSize);
   return Math.min(...[config.batchSize, last].map((batch) => Math.floor(batch / Math.min(parts, batch))));
 }
 
 /**
  * Runs one image through the layers, and through the heads at the cut, where a batch or microbatch of one will come.
  * @param images - of the training set
+ * @param steps - of the run in all
  * @throws ConfigError naming the layer, the batch size and what is left for the last batch
  */
-export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, images: number): void {
-  if (smallestPiece(config, images) > 1) return;
+export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, images: number, steps: number): void {
+  if (smallestPiece(config, images, steps) > 1) return;
   let at = '';
   try {
     scope(() =>

@@ -13,7 +13,7 @@ import {
   sweepUnfinished,
   writeFileAtomic,
 } from '../io/index.js';
-import { ConfigError } from '../torch/index.js';
+import { ConfigError, DataError } from '../torch/index.js';
 import {
   type CheckpointState,
   checkpointFolder,
@@ -98,6 +98,12 @@ export class RunFolder {
     }
   }
 
+  /** @throws DataError where the folder was removed, and perhaps made anew by another run */
+  check(): void {
+    if (this.#lock.stands()) return;
+    throw new DataError(`${this.path} is not this run's any more: it, or the lock in it, was removed meanwhile`);
+  }
+
   describe(config: RunConfig, input: RunInput): void {
     writeFileAtomic(join(this.path, CONFIG), `${JSON.stringify(config, null, 2)}\n`);
     writeFileAtomic(join(this.path, INPUT), `${JSON.stringify(input, null, 2)}\n`);
@@ -106,8 +112,10 @@ export class RunFolder {
   /** The checkpoints of this session. @param stages - that save a part of each */
   commits(stages: number, cut: readonly number[]): CheckpointCommits {
     const store = {
-      commit: (state: CheckpointState, keys: ReadonlyMap<string, readonly string[]>) =>
-        commitState(this.path, state, keys),
+      commit: (state: CheckpointState, keys: ReadonlyMap<string, readonly string[]>) => {
+        this.check();
+        commitState(this.path, state, keys);
+      },
       remove: (file: string) => removeShard(this.path, file),
     };
     return new CheckpointCommits(stages, cut, store, this.checkpoint);
@@ -116,7 +124,7 @@ export class RunFolder {
   /** Removes checkpoints that were given up, and lets go. To be called when no thread of the run writes any more. */
   close(): void {
     try {
-      if (existsSync(checkpointFolder(this.path))) sweepCheckpoints(this.path);
+      if (this.#lock.stands()) sweepCheckpoints(this.path);
     } catch {
       // What is left over is swept by the next session; an error of the run itself must not be hidden.
     } finally {

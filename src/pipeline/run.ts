@@ -10,6 +10,8 @@ import type { LoadedRun, Wiring, WorkerJob, WorkerNotice } from './wiring.js';
 
 /** Milliseconds that threads have to end by themselves after a failure. */
 const GRACE_MS = 3000;
+/** Milliseconds between looks at what a run depends on. */
+const CHECK_MS = 1000;
 const DEFAULT_TIMEOUT_SECONDS = 600;
 /** Of threads that train: a step makes thousands of small objects, which a small young generation keeps in the cache. */
 export const trainingResources = { maxYoungGenerationSizeMb: 4 } as const;
@@ -62,8 +64,13 @@ export class Run {
     Atomics.store(this.#stop, 0, 1);
   }
 
-  /** Runs to the end. @throws StageError of the first failure */
-  async execute(): Promise<void> {
+  /**
+   * Runs to the end.
+   * @param check - called every second, in the starting thread: what it throws fails the run
+   * @throws StageError of the first failure
+   */
+  async execute(check: () => void = () => {}): Promise<void> {
+    const watch = setInterval(() => this.#attempt(check, { stage: -1, step: null }), CHECK_MS);
     const ended = new Promise<void>((resolve, reject) => {
       this.#end = { resolve, reject };
     });
@@ -71,6 +78,7 @@ export class Run {
       this.#spawnAll();
       await ended;
     } finally {
+      clearInterval(watch);
       for (const queue of [...this.plan.wiring.queues, ...this.#dataQueues]) queue.destroy();
     }
   }
@@ -140,14 +148,16 @@ export class Run {
   }
 
   /** What this thread makes of a notice (it writes checkpoints, too) may fail as well as what another does. */
-  #passOn(thread: Thread, notice: Notice): void {
+  #passOn({ stage }: Thread, notice: Notice): void {
+    this.#attempt(() => this.onNotice(notice), { stage, step: notice.kind === 'saved' ? notice.step : null });
+  }
+
+  #attempt(action: () => void, at: { stage: number; step: number | null }): void {
     try {
-      this.onNotice(notice);
+      action();
     } catch (cause) {
-      const step = notice.kind === 'saved' ? notice.step : null;
-      const where = step === null ? '' : `checkpoint of step ${step}: `;
-      const message = cause instanceof Error ? cause.message : String(cause);
-      this.#fail(`${where}${message}`, { stage: thread.stage, action: null, step, cause });
+      const where = at.step === null ? '' : `checkpoint of step ${at.step}: `;
+      this.#fail(`${where}${cause instanceof Error ? cause.message : String(cause)}`, { ...at, action: null, cause });
     }
   }
 

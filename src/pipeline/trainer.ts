@@ -180,7 +180,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
           'give more steps or epochs to go on.',
       );
     }
-    checkSmallestBatch(spec, config, data.train.length);
+    checkSmallestBatch(spec, config, data.train.length, totalSteps);
     const input: RunInput = { classes: data.classes ?? null, transforms: data.testTransforms };
     folder?.describe(config, input);
     const commits = folder?.commits(stageCount(config.schedule, config.stages), config.cut!) ?? null;
@@ -205,7 +205,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
       (notice) => this.#receive(notice, commits),
     );
     if (this.#stopping.signal.aborted) this.#run.stop();
-    await this.#run.execute();
+    await this.#run.execute(() => folder?.check());
   }
 
   #receive(notice: Notice, commits: CheckpointCommits | null): void {

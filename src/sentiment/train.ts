@@ -58,7 +58,7 @@ export class SeedRuns {
     const { out } = this.options;
     if (out === null) return this.#trainAll();
     const lock = FolderLock.take(out);
-    const watch = setInterval(() => this.#look(out), LOOK_MS);
+    const watch = setInterval(() => this.#look(lock), LOOK_MS);
     try {
       for (const folder of [out, ...this.options.seeds.map((seed) => seedFolder(out, seed))]) {
         if (existsSync(folder)) sweepUnfinished(folder);
@@ -140,7 +140,12 @@ export class SeedRuns {
   }
 
   /** A folder that is gone would be missed at the end of an epoch only, which may be far. */
-  #look(out: string): void {
-    if (!existsSync(out)) this.#fail(`${out} was removed while a run was writing to it`, '');
+  #look(lock: FolderLock): void {
+    try {
+      if (!lock.stands())
+        this.#fail(`${lock.folder} is not this run's any more: it, or its lock, was removed meanwhile`, '');
+    } catch (error) {
+      this.#fail((error as Error).message, '');
+    }
   }
 }

@@ -108,7 +108,11 @@ test('a claim whose maker died before it took the lock over is followed, too', (
 
 test('what stands in the place of a lock by its end is left alone', () => {
   const lock = FolderLock.take(folder);
+  assert.ok(lock.stands());
+  rmSync(path);
+  assert.ok(!lock.stands());
   writeFileSync(path, JSON.stringify({ ...lock.owner, token: 'of another' }));
+  assert.ok(!lock.stands());
   lock.release();
   assert.equal(read().token, 'of another');
 });

@@ -141,6 +141,8 @@ test('a last batch of one that batch normalisation cannot take is refused before
   const pieces = tiny({ schedule: 'gpipe', microbatches: 4, batchSize: 8 }, 20); // one of 4: microbatches of 1
   await assert.rejects(new Trainer(pieces).result, /cut into 4 microbatches.*fewer microbatches/);
   assert.equal((await new Trainer(tiny({}, 18)).result).steps, 3);
+  // A run that ends before it comes to that batch may begin.
+  assert.equal((await new Trainer(tiny({ epochs: undefined, steps: 2 }, 17)).result).steps, 2);
 });
 
 test('a last batch of one is trained on where there are values enough', async () => {
@@ -213,6 +215,24 @@ test('a checkpoint that cannot be made current ends the run, whichever thread fi
         error.name === 'StageError' && /^checkpoint of step 3: Cannot write .*index\.json/.test(error.message),
     );
     assert.ok(!existsSync(join(out, 'run.lock')));
+  }));
+
+test('a folder that another run has by now is left to it', () =>
+  inFolder(async (out) => {
+    const lock = join(out, 'run.lock');
+    const run = new Trainer(config({ steps: 100_000, checkpointEvery: 1000, out }));
+    let owner = '';
+    await assert.rejects(
+      (async () => {
+        for await (const event of run) {
+          if (event.type !== 'start' || owner !== '') continue;
+          owner = readFileSync(lock, 'utf8').replace(/"token": ".*"/, '"token": "of another"');
+          writeFileSync(lock, owner);
+        }
+      })(),
+      /^StageError: .* is not this run's any more/,
+    );
+    assert.equal(readFileSync(lock, 'utf8'), owner);
   }));
 
 test('metrics that cannot be written at the end are one error', () =>
