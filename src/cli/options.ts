@@ -124,6 +124,7 @@ export interface PredictFlags {
   top: number;
   batch: number;
   threads: number;
+  devices?: string[];
   json: boolean;
 }
 
@@ -144,6 +145,13 @@ export const batchOption = (): Option =>
 
 export const threadsOption = (): Option =>
   new Option('--threads <n>', 'threads of each stage inside operators').argParser(whole(1)).default(1);
+
+/** Where a trained model works. */
+export const ownDevicesOption = (): Option =>
+  new Option(
+    '--devices <list>',
+    "cpu | cuda:0 | ..., one for each stage, or one for all (default: the run's first)",
+  ).argParser(list);
 
 /** Adds the options of `ModelFlags`. */
 export function addModelOptions(command: Command): Command {

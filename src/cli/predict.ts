@@ -21,8 +21,8 @@ export async function predictImages(folder: string, files: readonly string[], fl
   if (!input) throw new ConfigError(`${folder} does not say how its images were scaled (input.json): train it again.`);
   const { channels, imageSize } = config.model.options as { channels: number; imageSize: [number, number] };
   const images = await imageFiles(files, [channels, ...imageSize]);
-  const { batch: batchSize, threads } = flags;
-  const logits = await predict(folder, images, input.transforms, { batchSize, threads });
+  const { batch: batchSize, threads, devices } = flags;
+  const logits = await predict(folder, images, input.transforms, { batchSize, threads, ...(devices && { devices }) });
   const rows = scope(() => logits.softmax(1).tolist()) as number[][];
   const predictions = rows.map((row, i) => describe(files[i]!, row, input.classes, flags.top));
   print(flags.json, { predictions }, predictions.map(line).join('\n'));

@@ -11,8 +11,8 @@ import {
   type EvalFlags,
   jsonOption,
   limitOption,
-  list,
   optimizerNames,
+  ownDevicesOption,
   type PlanFlags,
   type PredictFlags,
   positive,
@@ -145,12 +145,7 @@ function addRunVerbs(verb: Verb): void {
     .addOption(new Option('--stages <n>', 'run it in this many stages (default: 1)').argParser(whole(1)))
     .addOption(batchOption())
     .addOption(threadsOption())
-    .addOption(
-      new Option(
-        '--devices <list>',
-        "cpu | cuda:0 | ..., one for each stage, or one for all (default: the run's first)",
-      ).argParser(list),
-    )
+    .addOption(ownDevicesOption())
     .addOption(limitOption())
     .addOption(jsonOption())
     .action(async (folder: string, flags: EvalFlags) => {
@@ -163,6 +158,7 @@ function addRunVerbs(verb: Verb): void {
     .addOption(new Option('--top <n>', 'likeliest classes to name').argParser(whole(1)).default(3))
     .addOption(batchOption())
     .addOption(threadsOption())
+    .addOption(ownDevicesOption())
     .addOption(jsonOption())
     .action(async (folder: string, images: string[], flags: PredictFlags) => {
       const { predictImages } = await import('./predict.js');
