@@ -18,6 +18,7 @@ export * from './dropout.js';
 export * from './embedding.js';
 export * as functional from './functional/index.js';
 export * as init from './init.js';
+export { buildSeeded, constructSeeded, initialiseUnwritten, skipInit } from './initial.js';
 export * from './instancenorm.js';
 export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from './linear.js';
 export * from './loss.js';
@@ -26,7 +27,6 @@ export {
   type LoadResult,
   Module,
   type MoveOptions,
-  skipInit,
   type UnaryModule,
 } from './module.js';
 export * from './norm.js';

@@ -11,6 +11,7 @@ import {
   Tensor,
   TorchError,
 } from '../torch/index.js';
+import { carryingMade, initSkipped, markDrawn, markMade } from './initial.js';
 import { Parameter } from './parameter.js';
 import { indentTail } from './repr.js';
 
@@ -42,19 +43,6 @@ export interface LoadResult {
   readonly unexpected: string[];
 }
 
-let skippingInit = false;
-
-/** Builds modules without drawing their initial values (memory is allocated, its content arbitrary): for weights that are loaded next. */
-export function skipInit<T>(build: () => T): T {
-  const before = skippingInit;
-  skippingInit = true;
-  try {
-    return build();
-  } finally {
-    skippingInit = before;
-  }
-}
-
 const floating = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16']);
 
 /**
@@ -84,6 +72,7 @@ export abstract class Module {
   registerBuffer(name: string, tensor: Tensor | null, persistent = true): void {
     this.#buffers.set(name, persistent);
     slots(this)[name] = tensor && keep(tensor);
+    if (tensor) markMade(tensor);
   }
 
   *namedChildren(): Iter<[string, Module]> {
@@ -269,10 +258,10 @@ export abstract class Module {
         for (const parameter of this.parameters()) {
           const moved = moveTensor(parameter, options);
           const grad = parameter.grad;
-          parameter.setData(moved);
+          carryingMade(parameter, () => parameter.setData(moved));
           if (grad) parameter.grad = moveTensor(grad, options);
         }
-        this.#eachBuffer((buffer) => moveTensor(buffer, options));
+        this.#eachBuffer((buffer, change) => carryingMade(buffer, () => change(moveTensor(buffer, options))));
       }),
     );
     return this;
@@ -287,21 +276,25 @@ export abstract class Module {
         const fresh = made.get(value) ?? new Parameter(value.detach().emptyLike({ device }), value.requiresGrad);
         made.set(value, fresh);
         slots(module)[name] = fresh;
+        markMade(fresh, module);
       }
     }
-    this.#eachBuffer((buffer) => buffer.emptyLike({ device }));
+    this.#eachBuffer((buffer, change, module) => markMade(change(buffer.emptyLike({ device })), module));
     return this;
   }
 
-  #eachBuffer(change: (buffer: Tensor) => Tensor): void {
+  #eachBuffer(visit: (buffer: Tensor, change: (to: Tensor) => Tensor, module: Module) => void): void {
     for (const module of this.modules()) {
       for (const name of module.#buffers.keys()) {
         const value = slots(module)[name];
         if (!(value instanceof Tensor)) continue;
-        const changed = change(value);
-        if (changed === value) continue;
-        slots(module)[name] = keep(changed);
-        value.dispose();
+        const change = (to: Tensor): Tensor => {
+          if (to === value) return value;
+          slots(module)[name] = keep(to);
+          value.dispose();
+          return to;
+        };
+        visit(value, change, module);
       }
     }
   }
@@ -354,8 +347,10 @@ export abstract class Module {
 
   /** For constructors: draws the initial values from the default generator, except on `'meta'` and inside {@link skipInit}. */
   protected initSelf(options: FactoryOptions = {}): void {
-    if (options.device === 'meta' || skippingInit) return;
-    noGrad(() => scope(() => this.resetParameters?.(defaultGenerator)));
+    if (options.device !== 'meta' && !initSkipped()) {
+      noGrad(() => scope(() => this.resetParameters?.(defaultGenerator)));
+    }
+    markDrawn(this);
   }
 
   /**

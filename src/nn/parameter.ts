@@ -1,4 +1,5 @@
 import { Tensor } from '../torch/index.js';
+import { markMade, markWritten } from './initial.js';
 
 /**
  * A tensor that is trained. A module finds its parameters by this class among its own properties.
@@ -15,6 +16,13 @@ export class Parameter extends Tensor {
     this.#source = leaf;
     this.keep();
     this.requiresGrad = requiresGrad;
+    markMade(this);
+  }
+
+  override setData(other: Tensor): this {
+    super.setData(other);
+    markWritten(this);
+    return this;
   }
 
   override dispose(): void {

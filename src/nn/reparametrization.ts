@@ -8,6 +8,7 @@ import {
   scope,
   type Tensor,
 } from '../torch/index.js';
+import { initSkipped, isUntouched, markWritten } from './initial.js';
 import { type Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
 
@@ -82,7 +83,7 @@ export function spectralNorm<M extends Module>(module: M, options: SpectralNormO
   const [rows, columns] = asMatrix(weight, dim).shape as [number, number];
   module.registerBuffer(`${name}_u`, weight.detach().newEmpty([rows]));
   module.registerBuffer(`${name}_v`, weight.detach().newEmpty([columns]));
-  if (weight.device !== 'meta') noGrad(() => scope(() => drawVectors(generator)));
+  if (weight.device !== 'meta' && !initSkipped()) noGrad(() => scope(() => drawVectors(generator)));
 
   install(module, name, {
     compute() {
@@ -122,7 +123,10 @@ export function weightNorm<M extends Module>(module: M, options: WeightNormOptio
   const weight = takeOut(module, name);
   const parts = () => [registry[`${name}_g`], registry[`${name}_v`]] as [Parameter, Parameter];
   const lengths = (w: Tensor) => ops.normExceptDim(w, 2, dim);
-  registry[`${name}_g`] = new Parameter(noGrad(() => lengths(weight)));
+  const own = new Parameter(noGrad(() => lengths(weight)));
+  // Lengths of a weight that somebody has set are as set as the weight.
+  if (!isUntouched(weight)) markWritten(own);
+  registry[`${name}_g`] = own;
   registry[`${name}_v`] = weight;
   install(module, name, {
     compute() {

@@ -2,8 +2,8 @@
  * What a model tells the pipeline: its layers in order, and for each border what a local head needs to know.
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
-import { functional, Module, skipInit } from '../nn/index.js';
-import { backward, ConfigError, checkOptions, deriveSeed, Generator, scope, type Tensor } from '../torch/index.js';
+import { buildSeeded, functional, Module } from '../nn/index.js';
+import { backward, ConfigError, checkOptions, deriveSeed, scope, type Tensor } from '../torch/index.js';
 
 /** The local heads that come with Headrace's models. */
 export type HeadKind = 'linear' | 'dgl' | 'auglocal';
@@ -97,11 +97,9 @@ export function backwardThrough(outputs: readonly Tensor[], gradients: readonly 
   backward(pick(outputs), pick(gradients));
 }
 
-/** Builds one layer with the initial weights that belong to its name. */
+/** Builds one layer with the initial weights that belong to its name; what the layer writes itself while it is built stays. */
 export function buildLayer(layer: LayerSpec, seed: number): LayerModule {
-  const module = skipInit(() => layer.build());
-  module.initialise(new Generator(deriveSeed(seed, 'init', layer.name)));
-  return module;
+  return buildSeeded(() => layer.build(), deriveSeed(seed, 'init', layer.name));
 }
 
 /** Builds the head of a border with the initial weights that belong to it. */
@@ -112,9 +110,8 @@ export function buildHead(
   options: HeadOptions,
   seed: number,
 ): HeadModule {
-  const module = skipInit(() => spec.head(kind, border, options));
-  module.initialise(new Generator(deriveSeed(seed, 'head', kind, spec.layers[border]!.name)));
-  return module;
+  const own = deriveSeed(seed, 'head', kind, spec.layers[border]!.name);
+  return buildSeeded(() => spec.head(kind, border, options), own);
 }
 
 /** Consecutive layers of a model; all of them make the ordinary model, with the keys that PyTorch's has. */

@@ -1,5 +1,5 @@
 /** The sentiment models by name. */
-import { skipInit } from '../../nn/index.js';
+import { constructSeeded, initialiseUnwritten } from '../../nn/index.js';
 import { ConfigError, deriveSeed, Generator } from '../../torch/index.js';
 import { EfLstm } from './ef-lstm.js';
 import { LfDnn } from './lf-dnn.js';
@@ -65,9 +65,9 @@ export function buildSentimentModel(
 ): SentimentModel {
   const build = (builders as Readonly<Record<string, Build>>)[name];
   if (!build) throw new ConfigError(`Expected a model among ${modelNames.join(', ')}, got '${String(name)}'`);
-  const model = skipInit(() => build(context, options));
+  const model = constructSeeded(() => build(context, options), deriveSeed(seed, 'construct'));
   for (const [child, module] of model.namedChildren()) {
-    if (child !== 'text') module.initialise(new Generator(deriveSeed(seed, 'init', child)));
+    if (child !== 'text') initialiseUnwritten(module, new Generator(deriveSeed(seed, 'init', child)));
   }
   return model;
 }

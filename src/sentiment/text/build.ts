@@ -1,7 +1,7 @@
 /** Text as a configuration wants it: the tokens of a data set, and the encoder that reads them. */
 import { join } from 'node:path';
-import { skipInit } from '../../nn/index.js';
-import { ConfigError, DataError, deriveSeed, Generator } from '../../torch/index.js';
+import { buildSeeded, skipInit } from '../../nn/index.js';
+import { ConfigError, DataError, deriveSeed } from '../../torch/index.js';
 import type { TextConfig } from '../config.js';
 import { type SentimentData, splitWords, WordVectors } from '../datasets/index.js';
 import { readBertConfig } from './bert-config.js';
@@ -66,8 +66,8 @@ function wordReader(
         ...(folder === null ? { tuneVectors: true } : {}),
         ...(lexicon ? { scores: true } : {}),
       };
-      const encoder = skipInit(() => new WordEncoder(tokenizer.size, made));
-      encoder.initialise(new Generator(deriveSeed(seed, 'init', 'text')));
+      const own = deriveSeed(seed, 'init', 'text');
+      const encoder = buildSeeded(() => new WordEncoder(tokenizer.size, made), own);
       if (vectors && !trained) encoder.setVectors(vectors.tensor());
       if (lexicon && !trained) encoder.setScores(lexiconScores(lexicon, words));
       return encoder;
