@@ -58,7 +58,8 @@ export abstract class Module {
   /** Buffer name to whether it is part of the state dict. */
   readonly #buffers = new Map<string, boolean>();
 
-  abstract forward(...inputs: never[]): unknown;
+  /** What the module computes. A subclass says of what and to what; of a variable of this type, `as Tensor` does. */
+  abstract forward(...inputs: unknown[]): unknown;
 
   /** Draws this module's own initial values (not its children's) from `g`, with PyTorch's default distribution. */
   resetParameters?(g: Generator): void;
