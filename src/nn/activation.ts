@@ -1,10 +1,10 @@
-import { empty, type Tensor } from '../torch/index.js';
+import { ConfigError, checkOptions, empty, ops, type Tensor } from '../torch/index.js';
 import * as F from './functional/activation.js';
 import { constant_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
 import { pyFloat } from './repr.js';
+import * as signature from './signatures.js';
 
 /** An activation without options: any shape in, the same shape out. */
 abstract class Plain extends Module {
@@ -15,9 +15,9 @@ abstract class Plain extends Module {
 abstract class Overwriting extends Module {
   readonly inplace: boolean;
 
-  constructor(options: F.InplaceOption = {}) {
+  constructor(options?: F.InplaceOption) {
     super();
-    this.inplace = options.inplace ?? false;
+    this.inplace = signature.overwriting.read(this.typeName, [], options).inplace;
   }
 
   abstract override forward(x: Tensor): Tensor;
@@ -35,19 +35,19 @@ export class ReLU extends Overwriting {
 
 export class ReLU6 extends Overwriting {
   forward(x: Tensor): Tensor {
-    return F.relu6(x, this);
+    return this.inplace ? x.clamp_(0, 6) : x.clamp(0, 6);
   }
 }
 
 export class SiLU extends Overwriting {
   forward(x: Tensor): Tensor {
-    return F.silu(x, this);
+    return this.inplace ? ops.silu_(x) : ops.silu(x);
   }
 }
 
 export class Hardswish extends Overwriting {
   forward(x: Tensor): Tensor {
-    return F.hardswish(x, this);
+    return this.inplace ? ops.hardswish_(x) : ops.hardswish(x);
   }
 
   // PyTorch does not print it for this one.
@@ -56,16 +56,43 @@ export class Hardswish extends Overwriting {
   }
 }
 
-export class LeakyReLU extends Overwriting {
-  constructor(
-    readonly negativeSlope = 0.01,
-    options: F.InplaceOption = {},
-  ) {
-    super(options);
+export class SELU extends Overwriting {
+  forward(x: Tensor): Tensor {
+    return this.inplace ? ops.selu_(x) : ops.selu(x);
+  }
+}
+
+export class Mish extends Overwriting {
+  forward(x: Tensor): Tensor {
+    return this.inplace ? ops.mish_(x) : ops.mish(x);
+  }
+}
+
+export class Hardsigmoid extends Overwriting {
+  forward(x: Tensor): Tensor {
+    return this.inplace ? ops.hardsigmoid_(x) : ops.hardsigmoid(x);
+  }
+
+  // PyTorch does not print it for this one.
+  override extraRepr(): string {
+    return '';
+  }
+}
+
+/** `new LeakyReLU(0.2, { inplace: true })`, or all in the object: `new LeakyReLU({ negativeSlope: 0.2 })`. */
+export class LeakyReLU extends Module {
+  readonly negativeSlope: number;
+  readonly inplace: boolean;
+
+  constructor(negativeSlope?: number | F.LeakyReLUOptions, options?: F.InplaceOption) {
+    super();
+    const values = signature.leakyRelu.read(this.typeName, [negativeSlope], options);
+    this.negativeSlope = values.negativeSlope;
+    this.inplace = values.inplace;
   }
 
   forward(x: Tensor): Tensor {
-    return F.leakyRelu(x, this.negativeSlope, this);
+    return this.inplace ? ops.leakyRelu_(x, this.negativeSlope) : ops.leakyRelu(x, this.negativeSlope);
   }
 
   override extraRepr(): string {
@@ -73,63 +100,51 @@ export class LeakyReLU extends Overwriting {
   }
 }
 
-export class ELU extends Overwriting {
-  constructor(
-    readonly alpha = 1,
-    options: F.InplaceOption = {},
-  ) {
-    super(options);
+abstract class Exponential extends Module {
+  readonly alpha: number;
+  readonly inplace: boolean;
+
+  /** `new ELU(2)` or `new ELU({ alpha: 2 })`. */
+  constructor(alpha?: number | F.ELUOptions, options?: F.InplaceOption) {
+    super();
+    const values = signature.elu.read(this.typeName, [alpha], options);
+    this.alpha = values.alpha;
+    this.inplace = values.inplace;
   }
 
-  forward(x: Tensor): Tensor {
-    return F.elu(x, this.alpha, this);
-  }
+  abstract override forward(x: Tensor): Tensor;
 
   override extraRepr(): string {
     return `alpha=${pyFloat(this.alpha)}${this.inplace ? ', inplace=True' : ''}`;
   }
 }
 
-export class SELU extends Plain {
+export class ELU extends Exponential {
   forward(x: Tensor): Tensor {
-    return F.selu(x);
+    return this.inplace ? ops.elu_(x, this.alpha) : ops.elu(x, this.alpha);
   }
 }
 
-export class CELU extends Module {
-  constructor(readonly alpha = 1) {
-    super();
-  }
-
+export class CELU extends Exponential {
   forward(x: Tensor): Tensor {
-    return F.celu(x, this.alpha);
-  }
-
-  override extraRepr(): string {
-    return `alpha=${pyFloat(this.alpha)}`;
+    return this.inplace ? ops.celu_(x, this.alpha) : ops.celu(x, this.alpha);
   }
 }
 
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
 
-  constructor(options: { readonly approximate?: 'none' | 'tanh' } = {}) {
+  constructor(options?: F.GELUOptions) {
     super();
-    this.approximate = options.approximate ?? 'none';
+    this.approximate = signature.gelu.read(this.typeName, [], options).approximate;
   }
 
   forward(x: Tensor): Tensor {
-    return F.gelu(x, this);
+    return this.approximate === 'none' ? F.gelu(x) : F.gelu(x, { approximate: this.approximate });
   }
 
   override extraRepr(): string {
     return `approximate='${this.approximate}'`;
-  }
-}
-
-export class Mish extends Plain {
-  forward(x: Tensor): Tensor {
-    return F.mish(x);
   }
 }
 
@@ -151,39 +166,45 @@ export class LogSigmoid extends Plain {
   }
 }
 
-export class Hardsigmoid extends Plain {
-  forward(x: Tensor): Tensor {
-    return F.hardsigmoid(x);
-  }
-}
-
 export class Hardtanh extends Module {
-  constructor(
-    readonly minVal = -1,
-    readonly maxVal = 1,
-  ) {
+  readonly minVal: number;
+  readonly maxVal: number;
+  readonly inplace: boolean;
+
+  constructor(minVal?: number | F.HardtanhOptions, maxVal?: number, options?: F.InplaceOption) {
     super();
+    const values = signature.hardtanh.read(this.typeName, [minVal, maxVal], options);
+    if (values.maxVal <= values.minVal) {
+      throw new ConfigError(`Expected maxVal above minVal of Hardtanh, got ${values.minVal} and ${values.maxVal}.`);
+    }
+    this.minVal = values.minVal;
+    this.maxVal = values.maxVal;
+    this.inplace = values.inplace;
   }
 
   forward(x: Tensor): Tensor {
-    return F.hardtanh(x, this.minVal, this.maxVal);
+    return this.inplace ? ops.hardtanh_(x, this.minVal, this.maxVal) : ops.hardtanh(x, this.minVal, this.maxVal);
   }
 
   override extraRepr(): string {
-    return `min_val=${pyFloat(this.minVal)}, max_val=${pyFloat(this.maxVal)}`;
+    const bounds = `min_val=${pyFloat(this.minVal)}, max_val=${pyFloat(this.maxVal)}`;
+    return `${bounds}${this.inplace ? ', inplace=True' : ''}`;
   }
 }
 
 export class Softplus extends Module {
-  constructor(
-    readonly beta = 1,
-    readonly threshold = 20,
-  ) {
+  readonly beta: number;
+  readonly threshold: number;
+
+  constructor(beta?: number | F.SoftplusOptions, threshold?: number) {
     super();
+    const values = signature.softplus.read(this.typeName, [beta, threshold]);
+    this.beta = values.beta;
+    this.threshold = values.threshold;
   }
 
   forward(x: Tensor): Tensor {
-    return F.softplus(x, this.beta, this.threshold);
+    return ops.softplus(x, this.beta, this.threshold);
   }
 
   override extraRepr(): string {
@@ -192,8 +213,12 @@ export class Softplus extends Module {
 }
 
 abstract class Shrink extends Module {
-  constructor(readonly lambd = 0.5) {
+  readonly lambd: number;
+
+  constructor(lambd?: number | F.ShrinkOptions) {
     super();
+    const { hardshrink, softshrink } = signature;
+    this.lambd = (this instanceof Softshrink ? softshrink : hardshrink).read(this.typeName, [lambd]).lambd;
   }
 
   abstract override forward(x: Tensor): Tensor;
@@ -206,14 +231,14 @@ abstract class Shrink extends Module {
 /** Zero within ±lambd. */
 export class Hardshrink extends Shrink {
   forward(x: Tensor): Tensor {
-    return F.hardshrink(x, this.lambd);
+    return ops.hardshrink(x, this.lambd);
   }
 }
 
 /** Zero within ±lambd, moved towards zero by lambd outside. */
 export class Softshrink extends Shrink {
   forward(x: Tensor): Tensor {
-    return F.softshrink(x, this.lambd);
+    return ops.softshrink(x, this.lambd);
   }
 }
 
@@ -230,30 +255,38 @@ export class Tanhshrink extends Plain {
 }
 
 export class Threshold extends Module {
+  readonly inplace: boolean;
+
   constructor(
     readonly threshold: number,
     readonly value: number,
+    options?: F.InplaceOption,
   ) {
     super();
+    this.inplace = signature.threshold.read(this.typeName, [threshold, value], options).inplace;
   }
 
   forward(x: Tensor): Tensor {
-    return F.threshold(x, this.threshold, this.value);
+    return this.inplace ? ops.threshold_(x, this.threshold, this.value) : ops.threshold(x, this.threshold, this.value);
   }
 
   override extraRepr(): string {
-    return `threshold=${pyFloat(this.threshold)}, value=${pyFloat(this.value)}`;
+    const values = `threshold=${pyFloat(this.threshold)}, value=${pyFloat(this.value)}`;
+    return `${values}${this.inplace ? ', inplace=True' : ''}`;
   }
 }
 
 /** Halves `dim`: the first half times the sigmoid of the second. */
 export class GLU extends Module {
-  constructor(readonly dim = -1) {
+  readonly dim: number;
+
+  constructor(dim?: number | { readonly dim?: number }) {
     super();
+    this.dim = signature.glu.read(this.typeName, [dim]).dim;
   }
 
   forward(x: Tensor): Tensor {
-    return F.glu(x, this.dim);
+    return ops.glu(x, this.dim);
   }
 
   override extraRepr(): string {
@@ -261,46 +294,44 @@ export class GLU extends Module {
   }
 }
 
-/** Unlike PyTorch's, the dimension must be given. */
-export class Softmax extends Module {
-  constructor(readonly dim: number) {
+/** A layer along one dimension, which must be given. */
+abstract class Along extends Module {
+  readonly dim: number;
+
+  /** @param dim - unlike PyTorch's, it must be given; `{ dim: 1 }` is as good as `1` */
+  constructor(dim: number | { readonly dim: number }) {
     super();
+    const given = typeof dim === 'object' && dim !== null ? checkedDim(this.typeName, dim) : dim;
+    this.dim = signature.softmax.read(this.typeName, [given]).dim;
   }
 
+  abstract override forward(x: Tensor): Tensor;
+
+  override extraRepr(): string {
+    return `dim=${this.dim}`;
+  }
+}
+
+function checkedDim(where: string, options: { readonly dim: number }): number {
+  checkOptions(where, options, ['dim']);
+  return options.dim;
+}
+
+export class Softmax extends Along {
   forward(x: Tensor): Tensor {
     return x.softmax(this.dim);
   }
-
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
-  }
 }
 
-export class Softmin extends Module {
-  constructor(readonly dim: number) {
-    super();
-  }
-
+export class Softmin extends Along {
   forward(x: Tensor): Tensor {
-    return F.softmin(x, this.dim);
-  }
-
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
+    return x.neg().softmax(this.dim);
   }
 }
 
-export class LogSoftmax extends Module {
-  constructor(readonly dim: number) {
-    super();
-  }
-
+export class LogSoftmax extends Along {
   forward(x: Tensor): Tensor {
     return x.logSoftmax(this.dim);
-  }
-
-  override extraRepr(): string {
-    return `dim=${this.dim}`;
   }
 }
 
@@ -312,16 +343,16 @@ export interface PReLUOptions extends FactoryOptions {
 /** Slope learned: one, or one per channel (dimension 1). Key: `weight`. */
 export class PReLU extends Module {
   weight: Parameter;
+  readonly numParameters: number;
   readonly init: number;
 
-  constructor(
-    readonly numParameters = 1,
-    options: PReLUOptions = {},
-  ) {
+  constructor(numParameters?: number | (PReLUOptions & { readonly numParameters?: number }), options?: PReLUOptions) {
     super();
-    this.init = options.init ?? 0.25;
-    this.weight = new Parameter(empty([numParameters], factory(options)));
-    this.initSelf(options);
+    const { numParameters: n, init, ...made } = signature.prelu.read(this.typeName, [numParameters], options);
+    this.numParameters = n;
+    this.init = init;
+    this.weight = new Parameter(empty([n], made));
+    this.initSelf(made);
   }
 
   override resetParameters(): void {

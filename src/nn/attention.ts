@@ -1,24 +1,25 @@
 import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor } from '../torch/index.js';
-import { attentionWeights, scaledDotProductAttention } from './functional/attention.js';
+import { attentionWeights, checkMask, scaledDotProductAttention } from './functional/attention.js';
 import { dropout } from './functional/dropout.js';
 import { xavierUniform_, zeros_ } from './init.js';
-import { factory, Linear } from './linear.js';
+import { Linear } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
+import * as signature from './signatures.js';
 
 export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Dropout on the attention weights, in training. Default 0. */
   readonly dropout?: number;
   readonly bias?: boolean;
   /** Width of keys and of values where they differ from the queries'. */
-  readonly kdim?: number;
-  readonly vdim?: number;
+  readonly kdim?: number | null;
+  readonly vdim?: number | null;
   /** Tensors are [B, L, E] instead of [L, B, E]. Default false. */
   readonly batchFirst?: boolean;
 }
 
 export interface AttendOptions {
-  /** [B, S], boolean: true marks keys to ignore. */
+  /** [B, S]: boolean, true marks keys to ignore; or a number added to the scores of each. */
   readonly keyPaddingMask?: Tensor | null;
   /** [L, S] or [B · heads, L, S]: boolean, true marks pairs to ignore; or a number added to each score. */
   readonly attnMask?: Tensor | null;
@@ -26,6 +27,8 @@ export interface AttendOptions {
   readonly needWeights?: boolean;
   /** Whether the weights are averaged over the heads. Default true. */
   readonly averageAttnWeights?: boolean;
+  /** Query i sees keys 0..i only. With `attnMask` it is a hint, as PyTorch's: that mask is what counts. Default false. */
+  readonly isCausal?: boolean;
 }
 
 /** PyTorch's name for the output projection, which prints so; its bias starts at zero. */
@@ -56,28 +59,29 @@ export class MultiheadAttention extends Module {
   constructor(
     readonly embedDim: number,
     readonly numHeads: number,
-    options: MultiheadAttentionOptions = {},
+    options?: MultiheadAttentionOptions,
   ) {
     super();
+    const values = signature.attention.read(this.typeName, [embedDim, numHeads], options);
     if (embedDim % numHeads !== 0) {
       throw new ConfigError(
         `Expected numHeads that divides embedDim, got ${numHeads} heads and a width of ${embedDim}`,
       );
     }
-    this.dropout = options.dropout ?? 0;
-    this.batchFirst = options.batchFirst ?? false;
+    this.dropout = values.dropout;
+    this.batchFirst = values.batchFirst;
     this.headDim = embedDim / numHeads;
-    const { kdim = embedDim, vdim = embedDim } = options;
+    const { bias, device, dtype } = values;
+    const [kdim, vdim] = [values.kdim ?? embedDim, values.vdim ?? embedDim];
     const same = kdim === embedDim && vdim === embedDim;
-    const bias = options.bias ?? true;
-    const made = (...shape: number[]) => new Parameter(empty(shape, factory(options)));
+    const made = (...shape: number[]) => new Parameter(empty(shape, { device, dtype }));
     this.in_proj_weight = same ? made(3 * embedDim, embedDim) : null;
     this.q_proj_weight = same ? null : made(embedDim, embedDim);
     this.k_proj_weight = same ? null : made(embedDim, kdim);
     this.v_proj_weight = same ? null : made(embedDim, vdim);
     this.in_proj_bias = bias ? made(3 * embedDim) : null;
-    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { ...factory(options), bias });
-    this.initSelf(options);
+    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { device, dtype, bias });
+    this.initSelf({ device, dtype });
   }
 
   override resetParameters(g: Generator): void {
@@ -86,18 +90,38 @@ export class MultiheadAttention extends Module {
     if (this.in_proj_bias) zeros_(this.in_proj_bias);
   }
 
-  /** Query [L, B, E], key [S, B, kdim], value [S, B, vdim] (or batch first); output as the query. */
-  forward(query: Tensor, key: Tensor, value: Tensor, o: AttendOptions = {}): [output: Tensor, weights: Tensor | null] {
+  /**
+   * Query [L, B, E], key [S, B, kdim], value [S, B, vdim] (or batch first, or all three without a batch); output as the
+   * query, weights [B, L, S], or [B, heads, L, S] where they are not averaged.
+   */
+  forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options?: AttendOptions,
+  ): [output: Tensor, weights: Tensor | null] {
+    const o = signature.attend.read('MultiheadAttention.forward', [], options);
+    if (query.ndim === 2) return this.#single([query, key, value], o);
     const [q, k, v] = this.#project(query, key, value);
-    const mask = this.#mask(o, q);
+    const mask = this.#mask(o, q, k);
     const p = this.training ? this.dropout : 0;
-    if (!(o.needWeights ?? true)) {
-      const options = { mask, dropoutP: p, generator: this.generator };
-      return [this.#merge(scaledDotProductAttention(q, k, v, options)), null];
+    if (!o.needWeights) {
+      const given = { attnMask: mask, dropoutP: p, generator: this.generator };
+      return [this.#merge(scaledDotProductAttention(q, k, v, given)), null];
     }
-    const weights = dropout(attentionWeights(q, k, { mask }), p, p > 0, this.generator);
-    const returned = (o.averageAttnWeights ?? true) ? weights.mean([1]) : weights;
-    return [this.#merge(weights.matmul(v)), returned];
+    const weights = dropout(attentionWeights(q, k, { attnMask: mask }), p, p > 0, this.generator);
+    return [this.#merge(weights.matmul(v)), o.averageAttnWeights ? weights.mean([1]) : weights];
+  }
+
+  /** The pass of one sequence without a batch. */
+  #single(inputs: readonly Tensor[], o: Required<AttendOptions>): [output: Tensor, weights: Tensor | null] {
+    const at = this.batchFirst ? 0 : 1;
+    const [query, key, value] = inputs as [Tensor, Tensor, Tensor];
+    const lifted = new Map([...new Set(inputs)].map((x) => [x, x.unsqueeze(at)]));
+    const [q, k, v] = [query, key, value].map((x) => lifted.get(x)) as [Tensor, Tensor, Tensor];
+    const keyPaddingMask = o.keyPaddingMask && o.keyPaddingMask.unsqueeze(0);
+    const [output, weights] = this.forward(q, k, v, { ...o, keyPaddingMask });
+    return [output.squeeze(at), weights && weights.squeeze(0)];
   }
 
   /** The three projections, each [B, heads, length, headDim]. */
@@ -130,11 +154,23 @@ export class MultiheadAttention extends Module {
   }
 
   /** Both masks as one number to add to the scores [B, heads, L, S], or null. */
-  #mask({ keyPaddingMask, attnMask }: AttendOptions, q: Tensor): Tensor | null {
-    const added = (mask: Tensor) =>
-      mask.dtype === 'bool' ? ops.zerosLike(mask, { dtype: q.dtype }).maskedFill_(mask, -Infinity) : mask;
-    const keys = keyPaddingMask ? added(keyPaddingMask).unsqueeze(1).unsqueeze(2) : null;
-    const own = attnMask ? added(attnMask) : null;
+  #mask({ keyPaddingMask, attnMask, isCausal }: Required<AttendOptions>, q: Tensor, k: Tensor): Tensor | null {
+    const [batch = 0, heads = 0, length = 0] = q.shape;
+    const keyCount = k.shape[2] as number;
+    const added = (name: string, mask: Tensor, ...shapes: number[][]) => {
+      if (!shapes.some((shape) => shape.join() === mask.shape.join())) {
+        const expected = shapes.map((shape) => `[${shape}]`).join(' or ');
+        throw new ShapeError(`Expected ${name} of shape ${expected}, got [${mask.shape}] in ${this.typeName}`);
+      }
+      const whole = checkMask(name, mask).dtype !== 'bool';
+      return whole ? mask : ops.zerosLike(mask, { dtype: q.dtype }).maskedFill_(mask, -Infinity);
+    };
+    const causal = () => ops.ones([length, keyCount], { dtype: 'bool', device: q.device }).triu(1);
+    const given = attnMask ?? (isCausal ? causal() : null);
+    const keys = keyPaddingMask
+      ? added('keyPaddingMask', keyPaddingMask, [batch, keyCount]).unsqueeze(1).unsqueeze(2)
+      : null;
+    const own = given && added('attnMask', given, [length, keyCount], [batch * heads, length, keyCount]);
     const pairs = own && own.ndim === 3 ? own.unflatten(0, [-1, this.numHeads]) : own;
     return keys && pairs ? keys.add(pairs) : (keys ?? pairs);
   }

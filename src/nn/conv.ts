@@ -1,9 +1,9 @@
 import { ConfigError, empty, type Generator, ops, type Tensor } from '../torch/index.js';
 import { fans, uniform_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
 import { pyTuple } from './repr.js';
+import * as signature from './signatures.js';
 
 /** One number for all dimensions, or one for each. */
 export type Size = number | readonly number[];
@@ -37,7 +37,7 @@ export function expand(size: Size, n: number, what: string): number[] {
 }
 
 function checkGroups(inChannels: number, outChannels: number, groups: number): void {
-  if (groups < 1 || inChannels % groups !== 0 || outChannels % groups !== 0) {
+  if (inChannels % groups !== 0 || outChannels % groups !== 0) {
     throw new ConfigError(
       `Expected groups that divide the channels, got ${inChannels} in, ${outChannels} out and ${groups} groups`,
     );
@@ -70,16 +70,17 @@ abstract class ConvNd extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: Size,
-    options: ConvOptions,
+    options: ConvOptions | undefined,
     n: number,
   ) {
     super();
+    const given = [inChannels, outChannels, kernelSize];
+    const { device, dtype, padding, ...values } = signature.conv.read(this.typeName, given, options);
     this.kernelSize = expand(kernelSize, n, 'kernelSize');
-    this.stride = expand(options.stride ?? 1, n, 'stride');
-    this.dilation = expand(options.dilation ?? 1, n, 'dilation');
-    this.groups = options.groups ?? 1;
-    this.paddingMode = options.paddingMode ?? 'zeros';
-    const padding = options.padding ?? 0;
+    this.stride = expand(values.stride, n, 'stride');
+    this.dilation = expand(values.dilation, n, 'dilation');
+    this.groups = values.groups;
+    this.paddingMode = values.paddingMode;
     this.padding = typeof padding === 'string' ? padding : expand(padding, n, 'padding');
     checkGroups(inChannels, outChannels, this.groups);
     if (padding === 'same' && this.stride.some((s) => s !== 1)) {
@@ -90,9 +91,10 @@ abstract class ConvNd extends Module {
     const native = this.paddingMode === 'zeros' && symmetric;
     this.ownPadding = sides.map(([left]) => (native ? left : 0));
     this.#before = native ? null : [...sides].reverse().flat();
-    this.weight = new Parameter(empty([outChannels, inChannels / this.groups, ...this.kernelSize], factory(options)));
-    this.bias = (options.bias ?? true) ? new Parameter(empty([outChannels], factory(options))) : null;
-    this.initSelf(options);
+    const made = { device, dtype };
+    this.weight = new Parameter(empty([outChannels, inChannels / this.groups, ...this.kernelSize], made));
+    this.bias = values.bias ? new Parameter(empty([outChannels], made)) : null;
+    this.initSelf(made);
   }
 
   /** Padding before and after, for each dimension. PyTorch puts the odd one of `'same'` after. */
@@ -148,7 +150,7 @@ abstract class ConvNd extends Module {
 
 /** Input [B, inChannels, L]. Keys: `weight` [out, in / groups, kernel], `bias` [out]. */
 export class Conv1d extends ConvNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvOptions) {
     super(inChannels, outChannels, kernelSize, options, 1);
   }
 
@@ -159,7 +161,7 @@ export class Conv1d extends ConvNd {
 
 /** Input [B, inChannels, H, W]. Keys: `weight` [out, in / groups, kh, kw], `bias` [out]. */
 export class Conv2d extends ConvNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvOptions) {
     super(inChannels, outChannels, kernelSize, options, 2);
   }
 
@@ -170,7 +172,7 @@ export class Conv2d extends ConvNd {
 
 /** Input [B, inChannels, D, H, W]. Keys: `weight` [out, in / groups, kd, kh, kw], `bias` [out]. */
 export class Conv3d extends ConvNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvOptions) {
     super(inChannels, outChannels, kernelSize, options, 3);
   }
 
@@ -193,20 +195,23 @@ abstract class ConvTransposeNd extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: Size,
-    options: ConvTransposeOptions,
+    options: ConvTransposeOptions | undefined,
     n: number,
   ) {
     super();
+    const given = [inChannels, outChannels, kernelSize];
+    const { device, dtype, ...values } = signature.convTranspose.read(this.typeName, given, options);
     this.kernelSize = expand(kernelSize, n, 'kernelSize');
-    this.stride = expand(options.stride ?? 1, n, 'stride');
-    this.padding = expand(options.padding ?? 0, n, 'padding');
-    this.outputPadding = expand(options.outputPadding ?? 0, n, 'outputPadding');
-    this.dilation = expand(options.dilation ?? 1, n, 'dilation');
-    this.groups = options.groups ?? 1;
+    this.stride = expand(values.stride, n, 'stride');
+    this.padding = expand(values.padding, n, 'padding');
+    this.outputPadding = expand(values.outputPadding, n, 'outputPadding');
+    this.dilation = expand(values.dilation, n, 'dilation');
+    this.groups = values.groups;
     checkGroups(inChannels, outChannels, this.groups);
-    this.weight = new Parameter(empty([inChannels, outChannels / this.groups, ...this.kernelSize], factory(options)));
-    this.bias = (options.bias ?? true) ? new Parameter(empty([outChannels], factory(options))) : null;
-    this.initSelf(options);
+    const made = { device, dtype };
+    this.weight = new Parameter(empty([inChannels, outChannels / this.groups, ...this.kernelSize], made));
+    this.bias = values.bias ? new Parameter(empty([outChannels], made)) : null;
+    this.initSelf(made);
   }
 
   override resetParameters(g: Generator): void {
@@ -242,7 +247,7 @@ abstract class ConvTransposeNd extends Module {
 
 /** Input [B, inChannels, L]. Keys: `weight` [in, out / groups, kernel], `bias` [out]. */
 export class ConvTranspose1d extends ConvTransposeNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvTransposeOptions) {
     super(inChannels, outChannels, kernelSize, options, 1);
   }
 
@@ -254,7 +259,7 @@ export class ConvTranspose1d extends ConvTransposeNd {
 
 /** Input [B, inChannels, H, W]. Keys: `weight` [in, out / groups, kh, kw], `bias` [out]. */
 export class ConvTranspose2d extends ConvTransposeNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvTransposeOptions) {
     super(inChannels, outChannels, kernelSize, options, 2);
   }
 
@@ -266,7 +271,7 @@ export class ConvTranspose2d extends ConvTransposeNd {
 
 /** Input [B, inChannels, D, H, W]. Keys: `weight` [in, out / groups, kd, kh, kw], `bias` [out]. */
 export class ConvTranspose3d extends ConvTransposeNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: ConvTransposeOptions = {}) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options?: ConvTransposeOptions) {
     super(inChannels, outChannels, kernelSize, options, 3);
   }
 

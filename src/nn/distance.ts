@@ -1,33 +1,32 @@
 import type { Tensor } from '../torch/index.js';
 import * as F from './functional/linear.js';
 import { Module } from './module.js';
+import * as signature from './signatures.js';
 
 /** Cosine of the angle between two tensors along `dim`. */
 export class CosineSimilarity extends Module {
-  constructor(
-    readonly dim = 1,
-    readonly eps = 1e-8,
-  ) {
+  readonly dim: number;
+  readonly eps: number;
+
+  constructor(dim?: number | F.CosineSimilarityOptions, eps?: number) {
     super();
+    const values = signature.cosineSimilarity.read(this.typeName, [dim, eps]);
+    this.dim = values.dim;
+    this.eps = values.eps;
   }
 
   forward(x1: Tensor, x2: Tensor): Tensor {
-    return F.cosineSimilarity(x1, x2, this);
+    return F.cosineSimilarity(x1, x2, this.dim, this.eps);
   }
-}
-
-export interface PairwiseDistanceOptions {
-  /** Default 2. */
-  readonly p?: number;
-  /** Added to each difference, so that the root has a gradient. Default 1e-6. */
-  readonly eps?: number;
-  readonly keepdim?: boolean;
 }
 
 /** The p-norm of x1 - x2 along the last dimension. */
 export class PairwiseDistance extends Module {
-  constructor(readonly options: PairwiseDistanceOptions = {}) {
+  readonly options: Required<F.PairwiseDistanceOptions>;
+
+  constructor(options?: F.PairwiseDistanceOptions) {
     super();
+    this.options = signature.pairwiseDistance.read(this.typeName, [], options);
   }
 
   forward(x1: Tensor, x2: Tensor): Tensor {

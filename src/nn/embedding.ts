@@ -1,8 +1,8 @@
-import { empty, type Generator, ops, ShapeError, type Tensor, TorchError } from '../torch/index.js';
+import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, TorchError } from '../torch/index.js';
 import { normal_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
+import * as signature from './signatures.js';
 
 export interface EmbeddingOptions extends FactoryOptions {
   /** The row that starts at zero and gets no gradient. */
@@ -17,13 +17,17 @@ export class Embedding extends Module {
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
-    options: EmbeddingOptions = {},
+    options?: EmbeddingOptions,
   ) {
     super();
-    const index = options.paddingIdx ?? null;
+    const sizes = [numEmbeddings, embeddingDim];
+    const { paddingIdx: index, ...made } = signature.embedding.read(this.typeName, sizes, options);
+    if (index !== null && !(index >= -numEmbeddings && index < numEmbeddings)) {
+      throw new ConfigError(`Expected paddingIdx of Embedding within its ${numEmbeddings} rows, got ${index}.`);
+    }
     this.paddingIdx = index === null ? null : index < 0 ? index + numEmbeddings : index;
-    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], factory(options)));
-    this.initSelf(options);
+    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], made));
+    this.initSelf(made);
   }
 
   override resetParameters(g: Generator): void {

@@ -1,13 +1,17 @@
 import { empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
+import { expectSeveralPlaces } from './functional/norm.js';
 import { ones_, zeros_ } from './init.js';
-import { factory } from './linear.js';
 import { Module } from './module.js';
 import type { BatchNormOptions } from './norm.js';
 import { Parameter } from './parameter.js';
 import { pyBool, pyFloat } from './repr.js';
+import * as signature from './signatures.js';
 
 /** Unlike batch normalisation, `affine` and `trackRunningStats` are false by default, as in PyTorch. */
-export interface InstanceNormOptions extends BatchNormOptions {}
+export interface InstanceNormOptions extends Omit<BatchNormOptions, 'momentum'> {
+  /** Weight of the newest batch in the running statistics. Default 0.1. */
+  readonly momentum?: number;
+}
 
 abstract class InstanceNormNd extends Module {
   weight: Parameter | null;
@@ -24,23 +28,24 @@ abstract class InstanceNormNd extends Module {
 
   protected constructor(
     readonly numFeatures: number,
-    options: InstanceNormOptions,
+    options: InstanceNormOptions | undefined,
     n: number,
   ) {
     super();
     this.#n = n;
-    this.eps = options.eps ?? 1e-5;
-    this.momentum = options.momentum ?? 0.1;
-    this.affine = options.affine ?? false;
-    this.trackRunningStats = options.trackRunningStats ?? false;
-    const made = factory(options);
+    const { device, dtype, ...values } = signature.instanceNorm.read(this.typeName, [numFeatures], options);
+    this.eps = values.eps;
+    this.momentum = values.momentum;
+    this.affine = values.affine;
+    this.trackRunningStats = values.trackRunningStats;
+    const made = { device, dtype };
     const tracked = this.trackRunningStats;
     this.weight = this.affine ? new Parameter(empty([numFeatures], made)) : null;
     this.bias = this.affine ? new Parameter(empty([numFeatures], made)) : null;
     this.registerBuffer('running_mean', tracked ? empty([numFeatures], made) : null);
     this.registerBuffer('running_var', tracked ? empty([numFeatures], made) : null);
     this.registerBuffer('num_batches_tracked', tracked ? zeros([], { ...made, dtype: 'int64' }) : null);
-    this.initSelf(options);
+    this.initSelf(made);
   }
 
   override resetParameters(_g?: Generator): void {
@@ -60,6 +65,7 @@ abstract class InstanceNormNd extends Module {
     }
     const { weight, bias, running_mean, running_var, momentum, eps } = this;
     const own = this.training || running_mean === null;
+    if (own) expectSeveralPlaces(batched ? shape : [1, ...shape]);
     const batch = batched ? x : x.unsqueeze(0);
     const y = ops.instanceNorm(batch, weight, bias, running_mean, running_var, own, momentum, eps, true);
     return batched ? y : y.squeeze(0);
@@ -75,21 +81,21 @@ abstract class InstanceNormNd extends Module {
 
 /** Normalises each channel of each image. Input [B, C, L] or [C, L]. */
 export class InstanceNorm1d extends InstanceNormNd {
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+  constructor(numFeatures: number, options?: InstanceNormOptions) {
     super(numFeatures, options, 1);
   }
 }
 
 /** Normalises each channel of each image. Input [B, C, H, W] or [C, H, W]. */
 export class InstanceNorm2d extends InstanceNormNd {
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+  constructor(numFeatures: number, options?: InstanceNormOptions) {
     super(numFeatures, options, 2);
   }
 }
 
 /** Normalises each channel of each image. Input [B, C, D, H, W] or [C, D, H, W]. */
 export class InstanceNorm3d extends InstanceNormNd {
-  constructor(numFeatures: number, options: InstanceNormOptions = {}) {
+  constructor(numFeatures: number, options?: InstanceNormOptions) {
     super(numFeatures, options, 3);
   }
 }

@@ -3,6 +3,7 @@ import { uniform_ } from './init.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
 import { pyBool } from './repr.js';
+import * as signature from './signatures.js';
 
 export interface LinearOptions extends FactoryOptions {
   /** Default true. */
@@ -17,12 +18,13 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    options: LinearOptions = {},
+    options?: LinearOptions,
   ) {
     super();
-    this.weight = new Parameter(empty([outFeatures, inFeatures], factory(options)));
-    this.bias = (options.bias ?? true) ? new Parameter(empty([outFeatures], factory(options))) : null;
-    this.initSelf(options);
+    const { bias, ...made } = signature.linear.read(this.typeName, [inFeatures, outFeatures], options);
+    this.weight = new Parameter(empty([outFeatures, inFeatures], factory(made)));
+    this.bias = bias ? new Parameter(empty([outFeatures], factory(made))) : null;
+    this.initSelf(made);
   }
 
   override resetParameters(g: Generator): void {
@@ -55,12 +57,14 @@ export class Bilinear extends Module {
     readonly in1Features: number,
     readonly in2Features: number,
     readonly outFeatures: number,
-    options: BilinearOptions = {},
+    options?: BilinearOptions,
   ) {
     super();
-    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], factory(options)));
-    this.bias = (options.bias ?? true) ? new Parameter(empty([outFeatures], factory(options))) : null;
-    this.initSelf(options);
+    const sizes = [in1Features, in2Features, outFeatures];
+    const { bias, ...made } = signature.bilinear.read(this.typeName, sizes, options);
+    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], factory(made)));
+    this.bias = bias ? new Parameter(empty([outFeatures], factory(made))) : null;
+    this.initSelf(made);
   }
 
   override resetParameters(g: Generator): void {

@@ -1,10 +1,10 @@
 import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
-import * as functional from './functional/linear.js';
+import * as functional from './functional/norm.js';
 import { ones_, zeros_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
 import { pyBool, pyFloat, pyTuple } from './repr.js';
+import * as signature from './signatures.js';
 
 export interface BatchNormOptions extends FactoryOptions {
   /** Default 1e-5. */
@@ -34,23 +34,24 @@ abstract class BatchNormNd extends Module {
 
   protected constructor(
     readonly numFeatures: number,
-    options: BatchNormOptions,
+    options: BatchNormOptions | undefined,
     dimensions: Dimensions,
   ) {
     super();
-    this.eps = options.eps ?? 1e-5;
-    this.momentum = options.momentum === undefined ? 0.1 : options.momentum;
-    this.affine = options.affine ?? true;
-    this.trackRunningStats = options.trackRunningStats ?? true;
+    const { device, dtype, ...values } = signature.batchNorm.read(this.typeName, [numFeatures], options);
+    this.eps = values.eps;
+    this.momentum = values.momentum;
+    this.affine = values.affine;
+    this.trackRunningStats = values.trackRunningStats;
     this.#dimensions = dimensions;
-    const made = factory(options);
+    const made = { device, dtype };
     const tracked = this.trackRunningStats;
     this.weight = this.affine ? new Parameter(empty([numFeatures], made)) : null;
     this.bias = this.affine ? new Parameter(empty([numFeatures], made)) : null;
     this.registerBuffer('running_mean', tracked ? empty([numFeatures], made) : null);
     this.registerBuffer('running_var', tracked ? empty([numFeatures], made) : null);
-    this.registerBuffer('num_batches_tracked', tracked ? zeros([], { device: made.device, dtype: 'int64' }) : null);
-    this.initSelf(options);
+    this.registerBuffer('num_batches_tracked', tracked ? zeros([], { device, dtype: 'int64' }) : null);
+    this.initSelf(made);
   }
 
   override resetParameters(_g?: Generator): void {
@@ -78,6 +79,7 @@ abstract class BatchNormNd extends Module {
       throw new ShapeError(`Expected an input of ${expected} dimensions, got [${x.shape}] in ${this.toString()}`);
     }
     const batchStatistics = this.training || this.running_mean === null;
+    if (batchStatistics) functional.expectSeveral(x.shape);
     let momentum = this.momentum ?? 0;
     if (this.training && this.num_batches_tracked) {
       this.num_batches_tracked.add_(1);
@@ -100,14 +102,14 @@ abstract class BatchNormNd extends Module {
 
 /** Input [B, C] or [B, C, L]. Keys: `weight`, `bias`, `running_mean`, `running_var` [C], `num_batches_tracked`. */
 export class BatchNorm1d extends BatchNormNd {
-  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+  constructor(numFeatures: number, options?: BatchNormOptions) {
     super(numFeatures, options, [2, 3]);
   }
 }
 
 /** Input [B, C, H, W]. Keys as {@link BatchNorm1d}. */
 export class BatchNorm2d extends BatchNormNd {
-  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+  constructor(numFeatures: number, options?: BatchNormOptions) {
     super(numFeatures, options, [4]);
   }
 
@@ -125,7 +127,7 @@ export class BatchNorm2d extends BatchNormNd {
 
 /** Input [B, C, D, H, W]. Keys as {@link BatchNorm1d}. */
 export class BatchNorm3d extends BatchNormNd {
-  constructor(numFeatures: number, options: BatchNormOptions = {}) {
+  constructor(numFeatures: number, options?: BatchNormOptions) {
     super(numFeatures, options, [5]);
   }
 }
@@ -147,15 +149,16 @@ export class LayerNorm extends Module {
   readonly eps: number;
   readonly elementwiseAffine: boolean;
 
-  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+  constructor(normalizedShape: number | readonly number[], options?: LayerNormOptions) {
     super();
+    const { device, dtype, ...values } = signature.layerNorm.read(this.typeName, [normalizedShape], options);
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
-    this.eps = options.eps ?? 1e-5;
-    this.elementwiseAffine = options.elementwiseAffine ?? true;
-    const made = () => new Parameter(empty([...this.normalizedShape], factory(options)));
+    this.eps = values.eps;
+    this.elementwiseAffine = values.elementwiseAffine;
+    const made = () => new Parameter(empty([...this.normalizedShape], { device, dtype }));
     this.weight = this.elementwiseAffine ? made() : null;
-    this.bias = this.elementwiseAffine && (options.bias ?? true) ? made() : null;
-    this.initSelf(options);
+    this.bias = this.elementwiseAffine && values.bias ? made() : null;
+    this.initSelf({ device, dtype });
   }
 
   override resetParameters(_g?: Generator): void {
@@ -195,20 +198,22 @@ export class GroupNorm extends Module {
   constructor(
     readonly numGroups: number,
     readonly numChannels: number,
-    options: GroupNormOptions = {},
+    options?: GroupNormOptions,
   ) {
     super();
+    const sizes = [numGroups, numChannels];
+    const { device, dtype, eps, affine } = signature.groupNorm.read(this.typeName, sizes, options);
     if (numChannels % numGroups !== 0) {
       throw new ConfigError(
         `Expected groups that divide the channels, got ${numGroups} groups of ${numChannels} channels`,
       );
     }
-    this.eps = options.eps ?? 1e-5;
-    this.affine = options.affine ?? true;
-    const made = () => new Parameter(empty([numChannels], factory(options)));
+    this.eps = eps;
+    this.affine = affine;
+    const made = () => new Parameter(empty([numChannels], { device, dtype }));
     this.weight = this.affine ? made() : null;
     this.bias = this.affine ? made() : null;
-    this.initSelf(options);
+    this.initSelf({ device, dtype });
   }
 
   override resetParameters(_g?: Generator): void {
@@ -218,7 +223,8 @@ export class GroupNorm extends Module {
 
   forward(x: Tensor): Tensor {
     try {
-      return ops.groupNorm(x, this.numGroups, this.weight, this.bias, this.eps, true);
+      // The function checks the number of values.
+      return functional.groupNorm(x, this.numGroups, this.weight, this.bias, this.eps);
     } catch (error) {
       throw this.shapeError(error, x, `[batch, ${this.numChannels}, ...]`, (s) => s[1] === this.numChannels);
     }

@@ -1,7 +1,8 @@
-import type { Tensor } from '../torch/index.js';
+import { ConfigError, type Tensor } from '../torch/index.js';
 import * as F from './functional/vision.js';
 import { Module } from './module.js';
 import { pyTuple } from './repr.js';
+import * as signature from './signatures.js';
 
 abstract class Pad extends Module {
   /** Before and after, of the last dimension first: left, right, top, bottom. */
@@ -9,7 +10,11 @@ abstract class Pad extends Module {
 
   protected constructor(padding: number | readonly number[], sides: number) {
     super();
+    signature.padding.read(this.typeName, [padding]);
     this.padding = typeof padding === 'number' ? new Array<number>(sides).fill(padding) : [...padding];
+    if (this.padding.length !== sides) {
+      throw new ConfigError(`Expected a number or ${sides} numbers to pad by in ${this.typeName}, got [${padding}].`);
+    }
   }
 
   abstract override forward(x: Tensor): Tensor;
@@ -26,6 +31,7 @@ abstract class ConstantPad extends Pad {
     sides: number,
   ) {
     super(padding, sides);
+    signature.constantPadding.read(this.typeName, [padding, value]);
   }
 
   forward(x: Tensor): Tensor {

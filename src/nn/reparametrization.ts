@@ -11,6 +11,7 @@ import {
 import { initSkipped, isUntouched, markWritten } from './initial.js';
 import { type Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
+import * as signature from './signatures.js';
 
 /** A weight that is computed from other parameters at every forward. */
 interface Scheme {
@@ -62,15 +63,15 @@ export interface SpectralNormOptions {
   /** Dimension of the outputs: 0, or 1 for transposed convolutions. */
   readonly dim?: number;
   /** Source of the first singular vectors. */
-  readonly generator?: Generator;
+  readonly generator?: Generator | null;
 }
 
 /**
  * Divides a layer's weight by its largest singular value at every forward, as PyTorch's `nn.utils.spectral_norm`, with its
  * keys: parameter `weight_orig`, buffers `weight_u`, `weight_v`. Returns the same module.
  */
-export function spectralNorm<M extends Module>(module: M, options: SpectralNormOptions = {}): M {
-  const { name = 'weight', nPowerIterations = 1, eps = 1e-12, dim = 0, generator = defaultGenerator } = options;
+export function spectralNorm<M extends Module>(module: M, options?: SpectralNormOptions): M {
+  const { name, nPowerIterations, eps, dim, generator } = signature.spectralNorm.read('spectralNorm', [], options);
   const registry = slots(module);
   const weight = takeOut(module, name);
   registry[`${name}_orig`] = weight;
@@ -83,7 +84,7 @@ export function spectralNorm<M extends Module>(module: M, options: SpectralNormO
   const [rows, columns] = asMatrix(weight, dim).shape as [number, number];
   module.registerBuffer(`${name}_u`, weight.detach().newEmpty([rows]));
   module.registerBuffer(`${name}_v`, weight.detach().newEmpty([columns]));
-  if (weight.device !== 'meta' && !initSkipped()) noGrad(() => scope(() => drawVectors(generator)));
+  if (weight.device !== 'meta' && !initSkipped()) noGrad(() => scope(() => drawVectors(generator ?? defaultGenerator)));
 
   install(module, name, {
     compute() {
@@ -117,8 +118,8 @@ export interface WeightNormOptions {
  * Splits a layer's weight into direction and length, as PyTorch's `nn.utils.weight_norm`, with its keys: parameters
  * `weight_g` (1 in all dimensions but `dim`) and `weight_v`. Returns the same module.
  */
-export function weightNorm<M extends Module>(module: M, options: WeightNormOptions = {}): M {
-  const { name = 'weight', dim = 0 } = options;
+export function weightNorm<M extends Module>(module: M, options?: WeightNormOptions): M {
+  const { name, dim } = signature.weightNorm.read('weightNorm', [], options);
   const registry = slots(module);
   const weight = takeOut(module, name);
   const parts = () => [registry[`${name}_g`], registry[`${name}_v`]] as [Parameter, Parameter];

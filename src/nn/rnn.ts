@@ -1,21 +1,10 @@
-import {
-  ConfigError,
-  cat,
-  empty,
-  type Generator,
-  op,
-  ops,
-  ShapeError,
-  type Tensor,
-  tensor,
-  zeros,
-} from '../torch/index.js';
+import { cat, empty, type Generator, op, ops, ShapeError, type Tensor, tensor, zeros } from '../torch/index.js';
 import { drawFrom, dropout } from './functional/dropout.js';
 import { uniform_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
 import { pyFloat } from './repr.js';
+import * as signature from './signatures.js';
 
 export interface RnnOptions extends FactoryOptions {
   /** Layers stacked. Default 1. */
@@ -51,33 +40,32 @@ abstract class RecurrentNet extends Module {
     gates: number,
     readonly inputSize: number,
     readonly hiddenSize: number,
-    options: RnnOptions,
+    options: RnnOptions | undefined,
   ) {
     super();
-    this.numLayers = options.numLayers ?? 1;
-    this.bias = options.bias ?? true;
-    this.batchFirst = options.batchFirst ?? false;
-    this.dropout = options.dropout ?? 0;
-    this.bidirectional = options.bidirectional ?? false;
-    if (!(this.dropout >= 0 && this.dropout <= 1)) {
-      throw new ConfigError(`Expected a dropout probability in 0..1, got ${this.dropout}`);
-    }
+    const values = signature.recurrent.read(this.typeName, [inputSize, hiddenSize], options);
+    this.numLayers = values.numLayers;
+    this.bias = values.bias;
+    this.batchFirst = values.batchFirst;
+    this.dropout = values.dropout;
+    this.bidirectional = values.bidirectional;
+    const made = { device: values.device, dtype: values.dtype };
     const rows = gates * hiddenSize;
     for (let layer = 0; layer < this.numLayers; layer += 1) {
       const width = layer === 0 ? inputSize : hiddenSize * this.#directions;
       for (const suffix of this.bidirectional ? ['', '_reverse'] : ['']) {
-        this.#add(`weight_ih_l${layer}${suffix}`, [rows, width], options);
-        this.#add(`weight_hh_l${layer}${suffix}`, [rows, hiddenSize], options);
+        this.#add(`weight_ih_l${layer}${suffix}`, [rows, width], made);
+        this.#add(`weight_hh_l${layer}${suffix}`, [rows, hiddenSize], made);
         if (!this.bias) continue;
-        this.#add(`bias_ih_l${layer}${suffix}`, [rows], options);
-        this.#add(`bias_hh_l${layer}${suffix}`, [rows], options);
+        this.#add(`bias_ih_l${layer}${suffix}`, [rows], made);
+        this.#add(`bias_hh_l${layer}${suffix}`, [rows], made);
       }
     }
-    this.initSelf(options);
+    this.initSelf(made);
   }
 
   #add(name: string, shape: number[], options: FactoryOptions): void {
-    slots(this)[name] = new Parameter(empty(shape, factory(options)));
+    slots(this)[name] = new Parameter(empty(shape, options));
     this.#names.push(name);
   }
 
@@ -213,7 +201,7 @@ export interface SequenceOptions {
  * [T, B, directions · hiddenSize]. Keys as PyTorch's: `weight_ih_l0` [4H, in], `weight_hh_l0` [4H, H], `bias_ih_l0`, ...
  */
 export class LSTM extends RecurrentNet {
-  constructor(inputSize: number, hiddenSize: number, options: RnnOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options?: RnnOptions) {
     super(4, inputSize, hiddenSize, options);
   }
 
@@ -221,9 +209,14 @@ export class LSTM extends RecurrentNet {
   forward(
     x: Tensor,
     state?: LstmState | null,
-    o: SequenceOptions = {},
+    options?: SequenceOptions,
   ): [output: Tensor, state: [h: Tensor, c: Tensor]] {
-    const [output, finals] = this.recur(x, state ?? null, 2, o.lengths ?? null);
+    const [output, finals] = this.recur(
+      x,
+      state ?? null,
+      2,
+      signature.sequence.read('LSTM.forward', [], options).lengths,
+    );
     return [output, finals as [Tensor, Tensor]];
   }
 
@@ -237,12 +230,17 @@ export class LSTM extends RecurrentNet {
 
 /** Gated recurrent unit: as {@link LSTM}, with one state and 3 gates. */
 export class GRU extends RecurrentNet {
-  constructor(inputSize: number, hiddenSize: number, options: RnnOptions = {}) {
+  constructor(inputSize: number, hiddenSize: number, options?: RnnOptions) {
     super(3, inputSize, hiddenSize, options);
   }
 
-  forward(x: Tensor, state?: Tensor | null, o: SequenceOptions = {}): [output: Tensor, state: Tensor] {
-    const [output, [final]] = this.recur(x, state ? [state] : null, 1, o.lengths ?? null);
+  forward(x: Tensor, state?: Tensor | null, options?: SequenceOptions): [output: Tensor, state: Tensor] {
+    const [output, [final]] = this.recur(
+      x,
+      state ? [state] : null,
+      1,
+      signature.sequence.read('GRU.forward', [], options).lengths,
+    );
     return [output, final as Tensor];
   }
 

@@ -2,14 +2,18 @@ import type { Tensor } from '../torch/index.js';
 import * as F from './functional/vision.js';
 import { Module } from './module.js';
 import { pyFloat, pySize, pyTuple } from './repr.js';
+import * as signature from './signatures.js';
 
 /** Merges dimensions `startDim`..`endDim`. */
 export class Flatten extends Module {
-  constructor(
-    readonly startDim = 1,
-    readonly endDim = -1,
-  ) {
+  readonly startDim: number;
+  readonly endDim: number;
+
+  constructor(startDim?: number | { readonly startDim?: number; readonly endDim?: number }, endDim?: number) {
     super();
+    const values = signature.flatten.read(this.typeName, [startDim, endDim]);
+    this.startDim = values.startDim;
+    this.endDim = values.endDim;
   }
 
   forward(x: Tensor): Tensor {
@@ -28,6 +32,7 @@ export class Unflatten extends Module {
     readonly size: readonly number[],
   ) {
     super();
+    signature.unflatten.read(this.typeName, [dim, size]);
   }
 
   forward(x: Tensor): Tensor {
@@ -43,11 +48,11 @@ export class Unflatten extends Module {
 
 export interface UpsampleOptions {
   /** This or `scaleFactor`. */
-  readonly size?: number | readonly number[];
-  readonly scaleFactor?: number | readonly number[];
+  readonly size?: number | readonly number[] | null;
+  readonly scaleFactor?: number | readonly number[] | null;
   /** Default `'nearest'`. */
   readonly mode?: F.InterpolateMode;
-  readonly alignCorners?: boolean;
+  readonly alignCorners?: boolean | null;
 }
 
 /** Resizes the spatial dimensions: see {@link F.interpolate}. */
@@ -55,18 +60,20 @@ export class Upsample extends Module {
   readonly size: number | readonly number[] | null;
   readonly scaleFactor: number | readonly number[] | null;
   readonly mode: F.InterpolateMode;
-  readonly alignCorners: boolean;
+  readonly alignCorners: boolean | null;
 
   constructor(options: UpsampleOptions) {
     super();
-    this.size = options.size ?? null;
-    this.scaleFactor = options.scaleFactor ?? null;
-    this.mode = options.mode ?? 'nearest';
-    this.alignCorners = options.alignCorners ?? false;
+    const values = signature.upsample.read(this.typeName, [], options);
+    this.size = values.size;
+    this.scaleFactor = values.scaleFactor;
+    this.mode = values.mode;
+    this.alignCorners = values.alignCorners;
   }
 
   forward(x: Tensor): Tensor {
-    return F.interpolate(x, this);
+    const { size, scaleFactor, mode, alignCorners } = this;
+    return F.interpolate(x, { size, scaleFactor, mode, alignCorners });
   }
 
   override extraRepr(): string {
@@ -82,6 +89,7 @@ export class Upsample extends Module {
 export class PixelShuffle extends Module {
   constructor(readonly upscaleFactor: number) {
     super();
+    signature.shuffle.read(this.typeName, [upscaleFactor]);
   }
 
   forward(x: Tensor): Tensor {
@@ -97,6 +105,7 @@ export class PixelShuffle extends Module {
 export class PixelUnshuffle extends Module {
   constructor(readonly downscaleFactor: number) {
     super();
+    signature.unshuffle.read(this.typeName, [downscaleFactor]);
   }
 
   forward(x: Tensor): Tensor {
@@ -110,11 +119,15 @@ export class PixelUnshuffle extends Module {
 
 /** Sliding windows as columns: [B, C, H, W] to [B, C·kh·kw, windows]. */
 export class Unfold extends Module {
+  readonly options: Required<F.UnfoldOptions>;
+
   constructor(
     readonly kernelSize: number | readonly number[],
-    readonly options: F.UnfoldOptions = {},
+    options?: F.UnfoldOptions,
   ) {
     super();
+    const { dilation, padding, stride } = signature.unfold.read(this.typeName, [kernelSize], options);
+    this.options = { dilation, padding, stride };
   }
 
   forward(x: Tensor): Tensor {
@@ -122,7 +135,7 @@ export class Unfold extends Module {
   }
 
   override extraRepr(): string {
-    const { dilation = 1, padding = 0, stride = 1 } = this.options;
+    const { dilation, padding, stride } = this.options;
     return (
       `kernel_size=${pySize(this.kernelSize)}, dilation=${pySize(dilation)}, ` +
       `padding=${pySize(padding)}, stride=${pySize(stride)}`
@@ -132,12 +145,16 @@ export class Unfold extends Module {
 
 /** Sums columns back to [B, C, ...outputSize]: the adjoint of {@link Unfold}. */
 export class Fold extends Module {
+  readonly options: Required<F.UnfoldOptions>;
+
   constructor(
     readonly outputSize: number | readonly number[],
     readonly kernelSize: number | readonly number[],
-    readonly options: F.UnfoldOptions = {},
+    options?: F.UnfoldOptions,
   ) {
     super();
+    const { dilation, padding, stride } = signature.fold.read(this.typeName, [outputSize, kernelSize], options);
+    this.options = { dilation, padding, stride };
   }
 
   forward(x: Tensor): Tensor {
@@ -145,7 +162,7 @@ export class Fold extends Module {
   }
 
   override extraRepr(): string {
-    const { dilation = 1, padding = 0, stride = 1 } = this.options;
+    const { dilation, padding, stride } = this.options;
     return (
       `output_size=${pySize(this.outputSize)}, kernel_size=${pySize(this.kernelSize)}, ` +
       `dilation=${pySize(dilation)}, padding=${pySize(padding)}, stride=${pySize(stride)}`

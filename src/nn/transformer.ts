@@ -6,6 +6,7 @@ import * as F from './functional/activation.js';
 import { Linear } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
 import { LayerNorm } from './norm.js';
+import * as signature from './signatures.js';
 
 export interface TransformerEncoderLayerOptions extends FactoryOptions {
   /** Default 2048. */
@@ -24,8 +25,15 @@ export interface TransformerEncoderLayerOptions extends FactoryOptions {
 export interface EncodeOptions {
   /** [L, L] or [B · heads, L, L]: boolean, true marks pairs to ignore; or a number added to each score. */
   readonly srcMask?: Tensor | null;
-  /** [B, L], boolean: true marks positions to ignore. */
+  /** [B, L]: boolean, true marks positions to ignore; or a number added to their scores. */
   readonly srcKeyPaddingMask?: Tensor | null;
+  /** Position i sees 0..i only. With a mask it is a hint, as PyTorch's: the mask is what counts. Default false. */
+  readonly isCausal?: boolean;
+}
+
+export interface EncodeAllOptions extends EncodeOptions {
+  /** PyTorch's name for the mask of all layers; `srcMask` is the same. */
+  readonly mask?: Tensor | null;
 }
 
 /** Self-attention and a feed-forward net, each with dropout, residual and normalisation. Keys as PyTorch's. */
@@ -41,17 +49,12 @@ export class TransformerEncoderLayer extends Module {
   readonly normFirst: boolean;
   readonly #activation: (x: Tensor) => Tensor;
 
-  constructor(dModel: number, nHead: number, options: TransformerEncoderLayerOptions = {}) {
+  constructor(dModel: number, nhead: number, options?: TransformerEncoderLayerOptions) {
     super();
-    const {
-      dimFeedforward = 2048,
-      dropout = 0.1,
-      layerNormEps = 1e-5,
-      batchFirst = false,
-      activation = 'relu',
-    } = options;
-    const made = { device: options.device ?? 'cpu', dtype: options.dtype ?? 'float32' };
-    this.self_attn = new MultiheadAttention(dModel, nHead, { ...made, dropout, batchFirst });
+    const values = signature.encoderLayer.read(this.typeName, [dModel, nhead], options);
+    const { dimFeedforward, dropout, layerNormEps, batchFirst, activation, device, dtype } = values;
+    const made = { device, dtype };
+    this.self_attn = new MultiheadAttention(dModel, nhead, { ...made, dropout, batchFirst });
     this.linear1 = new Linear(dModel, dimFeedforward, made);
     this.dropout = new Dropout(dropout);
     this.linear2 = new Linear(dimFeedforward, dModel, made);
@@ -59,11 +62,13 @@ export class TransformerEncoderLayer extends Module {
     this.norm2 = new LayerNorm(dModel, { ...made, eps: layerNormEps });
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
-    this.normFirst = options.normFirst ?? false;
+    this.normFirst = values.normFirst;
     this.#activation = typeof activation === 'function' ? activation : named(activation);
   }
 
-  forward(x: Tensor, o: EncodeOptions = {}): Tensor {
+  /** [L, B, E], or [B, L, E] batch first, or [L, E] without a batch; to the same. */
+  forward(x: Tensor, options?: EncodeOptions): Tensor {
+    const o = signature.encode.read('TransformerEncoderLayer.forward', [], options);
     if (this.normFirst) {
       const attended = x.add(this.#attend(this.norm1.forward(x), o));
       return attended.add(this.#feed(this.norm2.forward(attended)));
@@ -72,8 +77,8 @@ export class TransformerEncoderLayer extends Module {
     return this.norm2.forward(attended.add(this.#feed(attended)));
   }
 
-  #attend(x: Tensor, { srcMask, srcKeyPaddingMask }: EncodeOptions): Tensor {
-    const options = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false };
+  #attend(x: Tensor, { srcMask, srcKeyPaddingMask, isCausal }: Required<EncodeOptions>): Tensor {
+    const options = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, isCausal, needWeights: false };
     return this.dropout1.forward(this.self_attn.forward(x, x, x, options)[0]);
   }
 
@@ -84,9 +89,7 @@ export class TransformerEncoderLayer extends Module {
 }
 
 function named(activation: 'relu' | 'gelu'): (x: Tensor) => Tensor {
-  const found = { relu: (x: Tensor) => F.relu(x), gelu: (x: Tensor) => F.gelu(x) }[activation];
-  if (!found) throw new ConfigError(`Expected activation 'relu', 'gelu' or a function, got '${activation}'`);
-  return found;
+  return activation === 'relu' ? (x) => F.relu(x) : (x) => F.gelu(x);
 }
 
 /** A stack of layers. Unlike PyTorch's, which copies one layer, it is given a function that builds each. */
@@ -104,9 +107,13 @@ export class TransformerEncoder extends Module {
     this.norm = norm;
   }
 
-  forward(x: Tensor, o: EncodeOptions = {}): Tensor {
+  /** `mask` and `srcKeyPaddingMask` go to every layer: see {@link TransformerEncoderLayer}. */
+  forward(x: Tensor, options?: EncodeAllOptions): Tensor {
+    const { mask, ...o } = signature.encodeAll.read('TransformerEncoder.forward', [], options);
+    if (mask && o.srcMask) throw new ConfigError('Expected one of mask and srcMask (the same), got both.');
+    const each = { ...o, srcMask: mask ?? o.srcMask };
     let y = x;
-    for (const layer of this.layers) y = layer.forward(y, o);
+    for (const layer of this.layers) y = layer.forward(y, each);
     return this.norm ? this.norm.forward(y) : y;
   }
 }

@@ -1,3 +1,4 @@
+import { flag, number, type RulesOf, rule, Signature } from '../nn/signature.js';
 import { ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
@@ -16,6 +17,22 @@ export interface AdamHyperparameters extends Hyperparameters {
   /** Divides by the greatest mean squared gradient so far instead of the newest. */
   amsgrad: boolean;
 }
+
+const betas = rule<readonly [number, number]>(
+  [0.9, 0.999],
+  'two numbers >= 0 and < 1',
+  (value) => Array.isArray(value) && value.length === 2 && value.every((beta) => beta >= 0 && beta < 1),
+);
+const rules = {
+  lr: number(1e-3, { min: 0 }),
+  betas,
+  eps: number(1e-8, { min: 0 }),
+  weightDecay: number(0, { min: 0 }),
+  amsgrad: flag(false),
+} satisfies RulesOf<AdamHyperparameters>;
+const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable', 'fused', 'decoupledWeightDecay'];
+const adam = new Signature('Adam', {}, rules, unsupported);
+const adamW = new Signature('AdamW', {}, { ...rules, weightDecay: number(0.01, { min: 0 }) }, unsupported);
 
 abstract class AdamBase extends Optimizer<AdamHyperparameters> {
   protected override validate(group: Readonly<AdamHyperparameters>): void {
@@ -49,11 +66,8 @@ abstract class AdamBase extends Optimizer<AdamHyperparameters> {
 
 /** Adam; `weightDecay` is added to the gradient. Defaults: lr 1e-3, betas 0.9 and 0.999, eps 1e-8, weightDecay 0. */
 export class Adam extends AdamBase {
-  constructor(
-    params: Params | readonly GroupOptions<AdamHyperparameters>[],
-    options: Partial<AdamHyperparameters> = {},
-  ) {
-    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, ...options });
+  constructor(params: Params | readonly GroupOptions<AdamHyperparameters>[], options?: Partial<AdamHyperparameters>) {
+    super(params, adam.read('Adam', [], options));
   }
 
   protected override update(update: Update<AdamHyperparameters>): void {
@@ -65,11 +79,8 @@ export class Adam extends AdamBase {
 
 /** Adam with decoupled weight decay. Defaults as {@link Adam}'s, but weightDecay 0.01. */
 export class AdamW extends AdamBase {
-  constructor(
-    params: Params | readonly GroupOptions<AdamHyperparameters>[],
-    options: Partial<AdamHyperparameters> = {},
-  ) {
-    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, amsgrad: false, ...options });
+  constructor(params: Params | readonly GroupOptions<AdamHyperparameters>[], options?: Partial<AdamHyperparameters>) {
+    super(params, adamW.read('AdamW', [], options));
   }
 
   protected override update(update: Update<AdamHyperparameters>): void {

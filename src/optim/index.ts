@@ -14,3 +14,4 @@ export { type PlateauOptions, type PlateauState, ReduceLROnPlateau } from './pla
 export { RMSprop, type RmspropHyperparameters } from './rmsprop.js';
 export * from './schedulers.js';
 export { SGD, type SgdHyperparameters, type SgdOptions } from './sgd.js';
+export type { TorchOptimizerState } from './torch-state.js';

@@ -1,6 +1,7 @@
 import { Parameter } from '../nn/index.js';
 import {
   ConfigError,
+  checkOptions,
   clearGrads,
   DataError,
   gradsOf,
@@ -12,6 +13,7 @@ import {
   type Tensor,
   tensor,
 } from '../torch/index.js';
+import { fromTorchState, hyperparametersOf, type TorchOptimizerState } from './torch-state.js';
 
 /** Parameters, best with their names (`model.namedParameters()`): the state is saved under them. */
 export type Params = Iterable<Parameter | readonly [name: string, parameter: Parameter]>;
@@ -63,11 +65,14 @@ export abstract class Optimizer<H extends Hyperparameters> {
   readonly paramGroups: ParamGroup<H>[] = [];
   readonly #memory = new Map<Parameter, Memory>();
   readonly #defaults: H;
+  /** Names of hyperparameters. */
+  readonly #known: readonly string[];
   /** Whether the step count is part of the state. */
   protected readonly countsSteps: boolean = true;
 
   protected constructor(params: Params | readonly GroupOptions<H>[], defaults: H) {
-    this.#defaults = defaults;
+    this.#defaults = Object.freeze({ ...defaults });
+    this.#known = [...Object.keys(defaults), 'initialLr'];
     const list = [...(params as Iterable<unknown>)];
     if (list.length === 0) throw new ConfigError('Expected parameters to optimise, got none');
     const grouped = list.every((entry) => isGroup<H>(entry));
@@ -84,11 +89,17 @@ export abstract class Optimizer<H extends Hyperparameters> {
     expectRange('lr', group.lr, 0, Infinity);
   }
 
+  /**
+   * Adds parameters, with hyperparameters of their own.
+   * @throws ConfigError for an unknown hyperparameter, and for a parameter that is here already: it would be stepped twice
+   */
   addParamGroup(options: GroupOptions<H>): void {
+    checkOptions(`a group of ${this.constructor.name}`, options, ['params', ...this.#known]);
     const before = this.paramGroups.reduce((count, group) => count + group.params.length, 0);
     const params: Parameter[] = [];
     const names: string[] = [];
     const taken = new Set(this.paramGroups.flatMap((group) => group.names));
+    const owned = new Map(this.paramGroups.flatMap((group) => group.params.map((p, i) => [p, group.names[i]!])));
     for (const entry of options.params) {
       const [name, parameter] = Array.isArray(entry)
         ? (entry as [string, Parameter])
@@ -97,13 +108,34 @@ export abstract class Optimizer<H extends Hyperparameters> {
         throw new ConfigError(`Expected a Parameter or a [name, Parameter] pair, got ${typeof parameter}`);
       }
       if (taken.has(name)) throw new ConfigError(`Expected each parameter once, got two named '${name}'`);
+      const earlier = owned.get(parameter);
+      if (earlier !== undefined) {
+        throw new ConfigError(
+          `Expected each parameter once, got '${name}', which is '${earlier}' too: it would be stepped twice.`,
+        );
+      }
       taken.add(name);
+      owned.set(parameter, name);
       params.push(parameter);
       names.push(name);
     }
-    const group: ParamGroup<H> = { ...this.#defaults, ...options, params, names };
-    this.validate(group);
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const group: ParamGroup<H> = { ...this.#defaults, ...given, params, names };
+    this.#check(group);
     this.paramGroups.push(group);
+  }
+
+  /** Refuses hyperparameters of another kind than the defaults', and what {@link validate} refuses. */
+  #check(group: Readonly<H>): void {
+    for (const [name, value] of Object.entries(this.#defaults)) {
+      const got = (group as Readonly<Record<string, unknown>>)[name];
+      if (value !== undefined && typeof got !== typeof value) {
+        throw new ConfigError(
+          `Expected ${name} of ${this.constructor.name} to be a ${typeof value}, got ${String(got)}.`,
+        );
+      }
+    }
+    this.validate(group);
   }
 
   step(): void {
@@ -156,6 +188,11 @@ export abstract class Optimizer<H extends Hyperparameters> {
     });
   }
 
+  /** Whether there is a state tensor `name` of a parameter. */
+  protected hasState(name: string, parameter: Parameter): boolean {
+    return this.#memory.get(parameter)?.tensors.has(name) ?? false;
+  }
+
   /** Forgets the gradients, or with `setToNone` false fills them with zeros. */
   zeroGrad(setToNone = true): void {
     for (const { params } of this.paramGroups) {
@@ -185,11 +222,18 @@ export abstract class Optimizer<H extends Hyperparameters> {
   /**
    * Takes over a state saved by {@link stateDict}, copying its tensors. Entries of parameters that are not here are ignored,
    * so that a stage loads its part of a whole model's state; a group takes the hyperparameters of the group that held its
-   * parameters.
+   * parameters. A state as PyTorch saves it loads too, its parameters taken in order.
    *
    * @throws DataError naming all parameters that the saved groups lack, and all wrong shapes
    */
-  loadStateDict({ groups, state }: OptimizerState): void {
+  loadStateDict(given: OptimizerState | TorchOptimizerState): void {
+    const { groups, state } =
+      'param_groups' in given
+        ? fromTorchState(
+            given,
+            this.paramGroups.map((group) => group.names),
+          )
+        : given;
     const saved = new Map<string, Record<string, unknown>>();
     for (const group of groups) for (const name of group.params as string[]) saved.set(name, group);
     const names = this.paramGroups.flatMap((group) => group.names);
@@ -202,8 +246,8 @@ export abstract class Optimizer<H extends Hyperparameters> {
     noGrad(() =>
       scope(() => {
         for (const group of this.paramGroups) {
-          const { params: _, ...hyper } = saved.get(group.names[0] as string) ?? {};
-          Object.assign(group, hyper);
+          Object.assign(group, hyperparametersOf(saved.get(group.names[0] as string) ?? {}, this.#known));
+          this.#check(group);
           group.names.forEach((name, i) => {
             this.#restore(group.params[i] as Parameter, byName.get(name) ?? new Map());
           });
@@ -237,8 +281,6 @@ export abstract class Optimizer<H extends Hyperparameters> {
       if (slot === 'step') memory.step = value.item();
       else memory.tensors.set(slot, keep(ops.emptyLike(parameter).copy_(value)));
     }
-    // Without a count of its own, having state is what marks a parameter as seen.
-    if (!this.countsSteps && memory.tensors.size > 0) memory.step = 1;
   }
 }
 
@@ -260,7 +302,7 @@ function slotsByName(state: ReadonlyMap<string, Tensor>, names: ReadonlySet<stri
 
 /** @throws ConfigError unless min <= value < max (or <= where `max` is infinite). */
 export function expectRange(name: string, value: number, min: number, max: number): void {
-  if (value >= min && value < max) return;
+  if (typeof value === 'number' && value >= min && value < max) return;
   throw new ConfigError(
     `Expected ${name} to be a number >= ${min}${max < Infinity ? ` and < ${max}` : ''}, got ${value}`,
   );

@@ -1,4 +1,7 @@
+import { choice, number, type RulesOf, rule, Signature, whole } from '../nn/signature.js';
+import { ConfigError, DataError, Tensor } from '../torch/index.js';
 import type { Scheduled } from './schedulers.js';
+import { camel } from './torch-state.js';
 
 export interface PlateauOptions {
   /** Whether lower (`'min'`, default) or higher is better. */
@@ -13,10 +16,29 @@ export interface PlateauOptions {
   readonly thresholdMode?: 'rel' | 'abs';
   /** Steps after a reduction in which nothing is counted. Default 0. */
   readonly cooldown?: number;
-  readonly minLr?: number;
+  /** Lowest rate: one for all groups, or one for each. Default 0. */
+  readonly minLr?: number | readonly number[];
   /** Smallest change of a rate that is made. Default 1e-8. */
   readonly eps?: number;
 }
+
+const known = new Signature(
+  'ReduceLROnPlateau',
+  {},
+  {
+    mode: choice<'min' | 'max'>('min', 'min', 'max'),
+    factor: rule<number>(0.1, 'a number < 1', (value) => typeof value === 'number' && value < 1),
+    patience: whole(10),
+    threshold: number(1e-4),
+    thresholdMode: choice<'rel' | 'abs'>('rel', 'rel', 'abs'),
+    cooldown: whole(0),
+    minLr: rule<number | readonly number[]>(0, 'a number, or one for each group', (value) =>
+      [value].flat().every((each) => typeof each === 'number' && each >= 0),
+    ),
+    eps: number(1e-8),
+  } satisfies RulesOf<PlateauOptions>,
+  ['verbose'],
+);
 
 /** What a {@link ReduceLROnPlateau} remembers. */
 export interface PlateauState {
@@ -33,29 +55,26 @@ export class ReduceLROnPlateau {
 
   constructor(
     private readonly optimizer: Scheduled,
-    options: PlateauOptions = {},
+    options?: PlateauOptions,
   ) {
-    this.#options = {
-      mode: 'min',
-      factor: 0.1,
-      patience: 10,
-      threshold: 1e-4,
-      thresholdMode: 'rel',
-      cooldown: 0,
-      minLr: 0,
-      eps: 1e-8,
-      ...options,
-    };
+    this.#options = known.read('ReduceLROnPlateau', [], options);
+    const { minLr } = this.#options;
+    if (typeof minLr !== 'number' && minLr.length !== optimizer.paramGroups.length) {
+      throw new ConfigError(`Expected ${optimizer.paramGroups.length} rates minLr, one a group, got ${minLr.length}.`);
+    }
     const best = this.#options.mode === 'min' ? Infinity : -Infinity;
     this.#state = { best, numBadEpochs: 0, cooldownCounter: 0, lastEpoch: 0 };
   }
 
-  step(metric: number): void {
+  /** @param metric - a number, or a tensor of one element */
+  step(metric: number | Tensor): void {
+    const value = metric instanceof Tensor ? metric.item() : metric;
+    if (typeof value !== 'number') throw new ConfigError(`Expected a number to watch, got ${String(value)}.`);
     const { patience, cooldown } = this.#options;
     const state = this.#state;
     state.lastEpoch += 1;
-    if (this.#better(metric)) {
-      state.best = metric;
+    if (this.#better(value)) {
+      state.best = value;
       state.numBadEpochs = 0;
     } else {
       state.numBadEpochs += 1;
@@ -73,18 +92,19 @@ export class ReduceLROnPlateau {
 
   #better(metric: number): boolean {
     const { mode, threshold, thresholdMode } = this.#options;
-    const sign = mode === 'min' ? 1 : -1;
     const { best } = this.#state;
-    const margin = thresholdMode === 'abs' ? threshold : Math.abs(best) * threshold;
-    return Number.isFinite(best) ? sign * metric < sign * best - margin : sign * metric < sign * best;
+    const sign = mode === 'min' ? -1 : 1;
+    // PyTorch's rule, to the letter: a share of a negative best value moves the bound the other way.
+    const bound = thresholdMode === 'rel' ? best * (1 + sign * threshold) : best + sign * threshold;
+    return mode === 'min' ? metric < bound : metric > bound;
   }
 
   #reduce(): void {
     const { factor, minLr, eps } = this.#options;
-    for (const group of this.optimizer.paramGroups) {
-      const lower = Math.max(group.lr * factor, minLr);
+    this.optimizer.paramGroups.forEach((group, i) => {
+      const lower = Math.max(group.lr * factor, typeof minLr === 'number' ? minLr : (minLr[i] as number));
       if (group.lr - lower > eps) group.lr = lower;
-    }
+    });
   }
 
   getLastLr(): number[] {
@@ -95,7 +115,15 @@ export class ReduceLROnPlateau {
     return { ...this.#state };
   }
 
-  loadStateDict(state: PlateauState): void {
-    this.#state = { ...state };
+  /** Takes over a state saved by {@link stateDict}, by these names or PyTorch's. */
+  loadStateDict(state: Readonly<Partial<PlateauState>> | Readonly<Record<string, unknown>>): void {
+    const saved = new Map(Object.entries(state).map(([name, value]) => [camel(name), value]));
+    // JSON has no infinity: what was written of it is null.
+    if (saved.get('best') === null) saved.set('best', this.#options.mode === 'min' ? Infinity : -Infinity);
+    const names = Object.keys(this.#state) as (keyof PlateauState)[];
+    const missing = names.filter((name) => typeof saved.get(name) !== 'number');
+    if (missing.length > 0)
+      throw new DataError(`Expected a saved state with ${names.join(', ')}, got no ${missing.join(', ')}.`);
+    this.#state = Object.fromEntries(names.map((name) => [name, saved.get(name)])) as unknown as PlateauState;
   }
 }

@@ -1,3 +1,4 @@
+import { flag, number, type RulesOf, Signature } from '../nn/signature.js';
 import { ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
@@ -18,13 +19,27 @@ export interface RmspropHyperparameters extends Hyperparameters {
   centered: boolean;
 }
 
+const known = new Signature(
+  'RMSprop',
+  {},
+  {
+    lr: number(0.01, { min: 0 }),
+    alpha: number(0.99, { min: 0 }),
+    eps: number(1e-8, { min: 0 }),
+    weightDecay: number(0, { min: 0 }),
+    momentum: number(0, { min: 0 }),
+    centered: flag(false),
+  } satisfies RulesOf<RmspropHyperparameters>,
+  ['maximize', 'foreach', 'differentiable', 'capturable'],
+);
+
 /** Defaults: lr 0.01, alpha 0.99, eps 1e-8, the others 0 and false. */
 export class RMSprop extends Optimizer<RmspropHyperparameters> {
   constructor(
     params: Params | readonly GroupOptions<RmspropHyperparameters>[],
-    options: Partial<RmspropHyperparameters> = {},
+    options?: Partial<RmspropHyperparameters>,
   ) {
-    super(params, { lr: 0.01, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, ...options });
+    super(params, known.read('RMSprop', [], options));
   }
 
   protected override validate(group: Readonly<RmspropHyperparameters>): void {

@@ -1,4 +1,5 @@
-import { ConfigError } from '../torch/index.js';
+import { number, type RulesOf, rule, Signature, whole } from '../nn/signature.js';
+import { ConfigError, DataError } from '../torch/index.js';
 import type { Hyperparameters, ParamGroup } from './optimizer.js';
 
 /** What a scheduler needs of an optimizer. */
@@ -29,7 +30,8 @@ export abstract class LRScheduler {
   /** Goes to the next step, or to the given one, and sets the rates. */
   step(epoch = this.lastEpoch + 1): void {
     this.lastEpoch = epoch;
-    this.optimizer.paramGroups.forEach((group, i) => {
+    // A group that was added later keeps its rate, as in PyTorch.
+    this.optimizer.paramGroups.slice(0, this.baseLrs.length).forEach((group, i) => {
       group.lr = this.lrAt(epoch, this.baseLrs[i] as number, i);
     });
   }
@@ -42,10 +44,20 @@ export abstract class LRScheduler {
     return { lastEpoch: this.lastEpoch };
   }
 
-  loadStateDict({ lastEpoch }: SchedulerState): void {
-    this.step(lastEpoch);
+  /** Goes to a saved step; PyTorch's name of it, `last_epoch`, loads too. */
+  loadStateDict(state: SchedulerState | { readonly last_epoch: number }): void {
+    const saved = 'last_epoch' in state ? state.last_epoch : state.lastEpoch;
+    if (!Number.isInteger(saved)) throw new DataError(`Expected a saved state with lastEpoch, got ${String(saved)}.`);
+    this.step(saved);
   }
 }
+
+const unsupported = ['lastEpoch', 'verbose'];
+const numbers = rule<readonly number[]>(
+  undefined,
+  'a list of whole numbers',
+  (value) => Array.isArray(value) && value.every(Number.isInteger),
+);
 
 /** base · λ(epoch), one function for all groups or one for each. */
 export class LambdaLR extends LRScheduler {
@@ -66,133 +78,254 @@ export class LambdaLR extends LRScheduler {
   }
 }
 
+export interface StepOptions {
+  readonly stepSize: number;
+  readonly gamma?: number;
+}
+
+const stepLR = new Signature(
+  'StepLR',
+  {},
+  {
+    stepSize: whole(undefined, 1),
+    gamma: number(0.1),
+  } satisfies RulesOf<StepOptions>,
+  unsupported,
+);
+
 /** Times `gamma` every `stepSize` steps. */
 export class StepLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly stepSize: number; readonly gamma?: number },
-  ) {
+  readonly #options: Required<StepOptions>;
+
+  constructor(optimizer: Scheduled, options: StepOptions) {
     super(optimizer);
+    this.#options = stepLR.read('StepLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { stepSize, gamma = 0.1 } = this.options;
+    const { stepSize, gamma } = this.#options;
     return baseLr * gamma ** Math.floor(epoch / stepSize);
   }
 }
 
+export interface MultiStepOptions {
+  readonly milestones: readonly number[];
+  readonly gamma?: number;
+}
+
+const multiStepLR = new Signature(
+  'MultiStepLR',
+  {},
+  {
+    milestones: numbers,
+    gamma: number(0.1),
+  } satisfies RulesOf<MultiStepOptions>,
+  unsupported,
+);
+
 /** Times `gamma` at each milestone. */
 export class MultiStepLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly milestones: readonly number[]; readonly gamma?: number },
-  ) {
+  readonly #options: Required<MultiStepOptions>;
+
+  constructor(optimizer: Scheduled, options: MultiStepOptions) {
     super(optimizer);
+    this.#options = multiStepLR.read('MultiStepLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { milestones, gamma = 0.1 } = this.options;
+    const { milestones, gamma } = this.#options;
     return baseLr * gamma ** milestones.filter((milestone) => milestone <= epoch).length;
   }
 }
 
+export interface ConstantOptions {
+  readonly factor?: number;
+  readonly totalIters?: number;
+}
+
+const constantLR = new Signature(
+  'ConstantLR',
+  {},
+  {
+    factor: number(1 / 3, { min: 0, max: 1 }),
+    totalIters: whole(5, 0),
+  } satisfies RulesOf<ConstantOptions>,
+  unsupported,
+);
+
 /** Times `factor` for the first `totalIters` steps. */
 export class ConstantLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly factor?: number; readonly totalIters?: number } = {},
-  ) {
+  readonly #options: Required<ConstantOptions>;
+
+  constructor(optimizer: Scheduled, options?: ConstantOptions) {
     super(optimizer);
+    this.#options = constantLR.read('ConstantLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { factor = 1 / 3, totalIters = 5 } = this.options;
-    return epoch < totalIters ? baseLr * factor : baseLr;
+    const { factor, totalIters } = this.#options;
+    return epoch < totalIters || totalIters === 0 ? baseLr * factor : baseLr;
   }
 }
 
+export interface LinearOptions {
+  readonly startFactor?: number;
+  readonly endFactor?: number;
+  readonly totalIters?: number;
+}
+
+const linearLR = new Signature(
+  'LinearLR',
+  {},
+  {
+    startFactor: number(1 / 3, { above: 0, max: 1 }),
+    endFactor: number(1, { min: 0, max: 1 }),
+    totalIters: whole(5, 0),
+  } satisfies RulesOf<LinearOptions>,
+  unsupported,
+);
+
 /** From base · `startFactor` to base · `endFactor` in `totalIters` even steps: a warm-up. */
 export class LinearLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: {
-      readonly startFactor?: number;
-      readonly endFactor?: number;
-      readonly totalIters?: number;
-    } = {},
-  ) {
+  readonly #options: Required<LinearOptions>;
+
+  constructor(optimizer: Scheduled, options?: LinearOptions) {
     super(optimizer);
+    this.#options = linearLR.read('LinearLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = this.options;
+    const { startFactor, endFactor, totalIters } = this.#options;
+    // Without steps it never leaves the start: what PyTorch's does.
+    if (totalIters === 0) return baseLr * startFactor;
     return baseLr * (startFactor + ((endFactor - startFactor) * Math.min(totalIters, epoch)) / totalIters);
   }
 }
 
+export interface ExponentialOptions {
+  readonly gamma: number;
+}
+
+const exponentialLR = new Signature(
+  'ExponentialLR',
+  {},
+  {
+    gamma: number(),
+  } satisfies RulesOf<ExponentialOptions>,
+  unsupported,
+);
+
 /** Times `gamma` every step. */
 export class ExponentialLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly gamma: number },
-  ) {
+  readonly #options: Required<ExponentialOptions>;
+
+  constructor(optimizer: Scheduled, options: ExponentialOptions) {
     super(optimizer);
+    this.#options = exponentialLR.read('ExponentialLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    return baseLr * this.options.gamma ** epoch;
+    return baseLr * this.#options.gamma ** epoch;
   }
 }
 
+export interface PolynomialOptions {
+  readonly totalIters?: number;
+  readonly power?: number;
+}
+
+const polynomialLR = new Signature(
+  'PolynomialLR',
+  {},
+  {
+    totalIters: whole(5, 0),
+    power: number(1),
+  } satisfies RulesOf<PolynomialOptions>,
+  unsupported,
+);
+
 /** Down to zero as (1 - epoch / totalIters) to the `power`. */
 export class PolynomialLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly totalIters?: number; readonly power?: number } = {},
-  ) {
+  readonly #options: Required<PolynomialOptions>;
+
+  constructor(optimizer: Scheduled, options?: PolynomialOptions) {
     super(optimizer);
+    this.#options = polynomialLR.read('PolynomialLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { totalIters = 5, power = 1 } = this.options;
+    const { totalIters, power } = this.#options;
+    if (totalIters === 0) return baseLr;
     return baseLr * (1 - Math.min(totalIters, epoch) / totalIters) ** power;
   }
 }
 
+export interface CosineAnnealingOptions {
+  readonly tMax: number;
+  readonly etaMin?: number;
+}
+
+const cosineAnnealingLR = new Signature(
+  'CosineAnnealingLR',
+  {},
+  {
+    tMax: whole(undefined, 1),
+    etaMin: number(0),
+  } satisfies RulesOf<CosineAnnealingOptions>,
+  unsupported,
+);
+
 /** Half a cosine from the base rate to `etaMin` in `tMax` steps (and back up after, as PyTorch's). */
 export class CosineAnnealingLR extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly tMax: number; readonly etaMin?: number },
-  ) {
+  readonly #options: Required<CosineAnnealingOptions>;
+
+  constructor(optimizer: Scheduled, options: CosineAnnealingOptions) {
     super(optimizer);
+    this.#options = cosineAnnealingLR.read('CosineAnnealingLR', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { tMax, etaMin = 0 } = this.options;
+    const { tMax, etaMin } = this.#options;
     return etaMin + ((baseLr - etaMin) * (1 + Math.cos((Math.PI * epoch) / tMax))) / 2;
   }
 }
 
+export interface WarmRestartsOptions {
+  readonly t0: number;
+  readonly tMult?: number;
+  readonly etaMin?: number;
+}
+
+const cosineAnnealingWarmRestarts = new Signature(
+  'CosineAnnealingWarmRestarts',
+  {},
+  {
+    t0: whole(undefined, 1),
+    tMult: whole(1, 1),
+    etaMin: number(0),
+  } satisfies RulesOf<WarmRestartsOptions>,
+  unsupported,
+);
+
 /** Half cosines of `t0`, `t0 · tMult`, `t0 · tMult²`, ... steps, each from the base rate down. */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
-  constructor(
-    optimizer: Scheduled,
-    private readonly options: { readonly t0: number; readonly tMult?: number; readonly etaMin?: number },
-  ) {
+  readonly #options: Required<WarmRestartsOptions>;
+
+  constructor(optimizer: Scheduled, options: WarmRestartsOptions) {
     super(optimizer);
+    this.#options = cosineAnnealingWarmRestarts.read('CosineAnnealingWarmRestarts', [], options);
     this.step(0);
   }
 
   lrAt(epoch: number, baseLr: number): number {
-    const { t0, tMult = 1, etaMin = 0 } = this.options;
+    const { t0, tMult, etaMin } = this.#options;
     let period = t0;
     let since = epoch;
     while (since >= period) {

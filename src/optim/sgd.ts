@@ -1,3 +1,4 @@
+import { flag, number, type RulesOf, Signature } from '../nn/signature.js';
 import { ConfigError, ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
@@ -18,12 +19,28 @@ export interface SgdHyperparameters extends Hyperparameters {
 /** `lr` is required; the others are 0 and false by default. */
 export type SgdOptions = Pick<SgdHyperparameters, 'lr'> & Partial<SgdHyperparameters>;
 
-/** Stochastic gradient descent, with PyTorch's momentum: the first buffer is the first gradient, undamped. */
+const known = new Signature(
+  'SGD',
+  {},
+  {
+    lr: number(undefined, { min: 0 }),
+    momentum: number(0, { min: 0 }),
+    dampening: number(0),
+    weightDecay: number(0, { min: 0 }),
+    nesterov: flag(false),
+  } satisfies RulesOf<SgdHyperparameters>,
+  ['maximize', 'foreach', 'differentiable', 'fused'],
+);
+
+/**
+ * Stochastic gradient descent, with PyTorch's momentum: a parameter's first buffer is its first gradient, undamped, also
+ * where momentum is switched on in the middle.
+ */
 export class SGD extends Optimizer<SgdHyperparameters> {
   protected override readonly countsSteps = false;
 
   constructor(params: Params | readonly GroupOptions<SgdHyperparameters>[], options: SgdOptions) {
-    super(params, { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...options });
+    super(params, known.read('SGD', [], options));
   }
 
   protected override validate(group: Readonly<SgdHyperparameters>): void {
@@ -37,15 +54,21 @@ export class SGD extends Optimizer<SgdHyperparameters> {
     }
   }
 
-  protected override update({ group, params, grads, step }: Update<SgdHyperparameters>): void {
+  protected override update({ group, params, grads }: Update<SgdHyperparameters>): void {
     const { lr, momentum, dampening, weightDecay, nesterov } = group;
     let change: readonly Tensor[] = weightDecay === 0 ? grads : ops._foreachAdd(grads, params, { alpha: weightDecay });
     if (momentum !== 0) {
       const decayed = change;
+      const begun = params.map((parameter) => this.hasState('momentum_buffer', parameter));
       const buffers = this.states('momentum_buffer', params, (_, i) => (decayed[i] as Tensor).clone());
-      if (step > 1) {
-        ops._foreachMul_(buffers, momentum);
-        ops._foreachAdd_(buffers, change, { alpha: 1 - dampening });
+      const going = buffers.filter((_, i) => begun[i]);
+      if (going.length > 0) {
+        ops._foreachMul_(going, momentum);
+        ops._foreachAdd_(
+          going,
+          decayed.filter((_, i) => begun[i]),
+          { alpha: 1 - dampening },
+        );
       }
       change = nesterov ? ops._foreachAdd(change, buffers, { alpha: momentum }) : buffers;
     }

@@ -186,7 +186,8 @@ export class Checkpoint {
         this.#files[part].push(file);
         for (const key of file.entries.keys()) owners.set(key, file);
       }
-      return (key) => owners.get(key)?.get(key) ?? null;
+      const read = (key: string): Tensor | null => owners.get(key)?.get(key) ?? null;
+      return Object.assign(read, { keys: () => owners.keys() });
     };
     try {
       this.model = reader('model');

@@ -16,8 +16,12 @@ function makeOptimizer(config: OptimizerConfig, named: NamedParameters): AnyOpti
   const decayed = config.decay === 'all' ? named : named.filter(([, parameter]) => parameter.ndim > 1);
   const kept = named.filter((entry) => !decayed.includes(entry));
   const groups = [{ params: decayed }, { params: kept, weightDecay: 0 }].filter(({ params }) => params.length > 0);
-  if (config.name === 'sgd') return new SGD(groups, config);
-  return config.name === 'adam' ? new Adam(groups, config) : new AdamW(groups, config);
+  if (config.name === 'sgd') {
+    const { lr, momentum, weightDecay, nesterov } = config;
+    return new SGD(groups, { lr, momentum, weightDecay, nesterov });
+  }
+  const { name: _, decay: __, ...options } = config;
+  return config.name === 'adam' ? new Adam(groups, options) : new AdamW(groups, options);
 }
 
 export interface StageOptions {
@@ -155,20 +159,20 @@ export class Stage {
       if (headFound) this.head.loadStateDict(new Map([...found].map(([key, value]) => [key.slice(strip), value])));
     }
     const names = [...this.#namedParameters()].map(([name]) => name);
-    const state = readAll(
-      names.flatMap((name) => OPTIMIZER_SLOTS.map((slot) => `${name}.${slot}`)),
-      read.optimizer,
-    );
+    // All that the optimizer kept of its parameters, whatever its names for it: `conv1.weight.exp_avg`.
+    const own = new Set(names);
+    const kept = [...read.optimizer.keys()].filter((key) => own.has(key.slice(0, key.lastIndexOf('.'))));
+    const state = readAll(kept, read.optimizer);
     this.optimizer.loadStateDict({ groups: [{ params: names }], state });
     return headFound;
   }
 }
 
 /** Reads one tensor of a checkpoint; null where it has none of that key. */
-export type ReadTensor = (key: string) => Tensor | null;
-
-/** What the optimizers keep for each parameter. */
-const OPTIMIZER_SLOTS = ['momentum_buffer', 'exp_avg', 'exp_avg_sq', 'step'];
+export interface ReadTensor {
+  (key: string): Tensor | null;
+  keys(): Iterable<string>;
+}
 
 function readAll(keys: Iterable<string>, read: ReadTensor): Map<string, Tensor> {
   const found = new Map<string, Tensor>();

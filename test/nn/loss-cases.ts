@@ -5,7 +5,9 @@ import type { Case } from './cases.js';
 
 const weight = (o: nn.FactoryOptions) => tensor([0.5, 1, 2, 0.25], { dtype: o.dtype });
 
-type PairLoss = nn.Module & { forward(x: Tensor, target: Tensor): Tensor };
+interface PairLoss extends nn.Module {
+  forward(x: Tensor, target: Tensor): Tensor;
+}
 
 /** A loss of a function of its inputs. */
 function of(make: (o: nn.FactoryOptions) => PairLoss, input: (x: Tensor) => Tensor, target = (t: Tensor) => t): Case {

@@ -1,4 +1,5 @@
-import { op, ops, type Tensor } from '../../torch/index.js';
+import { ops, type Tensor } from '../../torch/index.js';
+import * as signature from '../signatures.js';
 
 /** x Wᵀ + b; weight [out, in]. */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
@@ -16,124 +17,131 @@ export function embedding(indices: Tensor, weight: Tensor, paddingIdx: number | 
 
 /** int64 [...] to int64 [..., numClasses]; -1 takes the greatest index present. */
 export function oneHot(x: Tensor, numClasses = -1): Tensor {
-  return ops.oneHot(x, numClasses);
+  return ops.oneHot(x, signature.oneHot.read('oneHot', [numClasses]).numClasses);
 }
 
+type Size = number | readonly number[];
+
 export interface ConvArguments {
-  readonly stride?: number | readonly number[];
-  readonly padding?: number | readonly number[];
-  readonly dilation?: number | readonly number[];
+  readonly stride?: Size;
+  /** Zeros on both sides; `'same'` keeps the size (stride 1 only, the odd one after), `'valid'` is 0. */
+  readonly padding?: Size | 'same' | 'valid';
+  readonly dilation?: Size;
   readonly groups?: number;
 }
 
-export interface ConvTransposeArguments extends ConvArguments {
-  readonly outputPadding?: number | readonly number[];
+export interface ConvTransposeArguments {
+  readonly stride?: Size;
+  readonly padding?: Size;
+  readonly outputPadding?: Size;
+  readonly groups?: number;
+  readonly dilation?: Size;
 }
 
-const list = (value: number | readonly number[] | undefined, otherwise: number) =>
-  value === undefined ? [otherwise] : typeof value === 'number' ? [value] : [...value];
+const list = (value: Size): number[] => (typeof value === 'number' ? [value] : [...value]);
 
-export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, o: ConvArguments = {}): Tensor {
-  return ops.conv1d(x, weight, bias, list(o.stride, 1), list(o.padding, 0), list(o.dilation, 1), o.groups ?? 1);
+/** A convolution's arguments as the operators take them; a padding in words is libtorch's own. */
+function convolution(where: string, o: ConvArguments | undefined) {
+  const { stride, padding, dilation, groups } = signature.convOf.read(where, [], o);
+  return [list(stride), typeof padding === 'string' ? padding : list(padding), list(dilation), groups] as const;
 }
 
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, o: ConvArguments = {}): Tensor {
-  return ops.conv2d(x, weight, bias, list(o.stride, 1), list(o.padding, 0), list(o.dilation, 1), o.groups ?? 1);
+function transposed(where: string, o: ConvTransposeArguments | undefined) {
+  const { stride, padding, outputPadding, groups, dilation } = signature.convTransposeOf.read(where, [], o);
+  return [list(stride), list(padding), list(outputPadding), groups, list(dilation)] as const;
 }
 
-export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, o: ConvArguments = {}): Tensor {
-  return ops.conv3d(x, weight, bias, list(o.stride, 1), list(o.padding, 0), list(o.dilation, 1), o.groups ?? 1);
+/** Input [B, C, L], weight [out, C / groups, kernel]. */
+export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, o?: ConvArguments): Tensor {
+  const [stride, padding, dilation, groups] = convolution('conv1d', o);
+  return typeof padding === 'string'
+    ? ops.conv1d(x, weight, bias, stride, padding, dilation, groups)
+    : ops.conv1d(x, weight, bias, stride, padding, dilation, groups);
 }
 
+/** Input [B, C, H, W], weight [out, C / groups, kh, kw]. */
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, o?: ConvArguments): Tensor {
+  const [stride, padding, dilation, groups] = convolution('conv2d', o);
+  return typeof padding === 'string'
+    ? ops.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    : ops.conv2d(x, weight, bias, stride, padding, dilation, groups);
+}
+
+/** Input [B, C, D, H, W], weight [out, C / groups, kd, kh, kw]. */
+export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, o?: ConvArguments): Tensor {
+  const [stride, padding, dilation, groups] = convolution('conv3d', o);
+  return typeof padding === 'string'
+    ? ops.conv3d(x, weight, bias, stride, padding, dilation, groups)
+    : ops.conv3d(x, weight, bias, stride, padding, dilation, groups);
+}
+
+/** Weight [C, out / groups, ...kernel]. */
 export function convTranspose1d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  o: ConvTransposeArguments = {},
+  o?: ConvTransposeArguments,
 ): Tensor {
-  const [stride, padding, extra] = [list(o.stride, 1), list(o.padding, 0), list(o.outputPadding, 0)];
-  return ops.convTranspose1d(x, weight, bias, stride, padding, extra, o.groups ?? 1, list(o.dilation, 1));
+  return ops.convTranspose1d(x, weight, bias, ...transposed('convTranspose1d', o));
 }
 
+/** Weight [C, out / groups, ...kernel]. */
 export function convTranspose2d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  o: ConvTransposeArguments = {},
+  o?: ConvTransposeArguments,
 ): Tensor {
-  const [stride, padding, extra] = [list(o.stride, 1), list(o.padding, 0), list(o.outputPadding, 0)];
-  return ops.convTranspose2d(x, weight, bias, stride, padding, extra, o.groups ?? 1, list(o.dilation, 1));
+  return ops.convTranspose2d(x, weight, bias, ...transposed('convTranspose2d', o));
 }
 
-export function layerNorm(
+/** Weight [C, out / groups, ...kernel]. */
+export function convTranspose3d(
   x: Tensor,
-  normalizedShape: readonly number[],
-  weight: Tensor | null = null,
+  weight: Tensor,
   bias: Tensor | null = null,
-  eps = 1e-5,
+  o?: ConvTransposeArguments,
 ): Tensor {
-  return ops.layerNorm(x, normalizedShape, weight, bias, eps);
+  return ops.convTranspose3d(x, weight, bias, ...transposed('convTranspose3d', o));
 }
 
-export function groupNorm(
-  x: Tensor,
-  numGroups: number,
-  weight: Tensor | null = null,
-  bias: Tensor | null = null,
-  eps = 1e-5,
-): Tensor {
-  return ops.groupNorm(x, numGroups, weight, bias, eps);
-}
-
-/** Updates the running statistics in place when training. */
-export function batchNorm(
-  x: Tensor,
-  runningMean: Tensor | null,
-  runningVar: Tensor | null,
-  weight: Tensor | null = null,
-  bias: Tensor | null = null,
-  { training = false, momentum = 0.1, eps = 1e-5 } = {},
-): Tensor {
-  return ops.batchNorm(x, weight, bias, runningMean, runningVar, training, momentum, eps, true);
-}
-
-export interface BatchNormReluArguments {
-  /** Added before the ReLU; of x's shape. */
-  readonly residual?: Tensor | null;
-  readonly training?: boolean;
-  readonly momentum?: number;
+export interface NormalizeOptions {
+  /** Default 2. */
+  readonly p?: number;
+  /** Default 1. */
+  readonly dim?: number | readonly number[];
+  /** Default 1e-12. */
   readonly eps?: number;
 }
 
-/**
- * relu(batchNorm(x) + residual), and its gradients. In training on the CPU with channels-last float32 it is one operator
- * of this package's, which goes over memory about half as often; anything else goes through libtorch's operators.
- */
-export function batchNormRelu(
-  x: Tensor,
-  runningMean: Tensor | null,
-  runningVar: Tensor | null,
-  weight: Tensor | null = null,
-  bias: Tensor | null = null,
-  { residual = null, training = false, momentum = 0.1, eps = 1e-5 }: BatchNormReluArguments = {},
-): Tensor {
-  const fused = op('headrace::batchNormRelu');
-  return fused(x, residual, weight, bias, runningMean, runningVar, training, momentum, eps) as Tensor;
-}
-
-export function instanceNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor {
-  return ops.instanceNorm(x, weight, bias, null, null, true, 0.1, eps, true);
-}
-
 /** x / max(‖x‖ₚ, eps) along `dim`. */
-export function normalize(x: Tensor, { p = 2, dim = 1, eps = 1e-12 } = {}): Tensor {
-  return x.div(ops.linalgVectorNorm(x, p, [dim], true).clampMin(eps));
+export function normalize(x: Tensor, options?: NormalizeOptions): Tensor {
+  const { p, dim, eps } = signature.normalize.read('normalize', [], options);
+  return x.div(ops.linalgVectorNorm(x, p, list(dim), true).clampMin(eps));
 }
 
-export function cosineSimilarity(x1: Tensor, x2: Tensor, { dim = 1, eps = 1e-8 } = {}): Tensor {
-  return ops.cosineSimilarity(x1, x2, dim, eps);
+export interface CosineSimilarityOptions {
+  /** Default 1. */
+  readonly dim?: number;
+  /** Default 1e-8. */
+  readonly eps?: number;
 }
 
-export function pairwiseDistance(x1: Tensor, x2: Tensor, { p = 2, eps = 1e-6, keepdim = false } = {}): Tensor {
+/** `cosineSimilarity(a, b, 1)`, or `cosineSimilarity(a, b, { dim: 1 })`. */
+export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number | CosineSimilarityOptions, eps?: number): Tensor {
+  const values = signature.cosineSimilarity.read('cosineSimilarity', [dim, eps]);
+  return ops.cosineSimilarity(x1, x2, values.dim, values.eps);
+}
+
+export interface PairwiseDistanceOptions {
+  /** Default 2. */
+  readonly p?: number;
+  /** Added to each difference, so that the root has a gradient. Default 1e-6. */
+  readonly eps?: number;
+  readonly keepdim?: boolean;
+}
+
+export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: PairwiseDistanceOptions): Tensor {
+  const { p, eps, keepdim } = signature.pairwiseDistance.read('pairwiseDistance', [], options);
   return ops.pairwiseDistance(x1, x2, p, eps, keepdim);
 }

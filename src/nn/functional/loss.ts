@@ -1,4 +1,5 @@
-import { ConfigError, ops, type Tensor } from '../../torch/index.js';
+import { DataError, ops, ShapeError, Tensor, tensor } from '../../torch/index.js';
+import * as signature from '../loss-signatures.js';
 
 /** `'none'` keeps a loss per element. */
 export type Reduction = 'none' | 'mean' | 'sum';
@@ -9,14 +10,20 @@ export interface LossOptions {
 }
 
 /** libtorch's number of a reduction. */
-function code(reduction: Reduction = 'mean'): number {
-  const found = { none: 0, mean: 1, sum: 2 }[reduction];
-  if (found === undefined) throw new ConfigError(`Expected reduction 'none', 'mean' or 'sum', got '${reduction}'`);
-  return found;
+const code = (reduction: Reduction): number => ({ none: 0, mean: 1, sum: 2 })[reduction];
+
+function reduce(loss: Tensor, reduction: Reduction): Tensor {
+  return reduction === 'none' ? loss : reduction === 'sum' ? loss.sum() : loss.mean();
 }
 
-function reduce(loss: Tensor, reduction: Reduction = 'mean'): Tensor {
-  return reduction === 'none' ? loss : reduction === 'sum' ? loss.sum() : loss.mean();
+/** Refuses a target of another shape: stretched to each other, [N] and [N, 1] would compare all pairs. */
+function expectSameShape(where: string, input: Tensor, target: Tensor): void {
+  const [own, other] = [input.shape, target.shape];
+  if (own.length === other.length && own.every((size, i) => size === other[i])) return;
+  throw new ShapeError(
+    `Expected a target of the input's shape [${own}] in ${where}, got [${other}]. ` +
+      'Give them one shape with view, unsqueeze or squeeze; expandAs where a value should count for several.',
+  );
 }
 
 export interface NllLossOptions extends LossOptions {
@@ -32,42 +39,64 @@ export interface CrossEntropyOptions extends NllLossOptions {
 }
 
 /** Logits [B, C, ...] against int64 classes [B, ...] or class probabilities [B, C, ...]. */
-export function crossEntropy(logits: Tensor, target: Tensor, o: CrossEntropyOptions = {}): Tensor {
-  const smoothing = o.labelSmoothing ?? 0;
-  return ops.crossEntropyLoss(logits, target, o.weight ?? null, code(o.reduction), o.ignoreIndex ?? -100, smoothing);
+export function crossEntropy(logits: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
+  const o = signature.crossEntropy.read('crossEntropy', [], options);
+  return ops.crossEntropyLoss(logits, target, o.weight, code(o.reduction), o.ignoreIndex, o.labelSmoothing);
 }
 
 /** Log probabilities [B, C, ...] against int64 classes [B, ...]. */
-export function nllLoss(logProbabilities: Tensor, target: Tensor, o: NllLossOptions = {}): Tensor {
-  return ops.nllLossNd(logProbabilities, target, o.weight ?? null, code(o.reduction), o.ignoreIndex ?? -100);
+export function nllLoss(logProbabilities: Tensor, target: Tensor, options?: NllLossOptions): Tensor {
+  const o = signature.nllLoss.read('nllLoss', [], options);
+  return ops.nllLossNd(logProbabilities, target, o.weight, code(o.reduction), o.ignoreIndex);
 }
 
-export function mseLoss(input: Tensor, target: Tensor, o: LossOptions = {}): Tensor {
-  return ops.mseLoss(input, target, code(o.reduction));
+/** @throws ShapeError where the shapes differ: PyTorch warns, and compares all with all */
+export function mseLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  expectSameShape('mseLoss', input, target);
+  return ops.mseLoss(input, target, code(signature.plain.read('mseLoss', [], options).reduction));
 }
 
-export function l1Loss(input: Tensor, target: Tensor, o: LossOptions = {}): Tensor {
-  return ops.l1Loss(input, target, code(o.reduction));
+/** @throws ShapeError where the shapes differ */
+export function l1Loss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  expectSameShape('l1Loss', input, target);
+  return ops.l1Loss(input, target, code(signature.plain.read('l1Loss', [], options).reduction));
 }
 
-/** Quadratic below `beta` (default 1), linear above, slope 1. */
-export function smoothL1Loss(input: Tensor, target: Tensor, o: LossOptions & { readonly beta?: number } = {}): Tensor {
-  const beta = o.beta ?? 1;
-  return beta === 0 ? l1Loss(input, target, o) : ops.smoothL1Loss(input, target, code(o.reduction), beta);
+export interface SmoothL1Options extends LossOptions {
+  /** Default 1. */
+  readonly beta?: number;
 }
 
-/** Quadratic below `delta` (default 1), linear above, slope `delta`. */
-export function huberLoss(input: Tensor, target: Tensor, o: LossOptions & { readonly delta?: number } = {}): Tensor {
-  return ops.huberLoss(input, target, code(o.reduction), o.delta ?? 1);
+/** Quadratic below `beta` (default 1), linear above, slope 1. @throws ShapeError where the shapes differ */
+export function smoothL1Loss(input: Tensor, target: Tensor, options?: SmoothL1Options): Tensor {
+  const { beta, reduction } = signature.smoothL1.read('smoothL1Loss', [], options);
+  expectSameShape('smoothL1Loss', input, target);
+  if (beta === 0) return ops.l1Loss(input, target, code(reduction));
+  return ops.smoothL1Loss(input, target, code(reduction), beta);
 }
 
-/** Probabilities against targets in 0..1. */
-export function binaryCrossEntropy(
-  input: Tensor,
-  target: Tensor,
-  o: LossOptions & { readonly weight?: Tensor | null } = {},
-): Tensor {
-  return ops.binaryCrossEntropy(input, target, o.weight ?? null, code(o.reduction));
+export interface HuberOptions extends LossOptions {
+  /** Default 1. */
+  readonly delta?: number;
+}
+
+/** Quadratic below `delta` (default 1), linear above, slope `delta`. @throws ShapeError where the shapes differ */
+export function huberLoss(input: Tensor, target: Tensor, options?: HuberOptions): Tensor {
+  const { delta, reduction } = signature.huber.read('huberLoss', [], options);
+  expectSameShape('huberLoss', input, target);
+  return ops.huberLoss(input, target, code(reduction), delta);
+}
+
+export interface BceOptions extends LossOptions {
+  /** Of each element, or broadcast to the target. */
+  readonly weight?: Tensor | null;
+}
+
+/** Probabilities against targets in 0..1. @throws ShapeError where the shapes differ */
+export function binaryCrossEntropy(input: Tensor, target: Tensor, options?: BceOptions): Tensor {
+  const { weight, reduction } = signature.bce.read('binaryCrossEntropy', [], options);
+  expectSameShape('binaryCrossEntropy', input, target);
+  return ops.binaryCrossEntropy(input, target, weight, code(reduction));
 }
 
 export interface BceWithLogitsOptions extends LossOptions {
@@ -76,9 +105,11 @@ export interface BceWithLogitsOptions extends LossOptions {
   readonly posWeight?: Tensor | null;
 }
 
-/** Logits against targets in 0..1. */
-export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, o: BceWithLogitsOptions = {}): Tensor {
-  return ops.binaryCrossEntropyWithLogits(input, target, o.weight ?? null, o.posWeight ?? null, code(o.reduction));
+/** Logits against targets in 0..1. @throws ShapeError where the shapes differ */
+export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, options?: BceWithLogitsOptions): Tensor {
+  const o = signature.bceWithLogits.read('binaryCrossEntropyWithLogits', [], options);
+  expectSameShape('binaryCrossEntropyWithLogits', input, target);
+  return ops.binaryCrossEntropyWithLogits(input, target, o.weight, o.posWeight, code(o.reduction));
 }
 
 export interface KlDivOptions {
@@ -89,11 +120,8 @@ export interface KlDivOptions {
 }
 
 /** Log probabilities against probabilities. */
-export function klDiv(
-  input: Tensor,
-  target: Tensor,
-  { reduction = 'mean', logTarget = false }: KlDivOptions = {},
-): Tensor {
+export function klDiv(input: Tensor, target: Tensor, options?: KlDivOptions): Tensor {
+  const { reduction, logTarget } = signature.klDiv.read('klDiv', [], options);
   if (reduction !== 'batchmean') return ops.klDiv(input, target, code(reduction), { logTarget });
   return ops.klDiv(input, target, code('sum'), { logTarget }).div(input.shape[0] ?? 1);
 }
@@ -103,20 +131,29 @@ export interface MarginOptions extends LossOptions {
 }
 
 /** Pairs [B, D] with targets 1 (alike) or -1 (unlike, pushed below the margin, default 0). */
-export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, o: MarginOptions = {}): Tensor {
-  return ops.cosineEmbeddingLoss(x1, x2, target, o.margin ?? 0, code(o.reduction));
+export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, options?: MarginOptions): Tensor {
+  const { margin, reduction } = signature.margin.read('cosineEmbeddingLoss', [], options);
+  return ops.cosineEmbeddingLoss(x1, x2, target, margin, code(reduction));
 }
 
-export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, o: MarginOptions = {}): Tensor {
-  return ops.marginRankingLoss(x1, x2, target, o.margin ?? 0, code(o.reduction));
+/** max(0, -target (x1 - x2) + margin), target 1 or -1; all of as many dimensions. */
+export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options?: MarginOptions): Tensor {
+  const { margin, reduction } = signature.margin.read('marginRankingLoss', [], options);
+  if (x1.ndim !== x2.ndim || x1.ndim !== target.ndim) {
+    const got = `[${x1.shape}], [${x2.shape}] and [${target.shape}]`;
+    throw new ShapeError(`Expected three tensors of as many dimensions in marginRankingLoss, got ${got}`);
+  }
+  return ops.marginRankingLoss(x1, x2, target, margin, code(reduction));
 }
 
-export function hingeEmbeddingLoss(input: Tensor, target: Tensor, o: MarginOptions = {}): Tensor {
-  return ops.hingeEmbeddingLoss(input, target, o.margin ?? 1, code(o.reduction));
+/** The input where the target is 1, max(0, margin - input) where it is -1; margin 1 by default. */
+export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: MarginOptions): Tensor {
+  const { margin, reduction } = signature.hinge.read('hingeEmbeddingLoss', [], options);
+  return ops.hingeEmbeddingLoss(input, target, margin, code(reduction));
 }
 
-export function softMarginLoss(input: Tensor, target: Tensor, o: LossOptions = {}): Tensor {
-  return ops.softMarginLoss(input, target, code(o.reduction));
+export function softMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  return ops.softMarginLoss(input, target, code(signature.plain.read('softMarginLoss', [], options).reduction));
 }
 
 export interface TripletOptions extends MarginOptions {
@@ -127,9 +164,14 @@ export interface TripletOptions extends MarginOptions {
 }
 
 /** max(d(anchor, positive) - d(anchor, negative) + margin, 0); margin 1 by default. */
-export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, o: TripletOptions = {}): Tensor {
-  const [margin, p, eps, swap] = [o.margin ?? 1, o.p ?? 2, o.eps ?? 1e-6, o.swap ?? false];
-  return ops.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, code(o.reduction));
+export function tripletMarginLoss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options?: TripletOptions,
+): Tensor {
+  const { margin, p, eps, swap, reduction } = signature.triplet.read('tripletMarginLoss', [], options);
+  return ops.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, code(reduction));
 }
 
 export interface GaussianNllOptions extends LossOptions {
@@ -139,11 +181,30 @@ export interface GaussianNllOptions extends LossOptions {
   readonly eps?: number;
 }
 
-/** Negative log likelihood of `target` under a normal distribution of mean `input` and variance `variance`. */
-export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, o: GaussianNllOptions = {}): Tensor {
-  const bounded = variance.clampMin(o.eps ?? 1e-6);
+/**
+ * Negative log likelihood of `target` under a normal distribution of mean `input` and variance `variance`: of the input's
+ * shape, or one for each row ([..., 1], or without the last dimension). The gradient of a variance below `eps` is that at `eps`.
+ * @throws ShapeError for a variance of another shape, DataError for a negative one
+ */
+export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, options?: GaussianNllOptions): Tensor {
+  const { full, eps, reduction } = signature.gaussianNll.read('gaussianNllLoss', [], options);
+  const each = perElement(input, variance);
+  if (each.lt(0).any().item()) throw new DataError('Expected a variance >= 0 in gaussianNllLoss, got a negative one.');
+  // Bounded by a step that the gradient does not see, as PyTorch does: a small variance still learns to grow.
+  const bounded = each.add(each.detach().clampMin(eps).sub(each.detach()));
   const loss = bounded.log().add(input.sub(target).square().div(bounded)).mul(0.5);
-  return reduce(o.full ? loss.add(0.5 * Math.log(2 * Math.PI)) : loss, o.reduction);
+  return reduce(full ? loss.add(0.5 * Math.log(2 * Math.PI)) : loss, reduction);
+}
+
+/** A variance per element or row, with as many dimensions as the input. */
+function perElement(input: Tensor, variance: Tensor): Tensor {
+  const [own, other] = [input.shape, variance.shape];
+  const row = own.slice(0, -1).join();
+  if (own.join() === other.join() || (other.length === own.length && `${row},1` === other.join())) return variance;
+  if (own.length > 0 && row === other.join()) return variance.unsqueeze(-1);
+  throw new ShapeError(
+    `Expected a variance of the input's shape [${own}], or one a row, [${[...own.slice(0, -1), 1]}], in gaussianNllLoss, got [${other}]`,
+  );
 }
 
 export interface PoissonNllOptions extends LossOptions {
@@ -153,8 +214,9 @@ export interface PoissonNllOptions extends LossOptions {
   readonly eps?: number;
 }
 
-export function poissonNllLoss(input: Tensor, target: Tensor, o: PoissonNllOptions = {}): Tensor {
-  return ops.poissonNllLoss(input, target, o.logInput ?? true, o.full ?? false, o.eps ?? 1e-8, code(o.reduction));
+export function poissonNllLoss(input: Tensor, target: Tensor, options?: PoissonNllOptions): Tensor {
+  const { logInput, full, eps, reduction } = signature.poissonNll.read('poissonNllLoss', [], options);
+  return ops.poissonNllLoss(input, target, logInput, full, eps, code(reduction));
 }
 
 export interface CtcOptions extends LossOptions {
@@ -164,14 +226,17 @@ export interface CtcOptions extends LossOptions {
   readonly zeroInfinity?: boolean;
 }
 
-/** Log probabilities [T, B, C], int64 targets [B, S], lengths [B]. */
+/** Log probabilities [T, B, C], int64 targets [B, S] (or all one after another), lengths [B] as tensors or as lists. */
 export function ctcLoss(
   logProbabilities: Tensor,
   targets: Tensor,
-  inputLengths: Tensor,
-  targetLengths: Tensor,
-  o: CtcOptions = {},
+  inputLengths: Tensor | readonly number[],
+  targetLengths: Tensor | readonly number[],
+  options?: CtcOptions,
 ): Tensor {
-  const [blank, reduction, zeroInfinity] = [o.blank ?? 0, code(o.reduction), o.zeroInfinity ?? false];
-  return ops.ctcLoss(logProbabilities, targets, inputLengths, targetLengths, blank, reduction, zeroInfinity);
+  const { blank, reduction, zeroInfinity } = signature.ctc.read('ctcLoss', [], options);
+  const lengths = (given: Tensor | readonly number[]) =>
+    given instanceof Tensor ? given : tensor([...given], { dtype: 'int64' });
+  const [own, theirs] = [lengths(inputLengths), lengths(targetLengths)];
+  return ops.ctcLoss(logProbabilities, targets, own, theirs, blank, code(reduction), zeroInfinity);
 }

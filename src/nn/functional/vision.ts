@@ -1,5 +1,6 @@
 import { ConfigError, op, ops, ShapeError, type Tensor } from '../../torch/index.js';
-import { adaptiveAvgPool1d, adaptiveAvgPool2d } from './pooling.js';
+import * as signature from '../signatures.js';
+import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from './pooling.js';
 
 export type InterpolateMode = 'nearest' | 'nearest-exact' | 'linear' | 'bilinear' | 'bicubic' | 'trilinear' | 'area';
 
@@ -10,23 +11,28 @@ export interface InterpolateOptions {
   /** Default `'nearest'`. */
   readonly mode?: InterpolateMode;
   /** Whether the corner pixels' centres coincide (linear, bilinear, bicubic, trilinear). Default false. */
-  readonly alignCorners?: boolean;
+  readonly alignCorners?: boolean | null;
   /** Low-pass first when shrinking (bilinear and bicubic). Default false. */
   readonly antialias?: boolean;
 }
 
 /** Resizes [B, C, L], [B, C, H, W] or [B, C, D, H, W]. */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
-  const { size = null, scaleFactor = null, mode = 'nearest', alignCorners = false, antialias = false } = options;
+  const { size, scaleFactor, mode, alignCorners, antialias } = signature.interpolate.read('interpolate', [], options);
   if ((size === null) === (scaleFactor === null)) {
     throw new ConfigError(`Expected either size or scaleFactor, got ${size === null ? 'neither' : 'both'}`);
+  }
+  const plain = mode === 'area' || mode.startsWith('nearest');
+  if (plain && alignCorners !== null) {
+    throw new ConfigError(`Expected alignCorners with a mode that interpolates between pixels, got mode '${mode}'.`);
   }
   const n = x.ndim - 2;
   const spread = (value: number | readonly number[] | null) =>
     value === null ? null : typeof value === 'number' ? new Array<number>(n).fill(value) : [...value];
   const [output, scales] = [spread(size), spread(scaleFactor)];
-  if (mode === 'area' && n === 1) return adaptiveAvgPool1d(x, areaSize(x, output, scales)[0] as number);
+  if (mode === 'area' && n === 1) return adaptiveAvgPool1d(x, areaSize(x, output, scales));
   if (mode === 'area' && n === 2) return adaptiveAvgPool2d(x, areaSize(x, output, scales));
+  if (mode === 'area' && n === 3) return adaptiveAvgPool3d(x, areaSize(x, output, scales));
   const name = RESIZERS[`${antialias ? 'smooth ' : ''}${mode} ${n}`];
   if (name === undefined) {
     throw new ShapeError(
@@ -35,7 +41,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     );
   }
   const resize = op(`${name}.vec`);
-  const aligned = mode.startsWith('nearest') ? [] : [alignCorners];
+  const aligned = plain ? [] : [alignCorners ?? false];
   return resize(x, output, ...aligned, scales) as Tensor;
 }
 
@@ -63,22 +69,27 @@ function areaSize(x: Tensor, output: number[] | null, scales: number[] | null): 
 
 /** [B, C·r², H, W] to [B, C, H·r, W·r]. */
 export function pixelShuffle(x: Tensor, upscaleFactor: number): Tensor {
-  return ops.pixelShuffle(x, upscaleFactor);
+  return ops.pixelShuffle(x, signature.shuffle.read('pixelShuffle', [upscaleFactor]).upscaleFactor);
 }
 
 /** [B, C, H·r, W·r] to [B, C·r², H, W]. */
 export function pixelUnshuffle(x: Tensor, downscaleFactor: number): Tensor {
-  return ops.pixelUnshuffle(x, downscaleFactor);
+  return ops.pixelUnshuffle(x, signature.unshuffle.read('pixelUnshuffle', [downscaleFactor]).downscaleFactor);
 }
 
-/** `pad`: before and after of the last dimension, then of the one before it, and so on. Negative numbers crop. */
-export function pad(
-  x: Tensor,
-  sides: readonly number[],
-  mode: 'constant' | 'reflect' | 'replicate' | 'circular' = 'constant',
-  value: number | null = null,
-): Tensor {
-  return ops.pad(x, [...sides], mode, value);
+export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
+
+export interface PadOptions {
+  /** Default `'constant'`. */
+  readonly mode?: PadMode;
+  /** Of a constant padding. Default 0. */
+  readonly value?: number | null;
+}
+
+/** `sides`: before and after of the last dimension, then of the one before it, and so on. Negative numbers crop. */
+export function pad(x: Tensor, sides: readonly number[], mode?: PadMode | PadOptions, value?: number | null): Tensor {
+  const values = signature.pad.read('pad', [sides, mode, value]);
+  return ops.pad(x, [...sides], values.mode, values.value);
 }
 
 export interface GridOptions {
@@ -86,19 +97,25 @@ export interface GridOptions {
   readonly mode?: 'bilinear' | 'nearest' | 'bicubic';
   /** Default `'zeros'`. */
   readonly paddingMode?: 'zeros' | 'border' | 'reflection';
-  readonly alignCorners?: boolean;
+  readonly alignCorners?: boolean | null;
 }
 
 /** Samples [B, C, H, W] at `grid` [B, H', W', 2], whose (x, y) run from -1 to 1. */
-export function gridSample(x: Tensor, grid: Tensor, o: GridOptions = {}): Tensor {
-  const mode = { bilinear: 0, nearest: 1, bicubic: 2 }[o.mode ?? 'bilinear'];
-  const padding = { zeros: 0, border: 1, reflection: 2 }[o.paddingMode ?? 'zeros'];
+export function gridSample(x: Tensor, grid: Tensor, options?: GridOptions): Tensor {
+  const o = signature.grid.read('gridSample', [], options);
+  const mode = { bilinear: 0, nearest: 1, bicubic: 2 }[o.mode];
+  const padding = { zeros: 0, border: 1, reflection: 2 }[o.paddingMode];
   return ops.gridSampler(x, grid, mode, padding, o.alignCorners ?? false);
 }
 
 /** The grid [B, H, W, 2] of the affine maps `theta` [B, 2, 3]; `size` is [B, C, H, W]. */
-export function affineGrid(theta: Tensor, size: readonly number[], alignCorners = false): Tensor {
-  return ops.affineGridGenerator(theta, [...size], alignCorners);
+export function affineGrid(
+  theta: Tensor,
+  size: readonly number[],
+  alignCorners?: boolean | { readonly alignCorners?: boolean },
+): Tensor {
+  const values = signature.affineGrid.read('affineGrid', [size, alignCorners]);
+  return ops.affineGridGenerator(theta, [...size], values.alignCorners);
 }
 
 export interface UnfoldOptions {
@@ -110,8 +127,9 @@ export interface UnfoldOptions {
 const pair = (value: number | readonly number[]): number[] => (typeof value === 'number' ? [value, value] : [...value]);
 
 /** Sliding windows of [B, C, H, W] as columns: [B, C·kh·kw, windows]. */
-export function unfold(x: Tensor, kernelSize: number | readonly number[], o: UnfoldOptions = {}): Tensor {
-  return ops.im2col(x, pair(kernelSize), pair(o.dilation ?? 1), pair(o.padding ?? 0), pair(o.stride ?? 1));
+export function unfold(x: Tensor, kernelSize: number | readonly number[], options?: UnfoldOptions): Tensor {
+  const { dilation, padding, stride } = signature.unfold.read('unfold', [kernelSize], options);
+  return ops.im2col(x, pair(kernelSize), pair(dilation), pair(padding), pair(stride));
 }
 
 /** Sums columns back to [B, C, H, W]: the adjoint of {@link unfold}. */
@@ -119,8 +137,8 @@ export function fold(
   x: Tensor,
   outputSize: number | readonly number[],
   kernelSize: number | readonly number[],
-  o: UnfoldOptions = {},
+  options?: UnfoldOptions,
 ): Tensor {
-  const [dilation, padding, stride] = [pair(o.dilation ?? 1), pair(o.padding ?? 0), pair(o.stride ?? 1)];
-  return ops.col2im(x, pair(outputSize), pair(kernelSize), dilation, padding, stride);
+  const { dilation, padding, stride } = signature.fold.read('fold', [outputSize, kernelSize], options);
+  return ops.col2im(x, pair(outputSize), pair(kernelSize), pair(dilation), pair(padding), pair(stride));
 }
