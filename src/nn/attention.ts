@@ -119,9 +119,9 @@ export class MultiheadAttention extends Module {
     const [query, key, value] = inputs as [Tensor, Tensor, Tensor];
     const lifted = new Map([...new Set(inputs)].map((x) => [x, x.unsqueeze(at)]));
     const [q, k, v] = [query, key, value].map((x) => lifted.get(x)) as [Tensor, Tensor, Tensor];
-    const keyPaddingMask = o.keyPaddingMask && o.keyPaddingMask.unsqueeze(0);
+    const keyPaddingMask = o.keyPaddingMask?.unsqueeze(0) ?? null;
     const [output, weights] = this.forward(q, k, v, { ...o, keyPaddingMask });
-    return [output.squeeze(at), weights && weights.squeeze(0)];
+    return [output.squeeze(at), weights?.squeeze(0) ?? null];
   }
 
   /** The three projections, each [B, heads, length, headDim]. */

@@ -1,5 +1,4 @@
 import {
-  ConfigError,
   defaultGenerator,
   empty,
   type Generator,
@@ -10,11 +9,17 @@ import {
   scope,
   type Tensor,
 } from '../torch/index.js';
+import * as signature from './init-signatures.js';
 
 /** Every function here writes into its tensor, in place and unrecorded, and returns it. Formulas are PyTorch's `torch.nn.init`. */
 export interface InitOptions {
   /** Source of the draws. Default: the default generator. One on another device draws there and the values are copied: the same on every device. */
-  readonly generator?: Generator | undefined;
+  readonly generator?: Generator | null | undefined;
+}
+
+export interface GainOptions extends InitOptions {
+  /** Factor of the spread. Default 1. */
+  readonly gain?: number;
 }
 
 export type Nonlinearity =
@@ -22,7 +27,9 @@ export type Nonlinearity =
   | 'conv1d'
   | 'conv2d'
   | 'conv3d'
+  | 'convTranspose1d'
   | 'convTranspose2d'
+  | 'convTranspose3d'
   | 'sigmoid'
   | 'tanh'
   | 'relu'
@@ -42,6 +49,7 @@ export interface KaimingOptions extends InitOptions {
 
 /** The recommended gain of a nonlinearity. `param` is the leaky ReLU's negative slope (default 0.01). */
 export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
+  signature.gain.read('calculateGain', [nonlinearity, param]);
   switch (nonlinearity) {
     case 'tanh':
       return 5 / 3;
@@ -65,19 +73,22 @@ export function fans(shape: readonly number[]): { fanIn: number; fanOut: number 
   return { fanIn: (shape[1] as number) * receptive, fanOut: (shape[0] as number) * receptive };
 }
 
-export function uniform_<T extends Tensor>(t: T, a = 0, b = 1, options: InitOptions = {}): T {
-  return fill(t, options.generator, (into, generator) => into.uniform_(a, b, { generator }));
+export function uniform_<T extends Tensor>(t: T, a = 0, b = 1, options?: InitOptions): T {
+  const { generator: source } = signature.uniform.read('uniform_', [a, b], options);
+  return fill(t, source, (into, generator) => into.uniform_(a, b, { generator }));
 }
 
-export function normal_<T extends Tensor>(t: T, mean = 0, std = 1, options: InitOptions = {}): T {
-  return fill(t, options.generator, (into, generator) => into.normal_(mean, std, { generator }));
+export function normal_<T extends Tensor>(t: T, mean = 0, std = 1, options?: InitOptions): T {
+  const { generator: source } = signature.normal.read('normal_', [mean, std], options);
+  return fill(t, source, (into, generator) => into.normal_(mean, std, { generator }));
 }
 
 /** A normal distribution cut off at `a` and `b` (in the values' own unit), by inversion. */
-export function truncNormal_<T extends Tensor>(t: T, mean = 0, std = 1, a = -2, b = 2, options: InitOptions = {}): T {
+export function truncNormal_<T extends Tensor>(t: T, mean = 0, std = 1, a = -2, b = 2, options?: InitOptions): T {
+  const { generator: source } = signature.truncNormal.read('truncNormal_', [mean, std, a, b], options);
   const cumulative = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2;
   const [low, high] = [cumulative(a), cumulative(b)];
-  return fill(t, options.generator, (into, generator) => {
+  return fill(t, source, (into, generator) => {
     into.uniform_(2 * low - 1, 2 * high - 1, { generator });
     into
       .erfinv_()
@@ -88,6 +99,7 @@ export function truncNormal_<T extends Tensor>(t: T, mean = 0, std = 1, a = -2, 
 }
 
 export function constant_<T extends Tensor>(t: T, value: number): T {
+  signature.constant.read('constant_', [value]);
   return unrecorded(t, (into) => into.fill_(value));
 }
 
@@ -107,53 +119,57 @@ export function eye_<T extends Tensor>(t: T): T {
   });
 }
 
-export function xavierUniform_<T extends Tensor>(t: T, options: InitOptions & { readonly gain?: number } = {}): T {
+export function xavierUniform_<T extends Tensor>(t: T, gain?: number | GainOptions, options?: InitOptions): T {
+  const { gain: factor, generator } = signature.gained.read('xavierUniform_', [gain], options);
   const { fanIn, fanOut } = fans(t.shape);
-  const bound = (options.gain ?? 1) * Math.sqrt(6 / (fanIn + fanOut));
-  return uniform_(t, -bound, bound, options);
+  const bound = factor * Math.sqrt(6 / (fanIn + fanOut));
+  return uniform_(t, -bound, bound, { generator });
 }
 
-export function xavierNormal_<T extends Tensor>(t: T, options: InitOptions & { readonly gain?: number } = {}): T {
+export function xavierNormal_<T extends Tensor>(t: T, gain?: number | GainOptions, options?: InitOptions): T {
+  const { gain: factor, generator } = signature.gained.read('xavierNormal_', [gain], options);
   const { fanIn, fanOut } = fans(t.shape);
-  return normal_(t, 0, (options.gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut)), options);
+  return normal_(t, 0, factor * Math.sqrt(2 / (fanIn + fanOut)), { generator });
 }
 
-export function kaimingUniform_<T extends Tensor>(t: T, options: KaimingOptions = {}): T {
-  const bound = Math.sqrt(3) * kaimingStd(t, options);
-  return uniform_(t, -bound, bound, options);
+export function kaimingUniform_<T extends Tensor>(t: T, options?: KaimingOptions): T {
+  const o = signature.kaiming.read('kaimingUniform_', [], options);
+  const bound = Math.sqrt(3) * kaimingStd(t, o);
+  return uniform_(t, -bound, bound, { generator: o.generator });
 }
 
-export function kaimingNormal_<T extends Tensor>(t: T, options: KaimingOptions = {}): T {
-  return normal_(t, 0, kaimingStd(t, options), options);
+export function kaimingNormal_<T extends Tensor>(t: T, options?: KaimingOptions): T {
+  const o = signature.kaiming.read('kaimingNormal_', [], options);
+  return normal_(t, 0, kaimingStd(t, o), { generator: o.generator });
 }
 
-function kaimingStd(t: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions): number {
-  const fan = fans(t.shape)[mode];
-  if (fan === undefined) throw new ConfigError(`Expected mode 'fanIn' or 'fanOut', got '${mode}'`);
-  return calculateGain(nonlinearity, a) / Math.sqrt(fan);
+function kaimingStd(t: Tensor, { a, mode, nonlinearity }: Required<KaimingOptions>): number {
+  return calculateGain(nonlinearity, a) / Math.sqrt(fans(t.shape)[mode]);
 }
 
 /** A (semi-)orthogonal matrix [rows, everything else], by QR of a normal one. */
-export function orthogonal_<T extends Tensor>(t: T, options: InitOptions & { readonly gain?: number } = {}): T {
+export function orthogonal_<T extends Tensor>(t: T, gain?: number | GainOptions, options?: InitOptions): T {
+  const { gain: factor, generator: source } = signature.gained.read('orthogonal_', [gain], options);
   const shape = t.shape;
   if (shape.length < 2) throw new ShapeError(`Expected a tensor of at least 2 dimensions, got [${shape}]`);
   const rows = shape[0] as number;
   const cols = t.numel / rows;
   return unrecorded(t, (into) => {
-    const { generator = defaultGenerator } = options;
+    const generator = source ?? defaultGenerator;
     const drawn = randn([rows, cols], { generator, device: generator.device });
     const [q, r] = ops.linalgQr(rows < cols ? drawn.t() : drawn);
     const signed = q.mul(r.diagonal().sign());
-    into.copy_((rows < cols ? signed.t() : signed).reshape(shape).mul(options.gain ?? 1));
+    into.copy_((rows < cols ? signed.t() : signed).reshape(shape).mul(factor));
   });
 }
 
 /** Draws into `t`, unrecorded; where the generator lives on another device, there first. */
 function fill<T extends Tensor>(
   t: T,
-  generator: Generator = defaultGenerator,
+  source: Generator | null,
   write: (into: Tensor, generator: Generator) => void,
 ): T {
+  const generator = source ?? defaultGenerator;
   return unrecorded(t, () => {
     if (deviceType(generator.device) === deviceType(t.device)) {
       write(t, generator);

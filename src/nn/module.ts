@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  checkOptions,
   DataError,
   type DType,
   defaultGenerator,
@@ -184,6 +185,7 @@ export abstract class Module {
     dict: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
     options: { readonly strict?: boolean } = {},
   ): LoadResult {
+    checkOptions(`${this.typeName}.loadStateDict`, options, ['strict']);
     const source: ReadonlyMap<string, Tensor> = dict instanceof Map ? dict : new Map(Object.entries(dict));
     const own = new Map(this.#state(''));
     const missing = [...own.keys()].filter((name) => !source.has(name));
@@ -254,6 +256,7 @@ export abstract class Module {
    * Tensors on `'meta'` have no values to move: use {@link toEmpty} for them.
    */
   to(options: MoveOptions): this {
+    checkOptions(`${this.typeName}.to`, options, ['device', 'dtype', 'memoryFormat']);
     noGrad(() =>
       scope(() => {
         for (const parameter of this.parameters()) {

@@ -5,6 +5,7 @@ import type { AttentionOptions } from './functional/attention.js';
 import type { PairwiseDistanceOptions } from './functional/linear.js';
 import type { AvgPoolArguments, MaxPoolArguments } from './functional/pooling.js';
 import type { GridOptions, InterpolateMode, PadMode, UnfoldOptions } from './functional/vision.js';
+import { generator } from './init-signatures.js';
 import type { BatchNormOptions, GroupNormOptions, LayerNormOptions } from './norm.js';
 import type { SpectralNormOptions } from './reparametrization.js';
 import type { RnnOptions } from './rnn.js';
@@ -28,7 +29,6 @@ const inplace = { inplace: flag(false) };
 const probability = (fallback?: number) => number(fallback, { min: 0, max: 1 });
 const count = whole(undefined, 0);
 const positive = whole(undefined, 1);
-const generator = orNull(rule<import('../torch/index.js').Generator>(undefined, 'a Generator', isGenerator));
 const numbers = rule<number | readonly number[]>(undefined, 'a whole number or a list of them', (value) =>
   isSize(value, -Infinity),
 );
@@ -388,7 +388,3 @@ export const recurrent = new Signature(
   } satisfies RulesOf<RnnOptions>,
   ['projSize'],
 );
-
-function isGenerator(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'manualSeed' in value;
-}

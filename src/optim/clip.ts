@@ -1,4 +1,5 @@
 import type { Parameter } from '../nn/index.js';
+import { flag, number, type RulesOf, Signature } from '../nn/signature.js';
 import { gradsOf, noGrad, ops, scope, type Tensor, TorchError, zeros } from '../torch/index.js';
 
 export interface ClipOptions {
@@ -8,13 +9,19 @@ export interface ClipOptions {
   readonly errorIfNonfinite?: boolean;
 }
 
+const clipNorm = new Signature('clipGradNorm_', { maxNorm: number() }, {
+  normType: number(2),
+  errorIfNonfinite: flag(false),
+} satisfies RulesOf<ClipOptions>);
+const clipValueOf = new Signature('clipGradValue_', { clipValue: number() }, {});
+
 /**
  * Scales all gradients together so that their joint norm is at most `maxNorm`. Returns the norm before, a tensor.
  *
  * @throws TorchError where the norm is not finite and `errorIfNonfinite` is set
  */
-export function clipGradNorm_(params: Iterable<Parameter>, maxNorm: number, options: ClipOptions = {}): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = options;
+export function clipGradNorm_(params: Iterable<Parameter>, maxNorm: number, options?: ClipOptions): Tensor {
+  const { normType, errorIfNonfinite } = clipNorm.read('clipGradNorm_', [maxNorm], options);
   return noGrad(() =>
     scope(() => {
       const grads = gradsOf([...params]).filter((grad) => grad !== null);
@@ -34,6 +41,7 @@ export function clipGradNorm_(params: Iterable<Parameter>, maxNorm: number, opti
 
 /** Clamps every element of every gradient to -clipValue..clipValue. */
 export function clipGradValue_(params: Iterable<Parameter>, clipValue: number): void {
+  clipValueOf.read('clipGradValue_', [clipValue]);
   noGrad(() =>
     scope(() => {
       for (const grad of gradsOf([...params])) grad?.clamp_(-clipValue, clipValue);
