@@ -1,15 +1,17 @@
 // Writes FEATURES.md: which public names of PyTorch exist here, which differ, which are missing.
 //   node scripts/features.mjs           writes it (the package must be built)
-// The names come from test/golden/torch-names.json, ours from the built package and the generated typings.
+// PyTorch's names and arguments come from test/golden/torch-names.json, ours from the built package and the generated
+// typings. What is "same" has PyTorch's arguments with its defaults, by the comparison of signatures.mjs.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { differencesOf } from './signatures.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const DTYPES = 'float32 float64 bfloat16 float16 int64 int32 int16 int8 uint8 bool complex64 complex128';
 
-/** What exists in another form: PyTorch's names, and how it is done here. */
+/** What exists in another form, beyond its arguments: PyTorch's names, and how it is done here. */
 const DIFFERS = {
   torch: [
     [DTYPES, "strings: `'float32'`"],
@@ -40,37 +42,28 @@ const DIFFERS = {
   'torch.nn': [
     ['Module', '`initialise(g)` and `setGenerator(g)` for seeded values; no hooks; called by `forward`'],
     ['ModuleDict', 'no names of Module members as keys'],
-    ['Softmax Softmin LogSoftmax', 'the dimension must be given'],
     ['TransformerEncoder', 'takes a function that builds each layer, not a layer to copy'],
-    ['LSTM GRU', 'packed sequences are the option `lengths`; no `proj_size`; batched input only'],
-    ['MultiheadAttention TransformerEncoderLayer', 'batched input only; no nested-tensor fast path'],
-    ['Embedding', 'no `max_norm`, `scale_grad_by_freq`, `sparse`'],
-    ['Upsample', 'no `recompute_scale_factor`'],
-    ['Fold Unfold PairwiseDistance', 'options in an object'],
-    ['Dropout Dropout1d Dropout2d', 'the mask comes from `generator`; no `inplace`'],
+    ['LSTM GRU', 'packed sequences are the option `lengths`; batched input only'],
+    ['MultiheadAttention TransformerEncoderLayer', 'no nested-tensor fast path'],
+    ['Dropout Dropout1d Dropout2d', 'the mask comes from `generator`'],
     ['UpsamplingBilinear2d UpsamplingNearest2d', '`Upsample`'],
     ['Dropout3d', '`Dropout2d` takes any number of dimensions'],
   ],
   'torch.nn.functional': [
-    ['dropout dropout1d dropout2d dropout3d', 'take a generator'],
-    ['softmax softmin log_softmax', 'the dimension must be given'],
+    ['dropout dropout1d dropout2d dropout3d', 'a generator before `inplace`'],
     ['relu_ leaky_relu_ elu_', 'option `inplace`'],
     ['upsample upsample_bilinear upsample_nearest', '`interpolate`'],
     ['multi_head_attention_forward', '`MultiheadAttention`'],
-    ['embedding', '`embedding(indices, weight, paddingIdx)` only'],
-    ['instance_norm', 'without running statistics; the module has them'],
+    ['instance_norm', '`instanceNorm(x, weight, bias, eps)`: without running statistics; the module has them'],
+    ['mse_loss l1_loss smooth_l1_loss huber_loss', 'a target of another shape is refused, not stretched'],
   ],
   'torch.nn.init': [],
-  'torch.optim': [
-    ['Optimizer SGD Adam AdamW RMSprop', 'state by parameter names; no closures, `maximize` or `capturable`'],
-  ],
+  'torch.optim': [['Optimizer SGD Adam AdamW RMSprop', "state by parameter names, PyTorch's loads too; no closures"]],
   'torch.optim.lr_scheduler': [
-    ['OneCycleLR', '`totalSteps` only, not epochs times steps'],
     [
-      'StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR SequentialLR LambdaLR',
+      'StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR CosineAnnealingWarmRestarts OneCycleLR SequentialLR LambdaLR',
       'pure functions of the step',
     ],
-    ['CosineAnnealingWarmRestarts ReduceLROnPlateau', 'options in an object'],
   ],
 };
 
@@ -87,17 +80,25 @@ async function exportsOf(folder) {
   return import(pathToFileURL(path.join(root, 'dist', folder, 'index.js')).href);
 }
 
-/** Sorts an area's names into same, differs and missing. */
-function compare(names, area, ours, operators) {
-  const differs = DIFFERS[area];
-  const how = new Map(differs.flatMap(([list, text]) => list.split(' ').map((name) => [name, text])));
-  const found = { same: [], operator: [], differs, missing: [] };
+/**
+ * Sorts an area's names into same, differs and missing.
+ * @param theirs - PyTorch's arguments by name, for the areas where they are compared
+ */
+function compare(names, area, ours, { operators, theirs, declared }) {
+  const how = new Map(DIFFERS[area].flatMap(([list, text]) => list.split(' ').map((name) => [name, text])));
+  const rows = new Map();
+  const found = { same: [], operator: [], differs: [], missing: [] };
   for (const name of names) {
-    if (how.has(name)) how.delete(name);
-    else if (camel(name) in ours || name in ours) found.same.push(name);
+    const own = camel(name) in ours ? camel(name) : name in ours ? name : null;
+    const phrases = own && theirs ? differencesOf(theirs[name], ours[own], declared.get(own)) : [];
+    const text = [...(how.has(name) ? [how.get(name)] : []), ...phrases].join('; ');
+    how.delete(name);
+    if (text !== '') rows.set(text, [...(rows.get(text) ?? []), name]);
+    else if (own) found.same.push(name);
     else if (operators.has(camel(name))) found.operator.push(name);
     else found.missing.push(name);
   }
+  found.differs = [...rows].map(([text, each]) => [each.join(' '), text]);
   const unknown = [...how.keys()];
   if (unknown.length > 0) throw new Error(`features: ${area} has no ${unknown.join(', ')} to differ from`);
   return found;
@@ -130,6 +131,7 @@ export async function renderFeatures() {
   const golden = JSON.parse(readFileSync(path.join(root, 'test/golden/torch-names.json'), 'utf8'));
   const [torch, nn, optim] = await Promise.all(['torch', 'nn', 'optim'].map(exportsOf));
   const operators = operatorNames();
+  const { signatures: declared } = await import(pathToFileURL(path.join(root, 'dist/nn/signature.js')).href);
   const ours = {
     torch,
     'torch.nn': nn,
@@ -145,13 +147,15 @@ export async function renderFeatures() {
     '',
     'The rule: functions are camelCase, classes keep their names, required arguments stand in order and optional ones',
     "in an options object at the end, `None` is `null`. State-dict keys are PyTorch's, unchanged. What follows the rule is",
-    '"same"; what needs another word stands under "differs". Every aten operator of the libtorch in use is in `ops`, far',
-    'more than the names listed here.',
+    '"same": of layers, their functions, initialisers, optimizers and schedulers, the arguments and defaults are compared',
+    "with PyTorch's own, but for `device`, `dtype`, `verbose` and those that PyTorch has deprecated. What needs another",
+    'word stands under "differs". Every aten operator of the libtorch in use is in `ops`, far more than the names listed here.',
     '',
   ];
   for (const [area, names] of Object.entries(golden.names)) {
     const known = area === 'torch' || area === 'torch.nn.functional' ? operators : new Set();
-    lines.push(...section(area, names, compare(names, area, ours[area], known)));
+    const found = compare(names, area, ours[area], { operators: known, theirs: golden.signatures[area], declared });
+    lines.push(...section(area, names, found));
   }
   return `${lines.join('\n').trimEnd()}\n`;
 }

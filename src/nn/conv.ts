@@ -27,6 +27,8 @@ export interface ConvTransposeOptions extends FactoryOptions {
   readonly dilation?: Size;
   readonly groups?: number;
   readonly bias?: boolean;
+  /** As in PyTorch, there is no other. */
+  readonly paddingMode?: 'zeros';
 }
 
 /** `size` as a list of `n`. */

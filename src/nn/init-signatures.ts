@@ -29,7 +29,7 @@ const drawn = { generator };
 
 export const gain = new Signature(
   'calculateGain',
-  { nonlinearity: choice<Nonlinearity>(undefined, ...nonlinearities), param: number(0.01) },
+  { nonlinearity: choice<Nonlinearity>(undefined, ...nonlinearities), param: orNull(number()) },
   {},
 );
 export const uniform = new Signature('uniform_', { a: number(0), b: number(1) }, drawn);

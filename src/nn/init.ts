@@ -48,15 +48,15 @@ export interface KaimingOptions extends InitOptions {
 }
 
 /** The recommended gain of a nonlinearity. `param` is the leaky ReLU's negative slope (default 0.01). */
-export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
-  signature.gain.read('calculateGain', [nonlinearity, param]);
+export function calculateGain(nonlinearity: Nonlinearity, param: number | null = null): number {
+  const slope = signature.gain.read('calculateGain', [nonlinearity, param]).param ?? 0.01;
   switch (nonlinearity) {
     case 'tanh':
       return 5 / 3;
     case 'relu':
       return Math.SQRT2;
     case 'leakyRelu':
-      return Math.sqrt(2 / (1 + param * param));
+      return Math.sqrt(2 / (1 + slope * slope));
     case 'selu':
       return 3 / 4;
     default:

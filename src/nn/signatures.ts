@@ -113,18 +113,14 @@ export const conv = new Signature('Conv1d Conv2d Conv3d', channels, {
   paddingMode: choice<PaddingMode>('zeros', 'zeros', 'reflect', 'replicate', 'circular'),
   ...factoryRules,
 } satisfies RulesOf<ConvOptions>);
-export const convTranspose = new Signature(
-  'ConvTranspose1d ConvTranspose2d ConvTranspose3d',
-  channels,
-  {
-    ...convolution,
-    padding: sizes(0),
-    outputPadding: sizes(0),
-    bias: flag(true),
-    ...factoryRules,
-  } satisfies RulesOf<ConvTransposeOptions>,
-  ['paddingMode'],
-);
+export const convTranspose = new Signature('ConvTranspose1d ConvTranspose2d ConvTranspose3d', channels, {
+  ...convolution,
+  padding: sizes(0),
+  outputPadding: sizes(0),
+  bias: flag(true),
+  paddingMode: choice('zeros', 'zeros'),
+  ...factoryRules,
+} satisfies RulesOf<ConvTransposeOptions>);
 export const convOf = new Signature('conv1d conv2d conv3d', {}, { ...convolution, padding: samePadding });
 export const convTransposeOf = new Signature(
   'convTranspose1d convTranspose2d convTranspose3d',
@@ -255,7 +251,7 @@ const integers = rule<readonly number[]>(
   'a list of whole numbers',
   (value) => Array.isArray(value) && isSize(value, -Infinity),
 );
-export const unflatten = new Signature('Unflatten', { dim: whole(), size: integers }, {});
+export const unflatten = new Signature('Unflatten', { dim: whole(), unflattenedSize: integers }, {});
 export const padding = new Signature(
   'ReflectionPad1d ReflectionPad2d ReplicationPad1d ReplicationPad2d ZeroPad2d',
   { padding: numbers },
@@ -309,7 +305,11 @@ export const grid = new Signature('gridSample', {}, {
   paddingMode: choice('zeros', 'zeros', 'border', 'reflection'),
   alignCorners: orNull(flag(false)),
 } satisfies RulesOf<GridOptions>);
-export const affineGrid = new Signature('affineGrid', { size: sizes(undefined, 1), alignCorners: flag(false) }, {});
+export const affineGrid = new Signature(
+  'affineGrid',
+  { size: sizes(undefined, 1), alignCorners: orNull(flag(false)) },
+  {},
+);
 
 // Sequences
 

@@ -112,10 +112,10 @@ export function gridSample(x: Tensor, grid: Tensor, options?: GridOptions): Tens
 export function affineGrid(
   theta: Tensor,
   size: readonly number[],
-  alignCorners?: boolean | { readonly alignCorners?: boolean },
+  alignCorners?: boolean | null | { readonly alignCorners?: boolean | null },
 ): Tensor {
   const values = signature.affineGrid.read('affineGrid', [size, alignCorners]);
-  return ops.affineGridGenerator(theta, [...size], values.alignCorners);
+  return ops.affineGridGenerator(theta, [...size], values.alignCorners ?? false);
 }
 
 export interface UnfoldOptions {
