@@ -24,8 +24,9 @@ export const signatures = new Map<string, Signature<Rules, Rules>>();
 
 /** One declaration, shared by all that take the same. */
 export class Signature<A extends Rules, O extends Rules> {
-  readonly #names: readonly string[];
-  readonly #known: readonly string[];
+  readonly #args: readonly (readonly [name: string, rule: Rule<unknown>])[];
+  /** What may be named in the options. A Map, since options may be called as members of every object are. */
+  readonly #known: ReadonlyMap<string, Rule<unknown>>;
   /** Options without a default. */
   readonly #required: readonly string[];
   readonly #defaults: Readonly<Record<string, unknown>>;
@@ -41,8 +42,9 @@ export class Signature<A extends Rules, O extends Rules> {
     readonly options: O,
     readonly unsupported: readonly string[] = [],
   ) {
-    this.#names = Object.keys(args);
-    this.#known = [...this.#names.filter((name) => args[name]?.fallback !== undefined), ...Object.keys(options)];
+    this.#args = Object.entries(args);
+    const named = this.#args.filter(([, rule]) => rule.fallback !== undefined);
+    this.#known = new Map([...named, ...Object.entries(options)]);
     this.#required = Object.keys(options).filter((name) => options[name]?.fallback === undefined);
     const rules = Object.entries<Rule<unknown>>({ ...args, ...options });
     this.#defaults = Object.freeze(Object.fromEntries(rules.map(([name, rule]) => [name, rule.fallback])));
@@ -60,8 +62,8 @@ export class Signature<A extends Rules, O extends Rules> {
     }
     const values: Record<string, unknown> = { ...this.#defaults };
     for (let i = 0; i < given.length; i += 1) {
-      const [name, value] = [this.#names[i] as string, given[i]];
-      const rule = this.args[name] as Rule<unknown>;
+      const [name, rule] = this.#args[i] as readonly [string, Rule<unknown>];
+      const value = given[i];
       if (rule.fallback !== undefined && options === undefined && isRecord(value) && !rule.fits(value)) {
         // ELU({ alpha: 2 }) for ELU(2): all that may be left out may be named.
         this.#take(where, values, value);
@@ -79,31 +81,33 @@ export class Signature<A extends Rules, O extends Rules> {
   }
 
   #take(where: string, values: Record<string, unknown>, options: unknown): void {
-    if (options instanceof Tensor) {
-      const known = this.#known.join(', ');
+    if (!isRecord(options)) {
+      if (!(options instanceof Tensor)) checkOptions(where, options, this.#names());
+      const known = this.#names().join(', ');
       throw new ConfigError(`Expected the options of ${where} in an object, { ${known} }, got ${describe(options)}.`);
     }
-    if (!isRecord(options)) checkOptions(where, options, this.#known);
-    const record = options as Record<string, unknown>;
-    for (const name in record) {
-      const value = record[name];
-      const rule = this.options[name] ?? this.args[name];
-      if (rule === undefined || !this.#known.includes(name)) this.#refuse(where, record, name);
-      else if (value !== undefined) {
-        if (!rule.fits(value)) throw misfit(where, name, rule, value);
-        values[name] = value;
-      }
+    for (const name of Object.keys(options)) {
+      const value = options[name];
+      const rule = this.#known.get(name);
+      if (rule === undefined) this.#refuse(where, options, name);
+      if (value === undefined) continue;
+      if (!rule.fits(value)) throw misfit(where, name, rule, value);
+      values[name] = value;
     }
+  }
+
+  #names(): string[] {
+    return [...this.#known.keys()];
   }
 
   #refuse(where: string, options: Record<string, unknown>, name: string): never {
     const camel = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
     if (this.unsupported.includes(camel)) {
       throw new ConfigError(
-        `${where} does not support ${name}, which PyTorch has: leave it out. Options here: ${this.#known.join(', ')}.`,
+        `${where} does not support ${name}, which PyTorch has: leave it out. Options here: ${this.#names().join(', ')}.`,
       );
     }
-    checkOptions(where, options, this.#known);
+    checkOptions(where, options, this.#names());
     throw new ConfigError(`Expected ${name} of ${where} in its place among the arguments, got it among the options.`);
   }
 }

@@ -69,12 +69,15 @@ export const bilinear = new Signature(
   { in1Features: positive, in2Features: count, outFeatures: count },
   { bias: flag(true), ...factoryRules },
 );
+const paddingIdx = orNull(whole());
+const renormed = { maxNorm: orNull(number()), normType: number(2), scaleGradByFreq: flag(false) };
 export const embedding = new Signature(
   'Embedding',
   { numEmbeddings: count, embeddingDim: count },
-  { paddingIdx: orNull(whole()), ...factoryRules },
-  ['maxNorm', 'normType', 'scaleGradByFreq', 'sparse'],
+  { paddingIdx, ...renormed, ...factoryRules },
+  ['sparse'],
 );
+export const embeddingOf = new Signature('embedding', { paddingIdx }, renormed, ['sparse']);
 export const cosineSimilarity = new Signature(
   'CosineSimilarity cosineSimilarity',
   { dim: whole(1), eps: number(1e-8) },

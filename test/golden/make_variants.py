@@ -152,6 +152,12 @@ def make_activations():
         case(f"activation {name}", lambda x: f(x * 2), r(4, 6))
 
 
+def make_embeddings():
+    rows = lambda: torch.tensor([[0, 2, 5], [2, 2, 1]])
+    case("embedding of short rows", lambda i, w: F.embedding(i, w.clone(), max_norm=0.8, norm_type=1.0), rows, r(6, 3))
+    case("embedding scaled by frequency", lambda i, w: F.embedding(i, w, padding_idx=-1, scale_grad_by_freq=True), rows, r(6, 3))
+
+
 START = [torch.randn(3, generator=torch.Generator().manual_seed(1)), torch.randn(2, 2, generator=torch.Generator().manual_seed(2))]
 STEPS = 12
 
@@ -237,6 +243,7 @@ if __name__ == "__main__":
     make_convolutions()
     make_pooling()
     make_activations()
+    make_embeddings()
     masks = make_attention()
     write("variants.json", {"torch": torch.__version__, "cases": cases, "masks": masks, "optimizers": make_optimizers(),
                             "schedules": make_schedules()})

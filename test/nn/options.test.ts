@@ -146,11 +146,12 @@ const functions: Readonly<Record<string, readonly unknown[]>> = {
   fold: [zeros([1, 4, 1]), [2, 2], 2],
   scaledDotProductAttention: [line, line, line],
   attentionWeights: [line, line],
+  embedding: [classesOf, pair[0]],
 };
 
 /** Functions without options. */
 const bare = new Set(
-  `prelu tanh sigmoid logsigmoid softsign tanhshrink linear bilinear embedding oneHot layerNorm groupNorm instanceNorm
+  `prelu tanh sigmoid logsigmoid softsign tanhshrink linear bilinear oneHot layerNorm groupNorm instanceNorm
   adaptiveAvgPool1d adaptiveAvgPool2d adaptiveAvgPool3d pixelShuffle pixelUnshuffle dropout dropout1d dropout2d dropout3d
   featureDropout dropPath`.split(/\s+/),
 );
@@ -209,12 +210,10 @@ test('initialisers, wrappers and module methods refuse options that they do not 
 test('what PyTorch has and this has not is said to be so', () => {
   for (const [name, option] of [
     ['Embedding', 'sparse'],
-    ['Embedding', 'max_norm'],
     ['LSTM', 'projSize'],
     ['MultiheadAttention', 'add_zero_attn'],
     ['Upsample', 'recompute_scale_factor'],
     ['MSELoss', 'size_average'],
-    ['Embedding', 'scaleGradByFreq'],
   ] as const) {
     const message = new RegExp(`^${name} does not support ${option}, which PyTorch has`);
     assert.throws(() => make(name, ...classes[name]!, { [option]: 1 }), { name: 'ConfigError', message });
@@ -229,6 +228,7 @@ test('values that make no sense are refused when a layer is made, with what was 
     () => make('Linear', 2, 3, false),
     /options of Linear in an object, \{ bias, device, dtype \}, got boolean false/,
   );
+  refused(() => make('Linear', 2, 3, { constructor: 1 }), /got constructor/);
   refused(() => make('Linear', -1, 3), /inFeatures of Linear to be a whole number >= 0, got -1/);
   refused(() => make('Linear', '2', 3), /inFeatures of Linear to be a whole number >= 0, got '2'/);
   refused(() => make('Linear', 2), /outFeatures of Linear to be a whole number >= 0, got undefined/);

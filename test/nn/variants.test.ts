@@ -113,6 +113,13 @@ for (const [name, forms] of Object.entries(activations)) {
   };
 }
 
+calls['embedding of short rows'] = (i, w) => F.embedding(i!, w!.clone(), null, { maxNorm: 0.8, normType: 1 });
+calls['embedding scaled by frequency'] = (i, w) => {
+  const layer = new nn.Embedding(6, 3, { paddingIdx: -1, scaleGradByFreq: true, dtype: 'float64' });
+  Object.assign(layer, { weight: w });
+  return layer.forward(i!);
+};
+
 const mask = (name: keyof typeof golden.masks): Tensor => unpack(golden.masks[name] as Packed);
 const attnMasks = {
   none: null,

@@ -1,4 +1,4 @@
-import { ops, type Tensor } from '../../torch/index.js';
+import { noGrad, ops, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 
 /** x Wᵀ + b; weight [out, in]. */
@@ -10,9 +10,29 @@ export function bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | 
   return ops.bilinear(x1, x2, weight, bias);
 }
 
-/** Rows of `weight` [entries, width] at int64 `indices`. */
-export function embedding(indices: Tensor, weight: Tensor, paddingIdx: number | null = null): Tensor {
-  return ops.embedding(weight, indices, paddingIdx ?? -1);
+export interface EmbeddingArguments {
+  /** The row that gets no gradient; a negative one counts from the end. Default null. */
+  readonly paddingIdx?: number | null;
+  /** Rows of `weight` that are read are shortened to this norm, in place. Default null. */
+  readonly maxNorm?: number | null;
+  /** Of `maxNorm`. Default 2. */
+  readonly normType?: number;
+  /** Whether a row's gradient is divided by how often it was read. Default false. */
+  readonly scaleGradByFreq?: boolean;
+}
+
+/** Rows of `weight` [entries, width] at int64 `indices`: `embedding(i, w, 0)` or `embedding(i, w, { paddingIdx: 0 })`. */
+export function embedding(
+  indices: Tensor,
+  weight: Tensor,
+  paddingIdx?: number | null | EmbeddingArguments,
+  options?: Omit<EmbeddingArguments, 'paddingIdx'>,
+): Tensor {
+  const o = signature.embeddingOf.read('embedding', [paddingIdx], options);
+  const { paddingIdx: at, maxNorm, normType, scaleGradByFreq } = o;
+  if (maxNorm !== null) noGrad(() => ops.embeddingRenorm_(weight, indices.contiguous(), maxNorm, normType));
+  const row = at === null ? -1 : at < 0 ? at + (weight.shape[0] as number) : at;
+  return ops.embedding(weight, indices, row, scaleGradByFreq);
 }
 
 /** int64 [...] to int64 [..., numClasses]; -1 takes the greatest index present. */
