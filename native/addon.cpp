@@ -79,6 +79,7 @@ NAPI_MODULE_INIT() {
     defineTensors(env, exports);
     defineDispatch(env, exports);
     defineAutograd(env, exports);
+    defineHooks(env, exports);
     defineQueues(env, exports);
     defineGenerators(env, exports);
     defineSystem(env, exports);

@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "frame.h"
+#include "hooks.h"
 
 namespace headrace {
 
@@ -18,7 +18,8 @@ napi_value backward(napi_env env, napi_callback_info info) {
     Cursor cursor(self.frame, 0);
     const auto tensors = readTensors(self, cursor);
     cursor.next();
-    torch::autograd::backward(tensors, readTensors(self, cursor), arguments.boolean(0), arguments.boolean(1));
+    const auto gradients = readTensors(self, cursor);
+    runBackward([&] { torch::autograd::backward(tensors, gradients, arguments.boolean(0), arguments.boolean(1)); });
     return nullptr;
   });
 }
@@ -34,8 +35,11 @@ napi_value grad(napi_env env, napi_callback_info info) {
     const auto inputs = readTensors(self, cursor);
     cursor.next();
     const auto gradients = readTensors(self, cursor);
-    auto result = torch::autograd::grad(
-        outputs, inputs, gradients, arguments.boolean(0), arguments.boolean(1), arguments.boolean(2));
+    std::vector<at::Tensor> result;
+    runBackward([&] {
+      result = torch::autograd::grad(
+          outputs, inputs, gradients, arguments.boolean(0), arguments.boolean(1), arguments.boolean(2));
+    });
     Writer writer(self.frame);
     writer.put(kList, static_cast<double>(result.size()));
     for (auto& tensor : result) putTensor(self, writer, std::move(tensor));

@@ -21,6 +21,12 @@ struct CodedError : std::runtime_error {
   const char* code;
 };
 
+// JavaScript threw in a callback: what it threw waits in the thread, on its way through libtorch back to JavaScript.
+struct JavaScriptError : std::exception {
+  const char* what() const noexcept override { return "a JavaScript callback threw"; }
+};
+void rethrowJavaScriptError(napi_env env);
+
 inline void check(napi_env env, napi_status status) {
   if (status == napi_ok || status == napi_pending_exception) return;
   const napi_extended_error_info* info = nullptr;
@@ -80,6 +86,8 @@ template <typename Body>
 napi_value guarded(napi_env env, Body body) {
   try {
     return body();
+  } catch (const JavaScriptError&) {
+    rethrowJavaScriptError(env);
   } catch (const CodedError& error) {
     napi_throw_error(env, error.code, error.what());
   } catch (const c10::Error& error) {
@@ -136,6 +144,7 @@ int64_t liveTensorCount();
 void defineTensors(napi_env env, napi_value exports);
 void defineDispatch(napi_env env, napi_value exports);
 void defineAutograd(napi_env env, napi_value exports);
+void defineHooks(napi_env env, napi_value exports);
 void defineQueues(napi_env env, napi_value exports);
 void defineGenerators(napi_env env, napi_value exports);
 void defineSystem(napi_env env, napi_value exports);

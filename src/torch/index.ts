@@ -29,6 +29,7 @@ export { ConfigError, DataError, HeadraceError, QueueError, ShapeError, StageErr
 export type { Argument, Result } from './frame.js';
 export { defaultGenerator, deriveSeed, Generator, manualSeed } from './generator.js';
 export { type GradcheckOptions, gradcheck } from './gradcheck.js';
+export { type GradHook, type GradsHook, type RemovableHandle, removable, watchGrads } from './hooks.js';
 export { type Index, Slice, slice } from './indexing.js';
 export type { ToOptions } from './methods.js';
 export type { NativeInfo, QueueStats } from './native.js';

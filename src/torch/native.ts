@@ -64,6 +64,8 @@ export interface Native {
   backward(retainGraph: boolean, createGraph: boolean): void;
   grad(retainGraph: boolean, createGraph: boolean, allowUnused: boolean): void;
   gradsOf(): void;
+  registerHook(handle: number, hook: () => void): void;
+  watchGrads(hook: () => void): void;
   clearGrads(): void;
   setGrad(): void;
   requiresGrad(handle: number): boolean;

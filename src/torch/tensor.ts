@@ -6,6 +6,7 @@ import { DTYPES, type DType, type TypedArray } from './dtype.js';
 import { TorchError, translating } from './errors.js';
 import { readIntegers, readTensors, writeEach, writeTensors } from './frame.js';
 import type { TensorMethods } from './generated/operators.js';
+import { type GradHook, type RemovableHandle, registerHook } from './hooks.js';
 import { adopt, free, outlive } from './lifetime.js';
 import { native } from './native.js';
 
@@ -91,6 +92,15 @@ export class Tensor {
   retainGrad(): this {
     translating(() => native.retainGrad(this.handle));
     return this;
+  }
+
+  /**
+   * Has `hook` see this tensor's gradient in every backward, once it is complete, and return another in its place or
+   * nothing. Hooks run in the order of their registration.
+   * @throws TorchError unless the tensor requires grad
+   */
+  registerHook(hook: GradHook): RemovableHandle {
+    return registerHook(this, hook);
   }
 
   /** Takes over the storage, dtype and device of `other`, in place (`tensor.data = other`). */
