@@ -17,6 +17,7 @@ export * from './distance.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * as functional from './functional/index.js';
+export type { ForwardHook, ForwardPreHook, FullBackwardHook } from './hooks.js';
 export * as init from './init.js';
 export { buildSeeded, constructSeeded, initialiseUnwritten, skipInit } from './initial.js';
 export * from './instancenorm.js';
@@ -24,7 +25,6 @@ export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } 
 export * from './loss.js';
 export {
   type FactoryOptions,
-  type LoadResult,
   Module,
   type MoveOptions,
   type UnaryModule,
@@ -36,5 +36,6 @@ export * from './pooling.js';
 export { type SpectralNormOptions, spectralNorm, type WeightNormOptions, weightNorm } from './reparametrization.js';
 export { GRU, LSTM, type LstmState, type RnnOptions, type SequenceOptions } from './rnn.js';
 export * from './shape.js';
+export type { LoadResult } from './state-dict.js';
 export { StepGenerators } from './step-generators.js';
 export * from './transformer.js';

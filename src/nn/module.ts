@@ -1,7 +1,6 @@
 import {
   ConfigError,
   checkOptions,
-  DataError,
   type DType,
   defaultGenerator,
   type Generator,
@@ -12,9 +11,11 @@ import {
   Tensor,
   TorchError,
 } from '../torch/index.js';
+import { Hookable } from './hooks.js';
 import { carryingMade, initSkipped, markDrawn, markMade } from './initial.js';
 import { Parameter } from './parameter.js';
 import { indentTail } from './repr.js';
+import { copyState, type LoadResult } from './state-dict.js';
 
 /** Where a layer's parameters are made: PyTorch's `device` and `dtype` keyword arguments. */
 export interface FactoryOptions {
@@ -37,13 +38,6 @@ export interface MoveOptions {
   readonly memoryFormat?: 'contiguous' | 'channelsLast';
 }
 
-export interface LoadResult {
-  /** Keys this module has and the dictionary lacks. */
-  readonly missing: string[];
-  /** Keys the dictionary has and this module lacks. */
-  readonly unexpected: string[];
-}
-
 const floating = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16']);
 
 /**
@@ -53,14 +47,14 @@ const floating = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16']);
  * buffers are named by {@link registerBuffer}. Property names are the state dict's keys, so they are PyTorch's
  * (`running_mean`, not `runningMean`). The order of the properties is the order of the keys.
  */
-export abstract class Module {
+export abstract class Module extends Hookable {
   /** True in training, false in evaluation: read by dropout and batch normalisation. Set by {@link train} and {@link eval}. */
   training = true;
   /** Buffer name to whether it is part of the state dict. */
   readonly #buffers = new Map<string, boolean>();
 
   /** What the module computes. A subclass says of what and to what; of a variable of this type, `as Tensor` does. */
-  abstract forward(...inputs: unknown[]): unknown;
+  abstract override forward(...inputs: unknown[]): unknown;
 
   /** Draws this module's own initial values (not its children's) from `g`, with PyTorch's default distribution. */
   resetParameters?(g: Generator): void;
@@ -187,47 +181,7 @@ export abstract class Module {
   ): LoadResult {
     checkOptions(`${this.typeName}.loadStateDict`, options, ['strict']);
     const source: ReadonlyMap<string, Tensor> = dict instanceof Map ? dict : new Map(Object.entries(dict));
-    const own = new Map(this.#state(''));
-    const missing = [...own.keys()].filter((name) => !source.has(name));
-    const unexpected = [...source.keys()].filter((name) => !own.has(name));
-    const wrong: string[] = [];
-    for (const [name, tensor] of own) {
-      const given = source.get(name);
-      if (given && !sameShape(given.shape, tensor.shape)) {
-        wrong.push(`${name}: expected [${tensor.shape}], got [${given.shape}]`);
-      }
-    }
-    const strict = options.strict ?? true;
-    if (wrong.length > 0 || (strict && missing.length + unexpected.length > 0)) {
-      const listed = (title: string, lines: string[]) =>
-        lines.length > 0 ? `\n  ${title} (${lines.length}):\n    ${lines.join('\n    ')}` : '';
-      const shaped = (name: string, from: ReadonlyMap<string, Tensor>) => `${name} [${from.get(name)?.shape ?? ''}]`;
-      throw new DataError(
-        `Expected a state dict that fits ${this.typeName}, got one with` +
-          (strict
-            ? listed(
-                'missing keys',
-                missing.map((name) => shaped(name, own)),
-              )
-            : '') +
-          (strict
-            ? listed(
-                'unexpected keys',
-                unexpected.map((name) => shaped(name, source)),
-              )
-            : '') +
-          listed('wrong shapes', wrong),
-      );
-    }
-    noGrad(() =>
-      scope(() => {
-        for (const [name, tensor] of own) {
-          const given = source.get(name);
-          if (given) tensor.copy_(given);
-        }
-      }),
-    );
-    return { missing, unexpected };
+    return copyState(source, new Map(this.#state('')), { strict: options.strict ?? true, typeName: this.typeName });
   }
 
   /** Every name of the state dict, shared tensors under each of their names. */
@@ -335,7 +289,7 @@ export abstract class Module {
   }
 
   /** The module as PyTorch prints it. */
-  toString(): string {
+  override toString(): string {
     const extra = this.extraRepr();
     const children = [...this.namedChildren()].map(([name, child]) => `(${name}): ${indentTail(child.toString())}`);
     if (children.length === 0) {
@@ -379,10 +333,6 @@ export function slots(module: Module): Record<string, unknown> {
 function join(prefix: string, name: string): string {
   // A child named '' is transparent: its keys stand among its parent's own.
   return prefix === '' || name === '' ? prefix + name : `${prefix}.${name}`;
-}
-
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, i) => size === b[i]);
 }
 
 function moveTensor(tensor: Tensor, { device, dtype, memoryFormat }: MoveOptions): Tensor {

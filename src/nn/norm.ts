@@ -118,6 +118,7 @@ export class BatchNorm2d extends BatchNormNd {
    * @param residual - of x's shape
    */
   forwardRelu(x: Tensor, residual: Tensor | null = null): Tensor {
+    if (this.hasHooks) return (residual ? this.forward(x).add(residual) : this.forward(x)).relu();
     const { weight, bias, running_mean: mean, running_var: variance, eps } = this;
     return this.normalise(x, (training, momentum) =>
       functional.batchNormRelu(x, mean, variance, weight, bias, { residual, training, momentum, eps }),
