@@ -101,20 +101,20 @@ export class MultiheadAttention extends Module {
     options?: AttendOptions,
   ): [output: Tensor, weights: Tensor | null] {
     const o = signature.attend.read('MultiheadAttention.forward', [], options);
-    if (query.ndim === 2) return this.#single([query, key, value], o);
-    const [q, k, v] = this.#project(query, key, value);
-    const mask = this.#mask(o, q, k);
+    if (query.ndim === 2) return this.single([query, key, value], o);
+    const [q, k, v] = this.project(query, key, value);
+    const mask = this.mask(o, q, k);
     const p = this.training ? this.dropout : 0;
     if (!o.needWeights) {
       const given = { attnMask: mask, dropoutP: p, generator: this.generator };
-      return [this.#merge(scaledDotProductAttention(q, k, v, given)), null];
+      return [this.merge(scaledDotProductAttention(q, k, v, given)), null];
     }
     const weights = dropout(attentionWeights(q, k, { attnMask: mask }), p, p > 0, this.generator);
-    return [this.#merge(weights.matmul(v)), o.averageAttnWeights ? weights.mean([1]) : weights];
+    return [this.merge(weights.matmul(v)), o.averageAttnWeights ? weights.mean([1]) : weights];
   }
 
   /** The pass of one sequence without a batch. */
-  #single(inputs: readonly Tensor[], o: Required<AttendOptions>): [output: Tensor, weights: Tensor | null] {
+  private single(inputs: readonly Tensor[], o: Required<AttendOptions>): [output: Tensor, weights: Tensor | null] {
     const at = this.batchFirst ? 0 : 1;
     const [query, key, value] = inputs as [Tensor, Tensor, Tensor];
     const lifted = new Map([...new Set(inputs)].map((x) => [x, x.unsqueeze(at)]));
@@ -125,7 +125,7 @@ export class MultiheadAttention extends Module {
   }
 
   /** The three projections, each [B, heads, length, headDim]. */
-  #project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
+  private project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
     const shape = query.shape;
     if (shape.length !== 3 || shape[2] !== this.embedDim) {
       const order = this.batchFirst ? 'batch, length' : 'length, batch';
@@ -133,28 +133,28 @@ export class MultiheadAttention extends Module {
     }
     if (this.in_proj_weight && query === key && key === value) {
       const joint = ops.linear(query, this.in_proj_weight, this.in_proj_bias);
-      return joint.chunk(3, -1).map((part) => this.#split(part)) as [Tensor, Tensor, Tensor];
+      return joint.chunk(3, -1).map((part) => this.split(part)) as [Tensor, Tensor, Tensor];
     }
     const weights = this.in_proj_weight
       ? this.in_proj_weight.chunk(3)
       : [this.q_proj_weight, this.k_proj_weight, this.v_proj_weight];
     const biases = this.in_proj_bias?.chunk(3) ?? [null, null, null];
-    const each = [query, key, value].map((x, i) => this.#split(ops.linear(x, weights[i] as Tensor, biases[i])));
+    const each = [query, key, value].map((x, i) => this.split(ops.linear(x, weights[i] as Tensor, biases[i])));
     return each as [Tensor, Tensor, Tensor];
   }
 
-  #split(x: Tensor): Tensor {
+  private split(x: Tensor): Tensor {
     const heads = x.unflatten(-1, [this.numHeads, this.headDim]);
     return this.batchFirst ? heads.transpose(1, 2) : heads.permute([1, 2, 0, 3]);
   }
 
-  #merge(x: Tensor): Tensor {
+  private merge(x: Tensor): Tensor {
     const joined = (this.batchFirst ? x.transpose(1, 2) : x.permute([2, 0, 1, 3])).flatten(2);
     return this.out_proj.forward(joined);
   }
 
   /** Both masks as one number to add to the scores [B, heads, L, S], or null. */
-  #mask({ keyPaddingMask, attnMask, isCausal }: Required<AttendOptions>, q: Tensor, k: Tensor): Tensor | null {
+  private mask({ keyPaddingMask, attnMask, isCausal }: Required<AttendOptions>, q: Tensor, k: Tensor): Tensor | null {
     const [batch = 0, heads = 0, length = 0] = q.shape;
     const keyCount = k.shape[2] as number;
     const added = (name: string, mask: Tensor, ...shapes: number[][]) => {

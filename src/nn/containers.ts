@@ -44,6 +44,12 @@ export class Sequential extends Module {
     return y;
   }
 
+  protected override newLike(): Module {
+    const like = new Sequential();
+    like.#names.push(...this.#names);
+    return like;
+  }
+
   #add(name: string, layer: UnaryModule): void {
     place(this, name, layer);
     this.#names.push(name);
@@ -76,6 +82,12 @@ export class ModuleList<T extends Module = Module> extends Module {
 
   *[Symbol.iterator](): IterableIterator<T> {
     for (let i = 0; i < this.#length; i += 1) yield slots(this)[String(i)] as T;
+  }
+
+  protected override newLike(): Module {
+    const like = new ModuleList();
+    like.#length = this.#length;
+    return like;
   }
 
   forward(): never {
@@ -148,6 +160,12 @@ export class ParameterList extends Module {
 
   *[Symbol.iterator](): IterableIterator<Parameter> {
     for (let i = 0; i < this.#length; i += 1) yield slots(this)[String(i)] as Parameter;
+  }
+
+  protected override newLike(): Module {
+    const like = new ParameterList();
+    like.#length = this.#length;
+    return like;
   }
 
   forward(): never {

@@ -66,7 +66,7 @@ abstract class ConvNd extends Module {
   /** What the operator itself pads. */
   protected readonly ownPadding: readonly number[];
   /** What `pad` adds before the operator, last dimension first; null where the operator does it all. */
-  readonly #before: readonly number[] | null;
+  private readonly before: readonly number[] | null;
 
   protected constructor(
     readonly inChannels: number,
@@ -88,11 +88,11 @@ abstract class ConvNd extends Module {
     if (padding === 'same' && this.stride.some((s) => s !== 1)) {
       throw new ConfigError(`Expected stride 1 with padding 'same', got [${this.stride}]`);
     }
-    const sides = this.#sides();
+    const sides = this.sides();
     const symmetric = sides.every(([left, right]) => left === right);
     const native = this.paddingMode === 'zeros' && symmetric;
     this.ownPadding = sides.map(([left]) => (native ? left : 0));
-    this.#before = native ? null : [...sides].reverse().flat();
+    this.before = native ? null : [...sides].reverse().flat();
     const made = { device, dtype };
     this.weight = new Parameter(empty([outChannels, inChannels / this.groups, ...this.kernelSize], made));
     this.bias = values.bias ? new Parameter(empty([outChannels], made)) : null;
@@ -100,7 +100,7 @@ abstract class ConvNd extends Module {
   }
 
   /** Padding before and after, for each dimension. PyTorch puts the odd one of `'same'` after. */
-  #sides(): [number, number][] {
+  private sides(): [number, number][] {
     return this.kernelSize.map((kernel, i) => {
       if (this.padding === 'valid') return [0, 0];
       if (this.padding !== 'same') return [this.padding[i] as number, this.padding[i] as number];
@@ -117,7 +117,7 @@ abstract class ConvNd extends Module {
 
   forward(x: Tensor): Tensor {
     try {
-      return this.convolve(this.#before ? this.#pad(x, this.#before) : x);
+      return this.convolve(this.before ? this.pad(x, this.before) : x);
     } catch (error) {
       const n = this.kernelSize.length;
       const expected = `[batch, ${this.inChannels}, ${'length|height, width|depth, height, width'.split('|')[n - 1]}]`;
@@ -130,7 +130,7 @@ abstract class ConvNd extends Module {
     }
   }
 
-  #pad(x: Tensor, sides: readonly number[]): Tensor {
+  private pad(x: Tensor, sides: readonly number[]): Tensor {
     return ops.pad(x, [...sides], this.paddingMode === 'zeros' ? 'constant' : this.paddingMode);
   }
 

@@ -1,5 +1,6 @@
 export * from './activation.js';
 export * from './attention.js';
+export type { Copy } from './clone.js';
 export * from './containers.js';
 export {
   Conv1d,

@@ -55,6 +55,20 @@ export function carryingMade(before: Tensor, change: () => Tensor): void {
   if (mark) markMade(after, mark.owner);
 }
 
+/** Has a module's copy draw what the module would still draw. @param copies - module to copy, of all that were copied */
+export function carryMarks(from: Module, to: Module, copies: ReadonlyMap<object, unknown>): void {
+  const names = drawn.get(from);
+  if (names) drawn.set(to, names);
+  const copied = new Map(tensorsOf(to));
+  for (const [name, tensor] of tensorsOf(from)) {
+    const like = copied.get(name);
+    const owner = made.get(tensor)?.owner ?? null;
+    if (!like) continue;
+    if (!isUntouched(tensor)) markWritten(like);
+    else markMade(like, owner && ((copies.get(owner) as Module | undefined) ?? owner));
+  }
+}
+
 /** Whether nobody has written to a tensor since it was made or drawn. */
 export function isUntouched(tensor: Tensor): boolean {
   return made.get(tensor)?.version === ops._version(tensor);

@@ -24,7 +24,7 @@ abstract class InstanceNormNd extends Module {
   readonly affine: boolean;
   readonly trackRunningStats: boolean;
   /** Dimensions of one image. */
-  readonly #n: number;
+  private readonly n: number;
 
   protected constructor(
     readonly numFeatures: number,
@@ -32,7 +32,7 @@ abstract class InstanceNormNd extends Module {
     n: number,
   ) {
     super();
-    this.#n = n;
+    this.n = n;
     const { device, dtype, ...values } = signature.instanceNorm.read(this.typeName, [numFeatures], options);
     this.eps = values.eps;
     this.momentum = values.momentum;
@@ -58,9 +58,9 @@ abstract class InstanceNormNd extends Module {
 
   forward(x: Tensor): Tensor {
     const shape = x.shape;
-    const batched = shape.length === this.#n + 2;
-    if ((!batched && shape.length !== this.#n + 1) || shape.at(-this.#n - 1) !== this.numFeatures) {
-      const sizes = ['length', 'height, width', 'depth, height, width'][this.#n - 1];
+    const batched = shape.length === this.n + 2;
+    if ((!batched && shape.length !== this.n + 1) || shape.at(-this.n - 1) !== this.numFeatures) {
+      const sizes = ['length', 'height, width', 'depth, height, width'][this.n - 1];
       throw new ShapeError(`Expected [batch, ${this.numFeatures}, ${sizes}], got [${shape}] in ${this.toString()}`);
     }
     const { weight, bias, running_mean, running_var, momentum, eps } = this;

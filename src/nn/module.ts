@@ -11,6 +11,7 @@ import {
   Tensor,
   TorchError,
 } from '../torch/index.js';
+import { type Copy, cloneModule } from './clone.js';
 import { Hookable } from './hooks.js';
 import { carryingMade, initSkipped, markDrawn, markMade } from './initial.js';
 import { Parameter } from './parameter.js';
@@ -255,6 +256,27 @@ export abstract class Module extends Hookable {
         visit(value, change, module);
       }
     }
+  }
+
+  /**
+   * A deep copy, for averages of weights and target networks: parameters and buffers are copied (those that were shared
+   * stay shared), as are submodules, generators, lists, Maps and plain objects; functions and objects of other classes
+   * are shared. Without gradients and hooks.
+   * @throws ConfigError for a class with `#private` members that does not override {@link newLike}
+   */
+  clone(): this {
+    return cloneModule(this, (from, to) => {
+      to.#buffers.clear();
+      for (const [name, persistent] of from.#buffers) to.#buffers.set(name, persistent);
+    }) as this;
+  }
+
+  /**
+   * For {@link clone}, to be overridden by a class with `#private` members: a new object that has them, set as in this
+   * one by way of `copy`. All ordinary properties are copied onto it afterwards.
+   */
+  protected newLike(_copy: Copy): Module {
+    return Reflect.construct(Module, [], this.constructor);
   }
 
   /** Sets whether the parameters here and below are trained. */

@@ -30,7 +30,7 @@ abstract class BatchNormNd extends Module {
   readonly momentum: number | null;
   readonly affine: boolean;
   readonly trackRunningStats: boolean;
-  readonly #dimensions: Dimensions;
+  private readonly dimensions: Dimensions;
 
   protected constructor(
     readonly numFeatures: number,
@@ -43,7 +43,7 @@ abstract class BatchNormNd extends Module {
     this.momentum = values.momentum;
     this.affine = values.affine;
     this.trackRunningStats = values.trackRunningStats;
-    this.#dimensions = dimensions;
+    this.dimensions = dimensions;
     const made = { device, dtype };
     const tracked = this.trackRunningStats;
     this.weight = this.affine ? new Parameter(empty([numFeatures], made)) : null;
@@ -74,8 +74,8 @@ abstract class BatchNormNd extends Module {
    * the running ones, which are given in evaluation, or updated in training.
    */
   protected normalise(x: Tensor, compute: (batchStatistics: boolean, momentum: number) => Tensor): Tensor {
-    if (!this.#dimensions.includes(x.ndim)) {
-      const expected = this.#dimensions.join(' or ');
+    if (!this.dimensions.includes(x.ndim)) {
+      const expected = this.dimensions.join(' or ');
       throw new ShapeError(`Expected an input of ${expected} dimensions, got [${x.shape}] in ${this.toString()}`);
     }
     const batchStatistics = this.training || this.running_mean === null;

@@ -8,6 +8,7 @@ import {
   scope,
   type Tensor,
 } from '../torch/index.js';
+import { onClone } from './clone.js';
 import { initSkipped, isUntouched, markWritten } from './initial.js';
 import { type Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
@@ -38,7 +39,10 @@ function hide(module: Module, name: string, value: unknown): void {
   Object.defineProperty(module, name, { value, enumerable: false, configurable: true, writable: true });
 }
 
-function install(module: Module, name: string, scheme: Scheme): void {
+/** Has `schemeOf(module)` give the weight, in the module and in its clones. */
+function install(module: Module, name: string, schemeOf: (module: Module) => Scheme): void {
+  onClone(module, (copy) => install(copy, name, schemeOf));
+  const scheme = schemeOf(module);
   const forward = module.forward.bind(module) as (...inputs: unknown[]) => unknown;
   hide(module, 'forward', (...inputs: unknown[]) => {
     hide(module, name, scheme.compute());
@@ -72,37 +76,39 @@ export interface SpectralNormOptions {
  */
 export function spectralNorm<M extends Module>(module: M, options?: SpectralNormOptions): M {
   const { name, nPowerIterations, eps, dim, generator } = signature.spectralNorm.read('spectralNorm', [], options);
-  const registry = slots(module);
   const weight = takeOut(module, name);
-  registry[`${name}_orig`] = weight;
+  slots(module)[`${name}_orig`] = weight;
   // Looked up each time, because `toEmpty` puts other tensors in their place.
-  const original = () => registry[`${name}_orig`] as Parameter;
-  const vectors = () => [registry[`${name}_u`], registry[`${name}_v`]] as [Tensor, Tensor];
-  const drawVectors = (g: Generator) => {
-    for (const x of vectors()) x.copy_(normalized(randn(x.shape, { generator: g, device: g.device }), eps));
+  const vectors = (of: Module) => [slots(of)[`${name}_u`], slots(of)[`${name}_v`]] as [Tensor, Tensor];
+  const drawVectors = (of: Module, g: Generator) => {
+    for (const x of vectors(of)) x.copy_(normalized(randn(x.shape, { generator: g, device: g.device }), eps));
   };
   const [rows, columns] = asMatrix(weight, dim).shape as [number, number];
   module.registerBuffer(`${name}_u`, weight.detach().newEmpty([rows]));
   module.registerBuffer(`${name}_v`, weight.detach().newEmpty([columns]));
-  if (weight.device !== 'meta' && !initSkipped()) noGrad(() => scope(() => drawVectors(generator ?? defaultGenerator)));
+  if (weight.device !== 'meta' && !initSkipped())
+    noGrad(() => scope(() => drawVectors(module, generator ?? defaultGenerator)));
 
-  install(module, name, {
-    compute() {
-      const matrix = asMatrix(original(), dim);
-      const [u, v] = vectors();
-      if (module.training) {
-        noGrad(() => {
-          for (let i = 0; i < nPowerIterations; i += 1) {
-            v.copy_(normalized(matrix.t().mv(u), eps));
-            u.copy_(normalized(matrix.mv(v), eps));
-          }
-        });
-      }
-      // Copies, because the next forward overwrites the buffers that this one's backward still needs.
-      return original().div(u.clone().dot(matrix.mv(v.clone())));
-    },
-    blank: original,
-    reset: (_, g) => drawVectors(g),
+  install(module, name, (of) => {
+    const original = () => slots(of)[`${name}_orig`] as Parameter;
+    return {
+      compute() {
+        const matrix = asMatrix(original(), dim);
+        const [u, v] = vectors(of);
+        if (of.training) {
+          noGrad(() => {
+            for (let i = 0; i < nPowerIterations; i += 1) {
+              v.copy_(normalized(matrix.t().mv(u), eps));
+              u.copy_(normalized(matrix.mv(v), eps));
+            }
+          });
+        }
+        // Copies, because the next forward overwrites the buffers that this one's backward still needs.
+        return original().div(u.clone().dot(matrix.mv(v.clone())));
+      },
+      blank: original,
+      reset: (_, g) => drawVectors(of, g),
+    };
   });
   return module;
 }
@@ -120,24 +126,25 @@ export interface WeightNormOptions {
  */
 export function weightNorm<M extends Module>(module: M, options?: WeightNormOptions): M {
   const { name, dim } = signature.weightNorm.read('weightNorm', [], options);
-  const registry = slots(module);
   const weight = takeOut(module, name);
-  const parts = () => [registry[`${name}_g`], registry[`${name}_v`]] as [Parameter, Parameter];
   const lengths = (w: Tensor) => ops.normExceptDim(w, 2, dim);
   const own = new Parameter(noGrad(() => lengths(weight)));
   // Lengths of a weight that somebody has set are as set as the weight.
   if (!isUntouched(weight)) markWritten(own);
-  registry[`${name}_g`] = own;
-  registry[`${name}_v`] = weight;
-  install(module, name, {
-    compute() {
-      const [g, v] = parts();
-      return ops._weightNorm(v, g, dim);
-    },
-    blank: () => parts()[1],
-    reset: (drawn) => {
-      parts()[0].copy_(lengths(drawn));
-    },
+  slots(module)[`${name}_g`] = own;
+  slots(module)[`${name}_v`] = weight;
+  install(module, name, (of) => {
+    const parts = () => [slots(of)[`${name}_g`], slots(of)[`${name}_v`]] as [Parameter, Parameter];
+    return {
+      compute() {
+        const [g, v] = parts();
+        return ops._weightNorm(v, g, dim);
+      },
+      blank: () => parts()[1],
+      reset: (drawn) => {
+        parts()[0].copy_(lengths(drawn));
+      },
+    };
   });
   return module;
 }

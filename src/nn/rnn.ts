@@ -34,7 +34,7 @@ abstract class RecurrentNet extends Module {
   /** Source of the dropout between layers; null for the default generator. */
   generator: Generator | null = null;
   /** Parameter names, in the order in which libtorch takes them. */
-  readonly #names: string[] = [];
+  private readonly names: string[] = [];
 
   protected constructor(
     gates: number,
@@ -52,26 +52,26 @@ abstract class RecurrentNet extends Module {
     const made = { device: values.device, dtype: values.dtype };
     const rows = gates * hiddenSize;
     for (let layer = 0; layer < this.numLayers; layer += 1) {
-      const width = layer === 0 ? inputSize : hiddenSize * this.#directions;
+      const width = layer === 0 ? inputSize : hiddenSize * this.directions;
       for (const suffix of this.bidirectional ? ['', '_reverse'] : ['']) {
-        this.#add(`weight_ih_l${layer}${suffix}`, [rows, width], made);
-        this.#add(`weight_hh_l${layer}${suffix}`, [rows, hiddenSize], made);
+        this.add(`weight_ih_l${layer}${suffix}`, [rows, width], made);
+        this.add(`weight_hh_l${layer}${suffix}`, [rows, hiddenSize], made);
         if (!this.bias) continue;
-        this.#add(`bias_ih_l${layer}${suffix}`, [rows], made);
-        this.#add(`bias_hh_l${layer}${suffix}`, [rows], made);
+        this.add(`bias_ih_l${layer}${suffix}`, [rows], made);
+        this.add(`bias_hh_l${layer}${suffix}`, [rows], made);
       }
     }
     this.initSelf(made);
   }
 
-  #add(name: string, shape: number[], options: FactoryOptions): void {
+  private add(name: string, shape: number[], options: FactoryOptions): void {
     slots(this)[name] = new Parameter(empty(shape, options));
-    this.#names.push(name);
+    this.names.push(name);
   }
 
   override resetParameters(g: Generator): void {
     const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
-    for (const weight of this.#weights()) uniform_(weight, -bound, bound, { generator: g });
+    for (const weight of this.weights()) uniform_(weight, -bound, bound, { generator: g });
   }
 
   /** One call of the operator: of one layer or of all; packed where `sizes` is given. Returns [output, ...states]. */
@@ -84,32 +84,32 @@ abstract class RecurrentNet extends Module {
     count: number,
     lengths: readonly number[] | null,
   ): [Tensor, Tensor[]] {
-    const [time, batch] = this.#checked(x);
-    const state = given ? [...given] : new Array<Tensor>(count).fill(this.#zeroState(x, batch));
-    if (lengths === null) return this.#layers(x, null, state);
+    const [time, batch] = this.checked(x);
+    const state = given ? [...given] : new Array<Tensor>(count).fill(this.zeroState(x, batch));
+    if (lengths === null) return this.layers(x, null, state);
     const packing = pack(x, lengths, this.batchFirst, { time, batch });
     const sorted = given ? state.map((s) => s.indexSelect(1, packing.order)) : state;
-    const [data, finals] = this.#layers(packing.data, packing.sizes, sorted);
+    const [data, finals] = this.layers(packing.data, packing.sizes, sorted);
     const [padded] = ops._padPackedSequence(data, packing.sizes, this.batchFirst, 0, time);
     const output = padded.indexSelect(this.batchFirst ? 0 : 1, packing.inverse);
     return [output, finals.map((final) => final.indexSelect(1, packing.inverse))];
   }
 
-  #layers(x: Tensor, sizes: Tensor | null, state: Tensor[]): [Tensor, Tensor[]] {
+  private layers(x: Tensor, sizes: Tensor | null, state: Tensor[]): [Tensor, Tensor[]] {
     const { numLayers, dropout: p } = this;
     // libtorch's operator cannot take the dropout between layers from a generator: then layer by layer.
     const own = this.training && p > 0 && numLayers > 1 && (this.generator ?? drawFrom(x)) !== null;
     if (!own) {
-      const [output, ...finals] = this.run(x, sizes, state, { weights: this.#weights(), numLayers, dropout: p });
+      const [output, ...finals] = this.run(x, sizes, state, { weights: this.weights(), numLayers, dropout: p });
       return [output as Tensor, finals];
     }
-    const n = this.#directions;
+    const n = this.directions;
     const finals: Tensor[][] = state.map(() => []);
     let y = x;
     for (let layer = 0; layer < numLayers; layer += 1) {
       const input = layer === 0 ? y : dropout(y, p, true, this.generator);
       const here = state.map((s) => s.narrow(0, layer * n, n));
-      const part = { weights: this.#weights(layer), numLayers: 1, dropout: 0 };
+      const part = { weights: this.weights(layer), numLayers: 1, dropout: 0 };
       const [output, ...ends] = this.run(input, sizes, here, part);
       y = output as Tensor;
       for (const [i, end] of ends.entries()) finals[i]?.push(end);
@@ -117,23 +117,23 @@ abstract class RecurrentNet extends Module {
     return [y, finals.map((each) => cat(each, 0))];
   }
 
-  get #directions(): number {
+  private get directions(): number {
     return this.bidirectional ? 2 : 1;
   }
 
   /** The parameters of all layers, or of one. */
-  #weights(layer?: number): Parameter[] {
-    const each = (this.bias ? 4 : 2) * this.#directions;
-    const names = layer === undefined ? this.#names : this.#names.slice(layer * each, (layer + 1) * each);
+  private weights(layer?: number): Parameter[] {
+    const each = (this.bias ? 4 : 2) * this.directions;
+    const names = layer === undefined ? this.names : this.names.slice(layer * each, (layer + 1) * each);
     return names.map((name) => slots(this)[name] as Parameter);
   }
 
-  #zeroState(x: Tensor, batch: number): Tensor {
-    return zeros([this.numLayers * this.#directions, batch, this.hiddenSize], { dtype: x.dtype, device: x.device });
+  private zeroState(x: Tensor, batch: number): Tensor {
+    return zeros([this.numLayers * this.directions, batch, this.hiddenSize], { dtype: x.dtype, device: x.device });
   }
 
   /** Time steps and batch size of an input. */
-  #checked(x: Tensor): [time: number, batch: number] {
+  private checked(x: Tensor): [time: number, batch: number] {
     const [a, b, width, ...more] = x.shape;
     if (width !== this.inputSize || more.length > 0) {
       const order = this.batchFirst ? 'batch, time' : 'time, batch';

@@ -47,7 +47,7 @@ export class TransformerEncoderLayer extends Module {
   dropout1: Dropout;
   dropout2: Dropout;
   readonly normFirst: boolean;
-  readonly #activation: (x: Tensor) => Tensor;
+  private readonly activation: (x: Tensor) => Tensor;
 
   constructor(dModel: number, nhead: number, options?: TransformerEncoderLayerOptions) {
     super();
@@ -63,27 +63,27 @@ export class TransformerEncoderLayer extends Module {
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
     this.normFirst = values.normFirst;
-    this.#activation = typeof activation === 'function' ? activation : named(activation);
+    this.activation = typeof activation === 'function' ? activation : named(activation);
   }
 
   /** [L, B, E], or [B, L, E] batch first, or [L, E] without a batch; to the same. */
   forward(x: Tensor, options?: EncodeOptions): Tensor {
     const o = signature.encode.read('TransformerEncoderLayer.forward', [], options);
     if (this.normFirst) {
-      const attended = x.add(this.#attend(this.norm1.forward(x), o));
-      return attended.add(this.#feed(this.norm2.forward(attended)));
+      const attended = x.add(this.attend(this.norm1.forward(x), o));
+      return attended.add(this.feed(this.norm2.forward(attended)));
     }
-    const attended = this.norm1.forward(x.add(this.#attend(x, o)));
-    return this.norm2.forward(attended.add(this.#feed(attended)));
+    const attended = this.norm1.forward(x.add(this.attend(x, o)));
+    return this.norm2.forward(attended.add(this.feed(attended)));
   }
 
-  #attend(x: Tensor, { srcMask, srcKeyPaddingMask, isCausal }: Required<EncodeOptions>): Tensor {
+  private attend(x: Tensor, { srcMask, srcKeyPaddingMask, isCausal }: Required<EncodeOptions>): Tensor {
     const options = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, isCausal, needWeights: false };
     return this.dropout1.forward(this.self_attn.forward(x, x, x, options)[0]);
   }
 
-  #feed(x: Tensor): Tensor {
-    const hidden = this.dropout.forward(this.#activation(this.linear1.forward(x)));
+  private feed(x: Tensor): Tensor {
+    const hidden = this.dropout.forward(this.activation(this.linear1.forward(x)));
     return this.dropout2.forward(this.linear2.forward(hidden));
   }
 }

@@ -116,14 +116,14 @@ export function buildHead(
 
 /** Consecutive layers of a model; all of them make the ordinary model, with the keys that PyTorch's has. */
 export class Layers extends Module {
-  readonly #layers: readonly LayerModule[];
-  readonly #specs: readonly LayerSpec[];
+  private readonly layers: readonly LayerModule[];
+  private readonly specs: readonly LayerSpec[];
 
   /** Layers `from` up to, not including, `to`, built and initialised. */
   constructor(spec: ModelSpec, seed: number, from = 0, to = spec.layers.length) {
     super();
-    this.#specs = spec.layers.slice(from, to);
-    this.#layers = this.#specs.map((layer) => buildLayer(layer, seed));
+    this.specs = spec.layers.slice(from, to);
+    this.layers = this.specs.map((layer) => buildLayer(layer, seed));
   }
 
   /** What the last of the layers gives, for layers that end the model, or end in one tensor. */
@@ -134,18 +134,18 @@ export class Layers extends Module {
   /** All that the last of the layers gives. Each layer's temporaries are freed at its end; autograd holds what backward needs. */
   features(...inputs: Tensor[]): Tensor[] {
     let x = inputs;
-    for (const layer of this.#layers) x = tensorsOf(scope(() => layer.forward(...x)));
+    for (const layer of this.layers) x = tensorsOf(scope(() => layer.forward(...x)));
     return x;
   }
 
   /** The layers with their names. */
   *named(): IterableIterator<[string, LayerModule]> {
-    for (const [i, layer] of this.#layers.entries()) yield [this.#specs[i]!.name, layer];
+    for (const [i, layer] of this.layers.entries()) yield [this.specs[i]!.name, layer];
   }
 
   /** A layer without a prefix is named '': its keys stand among the model's own, as PyTorch has them. */
   override *namedChildren(): IterableIterator<[string, Module]> {
-    for (const [i, layer] of this.#layers.entries()) yield [this.#specs[i]!.prefix, layer];
+    for (const [i, layer] of this.layers.entries()) yield [this.specs[i]!.prefix, layer];
   }
 }
 

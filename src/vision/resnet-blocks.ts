@@ -143,21 +143,21 @@ export function blockHalves(kind: BlockKind, shape: BlockShape): readonly [entry
 
 /** A whole block, of both its halves. */
 abstract class ResidualBlock extends Module {
-  readonly #halves: readonly LayerModule[];
+  private readonly halves: readonly LayerModule[];
 
   constructor(kind: BlockKind, shape: BlockShape, made: FactoryOptions) {
     super();
-    this.#halves = blockHalves(kind, shape).map((half) => half.build(made));
+    this.halves = blockHalves(kind, shape).map((half) => half.build(made));
   }
 
   override forward(x: Tensor): Tensor {
-    const [entry, exit] = this.#halves as [LayerModule, LayerModule];
+    const [entry, exit] = this.halves as [LayerModule, LayerModule];
     return exit.forward(...(entry.forward(x) as Tensor[])) as Tensor;
   }
 
   /** The halves have no names of their own: their keys stand side by side, as torchvision has them. */
   override *namedChildren(): IterableIterator<[string, Module]> {
-    for (const half of this.#halves) yield ['', half];
+    for (const half of this.halves) yield ['', half];
   }
 }
 

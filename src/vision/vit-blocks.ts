@@ -260,22 +260,22 @@ export class MlpBranch extends Module {
 
 /** A pre-norm transformer block, both halves. Keys: `norm1`, `attn`, `norm2`, `mlp`. */
 export class Block extends Module {
-  readonly #halves: readonly [AttentionBranch, MlpBranch];
+  private readonly halves: readonly [AttentionBranch, MlpBranch];
 
   constructor(shape: TransformerShape, options: BlockOptions = {}) {
     super();
     const { classTokenOnly: _, ...made } = options;
-    this.#halves = [new AttentionBranch(shape, options), new MlpBranch(shape, made)];
+    this.halves = [new AttentionBranch(shape, options), new MlpBranch(shape, made)];
   }
 
   forward(x: Tensor): Tensor {
-    const [attention, mlp] = this.#halves;
+    const [attention, mlp] = this.halves;
     return mlp.forward(attention.forward(x));
   }
 
   /** The halves have no names of their own: their keys stand side by side, as timm has them. */
   override *namedChildren(): IterableIterator<[string, Module]> {
-    for (const half of this.#halves) yield ['', half];
+    for (const half of this.halves) yield ['', half];
   }
 }
 
