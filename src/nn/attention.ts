@@ -120,7 +120,9 @@ export class MultiheadAttention extends Module {
     const lifted = new Map([...new Set(inputs)].map((x) => [x, x.unsqueeze(at)]));
     const [q, k, v] = [query, key, value].map((x) => lifted.get(x)) as [Tensor, Tensor, Tensor];
     const keyPaddingMask = o.keyPaddingMask?.unsqueeze(0) ?? null;
-    const [output, weights] = this.forward(q, k, v, { ...o, keyPaddingMask });
+    // The class's own forward: hooks see one call, as it was made.
+    const forward = MultiheadAttention.prototype.forward.bind(this);
+    const [output, weights] = forward(q, k, v, { ...o, keyPaddingMask });
     return [output.squeeze(at), weights?.squeeze(0) ?? null];
   }
 

@@ -17,6 +17,7 @@ export {
 export * from './distance.js';
 export * from './dropout.js';
 export * from './embedding.js';
+export * from './embedding-bag.js';
 export * as functional from './functional/index.js';
 export type { ForwardHook, ForwardPreHook, FullBackwardHook } from './hooks.js';
 export * as init from './init.js';
@@ -33,10 +34,26 @@ export {
 export * from './norm.js';
 export * from './padding.js';
 export { Parameter } from './parameter.js';
+export * from './parameter-dict.js';
 export * from './pooling.js';
 export { type SpectralNormOptions, spectralNorm, type WeightNormOptions, weightNorm } from './reparametrization.js';
 export { GRU, LSTM, type LstmState, type RnnOptions, type SequenceOptions } from './rnn.js';
+export {
+  GRUCell,
+  LSTMCell,
+  type PlainRnnOptions,
+  RNN,
+  RNNCell,
+  type RnnCellOptions,
+  type RnnNonlinearity,
+} from './rnn-cells.js';
 export * from './shape.js';
 export type { LoadResult } from './state-dict.js';
 export { StepGenerators } from './step-generators.js';
-export * from './transformer.js';
+export {
+  type EncodeOptions,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerEncoderLayerOptions,
+} from './transformer.js';
+export * from './transformer-decoder.js';

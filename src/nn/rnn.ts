@@ -18,14 +18,14 @@ export interface RnnOptions extends FactoryOptions {
 }
 
 /** Which layers one call of the operator runs, and with what. */
-interface LayerRange {
+export interface LayerRange {
   readonly weights: readonly Parameter[];
   readonly numLayers: number;
   readonly dropout: number;
 }
 
 /** What LSTM and GRU share: parameters `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `..._reverse`, `..._l1`. */
-abstract class RecurrentNet extends Module {
+export abstract class RecurrentNet extends Module {
   readonly numLayers: number;
   readonly bias: boolean;
   readonly batchFirst: boolean;

@@ -63,7 +63,7 @@ export class TransformerEncoderLayer extends Module {
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
     this.normFirst = values.normFirst;
-    this.activation = typeof activation === 'function' ? activation : named(activation);
+    this.activation = activationOf(activation);
   }
 
   /** [L, B, E], or [B, L, E] batch first, or [L, E] without a batch; to the same. */
@@ -88,22 +88,34 @@ export class TransformerEncoderLayer extends Module {
   }
 }
 
-function named(activation: 'relu' | 'gelu'): (x: Tensor) => Tensor {
-  return activation === 'relu' ? (x) => F.relu(x) : (x) => F.gelu(x);
+/** The function that an option means. @throws ConfigError */
+export function activationOf(activation: 'relu' | 'gelu' | ((x: Tensor) => Tensor)): (x: Tensor) => Tensor {
+  if (typeof activation === 'function') return activation;
+  const found = { relu: (x: Tensor) => F.relu(x), gelu: (x: Tensor) => F.gelu(x) }[activation];
+  if (!found) throw new ConfigError(`Expected activation 'relu', 'gelu' or a function, got '${activation}'`);
+  return found;
 }
 
-/** A stack of layers. Unlike PyTorch's, which copies one layer, it is given a function that builds each. */
+/** Clones of one layer, as PyTorch's stacks have them, or layers built by a function. */
+export function layersOf<L extends Module>(layer: L | ((index: number) => L), count: number): ModuleList<L> {
+  if (!(layer instanceof Module) && typeof layer !== 'function') {
+    throw new ConfigError(`Expected a layer to clone or a function that builds one, got ${typeof layer}`);
+  }
+  return new ModuleList(Array.from({ length: count }, (_, i) => (layer instanceof Module ? layer.clone() : layer(i))));
+}
+
+/** A stack of layers: clones of one, as in PyTorch, or each built by a function. */
 export class TransformerEncoder extends Module {
   layers: ModuleList<TransformerEncoderLayer>;
   norm: LayerNorm | null;
 
   constructor(
-    buildLayer: (index: number) => TransformerEncoderLayer,
+    layer: TransformerEncoderLayer | ((index: number) => TransformerEncoderLayer),
     readonly numLayers: number,
     norm: LayerNorm | null = null,
   ) {
     super();
-    this.layers = new ModuleList(Array.from({ length: numLayers }, (_, i) => buildLayer(i)));
+    this.layers = layersOf(layer, numLayers);
     this.norm = norm;
   }
 

@@ -6,8 +6,10 @@ import { ConfigError, Generator, ones, randn, scope, type Tensor, tensor, zeros 
 import { type LayerCase, readGolden, unpack } from '../golden/golden.js';
 import { layerCases } from './cases.js';
 import { lossCases } from './loss-cases.js';
+import { moreCases } from './more-cases.js';
 
-const stored = readGolden<{ cases: Record<string, LayerCase> }>('layers.json').cases;
+type Stored = { readonly cases: Readonly<Record<string, LayerCase>> };
+const stored = { ...readGolden<Stored>('layers.json').cases, ...readGolden<Stored>('more-layers.json').cases };
 
 type Forward = { forward(...x: Tensor[]): Tensor | readonly unknown[] };
 
@@ -16,7 +18,7 @@ function flat(output: unknown): number[] {
   return list.filter((x): x is Tensor => x !== null).flatMap((x) => Array.from(x.detach().data() as Float64Array));
 }
 
-const cases = Object.entries({ ...layerCases, ...lossCases }).filter(([, { make }]) => make);
+const cases = Object.entries({ ...layerCases, ...lossCases, ...moreCases }).filter(([, { make }]) => make);
 
 for (const [name, { make, call }] of cases) {
   test(`a clone of ${name} gives the same, and is independent`, () => {
@@ -55,6 +57,7 @@ test('every layer that is exported is among those tested', () => {
     'Dropout2d',
     'Identity',
     'ModuleDict',
+    'ParameterDict',
     'ParameterList',
     'Sequential',
   ]);

@@ -6,15 +6,18 @@ import { type DType, scope, Tensor } from 'headrace/torch';
 import { assertClose, type LayerCase, loadState, readGolden, unpack, weighed } from '../golden/golden.js';
 import { type Case, layerCases } from './cases.js';
 import { lossCases } from './loss-cases.js';
+import { moreCases } from './more-cases.js';
 
 const golden = readGolden<{ printed: string; cases: Record<string, LayerCase> }>('layers.json');
-const cases: Record<string, Case> = { ...layerCases, ...lossCases };
+const more = readGolden<{ cases: Record<string, LayerCase> }>('more-layers.json');
+const storedCases = { ...golden.cases, ...more.cases };
+const cases: Record<string, Case> = { ...layerCases, ...lossCases, ...moreCases };
 
 test('every stored case is tested, and no other', () => {
-  assert.deepEqual(Object.keys(cases).sort(), Object.keys(golden.cases).sort());
+  assert.deepEqual(Object.keys(cases).sort(), Object.keys(storedCases).sort());
 });
 
-for (const [name, stored] of Object.entries(golden.cases)) {
+for (const [name, stored] of Object.entries(storedCases)) {
   const tried = cases[name];
   if (!tried) continue;
   test(`${name} gives PyTorch's values and gradients in float64 and float32`, () => {

@@ -1,0 +1,195 @@
+/** Recurrent layers of the plain kind, and single steps of every kind. */
+import {
+  ConfigError,
+  checkOptions,
+  empty,
+  type Generator,
+  ops,
+  ShapeError,
+  type Tensor,
+  zeros,
+} from '../torch/index.js';
+import { uniform_ } from './init.js';
+import { factory } from './linear.js';
+import { type FactoryOptions, Module } from './module.js';
+import { Parameter } from './parameter.js';
+import { pyBool } from './repr.js';
+import { type LayerRange, type LstmState, RecurrentNet, type RnnOptions, type SequenceOptions } from './rnn.js';
+
+export type RnnNonlinearity = 'tanh' | 'relu';
+
+export interface PlainRnnOptions extends RnnOptions {
+  /** Default `'tanh'`. */
+  readonly nonlinearity?: RnnNonlinearity;
+}
+
+const CELL_OPTIONS = ['bias', 'device', 'dtype'] as const;
+
+/** Elman's recurrent net, h' = tanh(W x + b + U h + c): as {@link GRU}, with one gate. Keys as {@link LSTM}'s, [H, ...]. */
+export class RNN extends RecurrentNet {
+  readonly nonlinearity: RnnNonlinearity;
+
+  constructor(inputSize: number, hiddenSize: number, options: PlainRnnOptions = {}) {
+    checkOptions('RNN', options, [
+      'nonlinearity',
+      'numLayers',
+      'batchFirst',
+      'dropout',
+      'bidirectional',
+      ...CELL_OPTIONS,
+    ]);
+    const { nonlinearity = 'tanh', ...others } = options;
+    super(1, inputSize, hiddenSize, others);
+    this.nonlinearity = expectNonlinearity(nonlinearity);
+  }
+
+  /** `state` [layers · directions, B, H] is zero by default. Returns the last layer's outputs and the final state of all. */
+  forward(x: Tensor, state?: Tensor | null, o: SequenceOptions = {}): [output: Tensor, state: Tensor] {
+    const [output, [final]] = this.recur(x, state ? [state] : null, 1, o.lengths ?? null);
+    return [output, final as Tensor];
+  }
+
+  protected override run(x: Tensor, sizes: Tensor | null, state: Tensor[], part: LayerRange): Tensor[] {
+    const { bias, training, bidirectional, batchFirst } = this;
+    const { weights, numLayers, dropout: p } = part;
+    const h = state[0] as Tensor;
+    const run = this.nonlinearity === 'tanh' ? ops.rnnTanh : ops.rnnRelu;
+    return sizes
+      ? run(x, sizes, h, weights, bias, numLayers, p, training, bidirectional)
+      : run(x, h, weights, bias, numLayers, p, training, bidirectional, batchFirst);
+  }
+}
+
+function expectNonlinearity(given: RnnNonlinearity): RnnNonlinearity {
+  if (given === 'tanh' || given === 'relu') return given;
+  throw new ConfigError(`Expected nonlinearity 'tanh' or 'relu', got '${given}'`);
+}
+
+export interface RnnCellOptions extends FactoryOptions {
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+/** What the cells share: parameters `weight_ih` [gates · H, in], `weight_hh` [gates · H, H], `bias_ih`, `bias_hh`. */
+abstract class RecurrentCell extends Module {
+  weight_ih: Parameter;
+  weight_hh: Parameter;
+  bias_ih: Parameter | null;
+  bias_hh: Parameter | null;
+
+  protected constructor(
+    gates: number,
+    readonly inputSize: number,
+    readonly hiddenSize: number,
+    options: RnnCellOptions,
+  ) {
+    super();
+    const rows = gates * hiddenSize;
+    const made = (...shape: number[]) => new Parameter(empty(shape, factory(options)));
+    const bias = options.bias ?? true;
+    this.weight_ih = made(rows, inputSize);
+    this.weight_hh = made(rows, hiddenSize);
+    this.bias_ih = bias ? made(rows) : null;
+    this.bias_hh = bias ? made(rows) : null;
+    this.initSelf(options);
+  }
+
+  override resetParameters(g: Generator): void {
+    const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
+    for (const weight of [this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh]) {
+      if (weight) uniform_(weight, -bound, bound, { generator: g });
+    }
+  }
+
+  /** One step of a batch, or of a single row [in] with states [H]. */
+  protected advance(
+    x: Tensor,
+    given: readonly Tensor[] | null,
+    count: number,
+    run: (x: Tensor, state: Tensor[]) => Tensor[],
+  ): Tensor[] {
+    const shape = x.shape;
+    if (shape.length < 1 || shape.length > 2 || shape.at(-1) !== this.inputSize) {
+      throw new ShapeError(
+        `Expected [batch, ${this.inputSize}] or [${this.inputSize}], got [${shape}] in ${this.toString()}`,
+      );
+    }
+    const single = shape.length === 1;
+    const rows = single ? x.unsqueeze(0) : x;
+    const batch = single ? 1 : (shape[0] as number);
+    const zero = () => zeros([batch, this.hiddenSize], { dtype: x.dtype, device: x.device });
+    const state = given ? given.map((s) => this.rowsOf(s, single, batch)) : new Array<Tensor>(count).fill(zero());
+    const next = run(rows, state);
+    return single ? next.map((s) => s.squeeze(0)) : next;
+  }
+
+  private rowsOf(state: Tensor, single: boolean, batch: number): Tensor {
+    const expected = single ? [this.hiddenSize] : [batch, this.hiddenSize];
+    const shape = state.shape;
+    if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
+      throw new ShapeError(`Expected a state [${expected.join(', ')}], got [${shape}] in ${this.toString()}`);
+    }
+    return single ? state.unsqueeze(0) : state;
+  }
+
+  override extraRepr(): string {
+    const bias = this.bias_ih === null ? `, bias=${pyBool(false)}` : '';
+    return `${this.inputSize}, ${this.hiddenSize}${bias}`;
+  }
+}
+
+/** One step of {@link RNN}: [B, in] and the state [B, H], zero by default, to the next state. */
+export class RNNCell extends RecurrentCell {
+  readonly nonlinearity: RnnNonlinearity;
+
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    options: RnnCellOptions & { readonly nonlinearity?: RnnNonlinearity } = {},
+  ) {
+    checkOptions('RNNCell', options, [...CELL_OPTIONS, 'nonlinearity']);
+    super(1, inputSize, hiddenSize, options);
+    this.nonlinearity = expectNonlinearity(options.nonlinearity ?? 'tanh');
+  }
+
+  forward(x: Tensor, state: Tensor | null = null): Tensor {
+    const step = this.nonlinearity === 'tanh' ? ops.rnnTanhCell : ops.rnnReluCell;
+    const [next] = this.advance(x, state && [state], 1, (rows, [h]) => [
+      step(rows, h as Tensor, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh),
+    ]);
+    return next as Tensor;
+  }
+
+  override extraRepr(): string {
+    return `${super.extraRepr()}${this.nonlinearity === 'tanh' ? '' : `, nonlinearity=${this.nonlinearity}`}`;
+  }
+}
+
+/** One step of {@link LSTM}: [B, in] and both states [B, H], zero by default, to the next states. */
+export class LSTMCell extends RecurrentCell {
+  constructor(inputSize: number, hiddenSize: number, options: RnnCellOptions = {}) {
+    checkOptions('LSTMCell', options, CELL_OPTIONS);
+    super(4, inputSize, hiddenSize, options);
+  }
+
+  forward(x: Tensor, state: LstmState | null = null): [h: Tensor, c: Tensor] {
+    return this.advance(x, state, 2, (rows, states) =>
+      ops.lstmCell(rows, states, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh),
+    ) as [Tensor, Tensor];
+  }
+}
+
+/** One step of {@link GRU}: [B, in] and the state [B, H], zero by default, to the next state. */
+export class GRUCell extends RecurrentCell {
+  constructor(inputSize: number, hiddenSize: number, options: RnnCellOptions = {}) {
+    checkOptions('GRUCell', options, CELL_OPTIONS);
+    super(3, inputSize, hiddenSize, options);
+  }
+
+  forward(x: Tensor, state: Tensor | null = null): Tensor {
+    const [next] = this.advance(x, state && [state], 1, (rows, [h]) => [
+      ops.gruCell(rows, h as Tensor, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh),
+    ]);
+    return next as Tensor;
+  }
+}
