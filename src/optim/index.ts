@@ -1,5 +1,15 @@
+export { Adadelta, type AdadeltaHyperparameters, Adagrad, type AdagradHyperparameters } from './adagrad.js';
 export { Adam, type AdamHyperparameters, AdamW } from './adam.js';
+export {
+  Adamax,
+  type AdamVariantHyperparameters,
+  NAdam,
+  type NadamHyperparameters,
+  RAdam,
+} from './adam-variants.js';
+export * from './averaged.js';
 export { type ClipOptions, clipGradNorm_, clipGradValue_ } from './clip.js';
+export { LBFGS, type LbfgsHyperparameters } from './lbfgs.js';
 export { OneCycleLR, type OneCycleOptions } from './onecycle.js';
 export {
   type GroupOptions,
@@ -12,6 +22,7 @@ export {
 } from './optimizer.js';
 export { type PlateauOptions, type PlateauState, ReduceLROnPlateau } from './plateau.js';
 export { RMSprop, type RmspropHyperparameters } from './rmsprop.js';
+export { ASGD, type AsgdHyperparameters, Rprop, type RpropHyperparameters } from './rprop.js';
 export * from './schedulers.js';
 export { SGD, type SgdHyperparameters, type SgdOptions } from './sgd.js';
 export type { TorchOptimizerState } from './torch-state.js';

@@ -4,6 +4,7 @@ import {
   checkOptions,
   clearGrads,
   DataError,
+  enableGrad,
   gradsOf,
   keep,
   noGrad,
@@ -69,6 +70,8 @@ export abstract class Optimizer<H extends Hyperparameters> {
   readonly #known: readonly string[];
   /** Whether the step count is part of the state. */
   protected readonly countsSteps: boolean = true;
+  /** State tensors that hold one number, not one for each of the parameter's. */
+  protected readonly scalarStates: readonly string[] = [];
 
   protected constructor(params: Params | readonly GroupOptions<H>[], defaults: H) {
     this.#defaults = Object.freeze({ ...defaults });
@@ -138,12 +141,20 @@ export abstract class Optimizer<H extends Hyperparameters> {
     this.validate(group);
   }
 
-  step(): void {
+  /**
+   * Updates all parameters that have gradients.
+   * @param closure - computes the gradients first; the step gives back what it returns
+   */
+  step(): void;
+  step<T>(closure: () => T): T;
+  step<T>(closure?: () => T): T | undefined {
+    const result = closure && enableGrad(closure);
     noGrad(() =>
       scope(() => {
         for (const group of this.paramGroups) for (const update of this.#updates(group)) this.update(update);
       }),
     );
+    return result;
   }
 
   /** The group's parameters that have gradients, apart where they have seen different numbers of steps. */
@@ -263,7 +274,8 @@ export abstract class Optimizer<H extends Hyperparameters> {
         const expected = (params[i] as Parameter).shape.join();
         for (const [slot, value] of byName.get(name) ?? []) {
           const got = value.shape.join();
-          if (slot !== 'step' && got !== expected) wrong.push(`${name}.${slot}: expected [${expected}], got [${got}]`);
+          const wanted = slot === 'step' || this.scalarStates.includes(slot) ? '' : expected;
+          if (got !== wanted) wrong.push(`${name}.${slot}: expected [${wanted}], got [${got}]`);
         }
       });
     }
@@ -279,6 +291,7 @@ export abstract class Optimizer<H extends Hyperparameters> {
     memory.step = 0;
     for (const [slot, value] of slots) {
       if (slot === 'step') memory.step = value.item();
+      else if (this.scalarStates.includes(slot)) memory.tensors.set(slot, keep(value.clone()));
       else memory.tensors.set(slot, keep(ops.emptyLike(parameter).copy_(value)));
     }
   }
@@ -306,4 +319,9 @@ export function expectRange(name: string, value: number, min: number, max: numbe
   throw new ConfigError(
     `Expected ${name} to be a number >= ${min}${max < Infinity ? ` and < ${max}` : ''}, got ${value}`,
   );
+}
+
+/** The gradients with the parameters' decay added to them, as most optimizers have it. */
+export function withDecay({ group, params, grads }: Update<{ lr: number; weightDecay: number }>): readonly Tensor[] {
+  return group.weightDecay === 0 ? grads : ops._foreachAdd(grads, params, { alpha: group.weightDecay });
 }

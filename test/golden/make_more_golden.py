@@ -67,9 +67,105 @@ def make_bags():
          call=lambda m, i, w: m(i, per_sample_weights=w))
 
 
+STEPS = 12
+
+
+def make_optimizers():
+    torch.manual_seed(11)
+    start = [torch.randn(*s, dtype=torch.float32) for s in SHAPES]
+    grads = [[torch.randn(*s, dtype=torch.float32) for s in SHAPES] for _ in range(STEPS)]
+    O = torch.optim
+    made = {
+        "adagrad": lambda p: O.Adagrad(p),
+        "adagrad decayed": lambda p: O.Adagrad(p, lr=0.1, lr_decay=0.05, weight_decay=0.1, initial_accumulator_value=0.2),
+        "adadelta": lambda p: O.Adadelta(p),
+        "adadelta decayed": lambda p: O.Adadelta(p, lr=0.5, rho=0.8, eps=1e-4, weight_decay=0.1),
+        "adamax": lambda p: O.Adamax(p),
+        "adamax decayed": lambda p: O.Adamax(p, lr=0.01, betas=(0.8, 0.95), weight_decay=0.1),
+        # The loop of 1.13 has one factor too many, which later versions do not; the list form is right.
+        "nadam": lambda p: O.NAdam(p, foreach=True),
+        "nadam decayed": lambda p: O.NAdam(p, lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, momentum_decay=0.05, foreach=True),
+        "radam": lambda p: O.RAdam(p),
+        "radam decayed": lambda p: O.RAdam(p, lr=0.01, betas=(0.8, 0.9), weight_decay=0.1),
+        "rprop": lambda p: O.Rprop(p),
+        "rprop bounded": lambda p: O.Rprop(p, lr=0.05, etas=(0.6, 1.5), step_sizes=(0.01, 0.1)),
+        "asgd": lambda p: O.ASGD(p),
+        "asgd averaged": lambda p: O.ASGD(p, lr=0.1, lambd=0.01, alpha=0.6, t0=3, weight_decay=0.1),
+    }
+    runs, states = {}, {}
+    for name, make in made.items():
+        params = [t.clone().requires_grad_() for t in start]
+        optimizer = make(params)
+        after = {}
+        for step in range(STEPS):
+            for i, (p, g) in enumerate(zip(params, grads[step])):
+                # The second parameter joins at the third step, so that step counts differ.
+                p.grad = None if i == 1 and step < 2 else g.clone()
+            optimizer.step()
+            if step + 1 in (1, 2, 5, STEPS):
+                after[str(step + 1)] = [pack(p) for p in params]
+        runs[name] = after
+        states[name] = {k: pack(v.to(torch.float32) if torch.is_tensor(v) else torch.tensor(v))
+                        for k, v in optimizer.state_dict()["state"][0].items()}
+    return {"start": [pack(t) for t in start], "grads": [[pack(g) for g in gs] for gs in grads], "runs": runs,
+            "states": states}
+
+
+def make_lbfgs():
+    """A small nonlinear least squares: the parameters, the losses returned and the calls of the closure."""
+    made = {
+        "plain": dict(lr=0.1),
+        "short history": dict(lr=0.5, max_iter=6, history_size=2),
+        "few evaluations": dict(lr=0.2, max_iter=10, max_eval=4),
+        "strong wolfe": dict(line_search_fn="strong_wolfe"),
+        "strong wolfe, short": dict(lr=3.0, max_iter=4, history_size=3, line_search_fn="strong_wolfe"),
+        "strong wolfe, loose": dict(lr=0.01, max_iter=5, tolerance_change=1e-3, line_search_fn="strong_wolfe"),
+    }
+    torch.manual_seed(5)
+    x, y = torch.randn(20, 3), torch.randn(20, 2)
+    start = [torch.randn(4, 3), torch.randn(4), torch.randn(2, 4)]
+    result = {"x": pack(x), "y": pack(y), "start": [pack(t) for t in start], "runs": {}}
+    for name, options in made.items():
+        w, b, v = params = [t.clone().requires_grad_() for t in start]
+        optimizer = torch.optim.LBFGS(params, **options)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = ((torch.tanh(x @ w.T + b) @ v.T - y) ** 2).mean()
+            loss.backward()
+            return loss
+
+        steps = []
+        for _ in range(6):
+            loss = optimizer.step(closure)
+            state = optimizer.state[params[0]]
+            steps.append({"loss": float(loss), "params": [pack(p) for p in params], "evaluations": state["func_evals"],
+                          "iterations": state["n_iter"]})
+        result["runs"][name] = {"options": options, "steps": steps, "keys": sorted(k for k in state if k != "al")}
+    return result
+
+
+def make_averages():
+    torch.manual_seed(9)
+    result = {}
+    models = [nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)) for _ in range(4)]
+    for m in models:
+        m(torch.randn(5, 2) * 2 + 1)
+    result["models"] = [{k: pack(t) for k, t in m.state_dict().items()} for m in models]
+    ema = lambda a, m, n: 0.9 * a + 0.1 * m
+    for name, options in {"swa": {}, "ema": {"avg_fn": ema}, "swa of buffers": {"use_buffers": True}}.items():
+        averaged = torch.optim.swa_utils.AveragedModel(models[0], **options)
+        for m in models:
+            averaged.update_parameters(m)
+        result[name] = {k: pack(t) for k, t in averaged.state_dict().items()}
+    return result
+
+
 if __name__ == "__main__":
     make_recurrent()
     make_transformers()
     make_bags()
     write("more-layers.json", {"torch": torch.__version__, "cases": layers})
+    write("more-optim.json", {"torch": torch.__version__, "optimizers": make_optimizers(), "lbfgs": make_lbfgs(),
+                              "averages": make_averages()})
     print(f"{len(layers)} layer cases", file=sys.stderr)

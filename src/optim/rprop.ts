@@ -1,0 +1,105 @@
+import { ConfigError, checkOptions, ops, tensor, where } from '../torch/index.js';
+import {
+  expectRange,
+  type GroupOptions,
+  type Hyperparameters,
+  Optimizer,
+  type Params,
+  type Update,
+  withDecay,
+} from './optimizer.js';
+
+export interface RpropHyperparameters extends Hyperparameters {
+  /** By what a step shrinks where the gradient's sign has changed, and grows where it has not. */
+  etas: readonly [number, number];
+  /** The smallest and the greatest step. */
+  stepSizes: readonly [number, number];
+}
+
+/** Steps by the gradients' signs alone, for whole batches. Defaults: lr 0.01, etas 0.5 and 1.2, stepSizes 1e-6 and 50. */
+export class Rprop extends Optimizer<RpropHyperparameters> {
+  constructor(
+    params: Params | readonly GroupOptions<RpropHyperparameters>[],
+    options: Partial<RpropHyperparameters> = {},
+  ) {
+    const defaults = { lr: 0.01, etas: [0.5, 1.2] as const, stepSizes: [1e-6, 50] as const };
+    checkOptions('Rprop', options, Object.keys(defaults));
+    super(params, { ...defaults, ...options });
+  }
+
+  protected override validate(group: Readonly<RpropHyperparameters>): void {
+    super.validate(group);
+    const [down, up] = group.etas;
+    if (!(0 < down && down < 1 && 1 < up)) {
+      throw new ConfigError(`Expected etas below and above 1, got ${down} and ${up}`);
+    }
+  }
+
+  protected override update({ group, params, grads }: Update<RpropHyperparameters>): void {
+    const { lr, etas, stepSizes } = group;
+    const before = this.states('prev', params);
+    const sizes = this.states('step_size', params, (p) => ops.fullLike(p, lr));
+    for (const [i, grad] of grads.entries()) {
+      const [previous, size] = [before[i]!, sizes[i]!];
+      const agreement = grad.mul(previous).sign();
+      const factor = (value: number) => tensor(value, { dtype: grad.dtype, device: grad.device });
+      const turned = agreement.lt(0);
+      const growth = where(agreement.gt(0), factor(etas[1]), where(turned, factor(etas[0]), factor(1)));
+      size.mul_(growth).clamp_(stepSizes[0], stepSizes[1]);
+      // Where the sign has changed there is no step, and the next one counts as agreeing with nothing.
+      const used = grad.maskedFill(turned, 0);
+      params[i]!.addcmul_(used.sign(), size, { value: -1 });
+      previous.copy_(used);
+    }
+  }
+}
+
+export interface AsgdHyperparameters extends Hyperparameters {
+  /** Decay of the parameters. */
+  lambd: number;
+  /** Power by which the rate falls. */
+  alpha: number;
+  /** The step after which the parameters are averaged. */
+  t0: number;
+  weightDecay: number;
+}
+
+/**
+ * Averaged stochastic gradient descent (Polyak and Juditsky, 1992); the averages are the state `ax`. Defaults: lr 0.01,
+ * lambd 1e-4, alpha 0.75, t0 1e6, weightDecay 0.
+ */
+export class ASGD extends Optimizer<AsgdHyperparameters> {
+  protected override readonly scalarStates = ['eta', 'mu'];
+
+  constructor(
+    params: Params | readonly GroupOptions<AsgdHyperparameters>[],
+    options: Partial<AsgdHyperparameters> = {},
+  ) {
+    const defaults = { lr: 0.01, lambd: 1e-4, alpha: 0.75, t0: 1e6, weightDecay: 0 };
+    checkOptions('ASGD', options, Object.keys(defaults));
+    super(params, { ...defaults, ...options });
+  }
+
+  protected override validate(group: Readonly<AsgdHyperparameters>): void {
+    super.validate(group);
+    expectRange('weightDecay', group.weightDecay, 0, Infinity);
+  }
+
+  protected override update(update: Update<AsgdHyperparameters>): void {
+    const { group, params, step } = update;
+    const { lr, lambd, alpha, t0 } = group;
+    const grads = withDecay(update);
+    const etas = this.states('eta', params, () => tensor(lr));
+    const weights = this.states('mu', params, () => tensor(1));
+    const averages = this.states('ax', params);
+    for (const [i, p] of params.entries()) {
+      const eta = etas[i]!.item();
+      p.mul_(1 - lambd * eta).add_(grads[i]!, { alpha: -eta });
+      const weight = weights[i]!.item();
+      if (weight === 1) averages[i]!.copy_(p);
+      else averages[i]!.add_(p.sub(averages[i]!), { alpha: weight });
+      etas[i]!.fill_(lr / (1 + lambd * lr * step) ** alpha);
+      weights[i]!.fill_(1 / Math.max(1, step - t0));
+    }
+  }
+}
