@@ -1,5 +1,6 @@
 export * from './activation.js';
 export * from './attention.js';
+export * from './channels.js';
 export type { Copy } from './clone.js';
 export * from './containers.js';
 export {
@@ -25,6 +26,7 @@ export { buildSeeded, constructSeeded, initialiseUnwritten, skipInit } from './i
 export * from './instancenorm.js';
 export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from './linear.js';
 export * from './loss.js';
+export * from './margin-losses.js';
 export {
   type FactoryOptions,
   Module,

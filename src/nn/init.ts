@@ -5,6 +5,7 @@ import {
   noGrad,
   ops,
   randn,
+  randperm,
   ShapeError,
   scope,
   type Tensor,
@@ -160,6 +161,42 @@ export function orthogonal_<T extends Tensor>(t: T, gain?: number | GainOptions,
     const [q, r] = ops.linalgQr(rows < cols ? drawn.t() : drawn);
     const signed = q.mul(r.diagonal().sign());
     into.copy_((rows < cols ? signed.t() : signed).reshape(shape).mul(factor));
+  });
+}
+
+/** Convolutions' weight [out, in, ...kernel] that passes as many channels on as it can, in each of `groups` groups. */
+export function dirac_<T extends Tensor>(t: T, groups = 1): T {
+  const shape = t.shape;
+  const [out, channels, ...kernel] = shape as [number, number, ...number[]];
+  if (shape.length < 3 || shape.length > 5) {
+    throw new ShapeError(`Expected a convolution's weight of 3, 4 or 5 dimensions, got [${shape}]`);
+  }
+  if (out % groups !== 0) throw new ConfigError(`Expected groups that divide the ${out} outputs, got ${groups}`);
+  const each = out / groups;
+  return unrecorded(t, (into) => {
+    into.zero_();
+    for (let group = 0; group < groups; group += 1) {
+      for (let i = 0; i < Math.min(each, channels); i += 1) {
+        const middle = kernel.map((size) => Math.floor(size / 2));
+        into.index(group * each + i, i, ...middle).fill_(1);
+      }
+    }
+  });
+}
+
+/** A matrix, normal with deviation `std`, of whose every column the share `sparsity`, rounded up, is zero. */
+export function sparse_<T extends Tensor>(t: T, sparsity: number, std = 0.01, options: InitOptions = {}): T {
+  const [rows, columns, ...more] = t.shape;
+  if (rows === undefined || columns === undefined || more.length > 0) {
+    throw new ShapeError(`Expected a tensor of 2 dimensions, got [${t.shape}]`);
+  }
+  const { generator = defaultGenerator } = options;
+  normal_(t, 0, std, { generator });
+  return unrecorded(t, (into) => {
+    for (let column = 0; column < columns; column += 1) {
+      const zero = randperm(rows, { generator, device: generator.device }).narrow(0, 0, Math.ceil(sparsity * rows));
+      into.select(1, column).indexFill_(0, zero.to({ device: t.device }), 0);
+    }
   });
 }
 

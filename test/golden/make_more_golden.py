@@ -67,6 +67,42 @@ def make_bags():
          call=lambda m, i, w: m(i, per_sample_weights=w))
 
 
+def shuffled(module, x):
+    """The operator has no derivative in 1.13."""
+    out = x.unflatten(1, (2, 3)).transpose(1, 2).flatten(1, 2)
+    assert torch.equal(out, module(x))
+    return out
+
+
+def make_small():
+    case("channelShuffle", lambda: nn.ChannelShuffle(2), r(2, 6, 2, 2), call=shuffled)
+    case("lpPool1d", lambda: nn.LPPool1d(3, 2, stride=1), r(1, 2, 6, scale=0.3, shift=2))
+    case("lpPool2d", lambda: nn.LPPool2d(2, (2, 3), ceil_mode=True), r(1, 2, 5, 6))
+    case("localResponseNorm", lambda: nn.LocalResponseNorm(3, alpha=0.5, beta=0.6, k=2.0), r(2, 5, 4))
+    case("localResponseNorm of volumes", lambda: nn.LocalResponseNorm(2), r(1, 5, 2, 2, 3))
+    case("softmax2d", lambda: nn.Softmax2d(), r(2, 3, 2, 2))
+    case("rrelu", lambda: nn.RReLU(0.1, 0.3), r(3, 4), eval_mode=True)
+    case("reflectionPad3d", lambda: nn.ReflectionPad3d((1, 0, 1, 1, 0, 1)), r(1, 2, 2, 3, 3))
+    case("replicationPad3d", lambda: nn.ReplicationPad3d(1), r(1, 1, 2, 2, 3))
+    case("constantPad3d", lambda: nn.ConstantPad3d((1, 0, 0, 2, -1, 1), 0.5), r(1, 2, 2, 2, 3))
+    weight = lambda: torch.tensor([0.5, 1.0, 2.0, 0.25])
+    classes = ints(4, 5)
+    case("multiMargin", lambda: nn.MultiMarginLoss(), r(5, 4), classes)
+    case("multiMargin squared, weighted", lambda: nn.MultiMarginLoss(p=2, margin=0.5, weight=weight(), reduction="sum"),
+         r(5, 4), classes)
+    labels = lambda: torch.tensor([[1, 3, -1, 0], [0, -1, 2, 1]])
+    case("multiLabelMargin", lambda: nn.MultiLabelMarginLoss(), r(2, 4), labels)
+    case("multiLabelMargin, each", lambda: nn.MultiLabelMarginLoss(reduction="none"), r(2, 4), labels)
+    case("multiLabelSoftMargin", lambda: nn.MultiLabelSoftMarginLoss(), r(3, 4), lambda: torch.randint(2, (3, 4)).double())
+    case("multiLabelSoftMargin, weighted", lambda: nn.MultiLabelSoftMarginLoss(weight=weight(), reduction="sum"), r(3, 4),
+         lambda: torch.randint(2, (3, 4)).double())
+    case("tripletMarginWithDistance", lambda: nn.TripletMarginWithDistanceLoss(margin=0.7, swap=True), r(3, 4), r(3, 4), r(3, 4))
+    case("tripletMarginWithDistance of cosines", lambda: nn.TripletMarginWithDistanceLoss(reduction="none",
+         distance_function=lambda a, b: 1 - F.cosine_similarity(a, b)), r(3, 4), r(3, 4), r(3, 4))
+    for shape, groups in {(3, 4, 3): 1, (4, 2, 3, 2): 2, (2, 3, 1, 3, 3): 1}.items():
+        case(f"dirac {list(shape)}", None, r(*shape), call=lambda x: nn.init.dirac_(x.detach().clone(), groups) * x)
+
+
 STEPS = 12
 
 
@@ -165,6 +201,7 @@ if __name__ == "__main__":
     make_recurrent()
     make_transformers()
     make_bags()
+    make_small()
     write("more-layers.json", {"torch": torch.__version__, "cases": layers})
     write("more-optim.json", {"torch": torch.__version__, "optimizers": make_optimizers(), "lbfgs": make_lbfgs(),
                               "averages": make_averages()})

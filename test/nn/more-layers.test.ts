@@ -178,3 +178,64 @@ test('wrong shapes and options are refused by name', () => {
   const memory = zeros([1, 1, 4], made);
   refused(() => decoder.forward(memory, memory, { mask: memory } as never), /tgtMask, memoryMask/);
 });
+
+test('a random leaky ReLU draws its slopes in training from its generator', () => {
+  const layer = new nn.RReLU({ lower: 0.2, upper: 0.4 });
+  const x = tensor([-1, 2, -1, -1]);
+  const drawn = (seed: number) => {
+    layer.setGenerator(new Generator(seed));
+    return layer.forward(x).tolist() as number[];
+  };
+  const values = drawn(1);
+  assert.deepEqual(drawn(1), values);
+  assert.notDeepEqual(drawn(2), values);
+  assert.equal(values[1], 2);
+  for (const i of [0, 2, 3]) assert.ok(values[i]! <= -0.2 && values[i]! >= -0.4);
+  assert.throws(() => new nn.RReLU({ lower: 0.5 }), /lower at most upper/);
+});
+
+test('a Gumbel softmax draws by the logits, soft or hard, with the gradient of the soft one', () => {
+  const F = nn.functional;
+  const logits = tensor([Math.log(1), Math.log(3)], made).expand([4000, 2]);
+  const hard = F.gumbelSoftmax(logits, { hard: true, generator: new Generator(1) });
+  assert.deepEqual(hard.sum([1]).tolist(), new Array(4000).fill(1));
+  const share = hard.select(1, 1).mean().item();
+  assert.ok(Math.abs(share - 0.75) < 0.03, `share ${share}`);
+  const x = leaf(3, 4);
+  const soft = (input: Tensor) => F.gumbelSoftmax(input, { tau: 0.7, generator: new Generator(5) });
+  assert.ok(gradcheck(() => soft(x), [x]));
+  soft(x).square().sum().backward();
+  const expected = x.grad!.clone();
+  const softly = soft(x).detach();
+  x.grad = null;
+  F.gumbelSoftmax(x, { tau: 0.7, hard: true, generator: new Generator(5) })
+    .mul(softly.mul(2))
+    .sum()
+    .backward();
+  close(x.grad!, expected);
+});
+
+test('sparse initial values leave the share of zeros in every column', () => {
+  const weight = nn.init.sparse_(zeros([10, 3]), 0.25, 0.5, { generator: new Generator(3) });
+  assert.deepEqual(weight.eq(0).sum([0]).tolist(), [3, 3, 3]);
+  assert.notDeepEqual(
+    weight.tolist(),
+    nn.init.sparse_(zeros([10, 3]), 0.25, 0.5, { generator: new Generator(4) }).tolist(),
+  );
+  assert.throws(() => nn.init.sparse_(zeros([3]), 0.5), ShapeError);
+  assert.throws(() => nn.init.dirac_(zeros([3, 3])), ShapeError);
+  assert.throws(() => nn.init.dirac_(zeros([3, 3, 1]), 2), ConfigError);
+});
+
+test('small layers refuse shapes and options that they do not take', () => {
+  const refused = (run: () => unknown, pattern: RegExp) =>
+    assert.throws(run, (error) => error instanceof ConfigError && pattern.test(error.message));
+  refused(() => new nn.MultiMarginLoss({ p: 3 }).forward(zeros([1, 2]), tensor([0n])), /p 1 or 2/);
+  refused(() => new nn.MultiLabelMarginLoss({ margin: 1 } as never), /MultiLabelMarginLoss among reduction/);
+  refused(() => new nn.LPPool2d(2, 2, { ceil_mode: true } as never), /Did you mean ceilMode/);
+  refused(() => new nn.ReflectionPad3d([1, 1]), /6 of them to pad by in ReflectionPad3d/);
+  refused(() => new nn.ChannelShuffle(0), /groups above 0/);
+  assert.throws(() => new nn.ChannelShuffle(2).forward(zeros([1, 3, 2])), ShapeError);
+  assert.throws(() => new nn.Softmax2d().forward(zeros([1, 3])), ShapeError);
+  assert.throws(() => new nn.LocalResponseNorm(2).forward(zeros([1, 3])), ShapeError);
+});

@@ -4,6 +4,7 @@ export { type AttentionOptions, attentionWeights, scaledDotProductAttention } fr
 export { dropout, dropout1d, dropout2d, dropout3d, dropPath, featureDropout } from './dropout.js';
 export * from './linear.js';
 export * from './loss.js';
+export * from './margin.js';
 export {
   type BatchNormArguments,
   type BatchNormReluArguments,
@@ -14,4 +15,5 @@ export {
   layerNorm,
 } from './norm.js';
 export * from './pooling.js';
+export * from './power.js';
 export * from './vision.js';
