@@ -1,25 +1,16 @@
 /** Layers over channels and volumes that few models need. */
-import {
-  ConfigError,
-  checkOptions,
-  defaultGenerator,
-  type Generator,
-  ops,
-  ShapeError,
-  type Tensor,
-} from '../torch/index.js';
+import { ConfigError, defaultGenerator, type Generator, ops, ShapeError, type Tensor } from '../torch/index.js';
 import type { Size } from './conv.js';
 import * as F from './functional/power.js';
 import { Module } from './module.js';
+import * as signature from './more-signatures.js';
 import { pyBool, pyFloat, pySize, pyTuple } from './repr.js';
 
 /** [B, C, ...]: C in `groups` of neighbours becomes C in which the groups alternate. */
 export class ChannelShuffle extends Module {
   constructor(readonly groups: number) {
     super();
-    if (!(Number.isInteger(groups) && groups > 0)) {
-      throw new ConfigError(`Expected a whole number of groups above 0 in ChannelShuffle, got ${groups}`);
-    }
+    signature.channelShuffle.read('ChannelShuffle', [groups]);
   }
 
   forward(x: Tensor): Tensor {
@@ -48,12 +39,12 @@ abstract class LPPool extends Module {
   constructor(
     readonly normType: number,
     readonly kernelSize: Size,
-    options: F.LpPoolArguments = {},
+    options?: F.LpPoolArguments,
   ) {
     super();
-    checkOptions(this.typeName, options, ['stride', 'ceilMode']);
-    this.stride = options.stride ?? null;
-    this.ceilMode = options.ceilMode ?? false;
+    const values = signature.lpPool.read(this.typeName, [normType, kernelSize], options);
+    this.stride = values.stride;
+    this.ceilMode = values.ceilMode;
   }
 
   abstract override forward(x: Tensor): Tensor;
@@ -91,13 +82,13 @@ export class LocalResponseNorm extends Module {
 
   constructor(
     readonly size: number,
-    options: F.LocalResponseNormOptions = {},
+    options?: F.LocalResponseNormOptions,
   ) {
     super();
-    checkOptions('LocalResponseNorm', options, ['alpha', 'beta', 'k']);
-    this.alpha = options.alpha ?? 1e-4;
-    this.beta = options.beta ?? 0.75;
-    this.k = options.k ?? 1;
+    const values = signature.responseNorm.read('LocalResponseNorm', [size], options);
+    this.alpha = values.alpha;
+    this.beta = values.beta;
+    this.k = values.k;
   }
 
   forward(x: Tensor): Tensor {
@@ -125,11 +116,12 @@ export class RReLU extends Module {
   readonly lower: number;
   readonly upper: number;
 
-  constructor(options: { readonly lower?: number; readonly upper?: number } = {}) {
+  /** `new RReLU(0.1, 0.3)`, or `new RReLU({ lower: 0.1 })`. Default 1/8 to 1/3. */
+  constructor(lower?: number | { readonly lower?: number; readonly upper?: number }, upper?: number) {
     super();
-    checkOptions('RReLU', options, ['lower', 'upper']);
-    this.lower = options.lower ?? 1 / 8;
-    this.upper = options.upper ?? 1 / 3;
+    const values = signature.rrelu.read('RReLU', [lower, upper]);
+    this.lower = values.lower;
+    this.upper = values.upper;
     if (!(this.lower <= this.upper)) {
       throw new ConfigError(`Expected lower at most upper of RReLU, got ${this.lower} and ${this.upper}`);
     }
@@ -151,10 +143,8 @@ abstract class Pad3d extends Module {
 
   constructor(padding: number | readonly number[]) {
     super();
+    signature.padding3d.read(this.typeName, [padding]);
     this.padding = typeof padding === 'number' ? new Array<number>(6).fill(padding) : [...padding];
-    if (this.padding.length !== 6 || !this.padding.every(Number.isInteger)) {
-      throw new ConfigError(`Expected a whole number or 6 of them to pad by in ${this.typeName}, got [${padding}]`);
-    }
   }
 
   abstract override forward(x: Tensor): Tensor;
@@ -185,6 +175,7 @@ export class ConstantPad3d extends Pad3d {
     readonly value: number,
   ) {
     super(padding);
+    signature.constantPadding3d.read('ConstantPad3d', [padding, value]);
   }
 
   forward(x: Tensor): Tensor {

@@ -1,7 +1,6 @@
 import {
   arange,
   ConfigError,
-  checkOptions,
   empty,
   type Generator,
   ops,
@@ -10,8 +9,8 @@ import {
   TorchError,
 } from '../torch/index.js';
 import { normal_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
+import * as signature from './more-signatures.js';
 import { Parameter } from './parameter.js';
 
 export type BagMode = 'sum' | 'mean' | 'max';
@@ -30,7 +29,7 @@ export interface BagOptions {
   readonly perSampleWeights?: Tensor | null;
 }
 
-const MODES = { sum: 0, mean: 1, max: 2 } as const;
+const MODES: Readonly<Record<BagMode, number>> = { sum: 0, mean: 1, max: 2 };
 
 /**
  * Sums, means or maxima of bags of embeddings, without the embeddings themselves. Indices [B, N] in bags of N, or [M] in
@@ -45,20 +44,20 @@ export class EmbeddingBag extends Module {
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
-    options: EmbeddingBagOptions = {},
+    options?: EmbeddingBagOptions,
   ) {
     super();
-    checkOptions('EmbeddingBag', options, ['mode', 'paddingIdx', 'includeLastOffset', 'device', 'dtype']);
-    const { mode = 'mean', paddingIdx: index = null, includeLastOffset = false } = options;
-    if (!Object.hasOwn(MODES, mode)) throw new ConfigError(`Expected mode 'sum', 'mean' or 'max', got '${mode}'`);
+    const values = signature.embeddingBag.read('EmbeddingBag', [numEmbeddings, embeddingDim], options);
+    const { mode, paddingIdx: index, includeLastOffset, device, dtype } = values;
+    const made = { device, dtype };
     if (index !== null && !(index >= -numEmbeddings && index < numEmbeddings)) {
       throw new ConfigError(`Expected paddingIdx within the ${numEmbeddings} rows, got ${index}`);
     }
     this.mode = mode;
     this.paddingIdx = index !== null && index < 0 ? index + numEmbeddings : index;
     this.includeLastOffset = includeLastOffset;
-    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], factory(options)));
-    this.initSelf(options);
+    this.weight = new Parameter(empty([numEmbeddings, embeddingDim], made));
+    this.initSelf(made);
   }
 
   override resetParameters(g: Generator): void {
@@ -66,9 +65,8 @@ export class EmbeddingBag extends Module {
     if (this.paddingIdx !== null) this.weight.detach().select(0, this.paddingIdx).zero_();
   }
 
-  forward(indices: Tensor, offsets: Tensor | null = null, o: BagOptions = {}): Tensor {
-    checkOptions('EmbeddingBag.forward', o, ['perSampleWeights']);
-    const weights = o.perSampleWeights ?? null;
+  forward(indices: Tensor, offsets: Tensor | null = null, options?: BagOptions): Tensor {
+    const { perSampleWeights: weights } = signature.bagForward.read('EmbeddingBag.forward', [], options);
     if (weights && this.mode !== 'sum') {
       throw new ConfigError(`Expected perSampleWeights with mode 'sum' only, got them with '${this.mode}'`);
     }

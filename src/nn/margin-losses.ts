@@ -1,17 +1,20 @@
 /** Losses as modules: see the functions of the same names. */
-import { checkOptions, type Tensor } from '../torch/index.js';
+import type { Tensor } from '../torch/index.js';
 import { PairwiseDistance } from './distance.js';
+import type { LossOptions } from './functional/loss.js';
 import * as F from './functional/margin.js';
 import { Module } from './module.js';
+import * as signature from './more-signatures.js';
 
 /** Scores [B, C] against int64 classes [B]. */
 export class MultiMarginLoss extends Module {
   weight!: Tensor | null;
+  readonly options: F.MultiMarginOptions;
 
-  constructor(readonly options: F.MultiMarginOptions = {}) {
+  constructor(options?: F.MultiMarginOptions) {
     super();
-    checkOptions('MultiMarginLoss', options, ['p', 'margin', 'weight', 'reduction']);
-    this.registerBuffer('weight', options.weight ?? null);
+    this.options = signature.multiMargin.read('MultiMarginLoss', [], options);
+    this.registerBuffer('weight', this.options.weight ?? null);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -21,9 +24,11 @@ export class MultiMarginLoss extends Module {
 
 /** Scores [B, C] against lists of int64 classes [B, C], each list ended by -1. */
 export class MultiLabelMarginLoss extends Module {
-  constructor(readonly options: Parameters<typeof F.multilabelMarginLoss>[2] = {}) {
+  readonly options: LossOptions;
+
+  constructor(options?: LossOptions) {
     super();
-    checkOptions('MultiLabelMarginLoss', options, ['reduction']);
+    this.options = signature.multilabelMargin.read('MultiLabelMarginLoss', [], options);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -34,11 +39,12 @@ export class MultiLabelMarginLoss extends Module {
 /** Logits [..., C] against targets 0 or 1 of the same shape. */
 export class MultiLabelSoftMarginLoss extends Module {
   weight!: Tensor | null;
+  readonly options: F.MultilabelSoftMarginOptions;
 
-  constructor(readonly options: F.MultilabelSoftMarginOptions = {}) {
+  constructor(options?: F.MultilabelSoftMarginOptions) {
     super();
-    checkOptions('MultiLabelSoftMarginLoss', options, ['weight', 'reduction']);
-    this.registerBuffer('weight', options.weight ?? null);
+    this.options = signature.multilabelSoftMargin.read('MultiLabelSoftMarginLoss', [], options);
+    this.registerBuffer('weight', this.options.weight ?? null);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -60,10 +66,10 @@ export class TripletMarginWithDistanceLoss extends Module {
   distance_function: ((x: Tensor, y: Tensor) => Tensor) | DistanceModule;
   readonly options: Omit<F.TripletDistanceOptions, 'distanceFunction'>;
 
-  constructor(options: TripletDistanceModuleOptions = {}) {
+  constructor(options?: TripletDistanceModuleOptions) {
     super();
-    checkOptions('TripletMarginWithDistanceLoss', options, ['distanceFunction', 'margin', 'swap', 'reduction']);
-    const { distanceFunction, ...others } = options;
+    const values = signature.tripletDistance.read('TripletMarginWithDistanceLoss', [], options);
+    const { distanceFunction, ...others } = values as Required<TripletDistanceModuleOptions>;
     this.distance_function = distanceFunction ?? new PairwiseDistance();
     this.options = others;
   }

@@ -1,17 +1,8 @@
 /** Recurrent layers of the plain kind, and single steps of every kind. */
-import {
-  ConfigError,
-  checkOptions,
-  empty,
-  type Generator,
-  ops,
-  ShapeError,
-  type Tensor,
-  zeros,
-} from '../torch/index.js';
+import { empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
 import { uniform_ } from './init.js';
-import { factory } from './linear.js';
 import { type FactoryOptions, Module } from './module.js';
+import * as signature from './more-signatures.js';
 import { Parameter } from './parameter.js';
 import { pyBool } from './repr.js';
 import { type LayerRange, type LstmState, RecurrentNet, type RnnOptions, type SequenceOptions } from './rnn.js';
@@ -23,24 +14,15 @@ export interface PlainRnnOptions extends RnnOptions {
   readonly nonlinearity?: RnnNonlinearity;
 }
 
-const CELL_OPTIONS = ['bias', 'device', 'dtype'] as const;
-
 /** Elman's recurrent net, h' = tanh(W x + b + U h + c): as {@link GRU}, with one gate. Keys as {@link LSTM}'s, [H, ...]. */
 export class RNN extends RecurrentNet {
   readonly nonlinearity: RnnNonlinearity;
 
-  constructor(inputSize: number, hiddenSize: number, options: PlainRnnOptions = {}) {
-    checkOptions('RNN', options, [
-      'nonlinearity',
-      'numLayers',
-      'batchFirst',
-      'dropout',
-      'bidirectional',
-      ...CELL_OPTIONS,
-    ]);
-    const { nonlinearity = 'tanh', ...others } = options;
-    super(1, inputSize, hiddenSize, others);
-    this.nonlinearity = expectNonlinearity(nonlinearity);
+  constructor(inputSize: number, hiddenSize: number, options?: PlainRnnOptions) {
+    const values = signature.rnn.read('RNN', [inputSize, hiddenSize], options);
+    const { numLayers, bias, batchFirst, dropout, bidirectional, device, dtype } = values;
+    super(1, inputSize, hiddenSize, { numLayers, bias, batchFirst, dropout, bidirectional, device, dtype });
+    this.nonlinearity = values.nonlinearity;
   }
 
   /** `state` [layers · directions, B, H] is zero by default. Returns the last layer's outputs and the final state of all. */
@@ -60,11 +42,6 @@ export class RNN extends RecurrentNet {
   }
 }
 
-function expectNonlinearity(given: RnnNonlinearity): RnnNonlinearity {
-  if (given === 'tanh' || given === 'relu') return given;
-  throw new ConfigError(`Expected nonlinearity 'tanh' or 'relu', got '${given}'`);
-}
-
 export interface RnnCellOptions extends FactoryOptions {
   /** Default true. */
   readonly bias?: boolean;
@@ -81,17 +58,18 @@ abstract class RecurrentCell extends Module {
     gates: number,
     readonly inputSize: number,
     readonly hiddenSize: number,
-    options: RnnCellOptions,
+    options: Required<RnnCellOptions>,
   ) {
     super();
+    const { bias, device, dtype } = options;
+    const factory = { device, dtype };
     const rows = gates * hiddenSize;
-    const made = (...shape: number[]) => new Parameter(empty(shape, factory(options)));
-    const bias = options.bias ?? true;
+    const made = (...shape: number[]) => new Parameter(empty(shape, factory));
     this.weight_ih = made(rows, inputSize);
     this.weight_hh = made(rows, hiddenSize);
     this.bias_ih = bias ? made(rows) : null;
     this.bias_hh = bias ? made(rows) : null;
-    this.initSelf(options);
+    this.initSelf(factory);
   }
 
   override resetParameters(g: Generator): void {
@@ -145,11 +123,11 @@ export class RNNCell extends RecurrentCell {
   constructor(
     inputSize: number,
     hiddenSize: number,
-    options: RnnCellOptions & { readonly nonlinearity?: RnnNonlinearity } = {},
+    options?: RnnCellOptions & { readonly nonlinearity?: RnnNonlinearity },
   ) {
-    checkOptions('RNNCell', options, [...CELL_OPTIONS, 'nonlinearity']);
-    super(1, inputSize, hiddenSize, options);
-    this.nonlinearity = expectNonlinearity(options.nonlinearity ?? 'tanh');
+    const { nonlinearity, ...others } = signature.rnnCell.read('RNNCell', [inputSize, hiddenSize], options);
+    super(1, inputSize, hiddenSize, others);
+    this.nonlinearity = nonlinearity;
   }
 
   forward(x: Tensor, state: Tensor | null = null): Tensor {
@@ -167,9 +145,8 @@ export class RNNCell extends RecurrentCell {
 
 /** One step of {@link LSTM}: [B, in] and both states [B, H], zero by default, to the next states. */
 export class LSTMCell extends RecurrentCell {
-  constructor(inputSize: number, hiddenSize: number, options: RnnCellOptions = {}) {
-    checkOptions('LSTMCell', options, CELL_OPTIONS);
-    super(4, inputSize, hiddenSize, options);
+  constructor(inputSize: number, hiddenSize: number, options?: RnnCellOptions) {
+    super(4, inputSize, hiddenSize, signature.cell.read('LSTMCell', [inputSize, hiddenSize], options));
   }
 
   forward(x: Tensor, state: LstmState | null = null): [h: Tensor, c: Tensor] {
@@ -181,9 +158,8 @@ export class LSTMCell extends RecurrentCell {
 
 /** One step of {@link GRU}: [B, in] and the state [B, H], zero by default, to the next state. */
 export class GRUCell extends RecurrentCell {
-  constructor(inputSize: number, hiddenSize: number, options: RnnCellOptions = {}) {
-    checkOptions('GRUCell', options, CELL_OPTIONS);
-    super(3, inputSize, hiddenSize, options);
+  constructor(inputSize: number, hiddenSize: number, options?: RnnCellOptions) {
+    super(3, inputSize, hiddenSize, signature.cell.read('GRUCell', [inputSize, hiddenSize], options));
   }
 
   forward(x: Tensor, state: Tensor | null = null): Tensor {

@@ -1,11 +1,12 @@
 /** The other half of a transformer, and the whole of it. */
-import { ConfigError, checkOptions, type Generator, ops, type Tensor } from '../torch/index.js';
+import { ConfigError, type Generator, ops, type Tensor } from '../torch/index.js';
 import { type AttendOptions, MultiheadAttention, NonDynamicallyQuantizableLinear } from './attention.js';
 import type { ModuleList } from './containers.js';
 import { Dropout } from './dropout.js';
 import { xavierUniform_ } from './init.js';
 import { Linear } from './linear.js';
 import { type FactoryOptions, Module, slots } from './module.js';
+import * as signature from './more-signatures.js';
 import { LayerNorm } from './norm.js';
 import {
   activationOf,
@@ -28,10 +29,6 @@ export interface DecodeOptions {
   readonly memoryKeyPaddingMask?: Tensor | null;
 }
 
-const LAYER_OPTIONS = ['dimFeedforward', 'dropout', 'activation', 'layerNormEps', 'batchFirst', 'normFirst'] as const;
-const FACTORY_OPTIONS = ['device', 'dtype'] as const;
-const DECODE_OPTIONS = ['tgtMask', 'memoryMask', 'tgtKeyPaddingMask', 'memoryKeyPaddingMask'] as const;
-
 /**
  * Self-attention, attention to a memory and a feed-forward net, each with dropout, residual and normalisation. Keys as
  * PyTorch's: `self_attn`, `multihead_attn`, `linear1`, `linear2`, `norm1`, `norm2`, `norm3`.
@@ -51,13 +48,13 @@ export class TransformerDecoderLayer extends Module {
   readonly normFirst: boolean;
   private readonly activation: (x: Tensor) => Tensor;
 
-  constructor(dModel: number, nHead: number, options: TransformerDecoderLayerOptions = {}) {
+  constructor(dModel: number, nhead: number, options?: TransformerDecoderLayerOptions) {
     super();
-    checkOptions('TransformerDecoderLayer', options, [...LAYER_OPTIONS, ...FACTORY_OPTIONS]);
-    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false } = options;
-    const made = { device: options.device ?? 'cpu', dtype: options.dtype ?? 'float32' };
-    this.self_attn = new MultiheadAttention(dModel, nHead, { ...made, dropout, batchFirst });
-    this.multihead_attn = new MultiheadAttention(dModel, nHead, { ...made, dropout, batchFirst });
+    const values = signature.decoderLayer.read('TransformerDecoderLayer', [dModel, nhead], options);
+    const { dimFeedforward, dropout, layerNormEps: eps, batchFirst, device, dtype } = values;
+    const made = { device, dtype };
+    this.self_attn = new MultiheadAttention(dModel, nhead, { ...made, dropout, batchFirst });
+    this.multihead_attn = new MultiheadAttention(dModel, nhead, { ...made, dropout, batchFirst });
     this.linear1 = new Linear(dModel, dimFeedforward, made);
     this.dropout = new Dropout(dropout);
     this.linear2 = new Linear(dimFeedforward, dModel, made);
@@ -67,13 +64,13 @@ export class TransformerDecoderLayer extends Module {
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
     this.dropout3 = new Dropout(dropout);
-    this.normFirst = options.normFirst ?? false;
-    this.activation = activationOf(options.activation ?? 'relu');
+    this.normFirst = values.normFirst;
+    this.activation = activationOf(values.activation);
   }
 
   /** Target [T, B, E] and memory [S, B, E] (or batch first) to the target's shape. */
-  forward(tgt: Tensor, memory: Tensor, o: DecodeOptions = {}): Tensor {
-    checkOptions('TransformerDecoderLayer.forward', o, DECODE_OPTIONS);
+  forward(tgt: Tensor, memory: Tensor, options?: DecodeOptions): Tensor {
+    const o = signature.decode.read('TransformerDecoderLayer.forward', [], options);
     const own = { attnMask: o.tgtMask, keyPaddingMask: o.tgtKeyPaddingMask };
     const across = { attnMask: o.memoryMask, keyPaddingMask: o.memoryKeyPaddingMask };
     const parts: [LayerNorm, (x: Tensor) => Tensor][] = [
@@ -113,8 +110,8 @@ export class TransformerDecoder extends Module {
   }
 
   /** As {@link TransformerDecoderLayer.forward}. */
-  forward(tgt: Tensor, memory: Tensor, o: DecodeOptions = {}): Tensor {
-    checkOptions('TransformerDecoder.forward', o, DECODE_OPTIONS);
+  forward(tgt: Tensor, memory: Tensor, options?: DecodeOptions): Tensor {
+    const o = signature.decode.read('TransformerDecoder.forward', [], options);
     let x = tgt;
     for (const layer of this.layers) x = layer.forward(x, memory, o);
     return this.norm ? this.norm.forward(x) : x;
@@ -147,26 +144,26 @@ export class Transformer extends Module {
   readonly nhead: number;
   readonly batchFirst: boolean;
 
-  constructor(options: TransformerOptions = {}) {
+  constructor(options?: TransformerOptions) {
     super();
-    const names = ['dModel', 'nhead', 'numEncoderLayers', 'numDecoderLayers', ...LAYER_OPTIONS, ...FACTORY_OPTIONS];
-    checkOptions('Transformer', options, names);
-    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, ...layer } = options;
-    const norm = () => new LayerNorm(dModel, normOptions(layer));
+    const values = signature.transformer.read('Transformer', [], options);
+    const { dModel, nhead, numEncoderLayers, numDecoderLayers, ...layer } = values;
+    const { layerNormEps: eps, device, dtype } = layer;
+    const norm = () => new LayerNorm(dModel, { eps, device, dtype });
     this.dModel = dModel;
     this.nhead = nhead;
-    this.batchFirst = layer.batchFirst ?? false;
+    this.batchFirst = layer.batchFirst;
     const encode = () => new TransformerEncoderLayer(dModel, nhead, layer);
     const decode = () => new TransformerDecoderLayer(dModel, nhead, layer);
     this.encoder = new TransformerEncoder(encode, numEncoderLayers, norm());
     this.decoder = new TransformerDecoder(decode, numDecoderLayers, norm());
-    drawByGlorot(this, layer);
+    drawByGlorot(this, { device, dtype });
   }
 
   /** Source [S, B, E] and target [T, B, E] (or batch first) to the target's shape. */
-  forward(src: Tensor, tgt: Tensor, o: TranslateOptions = {}): Tensor {
-    checkOptions('Transformer.forward', o, ['srcMask', 'srcKeyPaddingMask', ...DECODE_OPTIONS]);
-    const { srcMask = null, srcKeyPaddingMask = null, ...decoding } = o;
+  forward(src: Tensor, tgt: Tensor, options?: TranslateOptions): Tensor {
+    const o = signature.translate.read('Transformer.forward', [], options);
+    const { srcMask, srcKeyPaddingMask, ...decoding } = o;
     const batch = this.batchFirst ? 0 : 1;
     if (src.ndim === 3 && src.shape[batch] !== tgt.shape[batch]) {
       throw new ConfigError(`Expected source and target of one batch size, got [${src.shape}] and [${tgt.shape}]`);
@@ -176,14 +173,10 @@ export class Transformer extends Module {
   }
 
   /** [size, size]: 0 where a position may look, at itself and before, and -Infinity after. */
-  static generateSquareSubsequentMask(size: number, options: FactoryOptions = {}): Tensor {
-    checkOptions('generateSquareSubsequentMask', options, FACTORY_OPTIONS);
-    return ops.full([size, size], -Infinity, { dtype: 'float32', ...options }).triu(1);
+  static generateSquareSubsequentMask(size: number, options?: FactoryOptions): Tensor {
+    const { device, dtype } = signature.causalMask.read('Transformer.generateSquareSubsequentMask', [size], options);
+    return ops.full([size, size], -Infinity, { dtype, device }).triu(1);
   }
-}
-
-function normOptions({ layerNormEps: eps = 1e-5, device = 'cpu', dtype = 'float32' }: TransformerDecoderLayerOptions) {
-  return { eps, device, dtype };
 }
 
 /** A linear map whose weight is drawn by Glorot's uniform distribution, as all matrices of PyTorch's Transformer are. */
@@ -210,12 +203,12 @@ class GlorotProjection extends NonDynamicallyQuantizableLinear {
 }
 
 /** Puts maps drawn by Glorot's distribution in the place of all linear ones. */
-function drawByGlorot(root: Module, { device = 'cpu', dtype = 'float32' }: FactoryOptions): void {
+function drawByGlorot(root: Module, made: Required<FactoryOptions>): void {
   for (const module of [...root.modules()]) {
     for (const [name, child] of [...module.namedChildren()]) {
       if (!(child instanceof Linear)) continue;
       const Kind = child instanceof NonDynamicallyQuantizableLinear ? GlorotProjection : GlorotLinear;
-      slots(module)[name] = new Kind(child.inFeatures, child.outFeatures, { device, dtype });
+      slots(module)[name] = new Kind(child.inFeatures, child.outFeatures, made);
     }
   }
 }

@@ -1,4 +1,5 @@
-import { checkOptions, ops } from '../torch/index.js';
+import { number, type RulesOf, Signature } from '../nn/signature.js';
+import { ops } from '../torch/index.js';
 import {
   expectRange,
   type GroupOptions,
@@ -18,15 +19,28 @@ export interface AdagradHyperparameters extends Hyperparameters {
   eps: number;
 }
 
+const atLeastZero = (fallback: number) => number(fallback, { min: 0 });
+const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable', 'fused'];
+const adagrad = new Signature(
+  'Adagrad',
+  {},
+  {
+    lr: atLeastZero(0.01),
+    lrDecay: atLeastZero(0),
+    weightDecay: atLeastZero(0),
+    initialAccumulatorValue: atLeastZero(0),
+    eps: atLeastZero(1e-10),
+  } satisfies RulesOf<AdagradHyperparameters>,
+  unsupported,
+);
+
 /** Adagrad (Duchi et al., 2011). Defaults: lr 0.01, eps 1e-10, the others 0. */
 export class Adagrad extends Optimizer<AdagradHyperparameters> {
   constructor(
     params: Params | readonly GroupOptions<AdagradHyperparameters>[],
     options: Partial<AdagradHyperparameters> = {},
   ) {
-    const defaults = { lr: 0.01, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 };
-    checkOptions('Adagrad', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, adagrad.read('Adagrad', [], options));
   }
 
   protected override validate(group: Readonly<AdagradHyperparameters>): void {
@@ -53,15 +67,25 @@ export interface AdadeltaHyperparameters extends Hyperparameters {
   weightDecay: number;
 }
 
+const adadelta = new Signature(
+  'Adadelta',
+  {},
+  {
+    lr: atLeastZero(1),
+    rho: number(0.9, { min: 0, max: 1 }),
+    eps: atLeastZero(1e-6),
+    weightDecay: atLeastZero(0),
+  } satisfies RulesOf<AdadeltaHyperparameters>,
+  unsupported,
+);
+
 /** Adadelta (Zeiler, 2012). Defaults: lr 1, rho 0.9, eps 1e-6, weightDecay 0. */
 export class Adadelta extends Optimizer<AdadeltaHyperparameters> {
   constructor(
     params: Params | readonly GroupOptions<AdadeltaHyperparameters>[],
     options: Partial<AdadeltaHyperparameters> = {},
   ) {
-    const defaults = { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0 };
-    checkOptions('Adadelta', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, adadelta.read('Adadelta', [], options));
   }
 
   protected override validate(group: Readonly<AdadeltaHyperparameters>): void {

@@ -1,4 +1,5 @@
-import { checkOptions, ones, ops, type Tensor } from '../torch/index.js';
+import { number, type RulesOf, rule, Signature } from '../nn/signature.js';
+import { ones, ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
   type GroupOptions,
@@ -16,6 +17,22 @@ export interface AdamVariantHyperparameters extends Hyperparameters {
   /** Is added to the gradient. */
   weightDecay: number;
 }
+
+const atLeastZero = (fallback: number) => number(fallback, { min: 0 });
+const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable', 'fused', 'decoupledWeightDecay'];
+const rules = {
+  lr: atLeastZero(2e-3),
+  betas: rule<readonly [number, number]>(
+    [0.9, 0.999],
+    'two numbers >= 0 and < 1',
+    (value) => Array.isArray(value) && value.length === 2 && value.every((beta) => beta >= 0 && beta < 1),
+  ),
+  eps: atLeastZero(1e-8),
+  weightDecay: atLeastZero(0),
+} satisfies RulesOf<AdamVariantHyperparameters>;
+const adamax = new Signature('Adamax', {}, rules, unsupported);
+const radam = new Signature('RAdam', {}, { ...rules, lr: atLeastZero(1e-3) }, unsupported);
+const nadam = new Signature('NAdam', {}, { ...rules, momentumDecay: atLeastZero(4e-3) }, unsupported);
 
 /** What variants of Adam share. */
 abstract class AdamVariant<H extends AdamVariantHyperparameters> extends Optimizer<H> {
@@ -50,9 +67,7 @@ export class Adamax extends AdamVariant<AdamVariantHyperparameters> {
     params: Params | readonly GroupOptions<AdamVariantHyperparameters>[],
     options: Partial<AdamVariantHyperparameters> = {},
   ) {
-    const defaults = { lr: 2e-3, betas: [0.9, 0.999] as const, eps: 1e-8, weightDecay: 0 };
-    checkOptions('Adamax', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, adamax.read('Adamax', [], options));
   }
 
   protected override update(update: Update<AdamVariantHyperparameters>): void {
@@ -77,9 +92,7 @@ export class RAdam extends AdamVariant<AdamVariantHyperparameters> {
     params: Params | readonly GroupOptions<AdamVariantHyperparameters>[],
     options: Partial<AdamVariantHyperparameters> = {},
   ) {
-    const defaults = { lr: 1e-3, betas: [0.9, 0.999] as const, eps: 1e-8, weightDecay: 0 };
-    checkOptions('RAdam', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, radam.read('RAdam', [], options));
   }
 
   protected override update(update: Update<AdamVariantHyperparameters>): void {
@@ -117,9 +130,7 @@ export class NAdam extends AdamVariant<NadamHyperparameters> {
     params: Params | readonly GroupOptions<NadamHyperparameters>[],
     options: Partial<NadamHyperparameters> = {},
   ) {
-    const defaults = { lr: 2e-3, betas: [0.9, 0.999] as const, eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3 };
-    checkOptions('NAdam', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, nadam.read('NAdam', [], options));
   }
 
   protected override validate(group: Readonly<NadamHyperparameters>): void {

@@ -9,7 +9,7 @@ export {
 } from './adam-variants.js';
 export * from './averaged.js';
 export { type ClipOptions, clipGradNorm_, clipGradValue_ } from './clip.js';
-export { LBFGS, type LbfgsHyperparameters } from './lbfgs.js';
+export { LBFGS, type LbfgsHyperparameters, type LbfgsOptions } from './lbfgs.js';
 export { OneCycleLR, type OneCycleOptions } from './onecycle.js';
 export {
   type GroupOptions,

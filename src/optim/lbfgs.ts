@@ -1,8 +1,8 @@
 import type { Parameter } from '../nn/index.js';
+import { choice, number, orNull, type RulesOf, Signature, whole } from '../nn/signature.js';
 import {
   ConfigError,
   cat,
-  checkOptions,
   enableGrad,
   gradsOf,
   keep,
@@ -32,6 +32,9 @@ export interface LbfgsHyperparameters extends Hyperparameters {
   lineSearchFn: 'strong_wolfe' | null;
 }
 
+/** Null as `maxEval` is its default. */
+export type LbfgsOptions = Partial<Omit<LbfgsHyperparameters, 'maxEval'>> & { readonly maxEval?: number | null };
+
 /** What is remembered from one iteration to the next; tensors hold all parameters in a row. */
 interface Memory {
   /** The last direction, and how far it was gone. */
@@ -52,7 +55,15 @@ interface Place {
   readonly gradient: Tensor;
 }
 
-const NAMES = ['lr', 'maxIter', 'maxEval', 'toleranceGrad', 'toleranceChange', 'historySize', 'lineSearchFn'];
+const lbfgs = new Signature('LBFGS', {}, {
+  lr: number(1, { min: 0 }),
+  maxIter: whole(20, 1),
+  maxEval: orNull(whole(undefined, 1)),
+  toleranceGrad: number(1e-7, { min: 0 }),
+  toleranceChange: number(1e-9, { min: 0 }),
+  historySize: whole(100, 1),
+  lineSearchFn: orNull(choice(undefined, 'strong_wolfe')),
+} satisfies RulesOf<LbfgsOptions>);
 
 /**
  * L-BFGS, a quasi-Newton method for losses without noise. A step calls its closure many times. Defaults: lr 1, maxIter
@@ -65,15 +76,9 @@ export class LBFGS extends Optimizer<LbfgsHyperparameters> {
   #iterations = 0;
   #evaluations = 0;
 
-  constructor(
-    params: Params,
-    options: Partial<Omit<LbfgsHyperparameters, 'maxEval'>> & { maxEval?: number | null } = {},
-  ) {
-    checkOptions('LBFGS', options, NAMES);
-    const { maxIter = 20 } = options;
-    const search = { toleranceGrad: 1e-7, toleranceChange: 1e-9, historySize: 100, lineSearchFn: null };
-    const maxEval = options.maxEval ?? Math.floor((maxIter * 5) / 4);
-    super(params, { lr: 1, maxIter, ...search, ...options, maxEval });
+  constructor(params: Params, options?: LbfgsOptions) {
+    const values = lbfgs.read('LBFGS', [], options);
+    super(params, { ...values, maxEval: values.maxEval ?? Math.floor((values.maxIter * 5) / 4) });
     if (this.paramGroups.length !== 1) {
       throw new ConfigError(`Expected one group of parameters for LBFGS, got ${this.paramGroups.length}`);
     }

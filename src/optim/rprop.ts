@@ -1,4 +1,5 @@
-import { ConfigError, checkOptions, ops, tensor, where } from '../torch/index.js';
+import { number, type RulesOf, rule, Signature } from '../nn/signature.js';
+import { ConfigError, ops, tensor, where } from '../torch/index.js';
 import {
   expectRange,
   type GroupOptions,
@@ -16,15 +17,27 @@ export interface RpropHyperparameters extends Hyperparameters {
   stepSizes: readonly [number, number];
 }
 
+const atLeastZero = (fallback: number) => number(fallback, { min: 0 });
+const isPair = (value: unknown) => Array.isArray(value) && value.length === 2 && value.every((x) => x >= 0);
+const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable'];
+const rprop = new Signature(
+  'Rprop',
+  {},
+  {
+    lr: atLeastZero(0.01),
+    etas: rule<readonly [number, number]>([0.5, 1.2], 'two numbers, below and above 1', isPair),
+    stepSizes: rule<readonly [number, number]>([1e-6, 50], 'two numbers, the smallest and the greatest step', isPair),
+  } satisfies RulesOf<RpropHyperparameters>,
+  unsupported,
+);
+
 /** Steps by the gradients' signs alone, for whole batches. Defaults: lr 0.01, etas 0.5 and 1.2, stepSizes 1e-6 and 50. */
 export class Rprop extends Optimizer<RpropHyperparameters> {
   constructor(
     params: Params | readonly GroupOptions<RpropHyperparameters>[],
     options: Partial<RpropHyperparameters> = {},
   ) {
-    const defaults = { lr: 0.01, etas: [0.5, 1.2] as const, stepSizes: [1e-6, 50] as const };
-    checkOptions('Rprop', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, rprop.read('Rprop', [], options));
   }
 
   protected override validate(group: Readonly<RpropHyperparameters>): void {
@@ -64,6 +77,19 @@ export interface AsgdHyperparameters extends Hyperparameters {
   weightDecay: number;
 }
 
+const asgd = new Signature(
+  'ASGD',
+  {},
+  {
+    lr: atLeastZero(0.01),
+    lambd: number(1e-4),
+    alpha: number(0.75),
+    t0: number(1e6),
+    weightDecay: atLeastZero(0),
+  } satisfies RulesOf<AsgdHyperparameters>,
+  unsupported,
+);
+
 /**
  * Averaged stochastic gradient descent (Polyak and Juditsky, 1992); the averages are the state `ax`. Defaults: lr 0.01,
  * lambd 1e-4, alpha 0.75, t0 1e6, weightDecay 0.
@@ -75,9 +101,7 @@ export class ASGD extends Optimizer<AsgdHyperparameters> {
     params: Params | readonly GroupOptions<AsgdHyperparameters>[],
     options: Partial<AsgdHyperparameters> = {},
   ) {
-    const defaults = { lr: 0.01, lambd: 1e-4, alpha: 0.75, t0: 1e6, weightDecay: 0 };
-    checkOptions('ASGD', options, Object.keys(defaults));
-    super(params, { ...defaults, ...options });
+    super(params, asgd.read('ASGD', [], options));
   }
 
   protected override validate(group: Readonly<AsgdHyperparameters>): void {

@@ -168,7 +168,7 @@ test('wrong shapes and options are refused by name', () => {
   const refused = (run: () => unknown, pattern: RegExp) =>
     assert.throws(run, (error) => error instanceof ConfigError && pattern.test(error.message));
   refused(() => bag.forward(tensor([[1n]]), null, { perSampleWeights: zeros([1, 1]) }), /mode 'sum' only/);
-  refused(() => new nn.EmbeddingBag(4, 2, { mode: 'median' as never }), /'sum', 'mean' or 'max', got 'median'/);
+  refused(() => new nn.EmbeddingBag(4, 2, { mode: 'median' as never }), /'sum' or 'mean' or 'max', got 'median'/);
   refused(() => new nn.EmbeddingBag(4, 2, { padding_idx: 1 } as never), /Did you mean paddingIdx/);
   refused(() => new nn.EmbeddingBag(4, 2, { paddingIdx: 4 }), /within the 4 rows, got 4/);
   refused(() => new nn.RNN(3, 4, { nonlinearity: 'gelu' as never }), /'tanh' or 'relu', got 'gelu'/);
@@ -230,11 +230,11 @@ test('sparse initial values leave the share of zeros in every column', () => {
 test('small layers refuse shapes and options that they do not take', () => {
   const refused = (run: () => unknown, pattern: RegExp) =>
     assert.throws(run, (error) => error instanceof ConfigError && pattern.test(error.message));
-  refused(() => new nn.MultiMarginLoss({ p: 3 }).forward(zeros([1, 2]), tensor([0n])), /p 1 or 2/);
+  refused(() => new nn.MultiMarginLoss({ p: 3 }).forward(zeros([1, 2]), tensor([0n])), /p of MultiMarginLoss to be 1 or 2, got 3/);
   refused(() => new nn.MultiLabelMarginLoss({ margin: 1 } as never), /MultiLabelMarginLoss among reduction/);
   refused(() => new nn.LPPool2d(2, 2, { ceil_mode: true } as never), /Did you mean ceilMode/);
-  refused(() => new nn.ReflectionPad3d([1, 1]), /6 of them to pad by in ReflectionPad3d/);
-  refused(() => new nn.ChannelShuffle(0), /groups above 0/);
+  refused(() => new nn.ReflectionPad3d([1, 1]), /padding of ReflectionPad3d to be a whole number or 6 of them/);
+  refused(() => new nn.ChannelShuffle(0), /groups of ChannelShuffle to be a whole number >= 1/);
   assert.throws(() => new nn.ChannelShuffle(2).forward(zeros([1, 3, 2])), ShapeError);
   assert.throws(() => new nn.Softmax2d().forward(zeros([1, 3])), ShapeError);
   assert.throws(() => new nn.LocalResponseNorm(2).forward(zeros([1, 3])), ShapeError);

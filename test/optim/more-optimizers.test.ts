@@ -138,7 +138,10 @@ test('options that do not exist or make no sense are refused', () => {
   refused(() => new optim.LBFGS(p(), { lineSearch: 'x' } as never), /Did you mean lineSearchFn/);
   refused(() => new optim.LBFGS(p(), { lineSearchFn: 'armijo' as never }), /'strong_wolfe' or null, got 'armijo'/);
   refused(() => new optim.Adadelta(p(), { rho: 1.5 }), /rho/);
-  refused(() => new optim.Adamax(p(), { betas: [1, 0.9] }), /betas\[0\]/);
+  refused(
+    () => new optim.Adamax(p(), { betas: [1, 0.9] }),
+    /betas of Adamax to be two numbers >= 0 and < 1, got \[1, 0\.9\]/,
+  );
   refused(() => new optim.NAdam(p(), { momentumDecay: -1 }), /momentumDecay/);
   refused(() => new optim.Rprop(p(), { etas: [1.5, 2] }), /etas below and above 1/);
 });

@@ -1,15 +1,13 @@
 /** Losses of margins between classes, and of triplets under any distance. */
-import { ConfigError, checkOptions, ops, type Tensor } from '../../torch/index.js';
+import { ops, type Tensor } from '../../torch/index.js';
+import * as signature from '../more-signatures.js';
 import type { LossOptions, MarginOptions, Reduction } from './loss.js';
 
 /** libtorch's number for a loss per element, of which {@link reduced} makes what is wanted. */
 const EACH = 0;
 
-function reduced(loss: Tensor, reduction: Reduction = 'mean'): Tensor {
-  if (reduction === 'none') return loss;
-  if (reduction === 'mean') return loss.mean();
-  if (reduction === 'sum') return loss.sum();
-  throw new ConfigError(`Expected reduction 'none', 'mean' or 'sum', got '${reduction}'`);
+function reduced(loss: Tensor, reduction: Reduction): Tensor {
+  return reduction === 'none' ? loss : reduction === 'sum' ? loss.sum() : loss.mean();
 }
 
 export interface MultiMarginOptions extends MarginOptions {
@@ -20,17 +18,15 @@ export interface MultiMarginOptions extends MarginOptions {
 }
 
 /** Scores [B, C] against int64 classes [B]: the mean over classes of max(0, margin - x[target] + x[class])^p; margin 1. */
-export function multiMarginLoss(input: Tensor, target: Tensor, o: MultiMarginOptions = {}): Tensor {
-  checkOptions('multiMarginLoss', o, ['p', 'margin', 'weight', 'reduction']);
-  const { p = 1, margin = 1, weight = null } = o;
-  if (p !== 1 && p !== 2) throw new ConfigError(`Expected p 1 or 2 of multiMarginLoss, got ${p}`);
-  return reduced(ops.multiMarginLoss(input, target, p, margin, weight, EACH), o.reduction);
+export function multiMarginLoss(input: Tensor, target: Tensor, options?: MultiMarginOptions): Tensor {
+  const { p, margin, weight, reduction } = signature.multiMargin.read('multiMarginLoss', [], options);
+  return reduced(ops.multiMarginLoss(input, target, p, margin, weight, EACH), reduction);
 }
 
 /** Scores [B, C] against lists of int64 classes [B, C], each list ended by -1. */
-export function multilabelMarginLoss(input: Tensor, target: Tensor, o: LossOptions = {}): Tensor {
-  checkOptions('multilabelMarginLoss', o, ['reduction']);
-  return reduced(ops.multilabelMarginLoss(input, target, EACH), o.reduction);
+export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: LossOptions): Tensor {
+  const { reduction } = signature.multilabelMargin.read('multilabelMarginLoss', [], options);
+  return reduced(ops.multilabelMarginLoss(input, target, EACH), reduction);
 }
 
 export interface MultilabelSoftMarginOptions extends LossOptions {
@@ -39,10 +35,10 @@ export interface MultilabelSoftMarginOptions extends LossOptions {
 }
 
 /** Logits [..., C] against targets 0 or 1 of the same shape: the mean over classes of the binary cross entropy. */
-export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, o: MultilabelSoftMarginOptions = {}): Tensor {
-  checkOptions('multilabelSoftMarginLoss', o, ['weight', 'reduction']);
+export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, options?: MultilabelSoftMarginOptions): Tensor {
+  const { weight, reduction } = signature.multilabelSoftMargin.read('multilabelSoftMarginLoss', [], options);
   const each = ops.binaryCrossEntropyWithLogits(input, target, null, null, EACH);
-  return reduced((o.weight ? each.mul(o.weight) : each).mean([-1]), o.reduction);
+  return reduced((weight ? each.mul(weight) : each).mean([-1]), reduction);
 }
 
 export interface TripletDistanceOptions extends MarginOptions {
@@ -57,18 +53,12 @@ export function tripletMarginWithDistanceLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  o: TripletDistanceOptions = {},
+  options?: TripletDistanceOptions,
 ): Tensor {
-  checkOptions('tripletMarginWithDistanceLoss', o, ['distanceFunction', 'margin', 'swap', 'reduction']);
+  const o = signature.tripletDistance.read('tripletMarginWithDistanceLoss', [], options);
   const distance = o.distanceFunction ?? ((x: Tensor, y: Tensor) => ops.pairwiseDistance(x, y));
   const near = distance(anchor, positive);
   const away = distance(anchor, negative);
   const far = o.swap ? away.minimum(distance(positive, negative)) : away;
-  return reduced(
-    near
-      .sub(far)
-      .add(o.margin ?? 1)
-      .clampMin(0),
-    o.reduction,
-  );
+  return reduced(near.sub(far).add(o.margin).clampMin(0), o.reduction);
 }

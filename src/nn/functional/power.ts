@@ -1,5 +1,6 @@
 /** Pooling and normalisation by powers, and draws from categories. */
-import { checkOptions, defaultGenerator, type Generator, ops, ShapeError, type Tensor } from '../../torch/index.js';
+import { defaultGenerator, type Generator, ops, ShapeError, type Tensor } from '../../torch/index.js';
+import * as signature from '../more-signatures.js';
 import { avgPool1d, avgPool2d } from './pooling.js';
 
 type Size = number | readonly number[];
@@ -10,18 +11,16 @@ export interface LpPoolArguments {
   readonly ceilMode?: boolean;
 }
 
-const LP_OPTIONS = ['stride', 'ceilMode'] as const;
-
 /** The root of the sum of `normType`-th powers in each window of [B, C, L]. */
-export function lpPool1d(x: Tensor, normType: number, kernelSize: Size, o: LpPoolArguments = {}): Tensor {
-  checkOptions('lpPool1d', o, LP_OPTIONS);
-  return rootOfSums(avgPool1d(x.pow(normType), kernelSize, o), normType, volume(kernelSize, 1));
+export function lpPool1d(x: Tensor, normType: number, kernelSize: Size, options?: LpPoolArguments): Tensor {
+  const { stride, ceilMode } = signature.lpPool.read('lpPool1d', [normType, kernelSize], options);
+  return rootOfSums(avgPool1d(x.pow(normType), kernelSize, { stride, ceilMode }), normType, volume(kernelSize, 1));
 }
 
 /** As {@link lpPool1d}, of [B, C, H, W]. */
-export function lpPool2d(x: Tensor, normType: number, kernelSize: Size, o: LpPoolArguments = {}): Tensor {
-  checkOptions('lpPool2d', o, LP_OPTIONS);
-  return rootOfSums(avgPool2d(x.pow(normType), kernelSize, o), normType, volume(kernelSize, 2));
+export function lpPool2d(x: Tensor, normType: number, kernelSize: Size, options?: LpPoolArguments): Tensor {
+  const { stride, ceilMode } = signature.lpPool.read('lpPool2d', [normType, kernelSize], options);
+  return rootOfSums(avgPool2d(x.pow(normType), kernelSize, { stride, ceilMode }), normType, volume(kernelSize, 2));
 }
 
 /** Means of windows of `count` to roots of their sums; NaN where a sum of odd powers is negative, as in PyTorch. */
@@ -48,9 +47,8 @@ export interface LocalResponseNormOptions {
 }
 
 /** x / (k + alpha · mean of squares over `size` neighbouring channels)^beta, of [B, C, ...]. */
-export function localResponseNorm(x: Tensor, size: number, o: LocalResponseNormOptions = {}): Tensor {
-  checkOptions('localResponseNorm', o, ['alpha', 'beta', 'k']);
-  const { alpha = 1e-4, beta = 0.75, k = 1 } = o;
+export function localResponseNorm(x: Tensor, size: number, options?: LocalResponseNormOptions): Tensor {
+  const { alpha, beta, k } = signature.responseNorm.read('localResponseNorm', [size], options);
   const shape = x.shape;
   if (shape.length < 3) throw new ShapeError(`Expected [batch, channels, ...] of 3 dimensions or more, got [${shape}]`);
   if (x.numel === 0) return x;
@@ -72,9 +70,8 @@ export interface GumbelOptions {
 }
 
 /** A draw from categories with a gradient (Jang et al., 2016): the softmax of logits with Gumbel noise. */
-export function gumbelSoftmax(logits: Tensor, o: GumbelOptions = {}): Tensor {
-  checkOptions('gumbelSoftmax', o, ['tau', 'hard', 'dim', 'generator']);
-  const { tau = 1, hard = false, dim = -1 } = o;
+export function gumbelSoftmax(logits: Tensor, options?: GumbelOptions): Tensor {
+  const { tau, hard, dim, ...o } = signature.gumbel.read('gumbelSoftmax', [], options);
   const generator = o.generator ?? (logits.device === 'cpu' ? defaultGenerator : null);
   const noise = ops.emptyLike(logits).exponential_(1, { generator }).log().neg();
   const soft = logits.add(noise).div(tau).softmax(dim);
