@@ -40,12 +40,12 @@ const DIFFERS = {
     ['einsum', "operator: `ops.einsum('ij,jk->ik', [a, b])`, operands in an array"],
   ],
   'torch.nn': [
-    ['Module', '`initialise(g)` and `setGenerator(g)` for seeded values; no hooks; called by `forward`'],
+    ['Module', '`initialise(g)` and `setGenerator(g)` for seeded values; called by `forward`; `clone()` copies'],
     ['ModuleDict', 'no names of Module members as keys'],
-    ['TransformerEncoder', 'takes a function that builds each layer, not a layer to copy'],
-    ['LSTM GRU', 'packed sequences are the option `lengths`; batched input only'],
-    ['MultiheadAttention TransformerEncoderLayer', 'no nested-tensor fast path'],
+    ['LSTM GRU RNN', 'packed sequences are the option `lengths`; batched input only'],
+    ['MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer', 'no nested-tensor fast path'],
     ['Dropout Dropout1d Dropout2d', 'the mask comes from `generator`'],
+    ['RReLU', 'the slopes come from `generator`'],
     ['UpsamplingBilinear2d UpsamplingNearest2d', '`Upsample`'],
     ['Dropout3d', '`Dropout2d` takes any number of dimensions'],
   ],
@@ -58,7 +58,12 @@ const DIFFERS = {
     ['mse_loss l1_loss smooth_l1_loss huber_loss', 'a target of another shape is refused, not stretched'],
   ],
   'torch.nn.init': [],
-  'torch.optim': [['Optimizer SGD Adam AdamW RMSprop', "state by parameter names, PyTorch's loads too; no closures"]],
+  'torch.optim': [
+    [
+      'Optimizer SGD Adam AdamW RMSprop Adagrad Adadelta Adamax NAdam RAdam Rprop ASGD LBFGS',
+      "state by parameter names, PyTorch's loads too",
+    ],
+  ],
   'torch.optim.lr_scheduler': [
     [
       'StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR CosineAnnealingWarmRestarts OneCycleLR SequentialLR LambdaLR',

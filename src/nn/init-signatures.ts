@@ -1,7 +1,7 @@
 /** The signatures of `nn.init`, of clipping and of what else is no layer. */
 import type { Generator } from '../torch/index.js';
 import type { FanMode, KaimingOptions, Nonlinearity } from './init.js';
-import { choice, number, orNull, type RulesOf, rule, Signature } from './signature.js';
+import { choice, number, orNull, type RulesOf, rule, Signature, whole } from './signature.js';
 
 const nonlinearities = [
   'linear',
@@ -37,6 +37,12 @@ export const normal = new Signature('normal_', { mean: number(0), std: number(1,
 export const truncNormal = new Signature(
   'truncNormal_',
   { mean: number(0), std: number(1, { min: 0 }), a: number(-2), b: number(2) },
+  drawn,
+);
+export const dirac = new Signature('dirac_', { groups: whole(1, 1) }, {});
+export const sparse = new Signature(
+  'sparse_',
+  { sparsity: number(undefined, { min: 0, max: 1 }), std: number(0.01, { min: 0 }) },
   drawn,
 );
 export const constant = new Signature('constant_', { val: number() }, {});

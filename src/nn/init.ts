@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   defaultGenerator,
   empty,
   type Generator,
@@ -166,6 +167,7 @@ export function orthogonal_<T extends Tensor>(t: T, gain?: number | GainOptions,
 
 /** Convolutions' weight [out, in, ...kernel] that passes as many channels on as it can, in each of `groups` groups. */
 export function dirac_<T extends Tensor>(t: T, groups = 1): T {
+  signature.dirac.read('dirac_', [groups]);
   const shape = t.shape;
   const [out, channels, ...kernel] = shape as [number, number, ...number[]];
   if (shape.length < 3 || shape.length > 5) {
@@ -185,12 +187,13 @@ export function dirac_<T extends Tensor>(t: T, groups = 1): T {
 }
 
 /** A matrix, normal with deviation `std`, of whose every column the share `sparsity`, rounded up, is zero. */
-export function sparse_<T extends Tensor>(t: T, sparsity: number, std = 0.01, options: InitOptions = {}): T {
+export function sparse_<T extends Tensor>(t: T, sparsity: number, std = 0.01, options?: InitOptions): T {
   const [rows, columns, ...more] = t.shape;
   if (rows === undefined || columns === undefined || more.length > 0) {
     throw new ShapeError(`Expected a tensor of 2 dimensions, got [${t.shape}]`);
   }
-  const { generator = defaultGenerator } = options;
+  const { generator: source } = signature.sparse.read('sparse_', [sparsity, std], options);
+  const generator = source ?? defaultGenerator;
   normal_(t, 0, std, { generator });
   return unrecorded(t, (into) => {
     for (let column = 0; column < columns; column += 1) {

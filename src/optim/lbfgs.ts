@@ -16,6 +16,7 @@ import {
 } from '../torch/index.js';
 import { expectRange, type Hyperparameters, Optimizer, type OptimizerState, type Params } from './optimizer.js';
 import { strongWolfe } from './strong-wolfe.js';
+import { fromTorchState, type TorchOptimizerState } from './torch-state.js';
 
 export interface LbfgsHyperparameters extends Hyperparameters {
   /** Most iterations of a step. */
@@ -249,7 +250,9 @@ export class LBFGS extends Optimizer<LbfgsHyperparameters> {
     return { groups, state };
   }
 
-  override loadStateDict({ groups, state }: OptimizerState): void {
+  override loadStateDict(given: OptimizerState | TorchOptimizerState): void {
+    const names = this.paramGroups.map((group) => group.names);
+    const { groups, state } = 'param_groups' in given ? fromTorchState(stacked(given), names) : given;
     super.loadStateDict({ groups, state: new Map() });
     const size = this.#params.reduce((sum, p) => sum + p.numel, 0);
     for (const name of ['d', 'prev_flat_grad', 'old_dirs', 'old_stps']) {
@@ -288,6 +291,21 @@ export class LBFGS extends Optimizer<LbfgsHyperparameters> {
   #key(name: string): string {
     return `${this.paramGroups[0]?.names[0]}.${name}`;
   }
+}
+
+/** PyTorch's state with its lists of tensors, all of one shape, as tensors; `al` is scratch. */
+function stacked(saved: TorchOptimizerState): TorchOptimizerState {
+  const state = Object.entries(saved.state).map(([position, values]) => {
+    const lists = Object.entries(values).filter(([name]) => name !== 'al');
+    const joined = lists.map(([name, value]) => [name, Array.isArray(value) ? joinedList(value) : value]);
+    return [position, Object.fromEntries(joined)];
+  });
+  return { ...saved, state: Object.fromEntries(state) };
+}
+
+function joinedList(list: readonly (Tensor | number)[]): Tensor | null {
+  if (list.length === 0) return null;
+  return stack(list.map((each) => (each instanceof Tensor ? each : tensor(each, { dtype: 'float64' }))));
 }
 
 /** The direction of Newton's step, with the inverse Hessian that the history tells of (the two-loop recursion). */

@@ -230,7 +230,10 @@ test('sparse initial values leave the share of zeros in every column', () => {
 test('small layers refuse shapes and options that they do not take', () => {
   const refused = (run: () => unknown, pattern: RegExp) =>
     assert.throws(run, (error) => error instanceof ConfigError && pattern.test(error.message));
-  refused(() => new nn.MultiMarginLoss({ p: 3 }).forward(zeros([1, 2]), tensor([0n])), /p of MultiMarginLoss to be 1 or 2, got 3/);
+  refused(
+    () => new nn.MultiMarginLoss({ p: 3 }).forward(zeros([1, 2]), tensor([0n])),
+    /p of MultiMarginLoss to be 1 or 2, got 3/,
+  );
   refused(() => new nn.MultiLabelMarginLoss({ margin: 1 } as never), /MultiLabelMarginLoss among reduction/);
   refused(() => new nn.LPPool2d(2, 2, { ceil_mode: true } as never), /Did you mean ceilMode/);
   refused(() => new nn.ReflectionPad3d([1, 1]), /padding of ReflectionPad3d to be a whole number or 6 of them/);

@@ -13,7 +13,8 @@ const classes: Readonly<Record<string, readonly unknown[]>> = {
     `ReLU ReLU6 SiLU Hardswish SELU Mish Hardsigmoid LeakyReLU ELU CELU GELU Hardtanh Softplus Hardshrink Softshrink GLU
     PReLU CosineSimilarity PairwiseDistance Dropout Dropout1d Dropout2d DropPath Flatten Upsample CrossEntropyLoss NLLLoss
     BCELoss BCEWithLogitsLoss MSELoss L1Loss SmoothL1Loss HuberLoss KLDivLoss CosineEmbeddingLoss MarginRankingLoss
-    HingeEmbeddingLoss SoftMarginLoss TripletMarginLoss GaussianNLLLoss PoissonNLLLoss CTCLoss`
+    HingeEmbeddingLoss SoftMarginLoss TripletMarginLoss GaussianNLLLoss PoissonNLLLoss CTCLoss
+    MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss TripletMarginWithDistanceLoss RReLU Transformer`
       .split(/\s+/)
       .map((name) => [name, []]),
   ),
@@ -53,6 +54,15 @@ const classes: Readonly<Record<string, readonly unknown[]>> = {
   Unfold: [2],
   Fold: [[4, 4], 2],
   LSTM: [2, 2],
+  RNN: [2, 2],
+  RNNCell: [2, 2],
+  LSTMCell: [2, 2],
+  GRUCell: [2, 2],
+  EmbeddingBag: [4, 2],
+  LPPool1d: [2, 2],
+  LPPool2d: [2, 2],
+  LocalResponseNorm: [2],
+  TransformerDecoderLayer: [4, 2],
   GRU: [2, 2],
   MultiheadAttention: [4, 2],
   TransformerEncoderLayer: [4, 2],
@@ -63,7 +73,8 @@ const plain = new Set(
   `Module Parameter StepGenerators Identity Sequential ModuleList ModuleDict ParameterList TransformerEncoder Tanh Sigmoid
   LogSigmoid Softsign Tanhshrink Unflatten PixelShuffle PixelUnshuffle AdaptiveAvgPool1d AdaptiveAvgPool2d
   AdaptiveAvgPool3d ReflectionPad1d ReflectionPad2d ReplicationPad1d ReplicationPad2d ConstantPad1d ConstantPad2d ZeroPad2d
-  NonDynamicallyQuantizableLinear`.split(/\s+/),
+  NonDynamicallyQuantizableLinear ParameterDict TransformerDecoder ChannelShuffle Softmax2d ReflectionPad3d
+  ReplicationPad3d ConstantPad3d`.split(/\s+/),
 );
 
 const make = (name: string, ...args: unknown[]): unknown => {
@@ -106,6 +117,14 @@ const functions: Readonly<Record<string, readonly unknown[]>> = {
       .split(/\s+/)
       .map((name) => [name, pair]),
   ),
+  multiMarginLoss: [pair[0], classesOf],
+  multilabelMarginLoss: [pair[0], zeros([2, 3], { dtype: 'int64' })],
+  multilabelSoftMarginLoss: pair,
+  tripletMarginWithDistanceLoss: [...pair, pair[0]],
+  lpPool1d: [line, 2, 2],
+  lpPool2d: [x, 2, 2],
+  localResponseNorm: [x, 2],
+  gumbelSoftmax: [pair[0]],
   threshold: [x, 0, 1],
   softmax: [x, 1],
   softmin: [x, 1],

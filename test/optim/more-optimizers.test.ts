@@ -240,6 +240,29 @@ for (const [name, { options, steps, keys }] of Object.entries(lbfgs.runs)) {
   });
 }
 
+test('L-BFGS goes on from a state as PyTorch saves it', () => {
+  const options = { lr: 0.5, maxIter: 3, lineSearchFn: 'strong_wolfe' } as const;
+  const whole = leastSquares(options);
+  for (let i = 0; i < 3; i += 1) whole.optimizer.step(whole.closure);
+  const first = leastSquares(options);
+  for (let i = 0; i < 2; i += 1) first.optimizer.step(first.closure);
+  const own = (name: string) => first.optimizer.stateDict().state.get(`p0.${name}`)!;
+  const numbers = Object.fromEntries(
+    ['t', 'prev_loss', 'func_evals', 'n_iter'].map((name) => [name, own(name).item()]),
+  );
+  const lists = Object.fromEntries(['old_dirs', 'old_stps', 'ro'].map((name) => [name, own(name).unbind(0)]));
+  const tensors = { d: own('d'), prev_flat_grad: own('prev_flat_grad'), H_diag: own('H_diag') };
+  const hyper = { lr: 0.5, max_iter: 3, max_eval: 3, tolerance_grad: 1e-7, tolerance_change: 1e-9, history_size: 100 };
+  const second = leastSquares(options);
+  for (const [k, p] of second.params.entries()) p.detach().copy_(first.params[k]!.detach());
+  second.optimizer.loadStateDict({
+    state: { 0: { ...numbers, ...lists, ...tensors, al: [null, null] } },
+    param_groups: [{ ...hyper, line_search_fn: 'strong_wolfe', params: [0, 1, 2] }],
+  } as never);
+  second.optimizer.step(second.closure);
+  for (const [k, p] of second.params.entries()) assert.deepEqual(p.data(), whole.params[k]!.data());
+});
+
 test('L-BFGS finds the minimum of a quadratic, and then stays', () => {
   const p = new Parameter(tensor([3, -2], { dtype: 'float64' }));
   const optimizer = new optim.LBFGS([p], { lineSearchFn: 'strong_wolfe' });
