@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Headrace: deep models from TypeScript on libtorch. The map of the package:
  *

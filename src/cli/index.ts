@@ -1,2 +1,3 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The command line, for programs that embed it: every verb and option, and how a run is configured. */
 export { buildProgram } from './program.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Data sets, samplers, transforms and the loader. */
 export {
   type BatchDataset,

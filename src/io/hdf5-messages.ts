@@ -32,6 +32,6 @@ export type Hdf5Answer =
       readonly id: number;
       readonly kind: 'values';
       readonly info: Hdf5Info;
-      readonly values: Uint8Array<ArrayBuffer> | readonly string[];
+      readonly values: Uint8Array | readonly string[];
     }
   | { readonly id: number; readonly kind: 'error'; readonly message: string; readonly fatal: boolean };

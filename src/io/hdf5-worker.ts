@@ -1,6 +1,7 @@
 /** The thread behind `Hdf5File`: it alone loads the HDF5 library. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DType } from '../torch/dtype.js';
+import { optionalPackage } from '../torch/optional.js';
 import { reason } from './file.js';
 import type { Hdf5Answer, Hdf5Info, Hdf5Request, Hdf5Start } from './hdf5-messages.js';
 
@@ -70,7 +71,7 @@ const unopened = cause();
  * What it prints on the standard error is kept for our messages.
  */
 async function load(): Promise<Library> {
-  const { ready } = await import('h5wasm/node');
+  const { ready } = await optionalPackage<typeof import('h5wasm/node')>('h5wasm/node', 'Reading HDF5 files');
   const loaded = (await ready) as unknown as Library;
   const { FS } = loaded;
   const [open, write] = [FS.open.bind(FS), FS.write.bind(FS)];
@@ -91,7 +92,8 @@ port.on('message', (request: Hdf5Request) => {
   try {
     if (file < 0n) throw new Error(`not an HDF5 file, or damaged at its beginning: ${unopened}`);
     const answer = handle(request);
-    const moved = answer.kind === 'values' && answer.values instanceof Uint8Array ? [answer.values.buffer] : [];
+    const moved =
+      answer.kind === 'values' && answer.values instanceof Uint8Array ? [answer.values.buffer as ArrayBuffer] : [];
     port.postMessage(answer, moved);
   } catch (error) {
     // After a fault inside WebAssembly the library's state is unknown.

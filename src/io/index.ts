@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Files: safetensors, NumPy, pickle, HDF5, MATLAB and IDX readers that never run what they read, and writers that never leave half a
  * file.

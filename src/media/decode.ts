@@ -19,6 +19,7 @@ export interface ReadOptions {
 /** What is decoded before `start`, in seconds, so that decoders which need a run-up are in order by then. */
 const RUN_UP = 1;
 
+/** A decoded frame. @internal */
 export interface Decoded {
   readonly frame: Frame;
   /** Seconds since the file's beginning. */
@@ -33,7 +34,7 @@ export function checkSection({ start = 0, end = Number.POSITIVE_INFINITY }: Read
     throw new ConfigError(`expected 0 <= start < end, in seconds, got start ${start} and end ${end}`);
 }
 
-/** A stream of a file while it is decoded. */
+/** A stream of a file while it is decoded. @internal */
 export class Decoder {
   /** The end of the latest packet of this stream, and of any, in seconds. */
   private reached = 0;

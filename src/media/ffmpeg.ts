@@ -1,40 +1,38 @@
-/** FFmpeg, through the npm package `node-av`, loaded when it is first used, which takes a moment: its addon has 160 MB. */
+/** FFmpeg, through the npm package `node-av`, which is optional and loaded when it is first used: its addon has 160 MB. */
 import { setImmediate } from 'node:timers/promises';
-import { ConfigError, DataError } from '../torch/errors.js';
+import { DataError } from '../torch/errors.js';
+import { optionalPackage } from '../torch/optional.js';
 
-/** The parts of `node-av` that are used: its bindings and FFmpeg's constants. */
+/** The parts of `node-av` that are used: its bindings and FFmpeg's constants. @internal */
 export type FFmpeg = typeof import('node-av/lib') & { readonly constants: typeof import('node-av/constants') };
 
 let loading: Promise<FFmpeg> | null = null;
 
-/** @throws ConfigError where the platform's addon is missing */
+/** @throws ConfigError where the package, or the platform's addon, is missing. @internal */
 export function loadFFmpeg(): Promise<FFmpeg> {
   loading ??= load();
   return loading;
 }
 
 async function load(): Promise<FFmpeg> {
+  const purpose = 'Reading and writing videos and compressed sound';
   try {
-    const [lib, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')]);
+    const lib = await optionalPackage<Omit<FFmpeg, 'constants'>>('node-av/lib', purpose);
+    const constants = await optionalPackage<FFmpeg['constants']>('node-av/constants', purpose);
     lib.Log.setLevel(constants.AV_LOG_QUIET); // what goes wrong is told by errors, not on stderr
     return { ...lib, constants };
   } catch (error) {
-    loading = null;
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new ConfigError(
-      `FFmpeg could not be loaded for ${process.platform} ${process.arch}: ${reason}. It comes with the npm package ` +
-        'node-av as an optional package for each platform: run npm install again without --omit=optional',
-      { code: 'FFMPEG', cause: error },
-    );
+    loading = null; // it may be installed meanwhile
+    throw error;
   }
 }
 
-/** FFmpeg's words for an error code. */
+/** FFmpeg's words for an error code. @internal */
 export function explain(ff: FFmpeg, code: number): string {
   return ff.FFmpegError.strerror(code).toLowerCase();
 }
 
-/** Passes `code` on unless it is an error. @throws DataError that says what failed, and FFmpeg's reason */
+/** Passes `code` on unless it is an error. @throws DataError that says what failed, and FFmpeg's reason. @internal */
 export function checked(ff: FFmpeg, code: number, failed: string): number {
   if (code < 0) throw new DataError(`${failed}: ${explain(ff, code)}`);
   return code;

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Audio and video: decoding and encoding through FFmpeg, WAV files, and spectral features on tensors. */
 export { type Audio, type AudioOptions, readAudio, readAudioChunks } from './audio.js';
 export type { ReadOptions } from './decode.js';

@@ -76,7 +76,7 @@ function describeVideo(media: MediaFile, stream: Stream): VideoInfo {
   };
 }
 
-/** The mean rate of a stream's frames, null where it is unknown. */
+/** The mean rate of a stream's frames, null where it is unknown. @internal */
 export function framesASecond(stream: Stream): number | null {
   for (const rate of [stream.avgFrameRate, stream.rFrameRate]) {
     if (rate.num > 0 && rate.den > 0) return rate.toDouble();

@@ -12,7 +12,7 @@ export function checkRate(rate: number): void {
     throw new ConfigError(`expected a whole number of samples a second, 100 to 768000, got ${rate}`);
 }
 
-/** A chain of filters: channels to their mean, rate to `rate`, time stamps to silence or cuts. */
+/** A chain of filters: channels to their mean, rate to `rate`, time stamps to silence or cuts. @internal */
 export class Resampler {
   private readonly output: Frame;
   private readonly kind: string;
@@ -157,7 +157,7 @@ export async function resample(samples: Float32Array, from: number, to: number):
   return out;
 }
 
-/** A frame of FFmpeg with a copy of mono samples. */
+/** A frame of FFmpeg with a copy of mono samples. @internal */
 export function monoFrame(ff: FFmpeg, samples: Float32Array, rate: number): Frame {
   const { constants } = ff;
   return ff.Frame.fromAudioBuffer(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength), {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export * from './activation.js';
 export * from './attention.js';
 export * from './channels.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export { Adadelta, type AdadeltaHyperparameters, Adagrad, type AdagradHyperparameters } from './adagrad.js';
 export { Adam, type AdamHyperparameters, AdamW } from './adam.js';
 export {

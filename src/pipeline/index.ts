@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The engine: models cut into stages, trained by pipelines with local learning or backprop. */
 export { type CheckpointState, hasCheckpoint, readCheckpointState, type SavedShard } from './checkpoint.js';
 export { CheckpointCommits, type CheckpointStore, type SavedPart } from './checkpoint-commits.js';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Multimodal sentiment: the data sets, the losses, the unimodal labels, the metrics and the statistics of runs. */
 
 export {

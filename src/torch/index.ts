@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Tensors, operators, autograd, scopes, generators and queues. */
 import './methods.js';
 

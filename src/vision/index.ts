@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Image classifiers: ResNets and ViTs that can be cut anywhere, their local heads, and how to train them. */
 export * from './datasets/index.js';
 export { auglocalDepth, DglHead, type VisionHeadOptions } from './heads.js';

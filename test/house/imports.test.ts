@@ -3,8 +3,11 @@ import { test } from 'node:test';
 import { importsOf, objection } from './imports.js';
 import { filesBelow, read } from './repository.js';
 
-const manifest = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
-const packages = Object.keys(manifest.dependencies);
+const manifest = JSON.parse(read('package.json')) as Record<
+  'dependencies' | 'peerDependencies',
+  Record<string, string>
+>;
+const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 
 test('every import in src goes from a later folder to an earlier one', () => {
   const files = filesBelow('src', ['.ts']);

