@@ -1,8 +1,9 @@
 /** Batches made ahead on a worker thread. The tensors come back by handle, without a copy. */
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ConfigError, HeadraceError } from '../torch/errors.js';
 import { Queue, type Tensor } from '../torch/index.js';
+import { startThread } from '../torch/threads.js';
 import type { SharedDataset, TensorBatch, ThreadShareable } from './dataset.js';
 import type { DataLoader } from './loader.js';
 import type { TransformSpec } from './transforms.js';
@@ -48,7 +49,7 @@ export async function* prefetched<Batch extends TensorBatch>(
   const order = loader.sampler.order(epoch);
   const ids = { source: source.id, batches: batches.id };
   const job: PrefetchJob = { ...ids, dataset, order, batchSize, batchesPerEpoch, seed, transform, epoch, from };
-  const worker = new Worker(new URL('./prefetch-worker.js', import.meta.url), { workerData: job });
+  const worker = startThread(new URL('./prefetch-worker.js', import.meta.url), { workerData: job });
   const exited = once(worker, 'exit');
   try {
     yield* receive<Batch>(worker, batches);

@@ -2,8 +2,10 @@
  * HDF5 files, through the HDF5 library as WebAssembly (npm `h5wasm`), loaded when the first file is opened. It runs on a thread of its
  * own: what it takes of memory goes with it, and a damaged file that brings it down brings down nothing else.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { DataError } from '../torch/errors.js';
+import { optionalFolder } from '../torch/optional.js';
+import { startThread } from '../torch/threads.js';
 import { FileReader } from './file.js';
 import type { Hdf5Answer, Hdf5Info, Hdf5Request, Hdf5Start } from './hdf5-messages.js';
 import type { RawArray } from './raw.js';
@@ -46,13 +48,14 @@ export class Hdf5File {
     worker.on('exit', () => this.stop('the HDF5 library ended'));
   }
 
-  /** @throws DataError when the file is absent, not HDF5 or damaged */
+  /** @throws DataError when the file is absent, not HDF5 or damaged; ConfigError where the package h5wasm is not installed */
   static async open(path: string, options: Hdf5Options = {}): Promise<Hdf5File> {
     const fileSize = FileReader.with(path, (file) => file.size); // our words for absent files and folders
+    optionalFolder('h5wasm', 'Reading HDF5 files');
     const start: Hdf5Start = { path, fileSize, maxMemory: options.maxMemory ?? 2 ** 30 };
     const url = new URL('./hdf5-worker.js', import.meta.url);
     // What the library prints comes with our errors; the streams are left unread, since reading them keeps a program alive.
-    const worker = new Worker(url, { workerData: start, stdout: true, stderr: true });
+    const worker = startThread(url, { workerData: start, stdout: true, stderr: true });
     const file = new Hdf5File(path, worker, options.timeout ?? 120_000);
     try {
       await file.keys('');

@@ -2,8 +2,8 @@
 // caches and memory, and what each layer then costs is not what it costs alone.
 
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { checkOptions, HeadraceError } from '../torch/index.js';
+import { startThread } from '../torch/threads.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
 import { type ModelSpec, resolveRef } from './model.js';
@@ -99,7 +99,7 @@ function runThread(
 ): Promise<Profile> {
   return new Promise((resolve, reject) => {
     const settings = { workerData: request, resourceLimits: trainingResources };
-    const worker = new Worker(new URL('./profile-worker.js', import.meta.url), settings);
+    const worker = startThread(new URL('./profile-worker.js', import.meta.url), settings);
     const end = (): void => {
       void worker.terminate();
       reject(new HeadraceError('The measurement of the layers was stopped', { code: 'STOPPED' }));

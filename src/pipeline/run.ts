@@ -1,9 +1,10 @@
 /**
  * Starts the threads of a run and watches over them: the first failure stops all, and nothing is left waiting.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { SharedDataset, ThreadShareable, TransformSpec } from '../data/index.js';
 import { Queue, StageError } from '../torch/index.js';
+import { startThread } from '../torch/threads.js';
 import type { RunConfig } from './config.js';
 import type { DataPort, SourceJob, SourceTask } from './source.js';
 import type { LoadedRun, Wiring, WorkerJob, WorkerNotice } from './wiring.js';
@@ -125,7 +126,7 @@ export class Run {
   }
 
   #spawn(file: string, data: unknown, name: string, stage: number): void {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: data, resourceLimits: trainingResources });
+    const worker = startThread(new URL(file, import.meta.url), { workerData: data, resourceLimits: trainingResources });
     const thread: Thread = { worker, name, stage, finished: stage < 0 };
     this.#threads.push(thread);
     this.#running++;

@@ -1,8 +1,9 @@
 /** The threads of branches, from the side that feeds them. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type ControlMessage, type Message, trainingResources } from '../pipeline/index.js';
 import { HeadraceError, Queue, QueueError, type Tensor } from '../torch/index.js';
+import { startThread } from '../torch/threads.js';
 import type { BranchJob, BranchNotice, BranchResult } from './branch-worker.js';
 
 /** Milliseconds between looks at whether a thread has failed. */
@@ -49,7 +50,7 @@ export class BranchThreads {
       queues: this.#queues.map(({ id }) => id),
     };
     const url = new URL('./branch-worker.js', import.meta.url);
-    const worker = new Worker(url, { workerData, resourceLimits: trainingResources });
+    const worker = startThread(url, { workerData, resourceLimits: trainingResources });
     this.#workers.push(worker);
     const parts = job.stations.map(({ modality }) => modality ?? 'fusion').join(', ');
     let finished = false;

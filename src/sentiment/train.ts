@@ -1,9 +1,10 @@
 /** Trains a configuration with several seeds, each on a thread of its own. */
 import { existsSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { FolderLock, sweepUnfinished } from '../io/index.js';
 import { trainingResources } from '../pipeline/index.js';
 import { HeadraceError } from '../torch/index.js';
+import { startThread } from '../torch/threads.js';
 import { readResult, seedFolder } from './bundle.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentSource } from './datasets/index.js';
@@ -95,7 +96,7 @@ export class SeedRuns {
     const { out, onNotice, checkpoints = true } = this.options;
     const workerData: SeedJob = { config: this.config, source: this.source, seed, out, checkpoints, stop: this.#stop };
     const url = new URL('./seed-worker.js', import.meta.url);
-    const worker = new Worker(url, { workerData, resourceLimits: trainingResources });
+    const worker = startThread(url, { workerData, resourceLimits: trainingResources });
     return new Promise((resolve) => {
       let result: SeedResult | null = null;
       let told = false;
