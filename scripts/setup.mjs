@@ -2,23 +2,30 @@
 // Runs before `npm ci`, hence on Node alone. Each step is skipped when done before.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildNative } from './build-native.mjs';
+import { addonRecord, buildNative, isBuilt } from './build-native.mjs';
 import { aptInstall } from './setup/apt.mjs';
-import { APT_PACKAGES, aptLine, findLibtorch, missingMessage, multiarch } from './setup/libtorch.mjs';
+import {
+  APT_PACKAGES,
+  aptLine,
+  findLibtorch,
+  missingMessage,
+  OPENMP_BLAS,
+  openmpBlasThere,
+} from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
+import { addonPlaces, cachedFolder, forgetAddon, keepInCache, nowhere, takeFromCache } from './setup/place.mjs';
 import { SetupError, say, secondsSince } from './setup/say.mjs';
 import { filesIn, fingerprint, once } from './setup/stamp.mjs';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 // An installed package comes compiled, and its dependencies with it; only the addon is left to build.
 const isCheckout = existsSync(path.join(root, 'src'));
-const OPENMP_BLAS = 'libopenblas0-openmp';
 
 /**
- * Does all the set-up that is still to do.
+ * Does all the set-up that is still to do in a clone.
  *
  * @param {object} [options]
  * @param {boolean} [options.programs]  also compile tests, benchmarks and examples, to build/
@@ -26,16 +33,52 @@ const OPENMP_BLAS = 'libopenblas0-openmp';
  * @returns {Promise<boolean>} false where type errors were passed over
  */
 export async function setup({ programs = false, tolerant = false } = {}) {
+  if (!isCheckout) {
+    await setupAddon();
+    return true;
+  }
   checkNode();
   return withLock(path.join(root, 'build', 'setup.lock'), async () => {
     const libtorch = ensureLibtorch();
-    if (isCheckout) installPackages();
+    installPackages();
     await buildNative({ root, libtorch });
-    if (!isCheckout) return true;
     let clean = await compile('tsconfig.json', ['src'], 'dist', tolerant);
     if (programs)
       clean = (await compile('tsconfig.test.json', ['test', 'bench', 'examples'], 'build', tolerant)) && clean;
     return clean;
+  });
+}
+
+/**
+ * Sees to libtorch and the addon, which is all that an installed package needs: it comes compiled, with its dependencies.
+ *
+ * @param {object} [options]
+ * @param {boolean} [options.rebuild]  build the addon also where there is one
+ * @returns {Promise<{ libtorch: import('./setup/libtorch.mjs').Libtorch, addon: string, was: 'there' | 'in the cache' | 'built' }>}
+ */
+export async function setupAddon({ rebuild = false } = {}) {
+  checkNode();
+  const { own, ownWritable, cache } = await addonPlaces(root);
+  const outcome = (libtorch, folder, was) => ({ libtorch, addon: path.join(folder, 'headrace.node'), was });
+  const { found } = findLibtorch();
+  // An image that holds package and addon, and lets nobody write to them, is set up.
+  if (found && !ownWritable && isBuilt(own, addonRecord(root, found))) return outcome(found, own, 'there');
+  if (!ownWritable && cache === null) throw new SetupError(await nowhere(root));
+  return withLock(path.join(ownWritable ? path.dirname(own) : cache, 'setup.lock'), async () => {
+    const libtorch = ensureLibtorch();
+    const record = addonRecord(root, libtorch);
+    const folder = ownWritable ? own : cachedFolder(cache, record);
+    // Who works on the sources keeps the objects for the next time, and fills no cache with every state of them.
+    const kept = cache === null || isCheckout ? null : cachedFolder(cache, record);
+    if (rebuild) forgetAddon([folder, ...(kept === null ? [] : [kept])]);
+    let was = isBuilt(folder, record) ? 'there' : null;
+    if (was === null && kept !== null && takeFromCache(kept, record, folder)) was = 'in the cache';
+    if (was === null) {
+      await buildNative({ root, libtorch, output: folder, record });
+      if (!isCheckout) rmSync(path.join(folder, 'obj'), { recursive: true, force: true });
+    }
+    if (kept !== null) await keepInCache(root, cache, record, folder);
+    return outcome(libtorch, folder, was ?? 'built');
   });
 }
 
@@ -66,16 +109,23 @@ function ensureLibtorch() {
 
 /** Debian's libtorch takes whatever libblas.so.3 there is; the reference BLAS is some 15 times slower. */
 function ensureOpenmpBlas() {
-  if (!existsSync('/etc/debian_version')) return;
-  if (existsSync(`/usr/lib/${multiarch}/openblas-openmp/libblas.so.3`)) return;
+  if (openmpBlasThere()) return;
   const reason = 'OpenBLAS for OpenMP is not installed, and without it matrix products are many times slower';
   if (!aptInstall([OPENMP_BLAS], reason)) say(`warning: ${reason}. To install it: ${aptLine([OPENMP_BLAS])}`);
 }
 
+/** Whether node_modules holds what the lock file says, by content: a clone may be copied. */
+function packagesInstalled() {
+  const read = (...parts) => JSON.parse(readFileSync(path.join(root, ...parts), 'utf8')).packages;
+  if (!existsSync(path.join(root, 'node_modules', '.package-lock.json'))) return false;
+  const [wanted, installed] = [read('package-lock.json'), read('node_modules', '.package-lock.json')];
+  return Object.entries(wanted).every(
+    ([name, { version, optional }]) => name === '' || optional || installed[name]?.version === version,
+  );
+}
+
 function installPackages() {
-  const installed = path.join(root, 'node_modules', '.package-lock.json');
-  const lock = path.join(root, 'package-lock.json');
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  if (packagesInstalled()) return;
   const start = Date.now();
   say('installing npm packages (npm ci)');
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];

@@ -32,6 +32,11 @@ export function aptInstall(packages, reason) {
   return true;
 }
 
+/** Whether the user may install packages with apt. */
+export function canInstall() {
+  return privilege() !== null;
+}
+
 /** @returns {string[] | null} what to put before apt-get; null where it cannot be run */
 function privilege() {
   if (!existsSync('/usr/bin/apt-get')) return null;

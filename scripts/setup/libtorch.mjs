@@ -1,11 +1,13 @@
 // Finds libtorch: LIBTORCH, then the system's libtorch-dev, then the one inside Python's torch package.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { SetupError } from './say.mjs';
 
-export const APT_PACKAGES = ['libtorch-dev', 'libopenblas0-openmp'];
+export const OPENMP_BLAS = 'libopenblas0-openmp';
+export const APT_PACKAGES = ['libtorch-dev', OPENMP_BLAS];
 export const MINIMUM = '1.13';
 
 const MULTIARCH = {
@@ -65,6 +67,11 @@ export function findLibtorch({ env = process.env, root = '/', pythonTorch = find
   return { found: null, looked };
 }
 
+/** Whether OpenBLAS for OpenMP is there, or this is a system that does not package it so. */
+export function openmpBlasThere() {
+  return !existsSync('/etc/debian_version') || existsSync(`/usr/lib/${multiarch}/openblas-openmp/libblas.so.3`);
+}
+
 /** The message for a machine without libtorch. */
 export function missingMessage(looked) {
   return [
@@ -107,6 +114,29 @@ function inspect(source, prefix) {
 
 export function libraryName(name) {
   return process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
+}
+
+/**
+ * Tells one build of libtorch from another, by content: the size of its library and a digest of both ends, where the linker's
+ * mark of the build and the table of sections are. An upgrade in place need not change the version's first two numbers.
+ *
+ * @param {Libtorch} libtorch
+ */
+export function librarySignature({ libDir }) {
+  const end = 1 << 16;
+  const file = openSync(path.join(libDir, libraryName('torch_cpu')), 'r');
+  try {
+    const { size } = fstatSync(file);
+    const hash = createHash('sha256');
+    for (const at of [0, Math.max(0, size - end)]) {
+      const bytes = Buffer.alloc(Math.min(end, size));
+      readSync(file, bytes, 0, bytes.length, at);
+      hash.update(bytes);
+    }
+    return { size, digest: hash.digest('hex').slice(0, 16) };
+  } finally {
+    closeSync(file);
+  }
 }
 
 // The macros moved from the first of these files to the second in 2.9.

@@ -1,6 +1,6 @@
-// Lets one set-up run at a time in a checkout.
+// Lets one set-up run at a time in a folder.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { say } from './say.mjs';
@@ -16,7 +16,8 @@ import { say } from './say.mjs';
 export async function withLock(file, body) {
   mkdirSync(path.dirname(file), { recursive: true });
   for (let waited = false; !take(file); waited = true) {
-    if (!waited) say(`another set-up is running here; waiting for it`);
+    const [process] = holder(file).split(' ');
+    if (!waited) say(`another set-up is running here${process ? ` (process ${process})` : ''}; waiting for it`);
     await sleep(200);
   }
   try {
@@ -28,30 +29,59 @@ export async function withLock(file, body) {
 
 function take(file) {
   try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    writeFileSync(file, identity(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    if (!isAlive(holder(file))) rmSync(file, { force: true });
-    return false;
+    const found = holder(file);
+    if (isAlive(found, file)) return false;
+    removeLock(file, found);
+    return take(file);
+  }
+}
+
+// Two may find the same dead lock, and the slower one must not remove the lock that the faster one took meanwhile: what is
+// moved away and turns out to be another's is put back.
+function removeLock(file, dead) {
+  const aside = `${file}.${process.pid}`;
+  try {
+    renameSync(file, aside);
+    const found = readFileSync(aside, 'utf8');
+    if (found !== dead) writeFileSync(file, found, { flag: 'wx' });
+    rmSync(aside);
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
   }
 }
 
 function holder(file) {
   try {
-    return Number(readFileSync(file, 'utf8'));
+    return readFileSync(file, 'utf8');
   } catch {
-    return 0;
+    return '';
   }
 }
 
-// The holder's number is missing for the instant between making the file and writing it.
-function isAlive(pid) {
-  if (pid === 0) return true;
+/** A process by its number and, where the system tells, when it began: numbers are used again. */
+function identity(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return String(pid);
+  }
+}
+
+/** Milliseconds between making a lock file and writing into it, at most. */
+const WRITING = 10_000;
+
+function isAlive(found, file) {
+  const pid = Number(found.split(' ')[0]);
+  if (!(pid > 0)) return Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < WRITING;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code !== 'EPERM') return false;
   }
+  return !found.includes(' ') || identity(pid) === found;
 }

@@ -1,11 +1,14 @@
 /**
  * `headrace doctor`: what this machine offers and what is wrong with it. Works without the addon, and says then why it
- * cannot be loaded.
+ * cannot be loaded and what `headrace setup` would use.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { findAddon, packageRoot } from '../torch/addon-place.js';
 import type { NativeInfo } from '../torch/index.js';
+import type { BuildRecord } from '../torch/native.js';
+import { type OptionalPart, optionalParts } from '../torch/optional.js';
 
 /** Which matrix library libtorch uses. */
 export interface BlasReport {
@@ -15,12 +18,22 @@ export interface BlasReport {
 }
 
 /** What the addon was built against, as the build recorded it. */
-export interface BuildReport {
-  version: string;
-  /** How it was found: the variable LIBTORCH, the system, or Python's torch. */
-  source: string;
-  libDir: string;
-  cuda: boolean;
+export type BuildReport = Pick<BuildRecord, 'version' | 'source' | 'libDir' | 'cuda'>;
+
+/** What set-up would use here, as its scripts see it. */
+export interface SetupPlan {
+  libtorch: BuildReport | null;
+  /** Why each place has no libtorch. */
+  looked: string[];
+  compiler: string | null;
+  /** Packages of the system that are missing, and the command that installs them; null where there is no apt. */
+  missing: string[];
+  command: string | null;
+  /** Whether set-up would run the command by itself. */
+  installs: boolean;
+  /** Where the addon would be built. */
+  folder: string | null;
+  built: boolean;
 }
 
 /** Something that does not work, or not as fast as it could. */
@@ -44,6 +57,11 @@ export interface Findings {
   native: NativeInfo | null;
   loadError: string | null;
   blas: BlasReport | null;
+  /** The addon's file; null where it is not built. */
+  addon: string | null;
+  /** Null where the addon loads. */
+  setup: SetupPlan | null;
+  optional: OptionalPart[];
 }
 
 /**
@@ -60,19 +78,29 @@ export async function doctor(options: { json: boolean }): Promise<void> {
 
 async function examine(): Promise<Findings> {
   const { native, loadError } = await loadNative();
+  const { found } = findAddon();
   return {
-    headrace: (readJson('package.json') as { version: string }).version,
+    headrace: (readJson(join(packageRoot, 'package.json')) as { version: string }).version,
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     nvidiaDriver: existsSync('/proc/driver/nvidia/version'),
     coreType: process.env.OPENBLAS_CORETYPE || null,
-    build: readJson('build/native/build.json') as BuildReport | null,
+    build: found === null ? null : (readJson(join(found, 'build.json')) as BuildReport | null),
     native,
     loadError,
     blas: native === null ? null : findBlas(loadedLibraries(), native.config),
+    addon: found === null ? null : join(found, 'headrace.node'),
+    setup: native === null ? await planSetup() : null,
+    optional: optionalParts(),
   };
+}
+
+async function planSetup(): Promise<SetupPlan> {
+  const url = new URL('../../scripts/setup/plan.mjs', import.meta.url).href;
+  const scripts = (await import(url)) as { planSetup(root: string): Promise<SetupPlan> };
+  return scripts.planSetup(packageRoot);
 }
 
 async function loadNative(): Promise<{ native: NativeInfo | null; loadError: string | null }> {
@@ -84,8 +112,7 @@ async function loadNative(): Promise<{ native: NativeInfo | null; loadError: str
   }
 }
 
-function readJson(file: string): unknown {
-  const path = fileURLToPath(new URL(`../../${file}`, import.meta.url));
+function readJson(path: string): unknown {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : null;
 }
 
@@ -117,20 +144,15 @@ export function findBlas(libraries: string[], config: string): BlasReport {
 /** What is wrong, worst first. */
 export function diagnose(findings: Findings): Problem[] {
   const { native, blas, build } = findings;
-  if (native === null) {
-    const what = `the addon cannot be loaded: ${findings.loadError}`;
-    return [
-      { severity: 'error', what, fix: 'run `npm run setup` in the package folder; docs/install.md helps further' },
-    ];
-  }
+  if (native === null) return beforeSetup(findings);
   const problems: Problem[] = [];
   const warn = (what: string, fix: string) => problems.push({ severity: 'warning', what, fix });
   if (blas?.kind === 'reference') {
-    const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npm run setup`';
+    const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npx headrace setup`';
     warn('matrix products use the reference BLAS, which is many times slower than OpenBLAS', fix);
   }
   if (blas?.kind === 'openblas-pthread' || blas?.kind === 'openblas') {
-    const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npm run setup`';
+    const fix = 'sudo apt-get install -y libopenblas0-openmp, then `npx headrace setup`';
     warn("OpenBLAS does not share its threads with libtorch's OpenMP", fix);
   }
   if (native.blasKernels !== null && findings.coreType !== null) {
@@ -138,7 +160,10 @@ export function diagnose(findings: Findings): Problem[] {
     warn(`${what}: OPENBLAS_CORETYPE is ${findings.coreType}`, 'unset OPENBLAS_CORETYPE');
   }
   if (build !== null && !sameRelease(build.version, native.libtorch)) {
-    warn(`the addon was built for libtorch ${build.version} and runs on ${native.libtorch}`, 'run `npm run setup`');
+    warn(
+      `the addon was built for libtorch ${build.version} and runs on ${native.libtorch}`,
+      'run `npx headrace setup`',
+    );
   }
   if (findings.nvidiaDriver && native.cudaDevices === 0) {
     const fix = 'use a libtorch built with CUDA (docs/install.md)';
@@ -153,6 +178,24 @@ export function diagnose(findings: Findings): Problem[] {
   }
   if (!native.gloo)
     warn('this libtorch has no Gloo: training across processes is not available', 'use another libtorch');
+  return problems;
+}
+
+/** What keeps the addon from loading, and what set-up will lack. */
+function beforeSetup({ loadError, setup }: Findings): Problem[] {
+  const problems: Problem[] = [];
+  const error = (what: string, fix: string) => problems.push({ severity: 'error', what, fix });
+  const supply = setup?.command ?? 'see docs/install.md';
+  const fix = `${supply}${setup?.installs ? ' (headrace setup does so by itself)' : ''}`;
+  if (setup !== null && setup.libtorch === null) {
+    error(`libtorch was not found: ${setup.looked.map((line) => line.trim()).join('; ')}`, fix);
+  }
+  if (setup !== null && setup.compiler === null) error('there is no C++ compiler (CXX, c++, g++, clang++)', fix);
+  if (setup !== null && setup.libtorch !== null && setup.missing.includes('libopenblas0-openmp')) {
+    const what = 'OpenBLAS for OpenMP is missing, and without it matrix products are many times slower';
+    problems.push({ severity: 'warning', what, fix });
+  }
+  error(`the addon cannot be loaded: ${loadError}`, 'run `npx headrace setup`; docs/install.md helps further');
   return problems;
 }
 
@@ -174,7 +217,9 @@ function asJson(findings: Findings, problems: Problem[]): Record<string, unknown
     node: findings.node,
     platform: findings.platform,
     libtorch: native && { version: native.libtorch, source: build?.source, folder: build?.libDir, cuda: build?.cuda },
+    addon: findings.addon,
     loadError: findings.loadError,
+    setup: findings.setup,
     blas: findings.blas && { ...findings.blas, kernels: native?.blasKernels ?? null },
     cores: findings.cores,
     threads: native?.threads ?? null,
@@ -185,6 +230,7 @@ function asJson(findings: Findings, problems: Problem[]): Record<string, unknown
     gloo: native?.gloo ?? null,
     nccl: native?.nccl ?? null,
     allocatorTuned: native?.allocatorTuned ?? null,
+    optional: findings.optional,
     ok: problems.every((problem) => problem.severity !== 'error'),
     problems,
   };
@@ -202,11 +248,8 @@ function asText(findings: Findings, problems: Problem[]): string {
     ['Headrace', findings.headrace],
     ['Node', `${findings.node} on ${findings.platform}`],
   ];
-  if (build !== null) {
-    const origin =
-      { LIBTORCH: 'from LIBTORCH', system: "the system's", python: "Python's" }[build.source] ?? build.source;
-    rows.push(['libtorch', `${native?.libtorch ?? build.version}, ${origin}, in ${build.libDir}`]);
-  }
+  if (build !== null) rows.push(['libtorch', libtorchLine({ ...build, version: native?.libtorch ?? build.version })]);
+  if (findings.addon !== null) rows.push(['Addon', findings.addon]);
   rows.push(['Cores', `${findings.cores}, memory ${(findings.memoryBytes / 2 ** 30).toFixed(1)} GiB`]);
   if (native !== null) {
     rows.push(
@@ -218,8 +261,29 @@ function asText(findings: Findings, problems: Problem[]): string {
       ['Allocator', native.allocatorTuned ? 'keeps freed memory' : "the system's settings"],
     );
   }
+  if (findings.setup !== null) rows.push(...setupRows(findings.setup));
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   const lines = rows.map(([name, value]) => name.padEnd(width) + value);
   const verdicts = problems.map(({ severity, what, fix }) => `${severity}: ${what}\n  fix: ${fix}`);
-  return [...lines, '', ...(verdicts.length > 0 ? verdicts : ['All is well.'])].join('\n');
+  const all = verdicts.length > 0 ? verdicts : ['All is well.'];
+  return [...lines, '', 'Optional packages', ...findings.optional.map(optionalLine), '', ...all].join('\n');
+}
+
+function libtorchLine({ version, source, libDir }: BuildReport): string {
+  const origin = { LIBTORCH: 'from LIBTORCH', system: "the system's", python: "Python's" }[source] ?? source;
+  return `${version}, ${origin}, in ${libDir}`;
+}
+
+/** What set-up would use, where it is still to be run. */
+function setupRows({ libtorch, compiler, folder, built }: SetupPlan): [string, string][] {
+  return [
+    ['Set-up takes', libtorch === null ? 'no libtorch: none was found' : `libtorch ${libtorchLine(libtorch)}`],
+    ['  compiles with', compiler ?? 'nothing: there is no C++ compiler'],
+    ['  builds in', `${folder ?? 'no folder: none can be written to'}${built ? ', where it is built' : ''}`],
+  ];
+}
+
+function optionalLine({ name, purpose, installed, command }: OptionalPart): string {
+  const state = installed === null ? `missing: ${command}` : installed;
+  return `  ${name.padEnd(26)}${purpose.padEnd(50)}${state}`;
 }

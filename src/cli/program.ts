@@ -76,6 +76,14 @@ function require(command: Command, ...names: string[]): void {
   }
 }
 
+const setupHelp = `Finds libtorch and builds the addon against it: once after npm install, as npx headrace setup. What was done
+before is skipped.
+
+Libtorch 1.13 or newer is taken from the folder in LIBTORCH, else from the system (libtorch-dev), else from Python's torch.
+On Debian and Ubuntu it is installed with apt where there is none and you are root or may use sudo; that is said first.
+The addon is built in the package's folder or, where that cannot be written to, in HEADRACE_CACHE (default: ~/.cache/headrace).
+headrace doctor says what would be used, and changes nothing.`;
+
 type Verb = (name: string, description: string, example: string) => Command;
 
 function addTrain(verb: Verb): void {
@@ -219,6 +227,14 @@ function addPlan(verb: Verb): void {
 }
 
 function addHouse(verb: Verb, program: Command): void {
+  verb('setup', setupHelp, 'headrace setup')
+    .summary('find libtorch and build the addon: once after npm install')
+    .option('--rebuild', 'build the addon also where there is one', false)
+    .addOption(jsonOption())
+    .action(async (flags: { rebuild: boolean; json: boolean }) => {
+      const { setUp } = await import('./setup.js');
+      await setUp(flags);
+    });
   verb('doctor', 'print what was found: Node, libtorch, threads, devices', 'headrace doctor')
     .addOption(jsonOption())
     .action(async (flags: { json: boolean }) => {

@@ -1,9 +1,10 @@
 /**
  * Loads the native addon and states its interface. Everything else in this folder goes through here.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import { ADDON, findAddon, RECORD } from './addon-place.js';
 import { HeadraceError } from './errors.js';
 
 /** Facts about the libtorch in use, as the addon reports them. */
@@ -93,26 +94,67 @@ export interface Native {
   setThreads(count: number): void;
 }
 
-/** Where the build puts the addon. */
-export const addonPath = fileURLToPath(new URL('../../build/native/headrace.node', import.meta.url));
+/** What set-up wrote beside the addon. */
+export interface BuildRecord {
+  /** How libtorch was found: the variable LIBTORCH, the system, or Python's torch. */
+  readonly source: string;
+  readonly libDir: string;
+  readonly version: string;
+  readonly cuda: boolean;
+  readonly library: { readonly size: number };
+  readonly platform: string;
+  readonly arch: string;
+}
+
+const SETUP = 'run "npx headrace setup"';
+
+/** The record of an addon's build; null where there is none. */
+export function readRecord(folder: string): BuildRecord | null {
+  const file = path.join(folder, RECORD);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as BuildRecord) : null;
+}
 
 function load(): Native {
-  if (!existsSync(addonPath)) {
-    throw new HeadraceError(
-      `The native addon is not built: expected it at ${addonPath}. ` +
-        'Run "npm run setup" in the package folder (it needs a C++ compiler and libtorch; see docs/install.md).',
-      { code: 'ADDON' },
+  const { found, looked } = findAddon();
+  if (found === null) {
+    throw failure(
+      `The native addon of headrace is not built yet: ${SETUP} (it builds it against libtorch, in some minutes). ` +
+        `Looked in ${looked.join(' and ')}.`,
     );
   }
+  const addon = path.join(found, ADDON);
+  const changed = changedSince(readRecord(found));
+  if (changed !== null) throw failure(`The native addon at ${addon} was built for ${changed}: ${SETUP} again.`);
   try {
-    return createRequire(import.meta.url)(addonPath) as Native;
+    return createRequire(import.meta.url)(addon) as Native;
   } catch (cause) {
-    throw new HeadraceError(
-      `The native addon at ${addonPath} cannot be loaded: ${(cause as Error).message}. ` +
-        'It was built against another libtorch or Node.js; run "npm run setup" to build it again.',
-      { code: 'ADDON', cause },
+    const reason = (cause as Error).message.split('\n')[0];
+    throw failure(
+      `The native addon at ${addon} cannot be loaded: ${reason}. It was built against another libtorch or Node.js, ` +
+        `or libtorch has moved: ${SETUP} again.`,
+      cause,
     );
   }
+}
+
+/** What else an addon was built for than what is here; loading it could end the process. Null where nothing is known to differ. */
+function changedSince(record: BuildRecord | null): string | null {
+  if (record === null) return null;
+  const { platform, arch, libDir, version, library } = record;
+  if (platform !== process.platform || arch !== process.arch) {
+    return `${platform} ${arch}, and this is ${process.platform} ${process.arch}`;
+  }
+  const file = path.join(libDir, platform === 'darwin' ? 'libtorch_cpu.dylib' : 'libtorch_cpu.so');
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there === undefined || there.size === library.size) return null; // the loader says of a missing one what it looked for
+  return `libtorch ${version}, and ${file} is another one now`;
+}
+
+/** The reader needs the message alone: the stack is of imports. */
+function failure(message: string, cause?: unknown): HeadraceError {
+  const error = new HeadraceError(message, { code: 'ADDON', cause });
+  error.stack = `${error.name}: ${message}`;
+  return error;
 }
 
 export const native: Native = load();

@@ -35,7 +35,31 @@ const healthy: Findings = {
   },
   loadError: null,
   blas: { kind: 'openblas-openmp', path: '/usr/lib/openblas-openmp/libblas.so.3' },
+  addon: '/project/node_modules/headrace/build/native/headrace.node',
+  setup: null,
+  optional: [],
 };
+
+/** A machine where set-up has all that it needs and was not run. */
+const ready: NonNullable<Findings['setup']> = {
+  libtorch: { version: '2.6.0', source: 'system', libDir: '/usr/lib', cuda: false },
+  looked: [],
+  compiler: 'c++ 12',
+  missing: [],
+  command: null,
+  installs: false,
+  folder: '/project/node_modules/headrace/build/native',
+  built: false,
+};
+const before = (setup: Partial<typeof ready>) =>
+  diagnose({
+    ...healthy,
+    native: null,
+    blas: null,
+    addon: null,
+    loadError: 'not built',
+    setup: { ...ready, ...setup },
+  });
 
 const native = healthy.native as NonNullable<Findings['native']>;
 const one = (change: Partial<Findings>) => {
@@ -52,7 +76,31 @@ test('an addon that cannot be loaded is an error that says why and what to run',
   const problem = one({ native: null, blas: null, loadError: 'libtorch_cpu.so: cannot open shared object file' });
   assert.equal(problem.severity, 'error');
   assert.match(problem.what, /libtorch_cpu\.so: cannot open/);
-  assert.match(problem.fix, /npm run setup/);
+  assert.match(problem.fix, /npx headrace setup/);
+});
+
+test('before set-up, what it would lack is told with the command that supplies it', () => {
+  assert.deepEqual(
+    before({}).map(({ what }) => what),
+    ['the addon cannot be loaded: not built'],
+  );
+  const command = 'sudo apt-get update && sudo apt-get install -y libtorch-dev libopenblas0-openmp g++';
+  const looked = ['LIBTORCH: not set', '/usr (the package libtorch-dev): no header'];
+  const missing = ['libtorch-dev', 'libopenblas0-openmp', 'g++'];
+  const bare = before({ libtorch: null, looked, compiler: null, missing, command });
+  assert.deepEqual(
+    bare.map(({ severity }) => severity),
+    ['error', 'error', 'error'],
+  );
+  assert.match(bare[0]!.what, /libtorch was not found: LIBTORCH: not set; .*no header/);
+  assert.equal(bare[0]!.fix, command);
+  assert.match(bare[1]!.what, /no C\+\+ compiler/);
+  const slow = before({ missing: ['libopenblas0-openmp'], command: 'apt', installs: true });
+  assert.deepEqual(slow[0], {
+    severity: 'warning',
+    what: 'OpenBLAS for OpenMP is missing, and without it matrix products are many times slower',
+    fix: 'apt (headrace setup does so by itself)',
+  });
 });
 
 test('what slows down or is missing is a warning with its fix', () => {

@@ -1,7 +1,7 @@
 // The search for libtorch and the bookkeeping of set-up, in made-up file systems.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
@@ -24,20 +24,26 @@ interface Finder {
   };
   missingMessage(looked: string[]): string;
   libraryName(name: string): string;
+  librarySignature(libtorch: { libDir: string }): { size: number; digest: string };
   atLeast(version: string, minimum: string): boolean;
 }
 interface Stamps {
   once(stamp: string, fingerprint: string, outputs: string[], step: () => Promise<void>): Promise<void>;
   fingerprint(root: string, entries: string[], extension: string): string;
 }
+interface Units {
+  unitDigest(root: string, name: string, settings: unknown): string;
+}
 interface Locks {
   withLock<T>(file: string, body: () => Promise<T>): Promise<T>;
 }
 
 const script = async <T>(name: string) => (await import(path.join(root, 'scripts', 'setup', name))) as T;
-const { multiarch, findLibtorch, missingMessage, libraryName, atLeast } = await script<Finder>('libtorch.mjs');
+const { multiarch, findLibtorch, missingMessage, libraryName, librarySignature, atLeast } =
+  await script<Finder>('libtorch.mjs');
 const { once, fingerprint } = await script<Stamps>('stamp.mjs');
 const { withLock } = await script<Locks>('lock.mjs');
+const { unitDigest } = await script<Units>('units.mjs');
 
 const top = mkdtempSync(path.join(tmpdir(), 'headrace-setup-'));
 let fake = '';
@@ -190,6 +196,55 @@ test('the lock keeps a second set-up out until the first is done, and outlives n
   });
   await Promise.all([first, withLock(file, async () => void order.push('second in'))]);
   assert.deepEqual(order, ['first in', 'first out', 'second in']);
+  const left = (holder: string) => {
+    writeFileSync(file, holder);
+    return withLock(file, async () => readFileSync(file, 'utf8').split(' ')[0]);
+  };
+  assert.equal(await left('4194305'), String(process.pid));
+  // A number that was used again: the process of that number began at another time.
+  if (existsSync('/proc/self/stat')) assert.equal(await left(`${process.pid} 1`), String(process.pid));
+  assert.deepEqual(readdirSync(fake), []);
+});
+
+test('of many who find a dead lock, one at a time gets in', async () => {
+  const file = path.join(fake, 'lock');
   writeFileSync(file, '4194305');
-  assert.equal(await withLock(file, async () => readFileSync(file, 'utf8')), String(process.pid));
+  let [inside, most, done] = [0, 0, 0];
+  const body = async () => {
+    inside += 1;
+    most = Math.max(most, inside);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    inside -= 1;
+    done += 1;
+  };
+  await Promise.all(Array.from({ length: 5 }, () => withLock(file, body)));
+  assert.deepEqual([most, done], [1, 5]);
+});
+
+test('a source is compiled again for its own text, a header it includes and its settings, wherever it lies', () => {
+  const lay = (folder: string, header: string) => {
+    put(path.join(fake, folder, 'native/a.cpp'), '#include <vector>\n#include "one.h"\n');
+    put(path.join(fake, folder, 'native/one.h'), '  #  include "two.h"\n#include "absent.h"');
+    put(path.join(fake, folder, 'native/two.h'), header);
+    put(path.join(fake, folder, 'native/other.h'), folder);
+    return unitDigest(path.join(fake, folder), 'a.cpp', ['-O2']);
+  };
+  const first = lay('here', 'int x;');
+  assert.equal(lay('there é', 'int x;'), first);
+  assert.notEqual(lay('here', 'int y;'), first);
+  assert.notEqual(unitDigest(path.join(fake, 'there é'), 'a.cpp', ['-O3']), first);
+});
+
+test('a build of libtorch is known by content: a copy is the same, another of equal size is not', () => {
+  const lay = (folder: string, bytes: Buffer) => {
+    put(path.join(fake, folder, libraryName('torch_cpu')), '');
+    writeFileSync(path.join(fake, folder, libraryName('torch_cpu')), bytes);
+    return librarySignature({ libDir: path.join(fake, folder) });
+  };
+  const bytes = Buffer.alloc(300_000, 7);
+  const first = lay('a', bytes);
+  assert.equal(first.size, 300_000);
+  assert.deepEqual(lay('b', bytes), first);
+  bytes[100] = 8;
+  assert.notDeepEqual(lay('c', bytes), first);
 });
