@@ -4,7 +4,7 @@
 
 import { type RunConfig, runDefaults, Trainer } from 'headrace/pipeline';
 
-const module = new URL('./own-model.js', import.meta.url).href;
+const module = './own-model.js'; // beside this file; the same name whether it is compiled or run as TypeScript
 
 const config: RunConfig = {
   ...runDefaults, // ppll, one thread a stage, seed 0

@@ -53,12 +53,12 @@ export function spiralNet({ width, depth }: { width: number; depth: number }): M
 // The data: whole batches by index, and how another thread gets at them (tensors pass by handle, nothing is copied).
 
 class Points implements BatchDataset<TensorBatch>, ThreadShareable {
-  constructor(
-    readonly x: Tensor,
-    readonly labels: Tensor,
-  ) {
-    x.keep();
-    labels.keep();
+  readonly x: Tensor;
+  readonly labels: Tensor;
+
+  constructor(x: Tensor, labels: Tensor) {
+    this.x = x.keep();
+    this.labels = labels.keep();
   }
 
   get length(): number {

@@ -40,7 +40,7 @@ export interface ImageDataset extends BatchDataset<ImageBatch> {
 
 /** How another thread of this process gets a data set: its tensors pass by handle, and `module`'s `export` puts it together. */
 export interface SharedDataset {
-  /** URL of an ES module. */
+  /** URL of an ES module: `import.meta.url` in the one that has the function. */
   readonly module: string;
   /** A function `(options, tensors) => BatchDataset`. */
   readonly export: string;

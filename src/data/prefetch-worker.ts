@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { QueueError } from '../torch/errors.js';
 import { Queue, scope, setNumThreads, type Tensor } from '../torch/index.js';
+import { importFunction } from '../torch/user-modules.js';
 import type { BatchDataset, TensorBatch } from './dataset.js';
 import { DataLoader } from './loader.js';
 import type { PrefetchJob, PrefetchNotice } from './prefetch.js';
@@ -11,8 +12,7 @@ type Rebuild = (options: unknown, tensors: readonly Tensor[]) => BatchDataset<Te
 const post = (notice: PrefetchNotice): void => parentPort?.postMessage(notice);
 
 async function open(job: PrefetchJob): Promise<DataLoader<TensorBatch>> {
-  const module = (await import(job.dataset.module)) as Record<string, Rebuild>;
-  const rebuild = module[job.dataset.export] as Rebuild;
+  const rebuild = await importFunction<Rebuild>(job.dataset.module, job.dataset.export);
   const { tensors } = Queue.attach(job.source).get();
   const dataset = rebuild(job.dataset.options, tensors as Tensor[]);
   const sampler = { length: job.order.length, order: () => job.order };

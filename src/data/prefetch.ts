@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { ConfigError, HeadraceError } from '../torch/errors.js';
 import { Queue, type Tensor } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
+import { callerPlaces, locateModule, prepareLoader } from '../torch/user-modules.js';
 import type { SharedDataset, TensorBatch, ThreadShareable } from './dataset.js';
 import type { DataLoader } from './loader.js';
 import type { TransformSpec } from './transforms.js';
@@ -37,7 +38,9 @@ export async function* prefetched<Batch extends TensorBatch>(
   from: number,
   ahead: number,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { tensors, ...dataset } = shareable(loader.dataset).share();
+  const { tensors, ...shared } = shareable(loader.dataset).share();
+  const dataset = { ...shared, module: locateModule(shared.module, callerPlaces()) };
+  await prepareLoader(dataset.module);
   const { transform = [] } = loader.options;
   if (typeof transform === 'function') {
     throw new ConfigError('a transform that is a function cannot go to another thread: give specs, or use batches()');

@@ -2,6 +2,7 @@
 import { ConfigError, checkOptions } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import type { StepEvent } from './events.js';
+import { locateRef } from './model.js';
 import { chooseCut, type ProfileWatch } from './profile-run.js';
 import { throughput } from './run-sums.js';
 import { isLocal, needsGradients, type ScheduleName, stageCount } from './schedule.js';
@@ -48,8 +49,9 @@ interface Contestant {
 }
 
 /** Runs each schedule in each round, one after another, and takes the medians over the rounds. */
-export async function compare(base: RunConfig, options: CompareOptions): Promise<Comparison> {
+export async function compare(given: RunConfig, options: CompareOptions): Promise<Comparison> {
   checkOptions('compare', options, ['schedules', 'steps', 'rounds', 'warmUp', 'turn', 'onProgress', 'onRound']);
+  const base = { ...given, model: locateRef(given.model), data: locateRef(given.data) };
   const { steps, rounds, warmUp, turn = (run) => run() } = options;
   const contestants = await prepare(base, options);
   const speeds = new Map(contestants.map(({ label }) => [label, [] as number[]]));

@@ -3,7 +3,8 @@
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
 import { buildSeeded, functional, Module } from '../nn/index.js';
-import { backward, ConfigError, checkOptions, deriveSeed, scope, type Tensor } from '../torch/index.js';
+import { backward, checkOptions, deriveSeed, scope, type Tensor } from '../torch/index.js';
+import { callerPlaces, importFunction, locateModule } from '../torch/user-modules.js';
 
 /** The local heads that come with Headrace's models. */
 export type HeadKind = 'linear' | 'dgl' | 'auglocal';
@@ -53,7 +54,8 @@ export interface ModelSpec {
 
 /**
  * Where a model or data set comes from, as JSON, so that every thread can make its own: the function `export` of the
- * ES module `module` (a URL or package path), called with `options`.
+ * ES module `module`, called with `options`. A module is a URL, a path (`./my-model.ts`: beside the file that calls Headrace,
+ * else in the working directory) or a package.
  */
 export interface ModuleRef {
   readonly module: string;
@@ -64,19 +66,15 @@ export interface ModuleRef {
 export type ModelRef = ModuleRef;
 export type DataRef = ModuleRef;
 
+/** The reference with the URL of its module. @throws ConfigError where there is no such module */
+export function locateRef(ref: ModuleRef, places = callerPlaces()): ModuleRef {
+  return { ...ref, module: locateModule(ref.module, places) };
+}
+
 /** Calls the function that a reference names. @throws ConfigError where there is none */
 export async function resolveRef<T>(ref: ModuleRef): Promise<T> {
-  let loaded: Record<string, unknown>;
-  try {
-    loaded = (await import(ref.module)) as Record<string, unknown>;
-  } catch (cause) {
-    throw new ConfigError(`Cannot import ${ref.module}: ${(cause as Error).message}`, { cause });
-  }
-  const make = loaded[ref.export];
-  if (typeof make !== 'function') {
-    throw new ConfigError(`Expected ${ref.module} to export a function ${ref.export}, got ${typeof make}`);
-  }
-  return (await (make as (options: unknown) => unknown)(ref.options)) as T;
+  const make = await importFunction<(options: unknown) => unknown>(locateRef(ref).module, ref.export);
+  return (await make(ref.options)) as T;
 }
 
 /** The loss that a model trains by. */

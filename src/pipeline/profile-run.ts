@@ -4,9 +4,10 @@
 import { availableParallelism } from 'node:os';
 import { checkOptions, HeadraceError } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
+import { prepareLoader } from '../torch/user-modules.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
-import { type ModelSpec, resolveRef } from './model.js';
+import { locateRef, type ModelSpec, resolveRef } from './model.js';
 import { type Profile, planCut, workersAtOnce } from './plan.js';
 import { meanProfile, type ProfileOptions, type ProfileProgress, profile, profileOfBatch } from './profile.js';
 import { trainingResources } from './run.js';
@@ -62,7 +63,9 @@ export async function profileRun(config: ProfiledConfig, seconds = 5, watch: Pro
   // Backprop schedules work on microbatches, and a small batch is not a share of a large one.
   const parts = microbatchCount(config.schedule, config.microbatches);
   const device = config.devices[0] ?? 'cpu';
-  const { seed, memoryFormat, threads, model } = config;
+  const { seed, memoryFormat, threads } = config;
+  const model = locateRef(config.model);
+  await prepareLoader(model.module);
   const batchSize = Math.ceil(config.batchSize / parts);
   const measured = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, seconds };
   const workers = scheduleFor(config.schedule, count, parts).length;

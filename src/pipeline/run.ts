@@ -5,6 +5,7 @@ import type { Worker } from 'node:worker_threads';
 import type { SharedDataset, ThreadShareable, TransformSpec } from '../data/index.js';
 import { Queue, StageError } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
+import { callerPlaces, locateModule } from '../torch/user-modules.js';
 import type { RunConfig } from './config.js';
 import type { DataPort, SourceJob, SourceTask } from './source.js';
 import type { LoadedRun, Wiring, WorkerJob, WorkerNotice } from './wiring.js';
@@ -118,7 +119,8 @@ export class Run {
   }
 
   #port(feed: DataFeed): DataPort {
-    const { tensors, ...dataset } = feed.dataset.share() as SharedDataset;
+    const { tensors, ...shared } = feed.dataset.share() as SharedDataset;
+    const dataset = { ...shared, module: locateModule(shared.module, callerPlaces()) };
     const queue = Queue.create<null>(1);
     queue.put({ meta: null, tensors: [...tensors] });
     this.#dataQueues.push(queue);

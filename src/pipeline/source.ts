@@ -10,6 +10,7 @@ import {
   type TransformSpec,
 } from '../data/index.js';
 import { Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
+import { importFunction } from '../torch/user-modules.js';
 import type { RunConfig } from './config.js';
 import { type Channel, type Message, QueueChannel, type Split } from './messages.js';
 
@@ -71,9 +72,9 @@ class Source {
   }
 
   async #open(port: DataPort, train: boolean): Promise<DataLoader<TensorBatch>> {
-    const module = (await import(port.dataset.module)) as Record<string, Rebuild>;
+    const rebuild = await importFunction<Rebuild>(port.dataset.module, port.dataset.export);
     const { tensors } = Queue.attach(port.queue).get();
-    const dataset = module[port.dataset.export]!(port.dataset.options, tensors as Tensor[]);
+    const dataset = rebuild(port.dataset.options, tensors as Tensor[]);
     const { batchSize, seed } = this.job;
     return new DataLoader(dataset, { batchSize, shuffle: train, seed, transform: port.transform });
   }

@@ -3,13 +3,14 @@
  */
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
 import { ConfigError, checkOptions } from '../torch/index.js';
+import { callerPlaces } from '../torch/user-modules.js';
 import { checkSmallestBatch } from './batch-check.js';
 import { checkpointFolder } from './checkpoint.js';
 import type { CheckpointCommits } from './checkpoint-commits.js';
 import { completeConfig, type RunConfig, type RunSettings } from './config.js';
 import { checkConfig, checkSettings } from './config-check.js';
 import type { RunEvent } from './events.js';
-import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { locateRef, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import type { ProfileProgress } from './profile.js';
 import { chooseCut } from './profile-run.js';
 import { checkResumed } from './resume.js';
@@ -51,7 +52,8 @@ export interface RunResult {
 const loaded = new Map<string, Promise<RunData>>();
 
 /** Loads a data set once in a process: later runs in it share the tensors. */
-export function loadRunData(ref: ModuleRef): Promise<RunData> {
+export async function loadRunData(given: ModuleRef): Promise<RunData> {
+  const ref = locateRef(given);
   const key = JSON.stringify(ref);
   let data = loaded.get(key);
   if (!data) {
@@ -79,6 +81,8 @@ export class Trainer implements AsyncIterable<RunEvent> {
   readonly #stopping = new AbortController();
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #sums = new RunSums();
+  /** Where the modules of the configuration are looked for: the caller is on the stack now. */
+  readonly #places = callerPlaces();
 
   /** @param config - what has a default may be left out: {@link completeConfig} */
   constructor(config: RunSettings, options: { resume?: boolean } = {}) {
@@ -132,7 +136,9 @@ export class Trainer implements AsyncIterable<RunEvent> {
 
   async #train(): Promise<RunResult> {
     checkSettings(this.#config);
-    const spec = await resolveRef<ModelSpec>(this.#config.model);
+    const [model, ref] = [this.#config.model, this.#config.data].map((each) => locateRef(each, this.#places));
+    this.#config = { ...this.#config, model: model!, data: ref! };
+    const spec = await resolveRef<ModelSpec>(model!);
     checkConfig(this.#config, spec.layers.length);
     const { out } = this.#config;
     const folder = out === null ? null : new RunFolder(out, this.#resume);

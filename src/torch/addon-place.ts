@@ -55,6 +55,12 @@ export function currentFile(cache: string): string {
   return path.join(cache, CURRENT);
 }
 
+/** Whether this module lies in its package; a bundler may have taken it out. */
+export function inPackage(root = packageRoot): boolean {
+  const file = path.join(root, 'package.json');
+  return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === 'headrace';
+}
+
 /** The folder of the addon to load, and all that were looked at; `found` is null where it was not built yet. */
 export function findAddon(root = packageRoot): { found: string | null; looked: string[] } {
   const own = ownFolder(root);

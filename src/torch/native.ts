@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { ADDON, findAddon, RECORD } from './addon-place.js';
+import { ADDON, findAddon, inPackage, packageRoot, RECORD } from './addon-place.js';
 import { HeadraceError } from './errors.js';
 
 /** Facts about the libtorch in use, as the addon reports them. */
@@ -115,6 +115,12 @@ export function readRecord(folder: string): BuildRecord | null {
 }
 
 function load(): Native {
+  if (!inPackage()) {
+    throw failure(
+      `headrace runs outside its package (looked for its package.json in ${packageRoot}): a bundler must leave it where it is, ` +
+        'as esbuild does with --external:headrace --external:headrace/*, since it has an addon and worker threads in files.',
+    );
+  }
   const { found, looked } = findAddon();
   if (found === null) {
     throw failure(

@@ -2,12 +2,10 @@
  * Packages that only some of Headrace needs, and that a user installs where they are needed. All are loaded through here, by the
  * first use, so that their absence is told in the same words: what needs them, and the command that gets them.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from './addon-place.js';
 import { ConfigError } from './errors.js';
+import { doorFile, manifestIn, packageFolder, partsOf, workingPlace } from './packages.js';
 
 /** The packages, with what each is for. The versions are those of the manifest's peerDependencies. */
 export const optionalPurposes = {
@@ -21,17 +19,6 @@ export const optionalPurposes = {
 
 export type OptionalName = keyof typeof optionalPurposes;
 
-interface Manifest {
-  readonly version: string;
-  readonly main?: string;
-  readonly exports?: unknown;
-  readonly peerDependencies?: Readonly<Record<string, string>>;
-}
-
-function manifestIn(folder: string): Manifest {
-  return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as Manifest;
-}
-
 /** The version that Headrace was written for and is tested with. */
 function versionOf(name: OptionalName): string {
   const range = manifestIn(packageRoot).peerDependencies?.[name];
@@ -43,26 +30,10 @@ export function installCommand(...names: OptionalName[]): string {
   return `npm install ${names.map((name) => `${name}@${versionOf(name)}`).join(' ')}`;
 }
 
-/** Where packages are looked for: beside this one, as a package's own are, then as the program's in the working directory. */
-function places(): string[] {
-  return [import.meta.url, pathToFileURL(path.join(process.cwd(), 'package.json')).href];
-}
-
-function folderFrom(place: string, name: string): string | null {
-  const require = createRequire(place);
-  const folders = (require.resolve.paths(name) ?? []).map((folder) => path.join(folder, name));
-  const found = folders.find((folder) => existsSync(path.join(folder, 'package.json')));
-  if (found !== undefined) return found;
-  try {
-    return path.dirname(require.resolve(`${name}/package.json`)); // where packages lie in no node_modules
-  } catch {
-    return null;
-  }
-}
-
+/** Looks beside this package, as a package's own are, then from the working directory. */
 function find(name: OptionalName): { folder: string; beside: boolean } | null {
-  for (const [i, place] of places().entries()) {
-    const folder = folderFrom(place, name);
+  for (const [i, place] of [import.meta.url, workingPlace()].entries()) {
+    const folder = packageFolder(place, name);
     if (folder !== null) return { folder, beside: i === 0 };
   }
   return null;
@@ -95,12 +66,10 @@ export async function optionalPackage<T>(
   specifier: OptionalName | `${OptionalName}/${string}`,
   purpose: string,
 ): Promise<T> {
-  const name = Object.keys(optionalPurposes).find((each) => `${specifier}/`.startsWith(`${each}/`)) as OptionalName;
+  const { name, door } = partsOf(specifier) as { name: OptionalName; door: string };
   const found = find(name);
   if (found === null) throw absent(name, purpose);
-  const target = found.beside
-    ? specifier
-    : pathToFileURL(entryOf(found.folder, `.${specifier.slice(name.length)}`)).href;
+  const target = found.beside ? specifier : pathToFileURL(doorFile(found.folder, door)).href;
   try {
     return (await import(target)) as T;
   } catch (cause) {
@@ -111,23 +80,6 @@ export async function optionalPackage<T>(
       { code: 'NO_PACKAGE', cause },
     );
   }
-}
-
-/** The file of a package's door, for import. */
-function entryOf(folder: string, door: string): string {
-  const { exports, main } = manifestIn(folder);
-  const chosen = choose((exports as Readonly<Record<string, unknown>> | undefined)?.[door]);
-  return path.join(folder, chosen ?? (door === '.' ? (main ?? 'index.js') : door));
-}
-
-function choose(target: unknown): string | null {
-  if (typeof target === 'string') return target;
-  if (typeof target !== 'object' || target === null) return null;
-  for (const [condition, inner] of Object.entries(target)) {
-    const found = ['node', 'import', 'default'].includes(condition) ? choose(inner) : null;
-    if (found !== null) return found;
-  }
-  return null;
 }
 
 /** An optional package on this machine. */
