@@ -84,11 +84,12 @@ export async function buildNative({
   const compiler = findCompiler();
   const headers = nodeHeaders();
   const flags = compileFlags(libtorch);
+  const { library } = record;
   const objectDir = path.join(output, 'obj');
   mkdirSync(objectDir, { recursive: true });
   const units = unitNames(root).map((name) => {
     const own = FLAGS_OF[name] ?? [];
-    const settings = { compiler, flags, own, library: record.library, headers: headers.version };
+    const settings = { compiler, flags, own, library, headers: headers.version };
     const object = path.join(objectDir, name.replace(/cpp$/, 'o'));
     return { name, object, digest: unitDigest(root, name, settings), flags: [...flags, ...own, ...headers.flags] };
   });

@@ -149,3 +149,17 @@ test('the public typings import nothing but dependencies', () => {
   assert.ok(seen.size > 50);
   assert.deepEqual(wrong, []);
 });
+
+test('the documents give the commands as the errors do, and a row to each package', () => {
+  const text = read('docs/install.md');
+  for (const [name, range] of Object.entries(manifest.peerDependencies)) {
+    assert.match(text, new RegExp(`^\\| \`${name}\` .*\`npm install ${name}@${range.replace('^', '')}\` \\|$`, 'm'));
+  }
+  const given = [...filesBelow('docs', ['.md']), 'README.md'].flatMap((file) =>
+    [...read(file).matchAll(/npm install[^`\n]*/g)].flatMap(([command]) =>
+      [...command.matchAll(/ (@?[\w/-]+)@(\d[\w.]*)/g)].map(([, name, version]) => ({ file, name: name!, version })),
+    ),
+  );
+  const wrong = given.filter(({ name, version }) => manifest.peerDependencies[name] !== `^${version}`);
+  assert.deepEqual(wrong, []);
+});
