@@ -140,6 +140,19 @@ function requireState(path: string, resume: boolean): void {
   if (!resume && hasCheckpoint(path)) {
     throw new ConfigError(`${path} holds a run already: resume it (--resume), or give another folder.`);
   }
+  if (!resume && holdsSomethingElse(join(path, CONFIG))) {
+    throw new ConfigError(`${path} holds a config.json that is not of a run like this: give another folder.`);
+  }
+}
+
+/** A sentiment model's folder, say: its configuration must not be overwritten. One cut short may be of a run that died. */
+function holdsSomethingElse(path: string): boolean {
+  if (!existsSync(path)) return false;
+  try {
+    return isObject({ modelName: isText, schedule: isText })(readJsonFile(path, 'a configuration'), '').length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Events and metrics of a session that came to no checkpoint: those of the run that begins now must not mix with them. */

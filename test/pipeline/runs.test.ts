@@ -85,6 +85,8 @@ test('all that is missing or wrong is named at once, and so is what nobody would
       given({ lrSchedule: { name: 'constant', warmupEpochs: 0, warmUp: 1 } }),
       /lrSchedule constant among name, warmupEpochs, got warmUp/,
     ],
+    [given({ devices: ['gpu'] }), /got 'gpu': this libtorch cannot compute there/],
+    [given({ devices: ['cuda 0'] }), /got 'cuda 0': a device is spelt cpu, cuda or cuda:0/],
     [
       given({ devices: ['cuda:99'] }),
       /devices that can be used here, got 'cuda:99': .*(no CUDA device|counted from 0)/,
