@@ -6,20 +6,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { basename, join } from 'node:path';
-import {
-  FolderLock,
-  isAnything,
-  isList,
-  isNumber,
-  isObject,
-  isWhole,
-  leaf,
-  loadSafetensors,
-  readJsonFile,
-  saveSafetensors,
-  writeFileAtomic,
-} from '../io/index.js';
-import { describeDifferences, differencesOf } from '../pipeline/index.js';
+import { FolderLock, loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
 import { buildInfo, ConfigError, DataError, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { FeatureSpecs } from './datasets/index.js';
@@ -85,11 +72,10 @@ export function beginFolder(
   };
   if (existsSync(join(out, 'config.json'))) {
     if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
-    const differences = differencesOf(readManifest(out).config, config);
-    if (differences.length > 0) {
+    const before = JSON.stringify(readManifest(out).config);
+    if (before !== JSON.stringify(config)) {
       throw new ConfigError(
-        `${out} holds a run of another configuration: its settings are ${describeDifferences(differences)}. ` +
-          'Give those to go on, or another folder',
+        `${out} holds a run of another configuration (${join(out, 'config.json')}): give another folder`,
       );
     }
   }
@@ -127,23 +113,17 @@ export function readManifest(folder: string): SentimentManifest {
   const path = join(folder, 'config.json');
   if (!existsSync(path))
     throw new ConfigError(`Expected the folder of a sentiment model with a config.json, got ${folder}`);
-  const manifest = readJsonFile<Record<string, unknown>>(path, 'a configuration', isObject({}));
-  if ('modelName' in manifest && 'schedule' in manifest) {
-    throw new ConfigError(
-      `${folder} holds a run of an image model, not a sentiment model: headrace eval, predict, export and train --resume take it`,
-    );
+  let manifest: Partial<SentimentManifest>;
+  try {
+    manifest = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentimentManifest>;
+  } catch (cause) {
+    throw new DataError(`${path}: ${(cause as Error).message}`, { cause });
   }
-  return readJsonFile(path, 'the configuration of a sentiment model', isManifest);
+  if (manifest.format !== 1 || !manifest.config || !manifest.shape) {
+    throw new DataError(`${path}: expected the configuration of a sentiment model (format 1)`);
+  }
+  return manifest as SentimentManifest;
 }
-
-/** What must be there to load a model; the rest is for people. */
-const isManifest = isObject({
-  format: leaf('1', (value) => value === 1),
-  config: isObject({ modalities: isList(isAnything), text: isObject({}) }),
-  features: isObject({}),
-  shape: isObject({ widths: isObject({}), outputs: isWhole(1) }),
-  classes: isList(isAnything),
-});
 
 export function seedFolder(out: string, seed: number): string {
   return join(out, `seed-${seed}`);
@@ -168,17 +148,8 @@ export function readResults(out: string): SeedResult[] {
 /** The result of a seed, null when it has not ended. */
 export function readResult(out: string, seed: number): SeedResult | null {
   const path = join(seedFolder(out, seed), 'metrics.json');
-  return existsSync(path) ? readJsonFile<SeedResult>(path, 'the result of a seed', isResult) : null;
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as SeedResult) : null;
 }
-
-const isResult = isObject({
-  seed: isWhole(0),
-  bestEpoch: isWhole(0),
-  valid: isObject({}),
-  test: isObject({}),
-  seconds: isNumber,
-  history: isList(isObject({})),
-});
 
 /** Makes the folder of a seed; not that of the run, which must be there until it ends. */
 function makeSeedFolder(out: string, seed: number): string {
@@ -213,13 +184,9 @@ export function readState(out: string, seed: number): SeedState | null {
   const path = join(seedFolder(out, seed), CHECKPOINT);
   if (!existsSync(path)) return null;
   const { tensors, metadata } = loadSafetensors(path);
-  try {
-    const rest = JSON.parse(metadata.state ?? 'null') as Omit<SeedState, 'tensors'> | null;
-    if (Array.isArray(rest?.history)) return { ...rest, tensors };
-  } catch {
-    // Told of below.
-  }
-  throw new DataError(`${path}: expected the state of a sentiment run, found other tensors`);
+  const rest = JSON.parse(metadata.state ?? 'null') as Omit<SeedState, 'tensors'> | null;
+  if (rest === null) throw new DataError(`${path}: expected the state of a sentiment run, found other tensors`);
+  return { ...rest, tensors };
 }
 
 /** A trained model, ready to read. */
