@@ -57,7 +57,7 @@ export class FileReader {
         `${this.path} is cut short: expected ${length} bytes at offset ${offset}, but the file has ${this.size} bytes`,
       );
     }
-    const bytes = new Uint8Array(length);
+    const bytes = this.allocate(length);
     let done = 0;
     while (done < length) {
       const got = readSync(this.fd, bytes, done, Math.min(chunk, length - done), offset + done);
@@ -65,6 +65,16 @@ export class FileReader {
       done += got;
     }
     return bytes;
+  }
+
+  private allocate(length: number): Uint8Array {
+    try {
+      return new Uint8Array(length);
+    } catch (error) {
+      throw new DataError(`${this.path}: there is no memory for ${length} bytes at once; read it in parts`, {
+        cause: error,
+      });
+    }
   }
 
   /** Safe to call twice. */

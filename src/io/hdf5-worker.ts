@@ -4,6 +4,7 @@ import type { DType } from '../torch/dtype.js';
 import { optionalPackage } from '../torch/optional.js';
 import { reason } from './file.js';
 import type { Hdf5Answer, Hdf5Info, Hdf5Request, Hdf5Start } from './hdf5-messages.js';
+import { widenUint32 } from './raw.js';
 
 /** The part of h5wasm's low level that is used: its high level does not check the status of a reading. */
 interface Library {
@@ -261,7 +262,7 @@ function textAt(pointer: number): string {
 
 function widen(data: Uint8Array<ArrayBuffer>, { signed, type, size }: Metadata): Uint8Array<ArrayBuffer> {
   if (type !== typeClass.integer || signed) return data;
-  if (size === 2) return new Uint8Array(Int32Array.from(new Uint16Array(data.buffer)).buffer);
-  if (size === 4) return new Uint8Array(BigInt64Array.from(new Uint32Array(data.buffer), BigInt).buffer);
+  if (size === 2) return new Uint8Array(new Int32Array(new Uint16Array(data.buffer)).buffer);
+  if (size === 4) return widenUint32(new Uint32Array(data.buffer));
   return data;
 }

@@ -27,6 +27,7 @@ export {
   type Shape,
 } from './json-file.js';
 export { LazyArray, ObjectArray } from './lazy-array.js';
+export type { ReadLimits } from './limits.js';
 export { loadMat, type MatArray, readMat } from './mat.js';
 export { encodeNpy, loadNpy, parseNpy, saveNpy } from './npy.js';
 export { loadNpz, type NpzArrays, NpzFile, type NpzOptions, saveNpz } from './npz.js';

@@ -2,14 +2,14 @@
  * Numeric arrays of MATLAB's level-5 .mat files (what `save -v6` and `-v7` write), compressed or not.
  * Format: "MAT-File Format", The MathWorks, chapter 1.
  */
-import { constants } from 'node:buffer';
-import { inflateSync } from 'node:zlib';
 import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
 import type { Tensor } from '../torch/index.js';
 import { rawToTensor } from './convert.js';
-import { FileReader, reason } from './file.js';
-import { columnToRowMajor, countElements, type RawArray, swapBytes } from './raw.js';
+import { FileReader } from './file.js';
+import { inflateExactly, inflateHead } from './inflate.js';
+import { checkLimits, checkUnpacked, type ReadLimits } from './limits.js';
+import { columnToRowMajor, countElements, type RawArray, swapBytes, widenUint32 } from './raw.js';
 
 /** A numeric array in the file's own order: `bytes` is column-major, little endian. */
 export interface MatArray extends RawArray {
@@ -56,33 +56,31 @@ const otherClass: Readonly<Record<number, string>> = {
   17: 'opaque',
 };
 
-/** What a variable may grow to when inflated, against its bytes in the file. Pixels stay far below. */
-const maxInflation = 200;
+/** Enough for a variable's flags, sizes and name. */
+const headBytes = 4096;
+/** libtorch's own limit. */
+const maxRank = 64;
 
 /**
- * Reads numeric variables of a .mat file, by name.
+ * Reads numeric variables of a .mat file, by name. Of the others only the beginning is read.
  * @param names the variables wanted; without it every numeric one
- * @throws DataError when a wanted variable is absent or not a real numeric array, or the file is damaged
+ * @throws DataError when a wanted variable is absent or not a real numeric array, the file is damaged, or the variables take more than
+ * `maxMemory` together
  */
-export function readMat(path: string, names?: readonly string[]): Map<string, MatArray> {
+export function readMat(path: string, names?: readonly string[], limits: ReadLimits = {}): Map<string, MatArray> {
+  checkLimits('readMat', limits);
   return FileReader.with(path, (file) => {
     const arrays = new Map<string, MatArray>();
-    const little = readPreamble(file);
-    for (let at = 128; at < file.size; ) {
-      const where = `${path}, at byte ${at}`;
-      if (file.size - at < 8) throw new DataError(`${where}: the file is cut short inside a variable's header`);
-      const tag = new DataView(file.read(at, 8).buffer);
-      const [type, length] = [tag.getUint32(0, little), tag.getUint32(4, little)];
-      if (length > file.size - at - 8) {
-        throw new DataError(
-          `${where}: the file is cut short: a variable of ${length} bytes, ${file.size - at - 8} are left`,
-        );
-      }
-      const variable = openVariable(file.read(at + 8, length), type, little, where);
-      if (variable !== null && (names === undefined || names.includes(variable.name))) {
-        addArray(arrays, variable, names !== undefined);
-      }
-      at += 8 + length; // compressed variables are not padded; matrices are multiples of 8
+    let taken = 0;
+    for (const variable of variables(file, readPreamble(file))) {
+      if (names !== undefined && !names.includes(variable.name)) continue;
+      const dtype = numericType(variable, names !== undefined);
+      if (dtype === null) continue;
+      const { name, shape, where } = variable;
+      if (arrays.has(name)) throw new DataError(`${where}: variable '${name}' is in the file twice`);
+      taken += Math.max(variable.length, countElements(shape, where) * DTYPES[dtype].bytes);
+      checkUnpacked(`${where}, variable '${name}'`, taken, file.size, limits);
+      arrays.set(name, { name, dtype, shape, bytes: numbers(variable, dtype) });
     }
     for (const name of names ?? []) {
       if (!arrays.has(name))
@@ -93,9 +91,10 @@ export function readMat(path: string, names?: readonly string[]): Map<string, Ma
 }
 
 /** `readMat` as tensors in row-major order: MATLAB's A(i,j,k) is t[i-1][j-1][k-1]. */
-export function loadMat(path: string, names?: readonly string[]): Map<string, Tensor> {
+export function loadMat(path: string, names?: readonly string[], limits: ReadLimits = {}): Map<string, Tensor> {
+  checkLimits('loadMat', limits);
   const tensors = new Map<string, Tensor>();
-  for (const [name, array] of readMat(path, names)) {
+  for (const [name, array] of readMat(path, names, limits)) {
     const bytes = columnToRowMajor(array.bytes, array.shape, DTYPES[array.dtype].bytes);
     tensors.set(name, rawToTensor({ ...array, bytes }));
   }
@@ -119,61 +118,92 @@ function readPreamble(file: FileReader): boolean {
   return little;
 }
 
+/** A variable, of which only the beginning has been read. */
 interface Variable {
   readonly name: string;
   readonly classId: number;
   readonly complex: boolean;
   readonly shape: number[];
-  readonly data: Elements;
+  /** Bytes of all its elements, unpacked, as it says itself. */
+  readonly length: number;
   readonly where: string;
+  /** Its elements from the numbers on. */
+  readonly data: () => Elements;
 }
 
-function addArray(arrays: Map<string, MatArray>, variable: Variable, wanted: boolean): void {
-  const { name, classId, complex, where } = variable;
-  const dtype = classOf[classId];
-  if (dtype === undefined || complex) {
-    if (!wanted) return;
-    const kind = complex ? 'complex' : (otherClass[classId] ?? `class ${classId}`);
-    throw new DataError(`${where}: variable '${name}' is ${kind}; only real numeric arrays are read`);
+/** The variables one after the other, compressed or not. */
+function* variables(file: FileReader, little: boolean): Generator<Variable> {
+  for (let at = 128; at < file.size; ) {
+    const where = `${file.path}, at byte ${at}`;
+    if (file.size - at < 8) throw new DataError(`${where}: the file is cut short inside a variable's header`);
+    const [type, length] = readTag(file.read(at, 8), little);
+    if (length > file.size - at - 8) {
+      throw new DataError(
+        `${where}: the file is cut short: a variable of ${length} bytes, ${file.size - at - 8} are left`,
+      );
+    }
+    const start = at + 8;
+    if (type === miMatrix) {
+      const head = file.read(start, Math.min(length, headBytes));
+      yield parseMatrix(head, length, little, where, () => file.read(start, length));
+    } else if (type === miCompressed) {
+      const packed = file.read(start, length);
+      const head = inflateHead('zlib', packed, headBytes, where);
+      if (head.length < 8) throw new DataError(`${where}: damaged compressed data: ${head.length} bytes`);
+      const [kind, size] = readTag(head, little);
+      // The tag of a compressed variable counts what follows it, so that the whole is known before it is unpacked.
+      const all = () => inflateExactly('zlib', packed, 8 + size, where).subarray(8);
+      if (kind === miMatrix) yield parseMatrix(head.subarray(8), size, little, where, all);
+    }
+    at = start + length; // compressed variables are not padded; matrices are multiples of 8
   }
-  if (arrays.has(name)) throw new DataError(`${where}: variable '${name}' is in the file twice`);
-  arrays.set(name, { name, dtype, shape: variable.shape, bytes: numbers(variable, dtype) });
 }
 
-/** The head of a top-level element, inflated where compressed; null for elements that are not variables. */
-function openVariable(bytes: Uint8Array, type: number, little: boolean, where: string): Variable | null {
-  if (type === miMatrix) return parseMatrix(new Elements(bytes, little, where), where);
-  if (type !== miCompressed) return null;
-  let plain: Uint8Array;
-  try {
-    plain = inflateSync(bytes, {
-      maxOutputLength: Math.min(constants.MAX_LENGTH, bytes.length * maxInflation + (1 << 20)),
-    });
-  } catch (error) {
-    throw new DataError(`${where}: damaged compressed data (${reason(error)}): fetch the file again`, { cause: error });
-  }
-  const [kind, content] = new Elements(plain, little, where).next();
-  return kind === miMatrix ? parseMatrix(new Elements(content, little, where), where) : null;
+function readTag(bytes: Uint8Array, little: boolean): [type: number, length: number] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  return [view.getUint32(0, little), view.getUint32(4, little)];
 }
 
-function parseMatrix(parts: Elements, where: string): Variable {
+function parseMatrix(
+  head: Uint8Array,
+  length: number,
+  little: boolean,
+  where: string,
+  all: () => Uint8Array,
+): Variable {
+  const parts = new Elements(head.subarray(0, length), little, where);
   const [, flags] = parts.next();
   if (flags.length < 8) throw new DataError(`${where}: expected 8 bytes of array flags, got ${flags.length}`);
   const [word] = parts.integers(flags.subarray(0, 4)) as [number];
   const shape = parts.integers(parts.next()[1]);
+  if (shape.length > maxRank)
+    throw new DataError(`${where}: expected at most ${maxRank} dimensions, got ${shape.length}`);
   const name = Buffer.from(parts.next()[1]).toString('latin1');
-  return { name, classId: word & 0xff, complex: (word & 0x800) !== 0, shape, data: parts, where };
+  const data = () => new Elements(all(), little, where, parts.position);
+  return { name, classId: word & 0xff, complex: (word & 0x800) !== 0, shape, length, where, data };
+}
+
+/** What its numbers are read as. @throws DataError when it was asked for and is not numeric */
+function numericType({ name, classId, complex, where }: Variable, wanted: boolean): DType | null {
+  const dtype = classOf[classId];
+  if (dtype !== undefined && !complex) return dtype;
+  if (!wanted) return null;
+  const kind = complex ? 'complex' : (otherClass[classId] ?? `class ${classId}`);
+  throw new DataError(`${where}: variable '${name}' is ${kind}; only real numeric arrays are read`);
 }
 
 /** A cursor over data elements: `type u32 | length u32 | data | padding to 8`, or packed in 8 bytes when the data fits in 4. */
 class Elements {
-  private at = 0;
-
   constructor(
     private readonly bytes: Uint8Array,
     readonly little: boolean,
     private readonly where: string,
+    private at = 0,
   ) {}
+
+  get position(): number {
+    return this.at;
+  }
 
   next(): readonly [type: number, data: Uint8Array] {
     const left = this.bytes.length - this.at;
@@ -201,9 +231,10 @@ class Elements {
 }
 
 /** The values in the class's dtype: MATLAB stores numbers in the smallest type that holds them. */
-function numbers({ name, shape, data, where }: Variable, dtype: DType): Uint8Array {
+function numbers({ name, shape, data: open, where }: Variable, dtype: DType): Uint8Array {
   const label = `${where}, variable '${name}'`;
   const count = countElements(shape, label);
+  const data = open();
   const [type, stored] = data.next();
   const storage = storageOf[type];
   if (storage === undefined) throw new DataError(`${label}: unknown storage type ${type}`);
@@ -245,8 +276,11 @@ function convert(buffer: ArrayBuffer, storage: Storage, dtype: DType, label: str
   const source = new views[storage](buffer);
   const target = sameStorage[dtype] as Storage;
   if (target === 'i64') {
+    if (source instanceof Uint32Array) return widenUint32(source);
     if (!source.every(Number.isSafeInteger)) throw new DataError(`${label}: expected whole numbers for ${dtype}`);
-    return new Uint8Array(BigInt64Array.from(source, BigInt).buffer);
+    const wide = new BigInt64Array(source.length);
+    for (let i = 0; i < source.length; i++) wide[i] = BigInt(source[i] as number);
+    return new Uint8Array(wide.buffer);
   }
   return new Uint8Array(new views[target as keyof typeof views](source).buffer);
 }

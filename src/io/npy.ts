@@ -24,6 +24,8 @@ const descrOf: Readonly<Partial<Record<DType, string>>> = {
 };
 
 const magic = '\x93NUMPY';
+/** Bytes up to the values. NumPy reads no longer header either (`max_header_size`). */
+export const maxHeader = 12 + 10_000;
 
 /** What stands before the values. */
 export interface NpyHeader {
@@ -38,7 +40,13 @@ export interface NpyHeader {
  * @throws DataError for object, structured, complex, text and uint64 arrays, and for damaged or cut files
  */
 export function loadNpy(path: string): Tensor {
-  return rawToTensor(FileReader.with(path, (file) => parseNpy(file.read(0, file.size), path)));
+  return rawToTensor(
+    FileReader.with(path, (file) => {
+      const { header, type } = readType(file.read(0, Math.min(file.size, maxHeader)), file.size, path);
+      const data = file.read(header.dataStart, file.size - header.dataStart);
+      return decodeNumbers(data, type, header.shape, header.fortran);
+    }),
+  );
 }
 
 /** Writes a tensor (any device, any layout) as .npy version 1, C order, atomically. @throws DataError for bfloat16 */
@@ -51,12 +59,18 @@ export function saveNpy(path: string, tensor: Tensor): void {
  * @param where named in errors
  */
 export function parseNpy(bytes: Uint8Array, where: string): RawArray {
+  const { header, type } = readType(bytes, bytes.length, where);
+  const data = new Uint8Array(bytes.subarray(header.dataStart)); // a copy, aligned
+  return decodeNumbers(data, type, header.shape, header.fortran);
+}
+
+/** The header at the beginning of a file of `size` bytes, and the type of its numbers. */
+function readType(bytes: Uint8Array, size: number, where: string): { header: NpyHeader; type: NumpyType } {
   const header = parseNpyHeader(bytes, where);
   const type = NumpyType.parse(header.descr);
   if (type === null || type.kind !== 'number') throw new DataError(unsupported(header.descr, where));
-  checkLength(header, type, bytes.length, where);
-  const data = new Uint8Array(bytes.subarray(header.dataStart)); // a copy, aligned
-  return decodeNumbers(data, type, header.shape, header.fortran);
+  checkLength(header, type, size, where);
+  return { header, type };
 }
 
 /** @throws DataError unless a file of `size` bytes holds the array that its header announces, and nothing else */
@@ -88,7 +102,12 @@ export function parseNpyHeader(bytes: Uint8Array, where: string): NpyHeader {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = major === 1 ? 10 : 12;
-  const length = major === 1 ? view.getUint16(8, true) : bytes.length < 12 ? Infinity : view.getUint32(8, true);
+  const length = major === 1 ? view.getUint16(8, true) : bytes.length < 12 ? 0 : view.getUint32(8, true);
+  if (length > maxHeader - 12) {
+    throw new DataError(
+      `${where}: a header of ${length} bytes; arrays of numbers or text take ${maxHeader - 12} at most`,
+    );
+  }
   if (start + length > bytes.length) {
     throw new DataError(
       `${where} is cut short: its header takes ${start + length} bytes, the file has ${bytes.length}`,

@@ -1,42 +1,54 @@
 /** NumPy's .npz archives (`numpy.savez`, `savez_compressed`): .npy files in a zip. Pickled members are refused. */
-import { constants } from 'node:buffer';
 import { DataError } from '../torch/errors.js';
 import { Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { ByteRange, MemoryBytes } from './bytes.js';
 import { tensorToRaw } from './convert.js';
 import { LazyArray, ObjectArray } from './lazy-array.js';
-import { checkLength, encodeNpy, encodeNpyHeader, type NpyHeader, parseNpyHeader, unsupported } from './npy.js';
+import { checkLimits, checkStructure, checkUnpacked, paidFor, type ReadLimits } from './limits.js';
+import {
+  checkLength,
+  encodeNpy,
+  encodeNpyHeader,
+  maxHeader,
+  type NpyHeader,
+  parseNpyHeader,
+  unsupported,
+} from './npy.js';
 import { decodeText, encodeText, NumpyType } from './numpy-types.js';
 import { countElements } from './raw.js';
 import { type ZipEntry, ZipFile } from './zip.js';
 import { writeZip, type ZipMember } from './zip-write.js';
 
-/** Enough for any header that NumPy writes of an array of numbers or text. */
-const headerBytes = 1 << 12;
-
 /** How to read an archive. */
-export interface NpzOptions {
-  /** Bytes that one compressed array may unpack to; 4 GiB by default. */
-  readonly maxMemory?: number;
-}
+export type NpzOptions = ReadLimits;
 
 /**
  * An open .npz archive. An array of an uncompressed archive is read by rows, straight from the file; a compressed one is unpacked whole
- * when it is asked for.
+ * when it is asked for. What all of them unpack to is held against `maxMemory` when the archive is opened.
  */
 export class NpzFile {
   private constructor(
     private readonly zip: ZipFile,
     private readonly entries: ReadonlyMap<string, ZipEntry>,
-    private readonly maxMemory: number,
+    private readonly limits: NpzOptions,
   ) {}
 
-  /** @throws DataError when the file is absent or not a sound zip archive of .npy files */
+  /** @throws DataError when the file is absent, not a sound zip archive of .npy files, or unpacks to too much */
   static open(path: string, options: NpzOptions = {}): NpzFile {
-    const zip = ZipFile.open(path);
+    checkLimits('NpzFile.open', options);
+    const zip = ZipFile.open(path, options);
     const entries = new Map<string, ZipEntry>();
     for (const [name, entry] of zip.entries) if (name.endsWith('.npy')) entries.set(name.slice(0, -4), entry);
-    return new NpzFile(zip, entries, Math.min(options.maxMemory ?? 2 ** 32, constants.MAX_LENGTH));
+    try {
+      const deflated = [...entries.values()].filter((entry) => entry.deflated);
+      const [size, packed] = [sum(deflated, 'size'), sum(deflated, 'packed')];
+      checkUnpacked(`${path}: what is compressed in it`, size, packed, options);
+      return new NpzFile(zip, entries, options);
+    } catch (error) {
+      zip.close();
+      throw error;
+    }
   }
 
   get path(): string {
@@ -62,7 +74,7 @@ export class NpzFile {
       throw new DataError(`${this.path} holds no array '${name}'; it holds: ${this.names.slice(0, 20).join(', ')}`);
     }
     const where = `${this.path}, array '${name}'`;
-    const header = parseNpyHeader(this.zip.head(entry, headerBytes), where);
+    const header = parseNpyHeader(this.zip.head(entry, maxHeader), where);
     const type = NumpyType.parse(header.descr);
     if (type === null || (type.kind !== 'number' && type.kind !== 'text')) {
       throw new DataError(unsupported(header.descr, where));
@@ -70,17 +82,12 @@ export class NpzFile {
     checkLength(header, type, entry.size, where); // before anything is unpacked
     const bytes = this.data(entry, header.dataStart, where);
     if (type.kind === 'number') return new LazyArray(bytes, type, header.shape, header.fortran);
-    return textArray(bytes, type, header, where);
+    return textArray(bytes, type, header, where, this.limits);
   }
 
   private data(entry: ZipEntry, start: number, where: string): ByteRange {
     const stored = this.zip.stored(entry);
     if (stored !== null) return new ByteRange(stored.source, stored.offset + start, stored.length - start);
-    if (entry.size > this.maxMemory) {
-      throw new DataError(
-        `${where} unpacks to ${entry.size} bytes, more than ${this.maxMemory}; allow more with maxMemory, or write it with numpy.savez`,
-      );
-    }
     return new ByteRange(new MemoryBytes(this.zip.read(entry), where), start, entry.size - start);
   }
 
@@ -94,9 +101,22 @@ export class NpzFile {
   }
 }
 
-function textArray(bytes: ByteRange, type: NumpyType, header: NpyHeader, where: string): ObjectArray<string> {
+function sum(entries: readonly ZipEntry[], of: 'size' | 'packed'): number {
+  return entries.reduce((total, entry) => total + entry[of], 0);
+}
+
+/** What a JavaScript string takes, its characters apart. */
+const textMemory = 40;
+
+function textArray(
+  bytes: ByteRange,
+  type: NumpyType,
+  header: NpyHeader,
+  where: string,
+  limits: NpzOptions,
+): ObjectArray<string> {
   const count = countElements(header.shape, where);
-  if (type.width === 0 && count > 1 << 20) throw new DataError(`${where}: ${count} texts of no characters`);
+  checkStructure(where, textMemory * count + bytes.length, limits, paidFor(bytes.length));
   if (header.fortran && header.shape.length > 1) throw new DataError(`${where}: text in Fortran order is not read`);
   const texts = type.width === 0 ? new Array<string>(count).fill('') : decodeText(bytes.read(), type, where);
   return new ObjectArray(texts, header.shape);
@@ -107,6 +127,7 @@ function textArray(bytes: ByteRange, type: NumpyType, header: NpyHeader, where: 
  * @throws DataError for damaged archives and types that are not read
  */
 export function loadNpz(path: string, options: NpzOptions = {}): Map<string, Tensor> {
+  checkLimits('loadNpz', options);
   const file = NpzFile.open(path, options);
   try {
     const tensors = new Map<string, Tensor>();
@@ -130,6 +151,7 @@ export type NpzArrays =
  * @throws DataError for bfloat16, which NumPy lacks, and when the file cannot be written
  */
 export function saveNpz(path: string, arrays: NpzArrays, options: { readonly compress?: boolean } = {}): void {
+  checkOptions('saveNpz', options, ['compress']);
   const pairs =
     Symbol.iterator in arrays
       ? (arrays as Iterable<readonly [string, Tensor | readonly string[]]>)

@@ -1,7 +1,7 @@
 /** NumPy's element types as files spell them ('<f8', '|u1', '<U12', 'O'), and the conversion of their bytes to arrays here. */
 import type { DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
-import { columnToRowMajor, type RawArray, swapBytes } from './raw.js';
+import { columnToRowMajor, type RawArray, swapBytes, widenUint32 } from './raw.js';
 
 /** Type code without byte order -> dtype here. Unsigned types wider than a byte are not torch dtypes: they widen. */
 const dtypeOf: Readonly<Record<string, DType>> = {
@@ -77,8 +77,8 @@ export function decodeNumbers(data: Uint8Array, type: NumpyType, shape: readonly
 }
 
 function widen(data: Uint8Array, code: string): Uint8Array {
-  if (code === 'u2') return new Uint8Array(Int32Array.from(new Uint16Array(data.buffer)).buffer);
-  if (code === 'u4') return new Uint8Array(BigInt64Array.from(new Uint32Array(data.buffer), BigInt).buffer);
+  if (code === 'u2') return new Uint8Array(new Int32Array(new Uint16Array(data.buffer)).buffer);
+  if (code === 'u4') return widenUint32(new Uint32Array(data.buffer));
   return data;
 }
 
@@ -89,14 +89,19 @@ function widen(data: Uint8Array, code: string): Uint8Array {
  */
 export function decodeText(data: Uint8Array, type: NumpyType, where: string): string[] {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const units = Buffer.alloc(Math.min(type.width, data.length)); // as UTF-16, which is never longer
   const texts: string[] = [];
   for (let at = 0; at + type.width <= data.length && type.width > 0; at += type.width) {
-    const points: number[] = [];
-    for (let c = 0; c < type.width; c += 4) points.push(view.getUint32(at + c, !type.bigEndian));
-    while (points.length > 0 && points[points.length - 1] === 0) points.pop();
-    const wrong = points.find((point) => point > 0x10ffff);
-    if (wrong !== undefined) throw new DataError(`${where}: expected text, got the character number ${wrong}`);
-    texts.push(points.map((point) => String.fromCodePoint(point)).join(''));
+    let end = at + type.width;
+    while (end > at && view.getUint32(end - 4) === 0) end -= 4;
+    let length = 0;
+    for (let from = at; from < end; from += 4) {
+      const point = view.getUint32(from, !type.bigEndian);
+      if (point > 0x10ffff) throw new DataError(`${where}: expected text, got the character number ${point}`);
+      if (point > 0xffff) length = units.writeUInt16LE(0xd7c0 + (point >> 10), length);
+      length = units.writeUInt16LE(point > 0xffff ? 0xdc00 + (point & 0x3ff) : point, length);
+    }
+    texts.push(units.toString('utf16le', 0, length));
   }
   return texts;
 }

@@ -8,9 +8,11 @@ const windowSize = 1 << 16;
 export class PickleCursor {
   private window: Uint8Array = new Uint8Array(0);
   private windowStart = 0;
-  position = 0;
 
-  constructor(readonly source: ByteSource) {}
+  constructor(
+    readonly source: ByteSource,
+    public position = 0,
+  ) {}
 
   get remaining(): number {
     return this.source.size - this.position;
@@ -59,21 +61,22 @@ export class PickleCursor {
     return this.unsigned(4) | 0;
   }
 
-  /** The bytes up to the next line feed, which is passed over. */
+  /** The bytes up to the next line feed, which is passed over; valid until the next call. */
   line(): Uint8Array {
     const start = this.position;
-    let length = 0;
-    for (;;) {
-      const piece = this.take(Math.min(windowSize, this.remaining));
+    for (let length = 0; ; ) {
+      // What the window holds is searched first: lines are short, and many.
+      const held = this.windowStart + this.window.length - this.position;
+      const piece = this.take(held > 0 ? held : Math.min(windowSize, this.remaining));
       const end = piece.indexOf(0x0a);
       length += end < 0 ? piece.length : end;
-      if (end >= 0) break;
-      if (this.remaining === 0) throw new DataError('the file is cut short inside a line');
+      if (end < 0 && this.remaining === 0) throw new DataError('the file is cut short inside a line');
+      if (end < 0) continue;
+      this.position = start;
+      const line = this.take(length);
+      this.position++;
+      return line;
     }
-    this.position = start;
-    const line = this.take(length).slice();
-    this.position++;
-    return line;
   }
 
   private expect(length: number): void {

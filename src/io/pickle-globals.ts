@@ -11,6 +11,7 @@ import {
   PickleGlobal,
   type PickleHost,
   type PickleKey,
+  type PicklePolicy,
   PickleTuple,
   type PickleValue,
   Python2String,
@@ -37,13 +38,18 @@ allow(builtins, 'frozenset', makeSet);
 allow(builtins, 'bytearray', makeBytes);
 allow(builtins, 'bytes', makeBytes);
 
-/** @returns undefined for every name but the few above */
-export function findGlobal(module: string, name: string): PickleGlobal | undefined {
-  return globals.get(`${module}.${name}`);
-}
+/** Plain values and NumPy arrays. */
+export const arrayPolicy: PicklePolicy = {
+  find: (module, name) => globals.get(`${module}.${name}`),
+  setState,
+  persistent: null,
+  reads:
+    'only numbers, text, lists, tuples, dicts, sets and NumPy arrays are read, and nothing is ever imported or run. Convert the ' +
+    'file in Python, to .npz for example, if you trust it',
+};
 
 /** What `BUILD` does to an array or a dtype. */
-export function setState(host: PickleHost, target: unknown, state: unknown): void {
+function setState(host: PickleHost, target: unknown, state: unknown): void {
   if (target instanceof ArrayDraft) setArrayState(host, target, state);
   else if (target instanceof TypeDraft) setTypeState(host, target, state);
   else host.fail('expected an array or a dtype to give a state to; objects are not built');

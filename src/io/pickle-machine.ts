@@ -5,10 +5,11 @@
 import { DataError, HeadraceError } from '../torch/errors.js';
 import { ByteRange, type ByteSource } from './bytes.js';
 import { reason } from './file.js';
+import { freeMemory, paidFor, type ReadLimits, structureLimit } from './limits.js';
 import { PickleCursor } from './pickle-cursor.js';
 import { quote } from './pickle-globals.js';
 import { type Operation, opcodes } from './pickle-opcodes.js';
-import { PickleGlobal, type PickleHost } from './pickle-values.js';
+import { PickleGlobal, type PickleHost, type PicklePolicy } from './pickle-values.js';
 
 /** Marks open at once. Python itself cannot write deeper nesting than its recursion limit of 1,000. */
 const maxMarks = 10_000;
@@ -26,15 +27,30 @@ export class PickleMachine implements PickleHost {
   private start = 0;
   private frameEnd = Infinity;
 
+  /** Where the budget ends whatever the file pays. */
+  private readonly most: number;
+  /** Up to here nothing need be asked. */
+  private readonly free: number;
+
+  /** @param position where the pickle begins */
   constructor(
     source: ByteSource,
-    private readonly maxMemory: number,
+    readonly policy: PicklePolicy,
+    private readonly limits: ReadLimits,
+    position = 0,
   ) {
-    this.cursor = new PickleCursor(source);
+    this.cursor = new PickleCursor(source, position);
+    this.start = position;
+    this.most = structureLimit(limits, paidFor(source.size));
+    this.free = Math.min(this.most, freeMemory);
   }
 
-  /** Runs to STOP; returns the value with its stand-ins. @throws DataError naming file, offset and opcode */
-  run(): unknown {
+  /**
+   * Runs to STOP; returns the value with its stand-ins.
+   * @param alone whether nothing may follow in the file
+   * @throws DataError naming file, offset and opcode
+   */
+  run(alone = true): unknown {
     try {
       while (this.operation?.name !== 'STOP') this.step();
     } catch (error) {
@@ -46,7 +62,7 @@ export class PickleMachine implements PickleHost {
     }
     const result = this.pop();
     if (this.stack.length > 0 || this.marks.length > 0) this.fail('values are left over at the end');
-    if (this.cursor.remaining > 0) {
+    if (alone && this.cursor.remaining > 0) {
       this.fail(`${this.cursor.remaining} bytes follow the end of the pickle; only one pickle a file is read`);
     }
     return result;
@@ -78,11 +94,16 @@ export class PickleMachine implements PickleHost {
 
   charge(bytes: number): void {
     this.spent += bytes;
-    if (this.spent > this.maxMemory) {
+    if (this.spent > this.free && this.spent > this.allowed()) {
       this.fail(
-        `its values, without the numbers of its arrays, take more than ${this.maxMemory} bytes; allow more with maxMemory`,
+        `its values, without the numbers of its arrays, take more than ${Math.floor(this.allowed())} bytes; allow more with maxMemory`,
       );
     }
+  }
+
+  /** Without an option, what has been read so far pays: a file of empty lists only is refused at its beginning. */
+  private allowed(): number {
+    return this.limits.maxMemory === undefined ? Math.min(this.most, paidFor(this.cursor.position)) : this.most;
   }
 
   fail(message: string, cause?: unknown): never {
@@ -168,10 +189,7 @@ export class PickleMachine implements PickleHost {
   }
 
   refuse(module: string, name: string): never {
-    return this.fail(
-      `refused ${quote(`${module}.${name}`)}: only numbers, text, lists, tuples, dicts, sets and NumPy arrays are read, and nothing ` +
-        'is ever imported or run. Convert the file in Python, to .npz for example, if you trust it',
-    );
+    return this.fail(`refused ${quote(`${module}.${name}`)}: ${this.policy.reads}`);
   }
 }
 

@@ -1,10 +1,10 @@
 /** What each opcode does. Format: CPython's Lib/pickletools.py. */
 import { constants } from 'node:buffer';
 import { ByteRange, MemoryBytes } from './bytes.js';
-import { findGlobal, keyIn, plainInteger, quote, setState } from './pickle-globals.js';
+import { keyIn, plainInteger, quote } from './pickle-globals.js';
 import type { PickleMachine } from './pickle-machine.js';
 import { floatLine, integerLine, unescapeBytes, unescapeText } from './pickle-text.js';
-import { ArrayDraft, LongText, PickleTuple, Python2String, TypeDraft } from './pickle-values.js';
+import { LongText, type PickleHost, PickleTuple, Python2String } from './pickle-values.js';
 
 /** An opcode's name, as pickletools spells it, and its effect. */
 export interface Operation {
@@ -154,7 +154,7 @@ function append(m: PickleMachine, items: readonly unknown[]): void {
 }
 
 function tuple(m: PickleMachine, items: readonly unknown[]): void {
-  m.push(PickleTuple.fromItems(items), 64 + 8 * items.length);
+  m.push(items.length === 0 ? emptyTuple : PickleTuple.fromItems(items), 96 + 8 * items.length);
 }
 
 // Dicts and sets
@@ -192,8 +192,16 @@ function addItems(m: PickleMachine, items: readonly unknown[]): void {
 /** Keys are compared at once, so that text among them cannot wait in the file. */
 function shortKey(m: PickleMachine, key: unknown): unknown {
   if (!(key instanceof LongText)) return key;
-  m.charge(2 * key.range.length);
-  return decodeUtf8(m, key.range.read());
+  return longText(m, key);
+}
+
+/** Reads a text once, however often it is referred to. */
+export function longText(host: PickleHost, long: LongText): string {
+  if (long.text === null) {
+    host.charge(2 * long.range.length);
+    long.text = decodeUtf8(host, long.range.read());
+  }
+  return long.text;
 }
 
 // Names and calls: the policy decides
@@ -212,9 +220,7 @@ define('R', 'REDUCE', (m) => {
 });
 define('b', 'BUILD', (m) => {
   const state = m.pop();
-  const target = m.top();
-  if (target instanceof ArrayDraft || target instanceof TypeDraft) setState(m, target, state);
-  else m.fail('expected an array or a dtype to give a state to; objects are not built');
+  m.policy.setState(m, m.top(), state);
 });
 define('i', 'INST', (m) => {
   const module = latin1(m.cursor.line());
@@ -222,17 +228,21 @@ define('i', 'INST', (m) => {
 });
 
 function global(m: PickleMachine, module: string, name: string): void {
-  const found = findGlobal(module, name);
-  m.push(found ?? m.refuse(module, name));
+  m.push(m.policy.find(module, name) ?? m.refuse(module, name));
 }
+
+const outside = 'refers to something outside the pickle (a persistent id), which is not read';
+define('Q', 'BINPERSID', (m) => {
+  const { persistent } = m.policy;
+  m.push(persistent === null ? m.fail(outside) : persistent(m, m.pop()));
+});
 
 const objects = 'makes an object of a class; only plain values and NumPy arrays are read';
 const refused: readonly (readonly [string | number, string, string])[] = [
   ['o', 'OBJ', objects],
   [0x81, 'NEWOBJ', objects],
   [0x92, 'NEWOBJ_EX', objects],
-  ['P', 'PERSID', 'refers to something outside the pickle (a persistent id), which is not read'],
-  ['Q', 'BINPERSID', 'refers to something outside the pickle (a persistent id), which is not read'],
+  ['P', 'PERSID', outside],
   [0x82, 'EXT1', 'names a class of a private registry, which is not read'],
   [0x83, 'EXT2', 'names a class of a private registry, which is not read'],
   [0x84, 'EXT4', 'names a class of a private registry, which is not read'],

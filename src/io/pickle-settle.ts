@@ -1,7 +1,6 @@
 /** The end of reading: stand-ins give way to values, and what is handed out is a finite tree that any program can walk. */
-import type { ByteRange } from './bytes.js';
 import { ObjectArray } from './lazy-array.js';
-import { decodeUtf8 } from './pickle-opcodes.js';
+import { decodeUtf8, longText } from './pickle-opcodes.js';
 import {
   ArrayDraft,
   LongText,
@@ -76,7 +75,7 @@ function frame(node: Container): Frame {
 
 function add(parent: Measure, child: Measure): void {
   parent.depth = Math.max(parent.depth, child.depth + 1);
-  parent.size += child.size;
+  parent.size += child.size - 1; // itself was counted when it was found
 }
 
 /** Goes on through the frame's elements, replacing stand-ins, up to the next container. */
@@ -91,8 +90,10 @@ function nextContainer(at: Frame, host: PickleHost, encoding: Python2Encoding): 
       if (elements instanceof Map) elements.set(key, settled);
       else elements[key as number] = settled;
     }
-    if (isContainer(settled)) return settled;
     at.size++;
+    if (!isContainer(settled)) continue;
+    if (!isEmpty(settled)) return settled;
+    at.depth = Math.max(at.depth, 2);
   }
   return null;
 }
@@ -101,18 +102,29 @@ function isContainer(value: unknown): value is Container {
   return Array.isArray(value) || value instanceof Map || value instanceof ObjectArray;
 }
 
+function isEmpty(container: Container): boolean {
+  if (Array.isArray(container)) return container.length === 0;
+  return container instanceof Map ? container.size === 0 : container.values.length === 0;
+}
+
 function finish(value: unknown, host: PickleHost, encoding: Python2Encoding): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof ArrayDraft) return value.value ?? host.fail('an array was begun and never filled');
   if (value instanceof TypeDraft) return value.value;
-  if (value instanceof PickleGlobal) return host.fail(`expected a value, got ${value.name} itself`);
-  if (value instanceof LongText) return readText(host, value.range, 'utf8');
-  return value instanceof Python2String ? readText(host, value.range, encoding) : value;
+  if (value instanceof PickleGlobal) return value.value ?? host.fail(`expected a value, got ${value.name} itself`);
+  if (value instanceof LongText) return longText(host, value);
+  return value instanceof Python2String ? python2Text(host, value, encoding) : value;
 }
 
-function readText(host: PickleHost, range: ByteRange, encoding: Python2Encoding): string {
-  host.charge(2 * range.length);
-  const bytes = range.read();
+function python2Text(host: PickleHost, old: Python2String, encoding: Python2Encoding): string {
+  if (old.text === null) {
+    host.charge(2 * old.range.length);
+    old.text = decodePython2(host, old.range.read(), encoding);
+  }
+  return old.text;
+}
+
+function decodePython2(host: PickleHost, bytes: Uint8Array, encoding: Python2Encoding): string {
   if (encoding === 'utf8') return decodeUtf8(host, bytes);
   if (encoding === 'ascii' && bytes.some((byte) => byte >= 0x80)) {
     return host.fail("a string of Python 2 is not ASCII: say what it is with { python2Strings: 'utf8' } or 'latin1'");

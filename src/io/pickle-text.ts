@@ -4,11 +4,14 @@ import type { PickleHost } from './pickle-values.js';
 
 /** Digits at most: Python's own limit for text. */
 const maxDigits = 4300;
+/** So many are a safe integer in any case. */
+const safeDigits = 15;
 
 /** A decimal integer. Leading zeros are refused: Python's two unpicklers differ about them. */
 export function integerLine(host: PickleHost, text: string): number | bigint {
   if (!/^[+-]?(0|[1-9]\d*)$/.test(text) || text.length > maxDigits)
     return host.fail(`expected an integer, got ${quote(text)}`);
+  if (text.length <= safeDigits) return Number(text) || 0; // -0 is 0
   return plainInteger(BigInt(text.replace(/^\+/, '')));
 }
 

@@ -42,7 +42,21 @@ export class PickleGlobal {
     readonly name: string,
     /** What calling it gives; null for names that are only passed on. */
     readonly call: ((host: PickleHost, args: readonly unknown[]) => unknown) | null,
+    /** What it is read as where it is a value itself. */
+    readonly value?: PickleKey,
   ) {}
+}
+
+/** What a pickle may name, and what that gives. */
+export interface PicklePolicy {
+  /** @returns undefined for every name that is not allowed */
+  find(module: string, name: string): PickleGlobal | undefined;
+  /** What `BUILD` does to a value. */
+  setState(host: PickleHost, target: unknown, state: unknown): void;
+  /** What lies outside the pickle under an id; null where nothing does. */
+  readonly persistent: ((host: PickleHost, id: unknown) => unknown) | null;
+  /** What is read, and what to do about the rest; for the refusal of a name. */
+  readonly reads: string;
 }
 
 /** What the functions behind global names need of the machine. */
@@ -67,11 +81,16 @@ export class TypeDraft {
 export class LongText {
   /** The bytes it stands for, once asked. */
   bytes: ByteRange | null = null;
+  /** The text, once read: many places may refer to it. */
+  text: string | null = null;
 
   constructor(readonly range: ByteRange) {}
 }
 
 /** A `str` of Python 2 that is not plain ASCII or long: text or bytes, which only its use tells. */
 export class Python2String {
+  /** The text, once read. */
+  text: string | null = null;
+
   constructor(readonly range: ByteRange) {}
 }

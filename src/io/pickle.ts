@@ -5,22 +5,17 @@
 import { DataError } from '../torch/errors.js';
 import { type ByteSource, MemoryBytes } from './bytes.js';
 import { FileReader } from './file.js';
+import { checkLimits, type ReadLimits } from './limits.js';
+import { arrayPolicy } from './pickle-globals.js';
 import { PickleMachine } from './pickle-machine.js';
 import { type Python2Encoding, settle } from './pickle-settle.js';
 import type { PickleValue } from './pickle-values.js';
 
 /** How to read a pickle. */
-export interface PickleOptions {
-  /**
-   * Bytes that all values together may take, without the numbers of arrays, by a cautious estimate; 1 GiB by default.
-   * A pickle of F bytes takes at most some 300 F in any case.
-   */
-  readonly maxMemory?: number;
+export interface PickleOptions extends ReadLimits {
   /** What the `str` of Python 2 is: `ascii` (the default: anything else is an error), `latin1` or `utf8`. Arrays do not need it. */
   readonly python2Strings?: Python2Encoding;
 }
-
-const defaultMemory = 2 ** 30;
 
 /**
  * Reads a pickle held in memory; its arrays are views on `bytes`.
@@ -28,11 +23,12 @@ const defaultMemory = 2 ** 30;
  * @throws DataError for damaged or cut data and for everything outside the policy, naming the opcode and its offset
  */
 export function parsePickle(bytes: Uint8Array, where: string, options: PickleOptions = {}): PickleValue {
+  checkLimits('parsePickle', options, ['python2Strings']);
   return read(new MemoryBytes(bytes, where), options);
 }
 
 function read(source: ByteSource, options: PickleOptions): PickleValue {
-  const machine = new PickleMachine(source, options.maxMemory ?? defaultMemory);
+  const machine = new PickleMachine(source, arrayPolicy, options);
   return settle(machine.run(), machine, source.size, options.python2Strings ?? 'ascii');
 }
 
@@ -54,6 +50,7 @@ export class PickleFile {
 
   /** @throws DataError when the file is absent, damaged, cut or holds anything outside the policy */
   static open(path: string, options: PickleOptions = {}): PickleFile {
+    checkLimits('PickleFile.open', options, ['python2Strings']);
     const file = FileReader.open(path);
     try {
       checkKind(file);

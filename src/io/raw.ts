@@ -39,28 +39,71 @@ export function swapBytes(bytes: Uint8Array, width: number): Uint8Array {
 }
 
 /**
- * Copies a column-major (Fortran, MATLAB) array into row-major order.
- * @param bytes elements of `width` bytes, first index fastest
+ * Reorders a column-major (Fortran, MATLAB) array into row-major order, in linear time: the first dimension is moved to the front
+ * of the others, then the second to the front of the rest, and so on, each time as matrices of which small squares are turned.
+ * @param bytes elements of `width` bytes (1, or a multiple of 2), first index fastest; may be overwritten
  */
 export function columnToRowMajor(bytes: Uint8Array, shape: readonly number[], width: number): Uint8Array {
-  const rank = shape.length;
-  if (rank < 2 || bytes.length === 0) return bytes;
-  const out = new Uint8Array(bytes.length);
-  const strides = new Array<number>(rank).fill(1); // of the source, in elements
-  for (let d = 1; d < rank; d++) strides[d] = (strides[d - 1] as number) * (shape[d - 1] as number);
-  const index = new Array<number>(rank).fill(0);
-  let source = 0;
-  for (let target = 0; target < out.length; target += width) {
-    for (let b = 0; b < width; b++) out[target + b] = bytes[source * width + b] as number;
-    for (let d = rank - 1; d >= 0; d--) {
-      index[d] = (index[d] as number) + 1;
-      source += strides[d] as number;
-      if ((index[d] as number) < (shape[d] as number)) break;
-      source -= (strides[d] as number) * (shape[d] as number);
-      index[d] = 0;
+  const sizes = shape.filter((size) => size !== 1); // those of one element order nothing
+  if (sizes.length < 2 || bytes.length === 0) return bytes;
+  let from = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  let to: Uint8Array = new Uint8Array(bytes.length);
+  let matrices = 1;
+  let rest = bytes.length / width;
+  for (const size of sizes.slice(0, -1)) {
+    rest /= size;
+    transposeAll(words(from, width), words(to, width), { matrices, rows: rest, columns: size, width });
+    matrices *= size;
+    [from, to] = [to, from];
+  }
+  return from;
+}
+
+type Words = Uint8Array | Uint16Array | Uint32Array;
+
+/** The widest whole numbers that make up an element. */
+function words(bytes: Uint8Array, width: number): Words {
+  const Word = width % 4 === 0 ? Uint32Array : width % 2 === 0 ? Uint16Array : Uint8Array;
+  return new Word(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / Word.BYTES_PER_ELEMENT);
+}
+
+interface Matrices {
+  readonly matrices: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly width: number;
+}
+
+/** Side of the squares: their lines, read and written, stay in the cache. */
+const square = 32;
+
+/** Transposes each of the row-major matrices that follow one another in `from`. */
+function transposeAll(from: Words, to: Words, { matrices, rows, columns, width }: Matrices): void {
+  const step = width / from.BYTES_PER_ELEMENT; // words an element
+  for (let matrix = 0; matrix < matrices; matrix++) {
+    const base = matrix * rows * columns;
+    for (let row = 0; row < rows; row += square) {
+      const lastRow = Math.min(rows, row + square);
+      for (let column = 0; column < columns; column += square) {
+        const lastColumn = Math.min(columns, column + square);
+        for (let c = column; c < lastColumn; c++) {
+          let source = (base + row * columns + c) * step;
+          const target = (base + c * rows) * step;
+          for (let at = target + row * step; at < target + lastRow * step; at += step, source += columns * step) {
+            to[at] = from[source] as number;
+            for (let word = 1; word < step; word++) to[at + word] = from[source + word] as number;
+          }
+        }
+      }
     }
   }
-  return out;
+}
+
+/** uint32 as int64: the low half and zeros. */
+export function widenUint32(values: Uint32Array): Uint8Array<ArrayBuffer> {
+  const halves = new Uint32Array(2 * values.length);
+  for (let i = 0; i < values.length; i++) halves[2 * i] = values[i] as number;
+  return new Uint8Array(halves.buffer);
 }
 
 /** A typed array of plain numbers. */

@@ -4,7 +4,8 @@
  */
 import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
-import { reason } from './file.js';
+import { parseJson } from './json.js';
+import { checkStructure, type ReadLimits } from './limits.js';
 import { countElements } from './raw.js';
 
 /** Where a tensor lies in a safetensors file. */
@@ -36,6 +37,8 @@ const dtypeOf: Readonly<Record<string, DType>> = {
 };
 const nameOf = new Map(Object.entries(dtypeOf).map(([name, dtype]) => [dtype, name]));
 
+/** libtorch's own limit. */
+const maxRank = 64;
 /** The reference implementation refuses longer headers too. */
 const maxHeader = 100_000_000;
 
@@ -43,7 +46,7 @@ const maxHeader = 100_000_000;
  * The length of the JSON part, from the file's first 8 bytes.
  * @throws DataError when it does not fit the file
  */
-export function headerLength(first8: Uint8Array, fileSize: number, path: string): number {
+export function headerLength(first8: Uint8Array, fileSize: number, path: string, limits: ReadLimits = {}): number {
   const length = Number(new DataView(first8.buffer, first8.byteOffset, 8).getBigUint64(0, true));
   if (length < 2 || length > Math.min(fileSize - 8, maxHeader)) {
     throw new DataError(
@@ -51,6 +54,7 @@ export function headerLength(first8: Uint8Array, fileSize: number, path: string)
         `(2 to ${Math.max(2, Math.min(fileSize - 8, maxHeader))} expected)`,
     );
   }
+  checkStructure(`${path}, its safetensors header`, length, limits);
   return length;
 }
 
@@ -60,15 +64,13 @@ export function headerLength(first8: Uint8Array, fileSize: number, path: string)
  * @param fileSize bytes of the whole file
  * @throws DataError naming the file, the key and the numbers
  */
-export function parseHeader(json: Uint8Array, fileSize: number, path: string): SafetensorsHeader {
-  let text: string;
-  let root: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json);
-    root = JSON.parse(text);
-  } catch (error) {
-    throw new DataError(`${path} has a damaged safetensors header: ${reason(error)}`, { cause: error });
-  }
+export function parseHeader(
+  json: Uint8Array,
+  fileSize: number,
+  path: string,
+  limits: ReadLimits = {},
+): SafetensorsHeader {
+  const [root, text] = parseJson(json, path, 'safetensors header', limits);
   if (text[0] !== '{' || !isObject(root))
     throw new DataError(`${path}: expected the safetensors header to be a JSON object`);
   const dataStart = 8 + json.length;
@@ -116,19 +118,19 @@ function stringEnd(text: string, start: number): number {
 }
 
 function parseEntry(value: unknown, key: string, dataStart: number, path: string): TensorEntry {
-  const where = `${path}, tensor '${key}'`;
+  const where = `${path}, tensor '${key.slice(0, 200)}'`;
   if (!isObject(value)) throw new DataError(`${where}: expected an object with dtype, shape and data_offsets`);
   const { dtype: name, shape, data_offsets: offsets } = value;
   const dtype = typeof name === 'string' && Object.hasOwn(dtypeOf, name) ? dtypeOf[name] : undefined;
   if (dtype === undefined) {
-    throw new DataError(
-      `${where}: unknown dtype ${JSON.stringify(name)}; expected one of ${Object.keys(dtypeOf).join(', ')}`,
-    );
+    throw new DataError(`${where}: unknown dtype ${shown(name)}; expected one of ${Object.keys(dtypeOf).join(', ')}`);
   }
-  if (!isIntegers(shape)) throw new DataError(`${where}: expected a shape of integers, got ${JSON.stringify(shape)}`);
+  if (!isIntegers(shape)) throw new DataError(`${where}: expected a shape of integers, got ${shown(shape)}`);
   if (!isIntegers(offsets) || offsets.length !== 2) {
-    throw new DataError(`${where}: expected data_offsets [begin, end], got ${JSON.stringify(offsets)}`);
+    throw new DataError(`${where}: expected data_offsets [begin, end], got ${shown(offsets)}`);
   }
+  if (shape.length > maxRank)
+    throw new DataError(`${where}: expected at most ${maxRank} dimensions, got ${shape.length}`);
   const [begin, end] = offsets as [number, number];
   const bytes = countElements(shape, where) * DTYPES[dtype].bytes;
   if (end - begin !== bytes) {
@@ -137,6 +139,12 @@ function parseEntry(value: unknown, key: string, dataStart: number, path: string
     );
   }
   return { dtype, shape, offset: dataStart + begin, bytes };
+}
+
+/** A part of the file for a message. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 }
 
 function isIntegers(value: unknown): value is number[] {

@@ -1,10 +1,13 @@
 /** safetensors files: one file, or Hugging Face's `model.safetensors.index.json` with shards. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../torch/errors.js';
-import { type Tensor, tensorFromBytes } from '../torch/index.js';
+import type { Tensor } from '../torch/index.js';
 import { AtomicFile, writeFileAtomic } from './atomic.js';
-import { FileReader, reason } from './file.js';
+import { readTensor } from './convert.js';
+import { FileReader } from './file.js';
+import { parseJson } from './json.js';
+import { checkLimits, checkStructure, type ReadLimits } from './limits.js';
 import {
   encodeHeader,
   headerLength,
@@ -27,11 +30,12 @@ export class SafetensorsFile {
   ) {}
 
   /** @throws DataError when the file is absent or anything in its header is wrong */
-  static open(path: string): SafetensorsFile {
+  static open(path: string, limits: ReadLimits = {}): SafetensorsFile {
+    checkLimits('SafetensorsFile.open', limits);
     const file = FileReader.open(path);
     try {
-      const length = headerLength(file.read(0, 8), file.size, path);
-      return new SafetensorsFile(file, parseHeader(file.read(8, length), file.size, path));
+      const length = headerLength(file.read(0, 8), file.size, path, limits);
+      return new SafetensorsFile(file, parseHeader(file.read(8, length), file.size, path, limits));
     } catch (error) {
       file.close();
       throw error;
@@ -58,7 +62,7 @@ export class SafetensorsFile {
       const some = [...this.header.entries.keys()].slice(0, 5).join(', ');
       throw new DataError(`${this.path} holds no tensor '${key}'; it holds ${this.header.entries.size}: ${some}, ...`);
     }
-    return tensorFromBytes(this.file.read(entry.offset, entry.bytes), entry.dtype, [...entry.shape]);
+    return readTensor(this.file, entry.offset, entry.dtype, entry.shape);
   }
 
   /** Reads every tensor, in the order of the header. */
@@ -111,11 +115,15 @@ function repeated(keys: readonly string[]): string {
 }
 
 /** Reads a whole file: see `SafetensorsFile` to read parts of it. */
-export function loadSafetensors(path: string): {
+export function loadSafetensors(
+  path: string,
+  limits: ReadLimits = {},
+): {
   tensors: Map<string, Tensor>;
   metadata: Readonly<Record<string, string>>;
 } {
-  const file = SafetensorsFile.open(path);
+  checkLimits('loadSafetensors', limits);
+  const file = SafetensorsFile.open(path, limits);
   try {
     return { tensors: file.readAll(), metadata: file.metadata };
   } finally {
@@ -131,13 +139,16 @@ export interface SafetensorsIndex {
 }
 
 /** @throws DataError for damaged JSON and for shard names that are not plain file names */
-export function readSafetensorsIndex(path: string): SafetensorsIndex {
-  let root: { metadata?: Record<string, unknown>; weight_map?: unknown } | null;
-  try {
-    root = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new DataError(`Cannot read the safetensors index ${path}: ${reason(error)}`, { cause: error });
-  }
+export function readSafetensorsIndex(path: string, limits: ReadLimits = {}): SafetensorsIndex {
+  checkLimits('readSafetensorsIndex', limits);
+  const bytes = FileReader.with(path, (file) => {
+    checkStructure(`${path}, its safetensors index`, file.size, limits);
+    return file.read(0, file.size);
+  });
+  const root = parseJson(bytes, path, 'safetensors index', limits)[0] as {
+    metadata?: Record<string, unknown>;
+    weight_map?: unknown;
+  } | null;
   const map = root?.weight_map;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {
     throw new DataError(`${path}: expected a weight_map object (tensor key to file name)`);
@@ -207,25 +218,26 @@ export class SafetensorsModel {
   readonly metadata: Readonly<Record<string, unknown>>;
 
   /** @throws DataError when a file is absent or damaged, or the index and its shards disagree */
-  constructor(path: string) {
+  constructor(path: string, limits: ReadLimits = {}) {
+    checkLimits('SafetensorsModel', limits);
     const found = locate(path);
     try {
-      this.metadata = found.endsWith('.json') ? this.openShards(found) : this.openSingle(found);
+      this.metadata = found.endsWith('.json') ? this.openShards(found, limits) : this.openSingle(found, limits);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  private openSingle(path: string): Readonly<Record<string, unknown>> {
-    const file = SafetensorsFile.open(path);
+  private openSingle(path: string, limits: ReadLimits): Readonly<Record<string, unknown>> {
+    const file = SafetensorsFile.open(path, limits);
     this.files.push(file);
     for (const key of file.entries.keys()) this.owner.set(key, file);
     return file.metadata;
   }
 
-  private openShards(path: string): Readonly<Record<string, unknown>> {
-    const index = readSafetensorsIndex(path);
+  private openShards(path: string, limits: ReadLimits): Readonly<Record<string, unknown>> {
+    const index = readSafetensorsIndex(path, limits);
     const shards = new Map<string, string[]>();
     for (const [key, shard] of index.weightMap) {
       const keys = shards.get(shard);
@@ -233,7 +245,7 @@ export class SafetensorsModel {
       else keys.push(key);
     }
     for (const [shard, keys] of shards) {
-      const file = SafetensorsFile.open(join(dirname(path), shard));
+      const file = SafetensorsFile.open(join(dirname(path), shard), limits);
       this.files.push(file);
       sameKeys(file, keys, path);
       for (const key of keys) this.owner.set(key, file);

@@ -4,12 +4,12 @@
  * or are asynchronous streams without random access (yauzl), and readers here are synchronous and lazy.
  * Format: PKWARE's APPNOTE.TXT 6.3.10.
  */
-import { constants as buffers } from 'node:buffer';
-import { inflateRawSync, constants as zlib } from 'node:zlib';
 import { DataError } from '../torch/errors.js';
 import { ByteRange } from './bytes.js';
 import { crc32 } from './crc32.js';
-import { FileReader, reason } from './file.js';
+import { FileReader } from './file.js';
+import { inflateExactly, inflateHead, maxRatio } from './inflate.js';
+import { checkLimits, checkStructure, checkUnpacked, type ReadLimits } from './limits.js';
 
 /** A file in an archive. */
 export interface ZipEntry {
@@ -35,21 +35,29 @@ export const signature = {
 export const full32 = 0xffffffff;
 /** The end record: 22 bytes and a comment of at most 65,535. */
 const endSearch = 22 + 0xffff;
-/** Deflate cannot shrink further than this. */
-const maxRatio = 1032;
+/** What an entry takes in memory, its name apart. */
+const entryMemory = 512;
+
+/** A directory's entries, and where the member after each begins. */
+interface Members {
+  readonly entries: ReadonlyMap<string, ZipEntry>;
+  readonly ends: ReadonlyMap<ZipEntry, number>;
+}
 
 /** An open archive. Its directory is read and checked, the members only when asked for. */
 export class ZipFile {
   private constructor(
     private readonly file: FileReader,
-    readonly entries: ReadonlyMap<string, ZipEntry>,
+    private readonly members: Members,
+    private readonly limits: ReadLimits,
   ) {}
 
   /** @throws DataError for damaged archives, encrypted or overlapping members, hostile names and impossible sizes */
-  static open(path: string): ZipFile {
+  static open(path: string, limits: ReadLimits = {}): ZipFile {
+    checkLimits('ZipFile.open', limits);
     const file = FileReader.open(path);
     try {
-      return new ZipFile(file, readDirectory(file));
+      return new ZipFile(file, readDirectory(file, limits), limits);
     } catch (error) {
       file.close();
       throw error;
@@ -60,6 +68,10 @@ export class ZipFile {
     return this.file.path;
   }
 
+  get entries(): ReadonlyMap<string, ZipEntry> {
+    return this.members.entries;
+  }
+
   /** Where a stored member's bytes lie in the archive, or null when it is deflated. */
   stored(entry: ZipEntry): ByteRange | null {
     return entry.deflated ? null : new ByteRange(this.file, this.dataStart(entry), entry.size);
@@ -67,52 +79,33 @@ export class ZipFile {
 
   /**
    * A member's bytes, checked against its checksum.
-   * @throws DataError when it is damaged, or unpacks to more than it announces
+   * @throws DataError when it is damaged, announces more than may be unpacked, or unpacks to another size than it announces
    */
   read(entry: ZipEntry): Uint8Array {
+    const where = this.describe(entry);
+    if (entry.deflated) checkUnpacked(where, entry.size, entry.packed, this.limits);
     const packed = this.file.read(this.dataStart(entry), entry.packed);
-    const bytes = entry.deflated ? this.inflate(entry, packed) : packed;
-    if (bytes.length !== entry.size || crc32(bytes) !== entry.crc) {
-      throw new DataError(`${this.path}: the member '${entry.name}' is damaged (its checksum or size does not fit)`);
-    }
+    const bytes = entry.deflated ? inflateExactly('raw', packed, entry.size, where) : packed;
+    if (crc32(bytes) !== entry.crc) throw new DataError(`${where} is damaged (its checksum does not fit)`);
     return bytes;
   }
 
-  /** About the first `length` bytes of a member, without the rest; for headers. */
+  /** The first bytes of a member, `length` of them or more, without the rest; for headers. */
   head(entry: ZipEntry, length: number): Uint8Array {
-    const packed = this.file.read(this.dataStart(entry), Math.min(entry.packed, length));
-    if (!entry.deflated) return packed;
-    try {
-      return inflateRawSync(packed, { finishFlush: zlib.Z_SYNC_FLUSH, maxOutputLength: maxRatio * (length + 64) });
-    } catch (error) {
-      throw this.damaged(entry, error);
-    }
+    const packed = this.file.read(this.dataStart(entry), Math.min(entry.packed, length + 1024));
+    return entry.deflated ? inflateHead('raw', packed, length, this.describe(entry)) : packed;
   }
 
-  private inflate(entry: ZipEntry, packed: Uint8Array): Uint8Array {
-    if (entry.size > buffers.MAX_LENGTH) {
-      throw new DataError(
-        `${this.path}: the member '${entry.name}' unpacks to ${entry.size} bytes, more than Node holds in one buffer ` +
-          `(${buffers.MAX_LENGTH}); write it uncompressed, as numpy.savez does`,
-      );
-    }
-    try {
-      return inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.size) });
-    } catch (error) {
-      throw this.damaged(entry, error);
-    }
-  }
-
-  private damaged(entry: ZipEntry, error: unknown): DataError {
-    return new DataError(`${this.path}: the member '${entry.name}' is damaged: ${reason(error)}`, { cause: error });
+  private describe(entry: ZipEntry): string {
+    return `${this.path}: the member '${entry.name}'`;
   }
 
   /** The local header repeats the name and may carry other extra fields, so only it knows where the data begins. */
   private dataStart(entry: ZipEntry): number {
     const head = view(this.file.read(entry.header, 30));
     const start = entry.header + 30 + head.getUint16(26, true) + head.getUint16(28, true);
-    if (head.getUint32(0, true) !== signature.local || start + entry.packed > this.file.size) {
-      throw new DataError(`${this.path}: the member '${entry.name}' is not where the directory says`);
+    if (head.getUint32(0, true) !== signature.local || start + entry.packed > (this.members.ends.get(entry) ?? 0)) {
+      throw new DataError(`${this.describe(entry)} is not where the directory says`);
     }
     return start;
   }
@@ -137,11 +130,12 @@ interface Directory {
   readonly count: number;
 }
 
-function readDirectory(file: FileReader): Map<string, ZipEntry> {
+function readDirectory(file: FileReader, limits: ReadLimits): Members {
   const { start, size, count } = findDirectory(file);
   if (count * 46 > size || start + size > file.size) {
     throw new DataError(`${file.path} is damaged: its directory of ${count} members does not fit in ${size} bytes`);
   }
+  checkStructure(file.path, count * entryMemory + size, limits);
   const bytes = file.read(start, size);
   const entries = new Map<string, ZipEntry>();
   let at = 0;
@@ -151,8 +145,7 @@ function readDirectory(file: FileReader): Map<string, ZipEntry> {
     if (entries.has(entry.name)) throw new DataError(`${file.path} holds two members called '${entry.name}'`);
     if (!entry.name.endsWith('/')) entries.set(entry.name, entry);
   }
-  refuseOverlaps([...entries.values()], start, file.path);
-  return entries;
+  return { entries, ends: refuseOverlaps([...entries.values()], start, file.path) };
 }
 
 function findDirectory(file: FileReader): Directory {
@@ -242,23 +235,29 @@ function wideSizes(
   return narrow as [number, number, number];
 }
 
+/** What leads out of a folder, or hides: control characters, damaged UTF-8, backslashes, roots and drives, `..`. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const hostileName = /[\u0000-\u001f\ufffd\\]|^\/|^[a-z]:|(^|\/)\.\.(\/|$)/i;
+
 /** Names are only keys here, yet a name that could lead a program out of its folder is a sign of a hostile archive. */
 function memberName(bytes: Uint8Array, path: string): string {
   const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-  const control = Array.from(name).some((character) => character < ' ' || character === '\ufffd');
-  if (control || name === '' || /^\/|^[a-z]:|\\/i.test(name) || name.split('/').includes('..')) {
+  if (name === '' || hostileName.test(name)) {
     throw new DataError(`${path}: the member name ${JSON.stringify(name.slice(0, 100))} is not a plain relative path`);
   }
   return name;
 }
 
-/** Members that share bytes are how small archives claim to hold huge ones. */
-function refuseOverlaps(entries: ZipEntry[], directory: number, path: string): void {
+/** Members that share bytes are how small archives claim to hold huge ones. Returns where each one's room ends. */
+function refuseOverlaps(entries: ZipEntry[], directory: number, path: string): Map<ZipEntry, number> {
   entries.sort((a, b) => a.header - b.header);
+  const ends = new Map<ZipEntry, number>();
   entries.forEach((entry, i) => {
     const next = entries[i + 1]?.header ?? directory;
     if (entry.header + 30 + Buffer.byteLength(entry.name) + entry.packed > next) {
       throw new DataError(`${path}: the member '${entry.name}' overlaps the one after it`);
     }
+    ends.set(entry, next);
   });
+  return ends;
 }
