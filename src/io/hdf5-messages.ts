@@ -1,5 +1,6 @@
 /** What passes between `Hdf5File` and its thread. */
 import type { DType } from '../torch/dtype.js';
+import type { ReadLimits } from './limits.js';
 
 /** A data set's element type and shape, without its values. */
 export interface Hdf5Info {
@@ -11,7 +12,7 @@ export interface Hdf5Info {
 export interface Hdf5Start {
   readonly path: string;
   readonly fileSize: number;
-  readonly maxMemory: number;
+  readonly limits: ReadLimits;
 }
 
 export type Hdf5Request =

@@ -3,7 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { DType } from '../torch/dtype.js';
 import { optionalPackage } from '../torch/optional.js';
 import { reason } from './file.js';
+import { allowMemory, memoryWasRefused, watchMemory } from './hdf5-memory.js';
 import type { Hdf5Answer, Hdf5Info, Hdf5Request, Hdf5Start } from './hdf5-messages.js';
+import { freeMemory, unpackedLimit } from './limits.js';
 import { widenUint32 } from './raw.js';
 
 /** The part of h5wasm's low level that is used: its high level does not check the status of a reading. */
@@ -48,6 +50,7 @@ interface Metadata {
   readonly signed: boolean;
   readonly vlen: boolean;
   readonly shape: readonly number[] | null;
+  readonly chunks: readonly number[] | null;
   readonly virtual_sources?: readonly unknown[];
 }
 
@@ -72,6 +75,7 @@ const unopened = cause();
  * What it prints on the standard error is kept for our messages.
  */
 async function load(): Promise<Library> {
+  watchMemory();
   const { ready } = await optionalPackage<typeof import('h5wasm/node')>('h5wasm/node', 'Reading HDF5 files');
   const loaded = (await ready) as unknown as Library;
   const { FS } = loaded;
@@ -106,6 +110,7 @@ port.on('message', (request: Hdf5Request) => {
 
 function handle(request: Hdf5Request): Hdf5Answer {
   const { id, path } = request;
+  allowMemory(start.limits.maxMemory ?? freeMemory); // names and descriptions
   if (request.kind === 'keys') {
     check(path, library.H5G_GROUP, 'group');
     return { id, kind: 'keys', keys: library.get_names(file, path === '' ? '/' : path, false) };
@@ -187,14 +192,21 @@ function read(
   ) {
     throw new Error(`expected rows within '${path}' [${info.shape.join(', ')}], got ${rows[0]} to ${rows[1]}`);
   }
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elements(shape);
   const bytes = count * metadata.size;
-  // Deflate packs at most 1,032 times.
-  if (bytes > start.maxMemory || bytes > start.fileSize * 1032) {
+  // A chunk is unpacked whole, however little of it is wanted.
+  const chunk = metadata.chunks === null ? 0 : elements(metadata.chunks) * metadata.size;
+  const most = unpackedLimit(start.fileSize, start.limits);
+  if (Math.max(bytes, chunk) > most) {
+    const what = bytes > most ? `[${shape.join(', ')}] takes ${bytes}` : `lies in chunks of ${chunk}`;
     throw new Error(
-      `the data set '${path}' [${shape.join(', ')}] takes ${bytes} bytes; at most ${start.maxMemory} are read at once`,
+      `the data set '${path}' ${what} bytes; at most ${most} are read at once: allow more with maxMemory`,
     );
   }
+  // The library doubles its room until a chunk fits, and holds the old one meanwhile. Text of any length lies elsewhere in the file.
+  allowMemory(
+    4 * (bytes + chunk) + freeMemory / 4 + (metadata.vlen ? 4 * Math.max(freeMemory / 4, start.fileSize) : 0),
+  );
   const described = { type: info.type, shape };
   const values =
     count === 0
@@ -203,6 +215,10 @@ function read(
   if (info.type === 'text')
     return { id, kind: 'values', info: described, values: count === 0 ? [] : (values as string[]) };
   return { id, kind: 'values', info: described, values: widen(values as Uint8Array<ArrayBuffer>, metadata) };
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 function withMemory<T>(bytes: number, use: (pointer: number) => T): T {
@@ -240,7 +256,8 @@ function fetch(
 /** The library's innermost message. */
 function cause(): string {
   const lines = [...printed.matchAll(/^ *#\d+: .*?\(\): (.*)$/gm)];
-  return lines.at(-1)?.[1] ?? 'damaged';
+  const most = memoryWasRefused() ? 'it unpacks to more than its size and chunks announce, ' : '';
+  return `${most}${lines.at(-1)?.[1] ?? 'damaged'}`;
 }
 
 /** Text of fixed width, padded with zeros or blanks. */

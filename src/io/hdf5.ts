@@ -8,12 +8,11 @@ import { optionalFolder } from '../torch/optional.js';
 import { startThread } from '../torch/threads.js';
 import { FileReader } from './file.js';
 import type { Hdf5Answer, Hdf5Info, Hdf5Request, Hdf5Start } from './hdf5-messages.js';
+import { checkLimits, type ReadLimits } from './limits.js';
 import type { RawArray } from './raw.js';
 
 /** How to read an HDF5 file. */
-export interface Hdf5Options {
-  /** Bytes that one reading may take; 1 GiB by default (the library itself ends at 2 GiB). */
-  readonly maxMemory?: number;
+export interface Hdf5Options extends ReadLimits {
   /** After how long one reading is given up, in milliseconds; two minutes by default. */
   readonly timeout?: number;
 }
@@ -50,9 +49,11 @@ export class Hdf5File {
 
   /** @throws DataError when the file is absent, not HDF5 or damaged; ConfigError where the package h5wasm is not installed */
   static async open(path: string, options: Hdf5Options = {}): Promise<Hdf5File> {
+    checkLimits('Hdf5File.open', options, ['timeout']);
     const fileSize = FileReader.with(path, (file) => file.size); // our words for absent files and folders
     optionalFolder('h5wasm', 'Reading HDF5 files');
-    const start: Hdf5Start = { path, fileSize, maxMemory: options.maxMemory ?? 2 ** 30 };
+    const { maxMemory } = options;
+    const start: Hdf5Start = { path, fileSize, limits: maxMemory === undefined ? {} : { maxMemory } };
     const url = new URL('./hdf5-worker.js', import.meta.url);
     // What the library prints comes with our errors; the streams are left unread, since reading them keeps a program alive.
     const worker = startThread(url, { workerData: start, stdout: true, stderr: true });

@@ -29,14 +29,19 @@ export function checkLimits(where: string, limits: ReadLimits, others: readonly 
   throw new ConfigError(`Expected maxMemory of ${where} to be a number of bytes > 0, got ${String(maxMemory)}.`);
 }
 
+/** Bytes that `packed` bytes of a file may unpack to. */
+export function unpackedLimit(packed: number, { maxMemory }: ReadLimits): number {
+  return maxMemory ?? Math.max(freeMemory, usualRatio * packed);
+}
+
 /**
  * To be called before anything is unpacked.
  * @param size what is announced
  * @param packed its bytes in the file
  * @throws DataError that names the option which allows it
  */
-export function checkUnpacked(where: string, size: number, packed: number, { maxMemory }: ReadLimits): void {
-  const most = maxMemory ?? Math.max(freeMemory, usualRatio * packed);
+export function checkUnpacked(where: string, size: number, packed: number, limits: ReadLimits): void {
+  const most = unpackedLimit(packed, limits);
   if (size <= most) return;
   throw new DataError(
     `${where} unpacks to ${size} bytes, more than ${most}, from ${packed}, which sound files seldom do: ` +
