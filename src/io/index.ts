@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * Files: safetensors, NumPy, pickle, HDF5, MATLAB and IDX readers that never run what they read, and writers that never leave half a
+ * Files: safetensors, PyTorch's, NumPy, pickle, HDF5, MATLAB and IDX readers that never run what they read, and writers that never leave half a
  * file.
  */
 export { AtomicFile, sweepUnfinished, writeFileAtomic } from './atomic.js';
@@ -47,5 +47,7 @@ export {
   writeSafetensorsIndex,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
+export { loadTorch, TorchFile, type TorchOptions, type TorchValue } from './torch.js';
+export { TorchStorage, TorchTensor } from './torch-tensor.js';
 export { type ZipEntry, ZipFile } from './zip.js';
 export { writeZip, type ZipMember } from './zip-write.js';

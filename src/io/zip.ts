@@ -68,6 +68,11 @@ export class ZipFile {
     return this.file.path;
   }
 
+  /** Bytes of the archive. */
+  get size(): number {
+    return this.file.size;
+  }
+
   get entries(): ReadonlyMap<string, ZipEntry> {
     return this.members.entries;
   }
