@@ -49,5 +49,6 @@ export {
 export type { TensorEntry } from './safetensors-header.js';
 export { loadTorch, TorchFile, type TorchOptions, type TorchValue } from './torch.js';
 export { TorchStorage, TorchTensor } from './torch-tensor.js';
+export { saveTorch } from './torch-write.js';
 export { type ZipEntry, ZipFile } from './zip.js';
 export { writeZip, type ZipMember } from './zip-write.js';

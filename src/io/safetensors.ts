@@ -89,7 +89,7 @@ export function saveSafetensors(
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  const named = toMap(tensors);
+  const named = namedTensors(tensors);
   const { head, order } = encodeHeader(named, metadata);
   const file = new AtomicFile(path);
   try {
@@ -101,7 +101,8 @@ export function saveSafetensors(
   }
 }
 
-function toMap(tensors: NamedTensors): Map<string, Tensor> {
+/** @throws DataError for two tensors of one name */
+export function namedTensors(tensors: NamedTensors): Map<string, Tensor> {
   const pairs =
     Symbol.iterator in tensors ? [...(tensors as Iterable<readonly [string, Tensor]>)] : Object.entries(tensors);
   const map = new Map(pairs as [string, Tensor][]);
@@ -111,7 +112,8 @@ function toMap(tensors: NamedTensors): Map<string, Tensor> {
 }
 
 function repeated(keys: readonly string[]): string {
-  return [...new Set(keys.filter((key, i) => keys.indexOf(key) !== i))].join(', ');
+  const seen = new Set<string>();
+  return [...new Set(keys.filter((key) => seen.size === seen.add(key).size))].join(', ');
 }
 
 /** Reads a whole file: see `SafetensorsFile` to read parts of it. */

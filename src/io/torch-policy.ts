@@ -9,7 +9,7 @@ import { PickleGlobal, type PickleHost, type PicklePolicy, PickleTuple } from '.
 import { TorchStorage, TorchTensor } from './torch-tensor.js';
 
 /** PyTorch's storages, by the name of their type. */
-const storageTypes: Readonly<Record<string, DType>> = {
+export const storageTypes: Readonly<Record<string, DType>> = {
   DoubleStorage: 'float64',
   FloatStorage: 'float32',
   HalfStorage: 'float16',

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
-import { loadTorch, TorchFile, type TorchValue, ZipFile } from 'headrace/io';
+import { loadTorch, saveTorch, TorchFile, type TorchValue, ZipFile } from 'headrace/io';
 import * as nn from 'headrace/nn';
-import { ConfigError, DataError, Tensor } from 'headrace/torch';
+import { ConfigError, DataError, type DType, Tensor, tensor } from 'headrace/torch';
 import { mutate, randomSource, temporaryFolder } from './helpers.js';
 import { type Member, zip } from './zipfile.js';
 
@@ -263,6 +264,44 @@ test('a large tensor is read in pieces, not held twice', () => {
   assert.ok(largest <= 2 ** 24, `${largest} bytes at once`);
   assert.equal(tensor?.sum([], { dtype: 'float64' }).item(), 4_995_000_000);
   assert.deepEqual(tensor?.index(9, 999_999).item(), 999);
+});
+
+test('what is written reads back, here and in PyTorch, with weights_only too where it has it', (t) => {
+  const dtypes: DType[] = [
+    'float64',
+    'float32',
+    'float16',
+    'bfloat16',
+    'int64',
+    'int32',
+    'int16',
+    'int8',
+    'uint8',
+    'bool',
+  ];
+  const tensors = new Map(dtypes.map((dtype) => [dtype as string, tensor([[0, 1, 3]]).to({ dtype })]));
+  tensors.set('größe.t', tensor([[1, 2, 3], [4, 5, 6]]).t()); // biome-ignore format: short
+  tensors.set('scalar', tensor(2.5));
+  tensors.set('none', tensor([]).view([0, 3]));
+  saveTorch(path, tensors);
+  const back = loadTorch(path);
+  assert.deepEqual([...back.keys()], [...tensors.keys()]);
+  for (const [key, value] of tensors) assert.deepEqual(spell(back.get(key) as Tensor), spell(value), key);
+  const program = `
+import sys, inspect
+try:
+    import torch
+except ImportError:
+    sys.exit(77)
+safe = {"weights_only": True} if "weights_only" in inspect.signature(torch.load).parameters else {}
+d = torch.load(${JSON.stringify(path)}, **safe)
+print({k: (str(v.dtype), list(v.shape), v.double().reshape(-1).tolist()) for k, v in d.items()})`;
+  const { status, stdout, stderr } = spawnSync('/usr/bin/python3', ['-'], { encoding: 'utf8', input: program });
+  if (status === null || status === 77) return t.skip('no Python with torch here');
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /'bfloat16': \('torch.bfloat16', \[1, 3\], \[0.0, 1.0, 3.0\]\)/);
+  assert.match(stdout, /'größe.t': \('torch.float32', \[3, 2\], \[1.0, 4.0, 2.0, 5.0, 3.0, 6.0\]\)/);
+  assert.match(stdout, /'scalar': \('torch.float32', \[\], \[2.5\]\), 'none': \('torch.float32', \[0, 3\], \[\]\)/);
 });
 
 test('600 damaged files give a value or a DataError', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { saveSafetensors, writeSafetensorsIndex } from 'headrace/io';
+import { saveSafetensors, saveTorch, writeSafetensorsIndex } from 'headrace/io';
 import { BertEncoder, BertModel, loadBertWeights, readBertConfig } from 'headrace/sentiment';
 import { type Tensor, zeros } from 'headrace/torch';
 import {
@@ -74,6 +74,19 @@ test('shards and half precision load', (t) => {
   assertGolden(goldenFolder(t, half), 5e-4);
 });
 
+test("weights in PyTorch's format load, and safetensors beside them come first", (t) => {
+  const folder = goldenFolder(t);
+  saveTorch(join(folder, 'pytorch_model.bin'), [['of another model', zeros([1])]]);
+  assertGolden(folder);
+  rmSync(join(folder, 'model.safetensors'));
+  assert.throws(() => assertGolden(folder), /of another model: unknown/);
+  saveTorch(
+    join(folder, 'pytorch_model.bin'),
+    renamed((key) => `bert.${key}`),
+  );
+  assertGolden(folder);
+});
+
 test('a pooler is read only by a model that has one', (t) => {
   const weights = goldenWeights();
   weights.delete('pooler.dense.weight');
@@ -117,7 +130,10 @@ test('every key that is missing, odd or unknown is named at once, and nothing is
 test('what is not there, or not safe, is refused with what to do', (t) => {
   const folder = goldenFolder(t);
   renameSync(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin'));
-  assert.throws(() => BertEncoder.fromFolder(folder), /got pytorch_model\.bin.*any program.*save_pretrained/s);
+  assert.throws(() => BertEncoder.fromFolder(folder), /pytorch_model\.bin is no file of torch\.save/);
+  renameSync(join(folder, 'pytorch_model.bin'), join(folder, 'pytorch_model.bin.index.json'));
+  assert.throws(() => BertEncoder.fromFolder(folder), /the parts of a larger pytorch_model\.bin.*save_pretrained/s);
+  renameSync(join(folder, 'pytorch_model.bin.index.json'), join(folder, 'pytorch_model.bin'));
   rmSync(join(folder, 'pytorch_model.bin'));
   assert.throws(() => BertEncoder.fromFolder(folder), /No model in the folder/);
   assert.throws(() => BertEncoder.fromFolder(temporaryFolder(t)), /with config\.json in it.*got /);

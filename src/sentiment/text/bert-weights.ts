@@ -1,8 +1,8 @@
-/** Pretrained weights of a BERT, from Hugging Face's safetensors files. */
+/** Pretrained weights of a BERT, from Hugging Face's safetensors files or PyTorch's. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { SafetensorsModel } from '../../io/index.js';
-import { DataError, noGrad, scope, type Tensor } from '../../torch/index.js';
+import { SafetensorsModel, TorchFile } from '../../io/index.js';
+import { DataError, type DType, noGrad, scope, type Tensor } from '../../torch/index.js';
 import type { BertModel } from './bert.js';
 
 /** What stands beside the encoder in files of models for some task. */
@@ -13,15 +13,14 @@ const pooler = /^pooler\./;
 const floating: ReadonlySet<string> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
 
 /**
- * Reads a model's weights: `model.safetensors`, or its shards, of the folder. Keys may have the prefix `bert.`; heads of
+ * Reads a model's weights: `model.safetensors`, or its shards, of the folder, else `pytorch_model.bin`. Keys may have the prefix `bert.`; heads of
  * tasks (`cls.*`, `classifier.*`, `qa_outputs.*`) are left out, as is a pooler that the model lacks; norms may have the
  * old names `gamma` and `beta`.
  *
  * @throws DataError naming every key that is missing, unknown or of another shape at once; nothing is read then
  */
 export function loadBertWeights(model: BertModel, folder: string): void {
-  refuseUnsafe(folder);
-  const file = new SafetensorsModel(folder);
+  const file = openWeights(folder);
   try {
     const own = model.stateDict();
     const places = placesOf(file, own, model.pooler !== null, folder);
@@ -36,7 +35,7 @@ export function loadBertWeights(model: BertModel, folder: string): void {
 
 /** The file's key of each of the model's. */
 function placesOf(
-  file: SafetensorsModel,
+  file: WeightsFile,
   own: ReadonlyMap<string, Tensor>,
   pooled: boolean,
   folder: string,
@@ -74,14 +73,38 @@ function nameOf(key: string, prefixed: boolean): string | null {
   return bare.replace(/\.LayerNorm\.gamma$/, '.LayerNorm.weight').replace(/\.LayerNorm\.beta$/, '.LayerNorm.bias');
 }
 
-/** PyTorch's own files are pickles, which can run any program. */
-function refuseUnsafe(folder: string): void {
-  const safe = ['model.safetensors', 'model.safetensors.index.json'].some((name) => existsSync(join(folder, name)));
-  const unsafe = ['pytorch_model.bin', 'pytorch_model.bin.index.json'].find((name) => existsSync(join(folder, name)));
-  if (safe || !unsafe) return;
+/** What is needed of either format. */
+interface WeightsFile {
+  keys(): string[];
+  entry(key: string): { readonly shape: readonly number[]; readonly dtype: DType };
+  get(key: string): Tensor;
+  close(): void;
+}
+
+function openWeights(folder: string): WeightsFile {
+  const has = (name: string) => existsSync(join(folder, name));
+  const safe = has('model.safetensors') || has('model.safetensors.index.json');
+  if (!safe && has('pytorch_model.bin')) return openTorch(join(folder, 'pytorch_model.bin'));
+  if (safe || !has('pytorch_model.bin.index.json')) return new SafetensorsModel(folder);
   throw new DataError(
-    `Expected model.safetensors in ${folder}, got ${unsafe}, whose format can run any program when it is read. Convert ` +
-      'it once, in Python with torch and transformers, if you trust where it came from:\n' +
+    `Expected model.safetensors or pytorch_model.bin in ${folder}, got the parts of a larger pytorch_model.bin. Join them once, in ` +
+      'Python with torch and transformers:\n' +
       `  from transformers import BertModel\n  BertModel.from_pretrained('${folder}').save_pretrained('${folder}')`,
   );
+}
+
+function openTorch(path: string): WeightsFile {
+  const file = TorchFile.open(path);
+  try {
+    const tensors = file.stateDict();
+    return {
+      keys: () => [...tensors.keys()],
+      entry: (key) => tensors.get(key)!,
+      get: (key) => tensors.get(key)!.tensor(),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
