@@ -15,7 +15,7 @@ type State = ReadonlyMap<string, Tensor>;
  * @throws DataError naming everything that does not fit; nothing is copied then
  */
 export function copyState(source: State, own: State, o: { strict: boolean; typeName: string }): LoadResult {
-  const missing = [...own.keys()].filter((name) => !source.has(name));
+  const missing = [...own.keys()].filter((name) => !source.has(name) && !isLaterCounter(source, name));
   const unexpected = [...source.keys()].filter((name) => !own.has(name));
   const wrong: string[] = [];
   for (const [name, tensor] of own) {
@@ -44,6 +44,16 @@ export function copyState(source: State, own: State, o: { strict: boolean; typeN
     }),
   );
   return { missing, unexpected };
+}
+
+const [counter, variance] = ['num_batches_tracked', 'running_var'];
+
+/**
+ * Whether `key` counts the batches of a normalisation that `source` holds without its count, as PyTorch before 0.4.1 saved it; such
+ * weights are still published. The module's count stays what it is, as in PyTorch.
+ */
+function isLaterCounter(source: State, key: string): boolean {
+  return key.endsWith(counter) && source.has(key.slice(0, -counter.length) + variance);
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

@@ -1,7 +1,10 @@
 // The files that the documents' programs read, made small.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { saveTorch } from 'headrace/io';
 import { writeVideo } from 'headrace/media';
+import { buildModel } from 'headrace/pipeline';
+import { resnet18 } from 'headrace/vision';
 import { root } from './repository.js';
 
 /** Two seconds of a grey picture that grows lighter, and a tone. */
@@ -20,6 +23,9 @@ export async function makeFixtures(folder: string): Promise<void> {
   const processed = path.join(folder, 'MOSI', 'Processed');
   mkdirSync(processed, { recursive: true });
   copyFileSync(path.join(root, 'test/sentiment/datasets/unaligned.pkl'), path.join(processed, 'unaligned_50.pkl'));
+  saveTorch(path.join(folder, 'resnet18.pth'), buildModel(resnet18({ classes: 1000 })).stateDict());
+  // Written by PyTorch: see test/io/torch-files/make_torch_files.py.
+  copyFileSync(path.join(root, 'test/io/torch-files/checkpoint.pt'), path.join(folder, 'checkpoint.pt'));
   const audio = { samples: tone(16000, 2), rate: 16000 };
   await writeVideo(path.join(folder, 'clip.mp4'), grey(50, 64), { fps: 25, audio });
 }

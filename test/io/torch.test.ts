@@ -84,6 +84,16 @@ test('a state dict loads into a model with its keys, and part of a checkpoint to
   }
 });
 
+test('weights from before batch normalisation counted its batches load, as in PyTorch', () => {
+  const model = new nn.Sequential(new nn.Linear(3, 2), new nn.BatchNorm1d(2));
+  const old = loadTorch(write('state dict, legacy'));
+  old.delete('1.num_batches_tracked');
+  assert.deepEqual(model.loadStateDict(old), { missing: [], unexpected: [] });
+  assert.equal(model.stateDict().get('1.num_batches_tracked')?.item(), 0);
+  old.delete('1.running_var');
+  assert.throws(() => model.loadStateDict(old), /missing keys \(2\).*1\.running_var.*1\.num_batches_tracked/s);
+});
+
 test('tensors that shared memory share it again; others do not', () => {
   for (const layout of ['zip', 'legacy']) {
     const views = loadTorch(write(`views of one storage, ${layout}`));

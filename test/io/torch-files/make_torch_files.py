@@ -106,3 +106,11 @@ with open(HERE / "torch-files.jsonl", "w", encoding="utf-8") as out:
     file = io.BytesIO()
     torch.jit.save(torch.jit.script(nn.Linear(1, 1)), file)
     out.write(json.dumps({"name": "script", "file": base64.b64encode(file.getvalue()).decode()}) + "\n")
+
+# The checkpoint of docs/saving.md.
+torch.manual_seed(0)
+small = nn.Linear(4, 2)
+optimizer = torch.optim.Adam(small.parameters(), lr=0.001)
+small(torch.ones(1, 4)).sum().backward()
+optimizer.step()
+torch.save({"model": small.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 7}, HERE / "checkpoint.pt")
