@@ -35,7 +35,7 @@ const DIFFERS = {
     ['where', '`where(condition, a, b)`; with the condition alone: `x.nonzero()`'],
     ['is_tensor', '`x instanceof Tensor`'],
     ['is_nonzero', '`x.item() !== 0`'],
-    ['save load', 'safetensors: `headrace/io`'],
+    ['save load', '`saveTorch`, `loadTorch` of `headrace/io`: state dicts, plain values; safetensors'],
     ['set_num_threads', 'intra-op threads of the calling thread'],
     ['einsum', "operator: `ops.einsum('ij,jk->ik', [a, b])`, operands in an array"],
   ],

@@ -8,6 +8,9 @@ const unpackers = { raw: inflateRawSync, zlib: inflateSync, gzip: gunzipSync };
 /** The envelope around the packed data. */
 export type Packing = keyof typeof unpackers;
 
+/** zlib counts its output in 32 bits. */
+const largestPiece = 2 ** 30;
+
 /** Deflate cannot shrink further than this. */
 export const maxRatio = 1032;
 
@@ -26,12 +29,8 @@ export function inflateExactly(packing: Packing, packed: Uint8Array, size: numbe
     );
   }
   // One byte more than is announced, so that a longer stream shows; in one piece, so that none is copied.
-  const bytes = run(
-    packing,
-    packed,
-    { chunkSize: Math.max(zlib.Z_MIN_CHUNK, size + 1), maxOutputLength: size + 1 },
-    where,
-  );
+  const chunkSize = Math.min(largestPiece, Math.max(zlib.Z_MIN_CHUNK, size + 1));
+  const bytes = run(packing, packed, { chunkSize, maxOutputLength: size + 1 }, where);
   if (bytes.length !== size) {
     const got = bytes.length > size ? 'more' : `${bytes.length}`;
     throw new DataError(`${where}: damaged compressed data: it announces ${size} bytes and unpacks to ${got}`);

@@ -80,7 +80,7 @@ function checkKind(file: FileReader): void {
   if (file.size === 0) throw new DataError(`${file.path} is empty: expected a pickle`);
   const head = Buffer.from(file.read(0, Math.min(8, file.size))).toString('latin1');
   const kinds: readonly (readonly [string, string])[] = [
-    ['PK\x03\x04', 'a zip archive (a .npz file, or one of torch.save)'],
+    ['PK\x03\x04', 'a zip archive (NpzFile reads .npz files, loadTorch those of torch.save)'],
     ['\x1f\x8b', 'gzip: unpack it first'],
     ['\x93NUMPY', 'a .npy file'],
     ['\x89HDF', 'an HDF5 file'],

@@ -48,6 +48,9 @@ const maxHeader = 100_000_000;
  */
 export function headerLength(first8: Uint8Array, fileSize: number, path: string, limits: ReadLimits = {}): number {
   const length = Number(new DataView(first8.buffer, first8.byteOffset, 8).getBigUint64(0, true));
+  if (Buffer.from(first8.subarray(0, 4)).toString('latin1') === 'PK\x03\x04') {
+    throw new DataError(`${path} is a zip archive, not a safetensors file: loadTorch reads those of torch.save`);
+  }
   if (length < 2 || length > Math.min(fileSize - 8, maxHeader)) {
     throw new DataError(
       `${path} is not a whole safetensors file: its header length is ${length}, but the file has ${fileSize} bytes ` +

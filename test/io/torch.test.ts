@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
-import { loadTorch, saveTorch, TorchFile, type TorchValue, ZipFile } from 'headrace/io';
+import { loadSafetensors, loadTorch, PickleFile, saveTorch, TorchFile, type TorchValue, ZipFile } from 'headrace/io';
 import * as nn from 'headrace/nn';
 import { ConfigError, DataError, type DType, Tensor, tensor } from 'headrace/torch';
 import { mutate, randomSource, temporaryFolder } from './helpers.js';
@@ -241,6 +241,12 @@ test('older files that are cut, longer, or of a big-endian machine say so', () =
     writeFileSync(path, bytes);
     assert.throws(() => loadTorch(path), { name: 'DataError', message });
   }
+});
+
+test("readers of other formats name this one's", () => {
+  writeFileSync(path, archive());
+  assert.throws(() => loadSafetensors(path), /is a zip archive, not a safetensors file: loadTorch reads/);
+  assert.throws(() => PickleFile.open(path), /got a zip archive .*loadTorch/);
 });
 
 test('nothing runs, whatever the pickle names', () => {

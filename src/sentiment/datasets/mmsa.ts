@@ -2,7 +2,7 @@
  * The processed files of MMSA (MOSI, MOSEI, CH-SIMS, CH-SIMS v2 and sets made with MMSA-FET): a dict of splits, each a dict of columns.
  * Read from the original pickle, or from an .npz archive of arrays called `train/audio`, `train/id`, ...
  */
-import { type LazyArray, NpzFile, PickleFile } from '../../io/index.js';
+import { type LazyArray, NpzFile, PickleFile, type ReadLimits } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
 import { SentimentData } from './data.js';
@@ -29,7 +29,7 @@ export interface MmsaOptions extends MemoryOptions {
   readonly specs?: Readonly<Partial<Record<Modality, Partial<FeatureSpec>>>>;
   /** The modalities to read; all by default. */
   readonly modalities?: readonly Modality[];
-  /** Bytes for the pickle's text and structure; see `PickleOptions`. */
+  /** `maxMemory` of the file's reader: for a pickle's text and structure, or what a compressed archive unpacks to. */
   readonly maxPickleMemory?: number;
 }
 
@@ -41,8 +41,7 @@ const classes = ['Negative', 'Neutral', 'Positive'];
  * @throws DataError for damaged files, anything but plain values and arrays, missing columns and columns of different lengths
  */
 export function loadMmsaPickle(path: string, options: MmsaOptions = {}): SentimentData {
-  const limits = options.maxPickleMemory === undefined ? {} : { maxMemory: options.maxPickleMemory };
-  const file = PickleFile.open(path, limits);
+  const file = PickleFile.open(path, limitsOf(options));
   return load(
     path,
     () => pickleTables(file.value, path),
@@ -56,13 +55,17 @@ export function loadMmsaPickle(path: string, options: MmsaOptions = {}): Sentime
  * @throws DataError as above
  */
 export function loadMmsaNpz(path: string, options: MmsaOptions = {}): SentimentData {
-  const file = NpzFile.open(path);
+  const file = NpzFile.open(path, limitsOf(options));
   return load(
     path,
     () => npzTables(file),
     () => file.close(),
     { ...options, specs: { ...storedSpecs(file), ...options.specs } },
   );
+}
+
+function limitsOf({ maxPickleMemory }: MmsaOptions): ReadLimits {
+  return maxPickleMemory === undefined ? {} : { maxMemory: maxPickleMemory };
 }
 
 /** What the archive itself says that its features are. */
