@@ -197,6 +197,7 @@ export abstract class Module extends Hookable {
 
   /** Sets training mode here and below. */
   train(mode = true): this {
+    if (typeof mode !== 'boolean') throw new ConfigError(`Expected train(true) or train(false), got ${String(mode)}`);
     for (const module of this.modules()) module.training = mode;
     return this;
   }

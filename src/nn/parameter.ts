@@ -1,4 +1,4 @@
-import { Tensor } from '../torch/index.js';
+import { ConfigError, Tensor } from '../torch/index.js';
 import { markMade, markWritten } from './initial.js';
 
 /**
@@ -11,6 +11,11 @@ export class Parameter extends Tensor {
 
   /** Takes `data` over: same storage, no copy. Use only the parameter from then on. */
   constructor(data: Tensor, requiresGrad = true) {
+    if (!(data instanceof Tensor)) {
+      throw new ConfigError(
+        `Expected a tensor for a Parameter, got ${typeof data}: say tensor(...), zeros(...) first.`,
+      );
+    }
     const leaf = data.isLeaf ? data : data.detach();
     super(leaf.handle);
     this.#source = leaf;

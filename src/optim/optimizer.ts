@@ -206,6 +206,9 @@ export abstract class Optimizer<H extends Hyperparameters> {
 
   /** Forgets the gradients, or with `setToNone` false fills them with zeros. */
   zeroGrad(setToNone = true): void {
+    if (typeof setToNone !== 'boolean') {
+      throw new ConfigError(`Expected zeroGrad(true) or zeroGrad(false), got ${typeof setToNone}.`);
+    }
     for (const { params } of this.paramGroups) {
       if (setToNone) {
         clearGrads(params);

@@ -216,6 +216,8 @@ test('initialisers, wrappers and module methods refuse options that they do not 
   refused(() => layer.to('cuda' as never), /Linear.to in an object, \{ device/);
   refused(() => layer.to({ memory_format: 'channelsLast' } as object), /Did you mean memoryFormat/);
   refused(() => layer.loadStateDict({}, { stric: false } as object), /Did you mean strict/);
+  refused(() => layer.train('false' as never), /train\(true\) or train\(false\), got false/);
+  refused(() => new nn.Parameter([1, 2] as never), /a tensor for a Parameter, got object/);
   const attention = new nn.MultiheadAttention(4, 2);
   const q = randn([3, 1, 4]);
   refused(() => attention.forward(q, q, q, { key_padding_mask: null } as object), /Did you mean keyPaddingMask/);

@@ -150,6 +150,10 @@ test('unknown and unsupported options are refused by name, in constructors, grou
     /a group of SGD .* Did you mean weightDecay/,
   );
   refused(() => new optim.Adam([loose({ params: p(), lr: '1' })]), /lr of Adam to be a number, got 1/);
+  refused(
+    () => new optim.Adam(p()).zeroGrad({ setToNone: false } as never),
+    /zeroGrad\(true\) or zeroGrad\(false\), got object/,
+  );
   const adam = new optim.Adam(p());
   const group = { lr: 0.5, betas: [0.9, 0.99], eps: 1e-8, weight_decay: 0.2, params: [0] };
   adam.loadStateDict({ state: {}, param_groups: [{ ...group, foreach: true, maximize: false, initial_lr: 2 }] });
