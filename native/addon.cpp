@@ -74,9 +74,10 @@ void destroyEnvironment(napi_env, void* data, void*) {
 NAPI_MODULE_INIT() {
   using namespace headrace;
   return guarded(env, [&]() -> napi_value {
-    check(env, napi_set_instance_data(env, new Environment(), destroyEnvironment, nullptr));
+    check(env, napi_set_instance_data(env, new Environment(env), destroyEnvironment, nullptr));
     define(env, exports, "attachFrame", attachFrame);
     defineTensors(env, exports);
+    defineLifetime(env, exports);
     defineDispatch(env, exports);
     defineAutograd(env, exports);
     defineHooks(env, exports);

@@ -135,7 +135,7 @@ napi_value setData(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Environment& self = environment(env);
     Arguments<2> arguments(env, info);
-    self.tensors.get(arguments.number(0)).set_data(self.tensors.get(arguments.number(1)));
+    self.tensors.setData(arguments.number(0), self.tensors.get(arguments.number(1)));
     return nullptr;
   });
 }

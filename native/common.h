@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "collector.h"
 #include "compat.h"
 
 namespace headrace {
@@ -38,27 +39,39 @@ inline void check(napi_env env, napi_status status) {
 // the low 24 bits are a slot, the rest counts how often the slot was given out.
 class TensorTable {
  public:
-  TensorTable() = default;
+  explicit TensorTable(Collector& collector) : collector_(collector) {}
   ~TensorTable();
   double add(at::Tensor tensor);
   const at::Tensor& get(double handle) const;
   void release(double handle);
   void keep(double handle);
+  // Ties a tensor that no scope owns to its object's life. One that is tied already can only become a kept one.
+  void watch(napi_value object, double handle, Care care);
+  // Frees a tensor, if it is still in this care.
+  void letGo(double handle, Care care);
+  // From one care to another.
+  void entrust(double handle, Care from, Care to);
+  void setData(double handle, const at::Tensor& other);
   void beginScope();
-  // Frees what the innermost scope owns, save `survivors`, which move to the scope around it.
-  void endScope(const double* survivors, size_t count);
+  // Frees what the innermost scope owns, save `survivors`, which move to the scope around it. Of these, those that another
+  // owns become 0.
+  void endScope(std::vector<double>& survivors);
   size_t count() const { return slots_.size() - free_.size(); }
+  // The memory behind the tensors, each storage once.
+  int64_t bytes() const;
 
  private:
   struct Slot {
     at::Tensor tensor;
     uint32_t generation = 1;
     uint32_t level = 0;
+    uint32_t watch = 0; // the collector's number for it, 0 for none
     bool alive = false;
   };
   size_t find(double handle) const;
   void free(size_t index);
 
+  Collector& collector_;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   std::vector<std::vector<uint32_t>> scopes_;
@@ -71,11 +84,26 @@ struct Frame {
   size_t pairs = 0;
 };
 
+struct WatchedGenerator {
+  at::Generator generator;
+  uint32_t watch = 0;
+};
+
 struct Environment {
+  explicit Environment(napi_env env) : collector(env), tensors(collector) {}
+
+  // Frees what JavaScript has dropped, once that may be much. Returns whether so much is still in use that a warning is due.
+  bool tidy();
+  // `asked`: after a collection that V8 was made to do.
+  void freeDropped(bool asked);
+  void release(const std::vector<Collector::Dropped>& owners);
+  void releaseGenerator(double id);
+
+  Collector collector;
   TensorTable tensors;
   Frame frame;
   napi_ref frameRef = nullptr;
-  std::unordered_map<uint32_t, at::Generator> generators;
+  std::unordered_map<uint32_t, WatchedGenerator> generators;
   uint32_t nextGenerator = 1;
 };
 
@@ -138,10 +166,9 @@ std::string Arguments<N>::text(size_t i) const {
 using Callback = napi_value (*)(napi_env, napi_callback_info);
 void define(napi_env env, napi_value exports, const char* name, Callback callback);
 
-int64_t liveTensorCount();
-
 // Each file adds its functions to the addon's exports.
 void defineTensors(napi_env env, napi_value exports);
+void defineLifetime(napi_env env, napi_value exports);
 void defineDispatch(napi_env env, napi_value exports);
 void defineAutograd(napi_env env, napi_value exports);
 void defineHooks(napi_env env, napi_value exports);

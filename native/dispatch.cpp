@@ -130,7 +130,7 @@ int64_t toCode(Kind kind, const Cursor& value) {
 at::Generator toGenerator(Environment& self, const Cursor& value) {
   auto found = self.generators.find(static_cast<uint32_t>(value.value()));
   if (found == self.generators.end()) throw CodedError("FREED", "this generator was freed or belongs to another thread");
-  return found->second;
+  return found->second.generator;
 }
 
 c10::IValue toOne(Environment& self, Kind kind, const Cursor& value) {

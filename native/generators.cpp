@@ -11,7 +11,7 @@ at::Generator& generatorOf(napi_env env, double id) {
   auto& generators = environment(env).generators;
   auto found = generators.find(static_cast<uint32_t>(id));
   if (found == generators.end()) throw CodedError("FREED", "this generator was freed or belongs to another thread");
-  return found->second;
+  return found->second.generator;
 }
 
 uint64_t seedOf(napi_env env, napi_value value) {
@@ -31,7 +31,7 @@ napi_value createGenerator(napi_env env, napi_callback_info info) {
                                               : at::globalContext().defaultGenerator(device).clone();
     generator.set_current_seed(seedOf(env, arguments.values[0]));
     const uint32_t id = self.nextGenerator++;
-    self.generators.emplace(id, std::move(generator));
+    self.generators.emplace(id, WatchedGenerator{std::move(generator)});
     return fromNumber(env, id);
   });
 }
@@ -63,7 +63,7 @@ napi_value setGeneratorState(napi_env env, napi_callback_info info) {
 
 napi_value releaseGenerator(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    environment(env).generators.erase(static_cast<uint32_t>(Arguments<1>(env, info).number(0)));
+    environment(env).releaseGenerator(Arguments<1>(env, info).number(0));
     return nullptr;
   });
 }

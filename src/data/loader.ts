@@ -1,6 +1,8 @@
 /** Batches of a data set: seeded order, seeded augmentation, resumable at any (epoch, batch). */
 import { ConfigError } from '../torch/errors.js';
-import { deriveSeed, Generator, scope, tensor } from '../torch/index.js';
+import { deriveSeed, Generator, type Tensor, tensor } from '../torch/index.js';
+import { letGo } from '../torch/lifetime.js';
+import { scopeMaking } from '../torch/scope.js';
 import { type BatchDataset, checkInteger, type ImageBatch, type TensorBatch } from './dataset.js';
 import { prefetched } from './prefetch.js';
 import { RandomSampler, type Sampler, SequentialSampler } from './samplers.js';
@@ -31,7 +33,7 @@ export interface LoaderOptions<Batch extends TensorBatch> {
  *
  * @example
  * const loader = new DataLoader(train, { batchSize: 128, shuffle: true, seed: 0, transform: data.trainTransforms });
- * for (const { images, labels } of loader.batches(epoch)) scope(() => step(images, labels));
+ * for (const { images, labels } of loader.batches(epoch)) scope(() => step(images, labels)); // each batch is freed by the next
  * for await (const { images, labels } of loader.prefetch(epoch)) ...   // made ahead, on another thread
  */
 export class DataLoader<Batch extends TensorBatch = ImageBatch> {
@@ -73,8 +75,12 @@ export class DataLoader<Batch extends TensorBatch = ImageBatch> {
 
   /** One batch. Its tensors belong to the caller's scope. */
   batch(epoch: number, batch: number): Batch {
+    return this.make(epoch, batch).result;
+  }
+
+  private make(epoch: number, batch: number): { result: Batch; made: Tensor[] } {
     const indices = this.indices(epoch, batch);
-    return scope(() => {
+    return scopeMaking(() => {
       const plain = this.dataset.batch(tensor(indices));
       if (this.transform === null) return plain;
       // The thread may run all epochs without a pause in which the collector could free the generator.
@@ -87,14 +93,24 @@ export class DataLoader<Batch extends TensorBatch = ImageBatch> {
     });
   }
 
-  /** The batches of an epoch from number `from` on, made on this thread as they are asked for. */
+  /**
+   * The batches of an epoch from number `from` on, made on this thread as they are asked for.
+   *
+   * Asking for the next one frees the tensors of the last, unless a scope owns them (the loop runs inside one) or `keep`
+   * was called: to collect batches in a list, do either. The batch at which a loop is left stays.
+   */
   *batches(epoch: number, from = 0): IterableIterator<Batch> {
-    for (let batch = from; batch < this.batchesPerEpoch; batch++) yield this.batch(epoch, batch);
+    for (let batch = from; batch < this.batchesPerEpoch; batch++) {
+      const { result, made } = this.make(epoch, batch);
+      yield result;
+      made.forEach(letGo);
+    }
   }
 
   /**
    * The same batches, made ahead of their use on a thread of their own; ending the loop early ends the thread. The data set must be
-   * `ThreadShareable` (as `TensorImageDataset` is) and the transform a list of specs.
+   * `ThreadShareable` (as `TensorImageDataset` is) and the transform a list of specs. Batches are freed as those of
+   * {@link batches}.
    * @param ahead how many batches may wait
    * @throws ConfigError where the data set or the transform cannot go to another thread; whatever the thread throws
    */

@@ -5,6 +5,7 @@ import { ConfigError, HeadraceError } from '../torch/errors.js';
 import { Queue, type Tensor } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
 import { callerPlaces, locateModule, prepareLoader } from '../torch/user-modules.js';
+import { letGo } from '../torch/lifetime.js';
 import type { SharedDataset, TensorBatch, ThreadShareable } from './dataset.js';
 import type { DataLoader } from './loader.js';
 import type { TransformSpec } from './transforms.js';
@@ -70,6 +71,7 @@ async function* receive<Batch extends TensorBatch>(worker: Worker, batches: Queu
     if (notice.kind === 'error') throw new HeadraceError(notice.message, { code: 'PREFETCH', cause: notice.stack });
     const { meta, tensors } = batches.get();
     yield Object.fromEntries(meta.map((name, i) => [name, tensors[i] as Tensor])) as Batch;
+    for (const tensor of tensors) if (tensor !== null) letGo(tensor);
   }
 }
 

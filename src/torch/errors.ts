@@ -44,9 +44,9 @@ export class StageError extends HeadraceError {
 }
 
 /** The error for an asynchronous body; a rejection of `promise`, which nobody will await, is swallowed. */
-export function asynchronous(taker: string, promise: Promise<unknown>): TorchError {
+export function asynchronous(taker: string, promise: Promise<unknown>, advice = ''): TorchError {
   promise.catch(() => {});
-  return new TorchError(`${taker} a synchronous function, got one that returns a Promise`, { code: 'ASYNC' });
+  return new TorchError(`${taker} a synchronous function, got one that returns a Promise${advice}`, { code: 'ASYNC' });
 }
 
 const BY_CODE: Record<string, typeof HeadraceError> = {

@@ -5,8 +5,6 @@ import { ConfigError, translating } from './errors.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
-const registry = new FinalizationRegistry<number>((id) => native.releaseGenerator(id));
-
 function seedBits(seed: number | bigint): bigint {
   if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
     throw new ConfigError(`expected an integer seed within ±2^53, got ${seed}`);
@@ -31,7 +29,7 @@ export class Generator {
     this.#seed = seedBits(seed);
     this.device = device;
     this.id = translating(() => native.createGenerator(this.#seed, device));
-    registry.register(this, this.id, this);
+    native.watchGenerator(this, this.id);
   }
 
   /** Starts the sequence that belongs to `seed`. */
@@ -54,10 +52,9 @@ export class Generator {
     translating(() => native.setGeneratorState(this.id, state.handle));
   }
 
-  /** Frees the native generator now. Worth it for one made in a loop that never returns to the event loop. */
+  /** Frees the native generator now; without this the garbage collector does. */
   dispose(): void {
     native.releaseGenerator(this.id);
-    registry.unregister(this);
   }
 
   [Symbol.dispose](): void {

@@ -53,8 +53,18 @@ export interface Native {
   endScope(survivors: number): void;
   release(handle: number): void;
   keep(handle: number): void;
+  watch(object: object, handle: number, care: number): boolean;
+  watchGenerator(object: object, id: number): void;
+  letGo(handle: number, care: number): void;
+  entrust(handle: number, from: number, to: number): void;
+  endCare(care: number): void;
+  freeDropped(): void;
+  setMemoryLimits(collectBytes: number, warnBytes: number, warnCount: number): void;
+  looseCount(): number;
+  looseBytes(): number;
   liveTensors(): number;
   threadTensors(): number;
+  threadBytes(): number;
   sizes(handle: number): number;
   dtype(handle: number): string;
   device(handle: number): string;

@@ -26,9 +26,6 @@ export class Tensor {
   /** The addon's handle; for this package's use. */
   readonly handle: number;
 
-  /** Whether the collector frees the native tensor; for this package's use. */
-  collectable = false;
-
   /** For this package's use: make tensors with {@link tensor}, {@link zeros} and the like. */
   constructor(handle: number) {
     this.handle = handle;

@@ -22,7 +22,7 @@ const transform: TransformSpec[] = [
 
 const plain = (batch: TensorBatch): unknown => Object.entries(batch).map(([name, t]) => [name, t.tolist()]);
 const labelsOf = (batches: Iterable<TensorBatch>): number[][] =>
-  [...batches].map((b) => b.labels?.tolist() as number[]);
+  Array.from(batches, (b) => b.labels?.tolist() as number[]);
 
 test('an epoch visits every item once, the last partial batch included', () => {
   const loader = new DataLoader(numbered(), { batchSize: 5, shuffle: true, seed: 1 });
@@ -65,8 +65,8 @@ test('the order follows seed and epoch; without shuffle it is the order of the d
 
 test('a batch depends on (seed, epoch, number) only: resuming in the middle gives the same rest', () => {
   const options = { batchSize: 5, shuffle: true, seed: 4, transform };
-  const whole = [...new DataLoader(numbered(), options).batches(2)].map(plain);
-  const resumed = [...new DataLoader(numbered(), options).batches(2, 3)].map(plain);
+  const whole = Array.from(new DataLoader(numbered(), options).batches(2), plain);
+  const resumed = Array.from(new DataLoader(numbered(), options).batches(2, 3), plain);
   assert.deepEqual(resumed, whole.slice(3));
   assert.deepEqual(plain(new DataLoader(numbered(), options).batch(2, 1)), whole[1]);
 });
@@ -76,7 +76,7 @@ test('prefetching on another thread gives the same batches as the same thread', 
   for (const from of [0, 3]) {
     const ahead: unknown[] = [];
     for await (const batch of loader.prefetch(1, from, 2)) ahead.push(plain(batch));
-    assert.deepEqual(ahead, [...loader.batches(1, from)].map(plain));
+    assert.deepEqual(ahead, Array.from(loader.batches(1, from), plain));
   }
 });
 
@@ -107,7 +107,7 @@ test('any map-style data set and any transform function work through collated()'
   const squares = collated({ length: 5, get: (i) => tensor([i + 1, i * i + 1]) }, (samples) => ({ x: stack(samples) }));
   const loader = new DataLoader(squares, { batchSize: 2, transform: ({ x }) => ({ x: x.neg() }) });
   assert.deepEqual(
-    [...loader.batches(0)].map(({ x }) => x.tolist()),
+    Array.from(loader.batches(0), ({ x }) => x.tolist()),
     [
       [
         [-1, -1],

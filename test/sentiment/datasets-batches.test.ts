@@ -111,7 +111,7 @@ test('a loader draws from it, here and on another thread, and gets the same batc
     shuffle: true,
     seed: 3,
   });
-  const here = [...loader.batches(0, 0)].map((batch) =>
+  const here = Array.from(loader.batches(0, 0), (batch) =>
     Object.fromEntries(Object.entries(batch).map(([name, t]) => [name, t.tolist()])),
   );
   assert.equal(here.length, 2);

@@ -144,14 +144,6 @@ test('an exception frees everything, and passes', () => {
   leaves(1, () => assert.equal(isFreed(scope(() => tensor([1]))), false));
 });
 
-test('an asynchronous body is refused, and what it made freed', async () => {
-  leaves(0, () => {
-    const message = /scope\(\) takes a synchronous function, got one that returns a Promise/;
-    assert.throws(() => scope(async () => tensor([1])), { name: 'TorchError', code: 'ASYNC', message });
-    assert.throws(() => scope(() => Promise.reject(new Error('unseen'))), { message });
-  });
-});
-
 test('a result that refers to itself is refused, and what was made freed', () => {
   leaves(0, () => {
     const loop: unknown[] = [];
