@@ -1,22 +1,27 @@
-/** What a loader can draw batches from. */
+/** What a loader can draw batches from: single items, or whole batches; at once, or as promises. */
 
 import { ConfigError, ShapeError } from '../torch/errors.js';
 import { type Tensor, tensor } from '../torch/index.js';
+import { importFunction } from '../torch/user-modules.js';
 
-/** Items by number. */
+/** Items by number, as PyTorch's `Dataset` with `__len__` and `__getitem__`. */
 export interface Dataset<Sample> {
   readonly length: number;
-  get(index: number): Sample;
+  /** @param index in [0, length) */
+  getItem(index: number): Sample | Promise<Sample>;
 }
 
 /** The tensors of a batch, by name; the first dimension of each is the batch's. */
 export type TensorBatch = Readonly<Record<string, Tensor>>;
 
-/** A source of whole batches, which is what a loader draws from. */
-export interface BatchDataset<Batch extends TensorBatch> {
+/**
+ * A source of whole batches, which is what a loader draws from. One that reads as it goes gives promises: the loader's `stream()`
+ * awaits them, and asks for the next ones meanwhile. The tensors of a batch belong to the loader.
+ */
+export interface BatchDataset<Batch = TensorBatch> {
   readonly length: number;
   /** @param indices int64 [B], each in [0, length) */
-  batch(indices: Tensor): Batch;
+  batch(indices: Tensor): Batch | Promise<Batch>;
 }
 
 /** Images and their classes: `images` [B, C, H, W] (uint8 from a data set, float32 after transforms), `labels` int64 [B]. */
@@ -42,7 +47,7 @@ export interface ImageDataset extends BatchDataset<ImageBatch> {
 export interface SharedDataset {
   /** URL of an ES module: `import.meta.url` in the one that has the function. */
   readonly module: string;
-  /** A function `(options, tensors) => BatchDataset`. */
+  /** A function `(options, tensors) => BatchDataset`, or a `Dataset` of items, or a promise of one. */
   readonly export: string;
   /** Plain JSON. */
   readonly options: unknown;
@@ -52,6 +57,16 @@ export interface SharedDataset {
 /** A data set that can be used on another thread. */
 export interface ThreadShareable {
   share(): SharedDataset;
+}
+
+/** The other end of `share()`, on the thread that a data set came to. @throws ConfigError where its module has no such function */
+export async function openShared(
+  { module, export: name, options }: Omit<SharedDataset, 'tensors'>,
+  tensors: readonly Tensor[],
+): Promise<BatchDataset<TensorBatch>> {
+  type Open = (options: unknown, tensors: readonly Tensor[]) => unknown;
+  const open = await importFunction<Open>(module, name);
+  return (await open(options, tensors)) as BatchDataset<TensorBatch>;
 }
 
 /** What `TensorImageDataset` knows besides its tensors. */
@@ -106,6 +121,11 @@ export class TensorImageDataset implements ImageDataset, ThreadShareable {
     return { images: this.images.indexSelect(0, indices), labels: this.labels.indexSelect(0, indices) };
   }
 
+  /** One image [C, H, W] and its label, so that it serves as a `Dataset` too, for `randomSplit` and the like. */
+  getItem(index: number): ImageBatch {
+    return { images: this.images.select(0, index), labels: this.labels.select(0, index) };
+  }
+
   /** A new data set (a copy) of the items at these indices, in this order. */
   subset(indices: readonly number[] | BigInt64Array): TensorImageDataset {
     const index = tensor(BigInt64Array.from(indices as readonly number[], BigInt));
@@ -134,20 +154,6 @@ export class TensorImageDataset implements ImageDataset, ThreadShareable {
 export function imageDatasetFromShared(options: unknown, tensors: readonly Tensor[]): TensorImageDataset {
   const [images, labels] = tensors as readonly [Tensor, Tensor];
   return new TensorImageDataset(images, labels, options as ImageInfo);
-}
-
-/**
- * Makes batches from a data set of single items.
- * @param collate puts samples together; `(samples) => ({ x: stack(samples.map((s) => s.x)) })` for instance
- */
-export function collated<Sample, Batch extends TensorBatch>(
-  dataset: Dataset<Sample>,
-  collate: (samples: Sample[]) => Batch,
-): BatchDataset<Batch> {
-  return {
-    length: dataset.length,
-    batch: (indices) => collate(Array.from(indices.data() as BigInt64Array, (i) => dataset.get(Number(i)))),
-  };
 }
 
 /** @throws ConfigError unless `value` is an integer of at least `least` */

@@ -4,18 +4,9 @@
  * Crops and flips take any dtype: do them before `toFloat`, on a quarter of the bytes.
  */
 import { ConfigError, ShapeError } from '../torch/errors.js';
-import { arange, type Generator, ops, rand, randint, type Tensor, tensor, where } from '../torch/index.js';
+import { arange, ops, rand, randint, type Tensor, tensor, where } from '../torch/index.js';
 import { checkInteger } from './dataset.js';
-
-/** Images in, images out. */
-export type ImageTransform = (images: Tensor, generator: Generator) => Tensor;
-
-/** A transform as plain JSON, which another thread, a checkpoint or a config file can hold. */
-export type TransformSpec =
-  | { readonly kind: 'toFloat' }
-  | { readonly kind: 'normalise'; readonly mean: readonly number[]; readonly std: readonly number[] }
-  | { readonly kind: 'randomCropReflect'; readonly pad: number }
-  | { readonly kind: 'randomHorizontalFlip'; readonly probability?: number };
+import { type ImageTransform, sizes } from './image-tools.js';
 
 /** uint8 0..255 to float32 0..1 (torchvision's ToTensor). */
 export function toFloat(): ImageTransform {
@@ -86,32 +77,4 @@ export function randomHorizontalFlip(probability = 0.5): ImageTransform {
 /** One transform after another. */
 export function compose(...transforms: readonly ImageTransform[]): ImageTransform {
   return (images, generator) => transforms.reduce((x, transform) => transform(x, generator), images);
-}
-
-/** The transform that the specs describe, in order. @throws ConfigError for an unknown kind or a bad value */
-export function transformFrom(specs: readonly TransformSpec[]): ImageTransform {
-  return compose(...specs.map(one));
-}
-
-function one(spec: TransformSpec): ImageTransform {
-  switch (spec.kind) {
-    case 'toFloat':
-      return toFloat();
-    case 'normalise':
-      return normalise(spec.mean, spec.std);
-    case 'randomCropReflect':
-      return randomCropReflect(spec.pad);
-    case 'randomHorizontalFlip':
-      return randomHorizontalFlip(spec.probability);
-    default:
-      throw new ConfigError(
-        `unknown transform ${JSON.stringify(spec)}; expected toFloat, normalise, randomCropReflect or randomHorizontalFlip`,
-      );
-  }
-}
-
-function sizes(images: Tensor, what: string): [number, number, number, number] {
-  const { shape } = images;
-  if (shape.length !== 4) throw new ShapeError(`${what}: expected images [B, C, H, W], got [${shape.join(', ')}]`);
-  return shape as [number, number, number, number];
 }

@@ -2,15 +2,8 @@
  * The thread that feeds the first stage: it draws batches, marks ends of epochs and checkpoints, and ends the run.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import {
-  type BatchDataset,
-  DataLoader,
-  type SharedDataset,
-  type TensorBatch,
-  type TransformSpec,
-} from '../data/index.js';
-import { Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
-import { importFunction } from '../torch/user-modules.js';
+import { DataLoader, openShared, type SharedDataset, type TensorBatch, type TransformSpec } from '../data/index.js';
+import { DataError, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import { type Channel, type Message, QueueChannel, type Split } from './messages.js';
 
@@ -49,7 +42,16 @@ export interface SourceJob {
   readonly timeoutMs: number;
 }
 
-type Rebuild = (options: unknown, tensors: readonly Tensor[]) => BatchDataset<TensorBatch>;
+/** The batches of the training set from a step on, epoch after epoch. */
+async function* epochs(
+  loader: DataLoader<TensorBatch>,
+  fromStep: number,
+): AsyncGenerator<TensorBatch, never, undefined> {
+  const perEpoch = loader.batchesPerEpoch;
+  for (let step = fromStep; ; step += perEpoch - (step % perEpoch)) {
+    yield* loader.stream(Math.floor(step / perEpoch), step % perEpoch);
+  }
+}
 
 class Source {
   readonly #output: Channel;
@@ -64,23 +66,24 @@ class Source {
     const { job } = this;
     if (job.train) this.#train = await this.#open(job.train, true);
     this.#test = await this.#open(job.test, false);
-    if (job.task.kind === 'train') this.#feedTraining(this.#train!, job.task);
+    if (job.task.kind === 'train') await this.#feedTraining(this.#train!, job.task);
     else {
-      this.#feedTest(job.task.kind, 0, 0);
+      await this.#feedTest(job.task.kind, 0, 0);
       this.#put({ kind: 'stop', step: 0, reason: 'done' });
     }
   }
 
   async #open(port: DataPort, train: boolean): Promise<DataLoader<TensorBatch>> {
-    const rebuild = await importFunction<Rebuild>(port.dataset.module, port.dataset.export);
     const { tensors } = Queue.attach(port.queue).get();
-    const dataset = rebuild(port.dataset.options, tensors as Tensor[]);
+    const dataset = await openShared(port.dataset, tensors as Tensor[]);
     const { batchSize, seed } = this.job;
     return new DataLoader(dataset, { batchSize, shuffle: train, seed, transform: port.transform });
   }
 
-  #feedTraining(loader: DataLoader<TensorBatch>, task: Extract<SourceTask, { kind: 'train' }>): void {
+  async #feedTraining(loader: DataLoader<TensorBatch>, task: Extract<SourceTask, { kind: 'train' }>): Promise<void> {
     const perEpoch = loader.batchesPerEpoch;
+    if (perEpoch === 0) throw new DataError('expected data to train on, got a set of none');
+    const batches = epochs(loader, task.fromStep);
     let evaluatedAt = -1;
     let savedAt = task.fromStep;
     const save = (step: number): void => {
@@ -95,32 +98,31 @@ class Source {
         return;
       }
       const epoch = Math.floor((step - 1) / perEpoch);
-      this.#feed('train', step, epoch, () => loader.batch(epoch, (step - 1) % perEpoch));
+      this.#feed('train', step, epoch, (await batches.next()).value);
       const epochEnds = step % perEpoch === 0;
       if (task.evaluation && epochEnds && task.evalEvery > 0 && (epoch + 1) % task.evalEvery === 0) {
-        this.#feedTest('test', step, epoch);
+        await this.#feedTest('test', step, epoch);
         evaluatedAt = step;
       }
       if (task.checkpointEvery > 0 && step % task.checkpointEvery === 0) save(step);
     }
     const step = task.totalSteps;
     if (task.evaluation && evaluatedAt !== step)
-      this.#feedTest('test', step, Math.floor(Math.max(0, step - 1) / perEpoch));
+      await this.#feedTest('test', step, Math.floor(Math.max(0, step - 1) / perEpoch));
     save(step);
     this.#put({ kind: 'stop', step, reason: 'done' });
   }
 
-  #feedTest(split: 'test' | 'predict', step: number, epoch: number): void {
-    for (let batch = 0; batch < this.#test.batchesPerEpoch; batch++) {
-      this.#feed(split, batch + 1, epoch, () => this.#test.batch(0, batch));
-    }
+  async #feedTest(split: 'test' | 'predict', step: number, epoch: number): Promise<void> {
+    let batch = 0;
+    for await (const made of this.#test.stream(0)) this.#feed(split, ++batch, epoch, made);
     if (split === 'test') this.#put({ kind: 'evaluated', step, epoch });
   }
 
-  #feed(split: Split, step: number, epoch: number, make: () => TensorBatch): void {
+  #feed(split: Split, step: number, epoch: number, made: TensorBatch): void {
     const { memoryFormat } = this.job;
     scope(() => {
-      const [x, ...targets] = Object.values(make()) as [Tensor, ...Tensor[]];
+      const [x, ...targets] = Object.values(made) as [Tensor, ...Tensor[]];
       const input = memoryFormat === 'channelsLast' && x.ndim === 4 ? x.contiguous({ memoryFormat }) : x;
       const meta = { kind: 'batch', split, step, epoch, images: x.shape[0]!, microbatch: 0, microbatches: 1 } as const;
       this.#put(meta, [input, ...targets]);

@@ -19,7 +19,8 @@ function collect(value: unknown, found: Tensor[]): void {
 const ADVICE = '; a body that awaits is declared async: scope(async () => await ...)';
 const AsyncFunction = (async () => {}).constructor;
 
-function tensorsOf(value: unknown): Tensor[] {
+/** The tensors in a result, as {@link scope} finds them. For this package's use. */
+export function tensorsOf(value: unknown): Tensor[] {
   const found: Tensor[] = [];
   collect(value, found);
   return found;
