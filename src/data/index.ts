@@ -52,7 +52,7 @@ export {
 } from './mixing.js';
 export { type RandAugmentOptions, randAugment } from './rand-augment.js';
 export { RandomSampler, type Sampler, SequentialSampler, WeightedRandomSampler } from './samplers.js';
-export { type BatchTransform, type TransformSpec, transformFrom, transformKinds } from './specs.js';
+export { type BatchTransform, batchTransformFrom, type TransformSpec, transformFrom, transformKinds } from './specs.js';
 export { type Split, seededPermutation, splitBySeed } from './split.js';
-export { channelStatistics } from './statistics.js';
+export { ChannelHistogram, channelStatistics } from './statistics.js';
 export { compose, normalise, randomCropReflect, randomHorizontalFlip, toFloat } from './transforms.js';

@@ -1,6 +1,7 @@
 /** CIFAR-10, binary version. Format: https://www.cs.toronto.edu/~kriz/cifar.html */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TensorImageDataset } from '../../data/index.js';
 import { DataError } from '../../torch/errors.js';
 import { checkLabels, findFolder, type RawImages, readExactly, toDatasets } from './parts.js';
 import type { LoadedParts } from './types.js';
@@ -18,7 +19,7 @@ const area = 3 * 32 * 32;
  * @param imagesPerFile 10,000 in the official files; another number for an excerpt in the same layout
  * @throws DataError when a file is absent or not exactly of its size
  */
-export function loadCifar10(dir: string, imagesPerFile = 10_000): LoadedParts {
+export function loadCifar10(dir: string, imagesPerFile = 10_000): LoadedParts<TensorImageDataset> {
   const folder = findFolder(dir, 'cifar-10-batches-bin', 'data_batch_1.bin', remedy);
   const train = [1, 2, 3, 4, 5].map((i) => join(folder, `data_batch_${i}.bin`));
   const parts = toDatasets(

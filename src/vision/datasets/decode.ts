@@ -1,96 +1,252 @@
-/** Decodes many image files at once into one array of planes. */
+/** Decodes image files: many at a time, on the image library's threads. */
 import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { DataError } from '../../torch/errors.js';
 import { optionalPackage } from '../../torch/optional.js';
 import { decodeBmp } from './bmp.js';
-
-export const imageExtensions: readonly string[] = [
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.webp',
-  '.bmp',
-  '.gif',
-  '.tif',
-  '.tiff',
-  '.avif',
-];
+import { imageExtensions, isImageName } from './listing.js';
+import { decodeNetpbm, isNetpbm } from './netpbm.js';
 
 /** Enough to keep the decoding threads busy; each holds one decoded image. */
 const concurrency = 8;
 
 type SharpModule = typeof import('sharp').default;
-type Size = readonly [height: number, width: number];
+export type Size = readonly [height: number, width: number];
+
+/** Interleaved RGB. */
+export interface DecodedImage {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A file that could not be decoded. */
+export interface BadImage {
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface DecodeHooks {
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Ends the work: what is under way is finished, and the signal's reason thrown. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How many images have a size, and the number of the first of them. */
+interface SizeCount {
+  readonly size: Size;
+  count: number;
+  first: number;
+}
+
+/** What came of many files: which could be decoded, which not, and the sizes of those that could. */
+export interface Decoding {
+  /** Numbers of the files that could be decoded, rising. */
+  readonly good: readonly number[];
+  readonly bad: readonly BadImage[];
+  readonly sizes: ReadonlyMap<string, SizeCount>;
+}
+
+let running = 0;
+let threadsBefore = 0;
+
+/** While images are decoded: many at a time, one thread each. */
+async function withSharp<T>(body: (sharp: SharpModule) => Promise<T>): Promise<T> {
+  const sharp = (await optionalPackage<{ default: SharpModule }>('sharp', 'Reading image files')).default;
+  if (running++ === 0) {
+    threadsBefore = sharp.concurrency();
+    sharp.concurrency(1);
+  }
+  try {
+    return await body(sharp);
+  } finally {
+    if (--running === 0) sharp.concurrency(threadsBefore);
+  }
+}
 
 /**
- * RGB planes of every file, in order: uint8 [N, 3, H, W]. Transparency is dropped, greys become RGB, EXIF rotation is applied.
- * @param size resize (scaled to cover, then cut at the centre); null where all images have one size already
- * @throws DataError naming the file that cannot be decoded or differs in size
+ * Decodes files, in no particular order, and gives each to `visit`. Greys become RGB, transparency is dropped, EXIF rotation is
+ * applied, 16 bits become 8, of an animation the first picture counts.
+ * @param size resize (scaled to cover, then cut at the centre); null for each image's own
  */
-export async function decodeImages(
+export function decodeEach(
   paths: readonly string[],
   size: Size | null,
-  onProgress: (done: number, total: number) => void = () => {},
-): Promise<{ pixels: Uint8Array; height: number; width: number }> {
-  const sharp = (await optionalPackage<{ default: SharpModule }>('sharp', 'Reading image files')).default;
-  const threads = sharp.concurrency();
-  sharp.concurrency(1); // small images: many at a time, one thread each
-  try {
-    const first = await decodeOne(sharp, paths[0] as string, size);
-    const { height, width } = first;
-    const area = height * width;
-    const pixels = new Uint8Array(paths.length * 3 * area);
+  visit: (image: DecodedImage, i: number) => void,
+  hooks: DecodeHooks = {},
+): Promise<Decoding> {
+  return withSharp(async (sharp) => {
+    const reasons = new Map<number, string>();
+    const sizes = new Map<string, SizeCount>();
     let next = 0;
     let done = 0;
     const work = async (): Promise<void> => {
       while (next < paths.length) {
+        hooks.signal?.throwIfAborted();
         const at = next++;
         const path = paths[at] as string;
         const image = await decodeOne(sharp, path, size);
-        if (image.height !== height || image.width !== width) {
-          throw new DataError(
-            `${path} is ${image.height}x${image.width}, but ${paths[0]} is ${height}x${width}: give a size to resize them all to`,
-          );
+        if ('reason' in image) reasons.set(at, image.reason);
+        else {
+          const key = `${image.height}x${image.width}`;
+          const same = sizes.get(key) ?? { size: [image.height, image.width] as const, count: 0, first: at };
+          same.count++;
+          same.first = Math.min(same.first, at);
+          sizes.set(key, same);
+          visit(image, at);
         }
-        toPlanes(image.data, pixels.subarray(at * 3 * area, (at + 1) * 3 * area), area);
-        onProgress(++done, paths.length);
+        hooks.onProgress?.(++done, paths.length);
       }
     };
     const stop = (error: unknown): never => {
-      next = paths.length; // the other workers end after the image at hand
+      next = paths.length; // the others end after the image at hand
       throw error;
     };
-    const ends = await Promise.allSettled(Array.from({ length: concurrency }, () => work().catch(stop)));
+    const workers = Array.from({ length: Math.min(concurrency, paths.length) }, () => work().catch(stop));
+    const ends = await Promise.allSettled(workers);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    return { pixels, height, width };
-  } finally {
-    sharp.concurrency(threads);
+    const bad = [...reasons].sort(([a], [b]) => a - b).map(([at, reason]) => ({ path: paths[at] as string, reason }));
+    return { good: paths.map((_, i) => i).filter((i) => !reasons.has(i)), bad, sizes };
+  });
+}
+
+/**
+ * RGB planes of every file that can be decoded, in order: uint8 [good, 3, H, W].
+ * @param check decides about bad files and several sizes, before the planes are put together; throws for those that may not be
+ */
+export async function decodeImages(
+  paths: readonly string[],
+  size: Size | null,
+  check: (decoding: Decoding) => void,
+  hooks: DecodeHooks = {},
+): Promise<{ pixels: Uint8Array; height: number; width: number; decoding: Decoding }> {
+  let [pixels, height, width, stride] = [new Uint8Array(), 0, 0, 0];
+  const visit = (image: DecodedImage, i: number): void => {
+    if (stride === 0) {
+      ({ height, width } = image);
+      stride = 3 * height * width;
+      pixels = allocate(paths.length * stride);
+    }
+    // An image of another size has no place: `check` is told of it.
+    if (image.height === height && image.width === width) toPlanes(image.data, pixels.subarray(i * stride), stride / 3);
+  };
+  const decoding = await decodeEach(paths, size, visit, hooks);
+  check(decoding);
+  decoding.good.forEach((from, to) => {
+    if (from !== to) pixels.copyWithin(to * stride, from * stride, (from + 1) * stride);
+  });
+  return { pixels: pixels.subarray(0, decoding.good.length * stride), height, width, decoding };
+}
+
+function allocate(bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    const gigabytes = (bytes / 1e9).toFixed(1);
+    throw new DataError(
+      `No memory for ${gigabytes} GB of decoded images: read them as they are needed (lazy: true; on the command line --lazy)`,
+      { cause },
+    );
   }
+}
+
+/** One batch of files as planes: uint8 [N, 3, H, W]. @throws DataError naming the file that fails, or is not of the size */
+export async function decodeBatch(paths: readonly string[], size: Size, resize: boolean): Promise<Uint8Array> {
+  const area = size[0] * size[1];
+  const pixels = new Uint8Array(paths.length * 3 * area);
+  const { bad, sizes } = await decodeEach(paths, resize ? size : null, (image, i) => {
+    if (image.height === size[0] && image.width === size[1]) {
+      toPlanes(image.data, pixels.subarray(i * 3 * area), area);
+    }
+  });
+  if (bad.length > 0) throw new DataError(describeBad(bad, paths.length));
+  for (const [shown, { first }] of sizes) {
+    if (shown === `${size[0]}x${size[1]}`) continue;
+    throw new DataError(
+      `${paths[first]} is ${shown}, but images of ${size[0]}x${size[1]} were expected: ${sizeRemedy}`,
+    );
+  }
+  return pixels;
+}
+
+const sizeRemedy = 'give a size to resize them all to (size; on the command line --image-size)';
+
+/** How many bad files are named. */
+const mostNamed = 10;
+
+export function describeBad(bad: readonly BadImage[], total: number): string {
+  const [first] = bad;
+  if (bad.length === 1) return `Cannot decode the image ${first?.path}: ${first?.reason}`;
+  const lines = bad.slice(0, mostNamed).map(({ path, reason }) => `  ${path}: ${reason}`);
+  if (bad.length > mostNamed) lines.push(`  and ${bad.length - mostNamed} more`);
+  return `Cannot decode ${bad.length} of ${total} images:\n${lines.join('\n')}`;
+}
+
+/** @throws DataError where the images have several sizes */
+export function checkOneSize(paths: readonly string[], { sizes }: Decoding): void {
+  if (sizes.size < 2) return;
+  const [usual, ...others] = [...sizes].sort(([, a], [, b]) => b.count - a.count || a.first - b.first);
+  const [shown, { first }] = usual as [string, SizeCount];
+  const [otherShown, other] = others[0] as [string, SizeCount];
+  const counts = [usual, ...others].slice(0, 4).map((entry) => `${entry?.[1].count} are ${entry?.[0]}`);
+  const more = sizes.size > 4 ? `, and there are ${sizes.size - 4} more sizes` : '';
+  throw new DataError(
+    `${paths[other.first]} is ${otherShown}, but ${paths[first]} is ${shown}: ${sizeRemedy}. ` +
+      `Of the images (height x width) ${counts.join(', ')}${more}`,
+  );
 }
 
 async function decodeOne(
   sharp: SharpModule,
   path: string,
   size: Size | null,
-): Promise<{ data: Uint8Array; height: number; width: number }> {
+): Promise<DecodedImage | { reason: string }> {
+  let bytes: Uint8Array;
   try {
-    let image = open(sharp, await readFile(path), path);
+    bytes = await readFile(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { reason: code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder, not an image' : message };
+  }
+  if (bytes.length === 0) return { reason: 'the file is empty (0 bytes)' };
+  try {
+    let image = open(sharp, bytes, path);
     if (size !== null) image = image.resize({ height: size[0], width: size[1], fit: 'cover' });
     const { data, info } = await image.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
     return { data, height: info.height, width: info.width };
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`Cannot decode the image ${path}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    return { reason: reasonOf(error, path) };
   }
 }
 
+/** By content: names lie. */
 function open(sharp: SharpModule, bytes: Uint8Array, path: string): Sharp {
-  if (!path.toLowerCase().endsWith('.bmp')) return sharp(bytes).autoOrient();
-  const { pixels, width, height } = decodeBmp(bytes, path);
+  const bitmap = bytes[0] === 0x42 && bytes[1] === 0x4d;
+  if (!bitmap && !isNetpbm(bytes)) return sharp(bytes).autoOrient();
+  const { pixels, width, height } = bitmap ? decodeBmp(bytes, path) : decodeNetpbm(bytes, path);
   return sharp(pixels, { raw: { width, height, channels: 3 } });
+}
+
+/** In words: the libraries' own messages name their functions. */
+function reasonOf(error: unknown, path: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof DataError) return message.replace(`${path}: `, '').replace(`${path} `, '');
+  if (/unsupported image format/i.test(message)) {
+    return isImageName(path)
+      ? `not an image, or cut off in its first bytes (expected the content of one of ${imageExtensions.join(' ')})`
+      : `not an image (expected one of ${imageExtensions.join(' ')})`;
+  }
+  const first = message.split('\n')[0] as string;
+  if (/failOn/.test(first)) return 'cut short or damaged';
+  if (/pixel limit/i.test(message)) return `too large: ${first}`;
+  if (
+    /read error|premature|unexpected end|end of file|bad seek|unable to parse|corrupt|truncated|too small/i.test(
+      message,
+    )
+  ) {
+    return `cut short or damaged (${first})`;
+  }
+  return first;
 }
 
 /** Interleaved RGB to three planes. */

@@ -1,60 +1,150 @@
-/** Folders of images, one folder a class. */
+/** Folders of images, one folder a class: decoded into memory, or read as batches need them. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { extname, join, resolve } from 'node:path';
-import { splitBySeed, TensorImageDataset } from '../../data/index.js';
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { ChannelHistogram, TensorImageDataset } from '../../data/index.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
-import type { Tensor } from '../../torch/index.js';
+import { type Tensor, tensor } from '../../torch/index.js';
 import { readCache, writeCache } from './cache.js';
-import { decodeImages, imageExtensions } from './decode.js';
+import {
+  type BadImage,
+  checkOneSize,
+  type Decoding,
+  decodeEach,
+  decodeImages,
+  describeBad,
+  type Size,
+} from './decode.js';
+import { LazyImageDataset } from './lazy.js';
+import { type FolderListing, type Listing, listFolder } from './listing.js';
 import { type RawImages, toDatasets } from './parts.js';
-import type { DataOptions, LoadedParts, LoadHooks } from './types.js';
+import type { DataOptions, Found, ImageSet, LoadedParts, LoadHooks } from './types.js';
 
-/** Share of the test part where the folder has none. */
-const testShare = 0.2;
+/** With `lazy: 'auto'`, decoded images of more bytes than this stay in their files. */
+const mostInMemory = 2 ** 30;
 
-interface Listing {
-  readonly classes: readonly string[];
-  readonly paths: readonly string[];
-  readonly labels: readonly number[];
-}
+type FolderOptions = Omit<DataOptions, 'spec'>;
 
 /**
- * Reads `dir/train/CLASS/*` and `dir/test/CLASS/*` (or `val`), or `dir/CLASS/*`, of which a fifth of each class, chosen by the seed,
- * becomes the test part. Decoded images are kept in a cache (see `cache.ts`), which is used as long as no file changed.
- * @throws DataError for classes that differ between the parts, empty classes, images of several sizes, or one that cannot be decoded
+ * Reads `dir/train/CLASS/**` and `dir/test/CLASS/**` (or `val`, `valid`, `validation`), or `dir/CLASS/**`, of which a fifth of each
+ * class, chosen by the seed, becomes the test part. Folders in the folder of a class are read too, in torchvision's order; hidden
+ * files and other kinds of files are passed over. Decoded images (for lazy sets: their statistics) are kept in a cache (see
+ * `cache.ts`), which is used as long as no file changed.
+ * @throws DataError for classes that differ between the parts, empty classes, images of several sizes, or such that cannot be decoded,
+ * all named at once
  */
+export function loadFolder(
+  dir: string,
+  options?: FolderOptions & { readonly lazy?: false },
+  hooks?: LoadHooks,
+): Promise<LoadedParts<TensorImageDataset>>;
+export function loadFolder(dir: string, options?: FolderOptions, hooks?: LoadHooks): Promise<LoadedParts>;
 export async function loadFolder(
   dir: string,
-  options: Omit<DataOptions, 'spec'> = {},
+  options: FolderOptions = {},
   hooks: LoadHooks = {},
 ): Promise<LoadedParts> {
-  const { train, test } = list(resolve(dir), options.seed ?? 0);
+  const root = resolve(dir);
+  const listing = listFolder(root, options.seed ?? 0);
   const size = checkSize(options.size);
-  const key = fingerprint([...train.paths, ...test.paths], [train.labels, test.labels, train.classes, size]);
-  const cached = readCache(resolve(dir), key);
-  const parts = cached === null ? await decode(train, test, size, hooks) : fromCache(cached, train.classes);
-  if (cached === null) writeCache(resolve(dir), key, toCache(parts), statistics(parts.train));
-  const { height, width } = parts.train;
-  return { name: 'folder', augment: { pad: Math.round(Math.min(height, width) / 8), flip: true }, ...parts };
+  const lazy = options.lazy === 'auto' ? await isLarge(listing, size) : (options.lazy ?? false);
+  hooks.onFound?.(found(listing, lazy, []));
+  const { train, test, skipped } = lazy
+    ? await openLazily(root, listing, size, options, hooks)
+    : await loadAll(root, listing, size, options, hooks);
+  const { height, width } = train;
+  const augment = { pad: Math.round(Math.min(height, width) / 8), flip: true };
+  return { name: 'folder', augment, train, test, found: found(listing, lazy, skipped) };
 }
 
-type Parts = { readonly train: TensorImageDataset; readonly test: TensorImageDataset };
+interface Opened<Set extends ImageSet> {
+  readonly train: Set;
+  readonly test: Set;
+  readonly skipped: readonly BadImage[];
+}
 
-async function decode(
-  train: Listing,
-  test: Listing,
-  size: readonly [number, number] | null,
+function found(listing: FolderListing, lazy: boolean, skipped: readonly BadImage[]): Found {
+  const left = new Set(skipped.map(({ path }) => path));
+  const part = (name: 'train' | 'test', from: string, { paths, labels }: Listing): Found['parts'][number] => {
+    const kept = labels.filter((_, i) => !left.has(paths[i] as string));
+    return { name, from, images: kept.length, classes: new Set(kept).size };
+  };
+  const parts = [part('train', listing.trainFrom, listing.train), part('test', listing.testFrom, listing.test)];
+  return { parts, classes: listing.train.classes, lazy, skipped, notes: listing.notes };
+}
+
+async function isLarge({ train, test }: FolderListing, size: Size | null): Promise<boolean> {
+  const count = train.paths.length + test.paths.length;
+  const bytes = (of: Size): number => 3 * of[0] * of[1] * count;
+  if (size !== null) return bytes(size) > mostInMemory;
+  // The first image that can be decoded stands for all, which must be of its size.
+  for (const path of train.paths) {
+    const { sizes } = await decodeEach([path], null, () => {});
+    for (const { size: own } of sizes.values()) return bytes(own) > mostInMemory;
+  }
+  return false;
+}
+
+/** Refuses bad images, unless they may be skipped, and several sizes. */
+function checking(listing: FolderListing, skipBad: boolean): (decoding: Decoding) => void {
+  return (decoding) => {
+    const { bad, good } = decoding;
+    const total = bad.length + good.length;
+    if (bad.length > 0 && (!skipBad || good.length === 0)) {
+      throw new DataError(
+        `${describeBad(bad, total)}\nLeave them out with skipBad: true (on the command line --skip-bad)`,
+      );
+    }
+    checkOneSize([...listing.train.paths, ...listing.test.paths], decoding);
+    const border = listing.train.paths.length;
+    const labels = [...listing.train.labels, ...listing.test.labels];
+    const kept = new Set(good.filter((i) => i < border).map((i) => labels[i]));
+    const without = listing.train.classes.filter((_, label) => !kept.has(label));
+    if (without.length > 0) {
+      throw new DataError(`${describeBad(bad, total)}\nThat leaves no image to train on of ${without.join(', ')}`);
+    }
+    if (!good.some((i) => i >= border))
+      throw new DataError(`${describeBad(bad, total)}\nThat leaves no image to test on`);
+  };
+}
+
+/** What is left of a part. @param good rising numbers among the files of both parts, of which `from` precede this part */
+function keepGood(part: Listing, good: readonly number[], from: number): Listing {
+  const own = good.map((i) => i - from).filter((i) => i >= 0 && i < part.paths.length);
+  const pick = <T>(values: readonly T[]): T[] => own.map((i) => values[i] as T);
+  return { classes: part.classes, paths: pick(part.paths), labels: pick(part.labels) };
+}
+
+async function loadAll(
+  root: string,
+  listing: FolderListing,
+  size: Size | null,
+  options: FolderOptions,
   hooks: LoadHooks,
-): Promise<Parts> {
-  const { pixels, height, width } = await decodeImages([...train.paths, ...test.paths], size, hooks.onProgress);
-  const border = train.paths.length * 3 * height * width;
+): Promise<Opened<TensorImageDataset>> {
+  const { train, test } = listing;
+  const paths = [...train.paths, ...test.paths];
+  const form = [train.labels, test.labels, train.classes, size];
+  const key = fingerprint(paths, options.skipBad ? [...form, 'skipBad'] : form);
+  const cached = readCache(root, key);
+  if (cached !== null) return fromCache(cached, train.classes);
+  const check = checking(listing, options.skipBad ?? false);
+  const { pixels, height, width, decoding } = await decodeImages(paths, size, check, hooks);
+  const kept = [keepGood(train, decoding.good, 0), keepGood(test, decoding.good, train.paths.length)] as const;
+  const border = kept[0].paths.length * 3 * height * width;
   const shape = [3, height, width] as const;
   const raw = (part: Listing, bytes: Uint8Array): RawImages => ({ pixels: bytes, labels: part.labels, shape });
-  return toDatasets(raw(train, pixels.subarray(0, border)), raw(test, pixels.subarray(border)), train.classes);
+  const parts = toDatasets(
+    raw(kept[0], pixels.subarray(0, border)),
+    raw(kept[1], pixels.subarray(border)),
+    train.classes,
+  );
+  const metadata = { ...statisticsText(parts.train), skipped: JSON.stringify(decoding.bad) };
+  writeCache(root, key, toCache(parts.train, parts.test), metadata);
+  return { ...parts, skipped: decoding.bad };
 }
 
-function toCache({ train, test }: Parts): Record<string, Tensor> {
+function toCache(train: TensorImageDataset, test: TensorImageDataset): Record<string, Tensor> {
   return {
     'train.images': train.images,
     'train.labels': train.labels,
@@ -63,72 +153,90 @@ function toCache({ train, test }: Parts): Record<string, Tensor> {
   };
 }
 
-function statistics({ mean, std }: TensorImageDataset): Record<string, string> {
+function statisticsText({ mean, std }: { mean: readonly number[]; std: readonly number[] }): Record<string, string> {
   return { mean: JSON.stringify(mean), std: JSON.stringify(std) };
 }
 
-function fromCache(cached: NonNullable<ReturnType<typeof readCache>>, classes: readonly string[]): Parts {
-  const { tensors, metadata } = cached;
+type Cached = NonNullable<ReturnType<typeof readCache>>;
+
+function fromCache({ tensors, metadata }: Cached, classes: readonly string[]): Opened<TensorImageDataset> {
   const info = { classes, mean: JSON.parse(metadata.mean as string), std: JSON.parse(metadata.std as string) };
   const part = (name: string): TensorImageDataset =>
     new TensorImageDataset(tensors.get(`${name}.images`) as Tensor, tensors.get(`${name}.labels`) as Tensor, info);
-  return { train: part('train'), test: part('test') };
+  return { train: part('train'), test: part('test'), skipped: JSON.parse(metadata.skipped ?? '[]') as BadImage[] };
 }
 
-function list(dir: string, seed: number): { train: Listing; test: Listing } {
-  if (!existsSync(dir)) throw new DataError(`No folder ${dir}: expected train/ and test/ in it, or one folder a class`);
-  const held = ['test', 'val'].find((name) => existsSync(join(dir, name)));
-  if (!existsSync(join(dir, 'train'))) return split(listClasses(dir), seed);
-  if (held === undefined) return split(listClasses(join(dir, 'train')), seed);
-  const [train, test] = [listClasses(join(dir, 'train')), listClasses(join(dir, held))];
-  if (train.classes.join('\0') !== test.classes.join('\0')) {
-    const only = (a: Listing, b: Listing): string =>
-      a.classes.filter((name) => !b.classes.includes(name)).join(', ') || 'none';
-    throw new DataError(`${dir}: classes only in train: ${only(train, test)}; only in ${held}: ${only(test, train)}`);
+/** What a look at every image found. */
+interface Scan {
+  readonly good: readonly number[];
+  readonly skipped: readonly BadImage[];
+  readonly size: Size;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+async function openLazily(
+  root: string,
+  listing: FolderListing,
+  size: Size | null,
+  options: FolderOptions,
+  hooks: LoadHooks,
+): Promise<Opened<LazyImageDataset>> {
+  const { train, test } = listing;
+  const scanned = await scan(root, listing, size, options, hooks);
+  const { mean, std } = scanned;
+  const info = { classes: train.classes, mean, std, size: scanned.size, resize: size !== null };
+  const open = (part: Listing, from: number): LazyImageDataset => {
+    const { paths, labels } = keepGood(part, scanned.good, from);
+    return new LazyImageDataset({ ...info, paths }, tensor(BigInt64Array.from(labels, BigInt)));
+  };
+  return { train: open(train, 0), test: open(test, train.paths.length), skipped: scanned.skipped };
+}
+
+/**
+ * Decodes every image once, without keeping it: for the mean and deviation, which must be those of a set in memory, and to tell of
+ * bad ones before a run rather than in its middle. Where statistics are given and none may be skipped, a size is all that is needed.
+ */
+async function scan(
+  root: string,
+  listing: FolderListing,
+  size: Size | null,
+  options: FolderOptions,
+  hooks: LoadHooks,
+): Promise<Scan> {
+  const { train, test } = listing;
+  const paths = [...train.paths, ...test.paths];
+  const all = paths.map((_, i) => i);
+  if (options.statistics !== undefined && size !== null && !options.skipBad) {
+    return { good: all, skipped: [], size, ...options.statistics };
   }
-  return { train, test };
+  const source = `${root}#lazy`;
+  const key = fingerprint(paths, [train.labels, test.labels, train.classes, size, options.skipBad ?? false]);
+  const cached = readCache(source, key);
+  if (cached !== null) return JSON.parse(cached.metadata.scan as string) as Scan;
+  const histogram = new ChannelHistogram(3);
+  const border = train.paths.length;
+  const decoding = await decodeEach(
+    paths,
+    size,
+    ({ data, height, width }, i) => {
+      if (i < border) histogram.add(data, height * width, true);
+    },
+    hooks,
+  );
+  checking(listing, options.skipBad ?? false)(decoding);
+  const [only] = decoding.sizes.values();
+  const result: Scan = {
+    good: decoding.good,
+    skipped: decoding.bad,
+    size: (only as NonNullable<typeof only>).size,
+    ...histogram.statistics(),
+  };
+  writeCache(source, key, {}, { scan: JSON.stringify(result) });
+  return result;
 }
 
-function split(all: Listing, seed: number): { train: Listing; test: Listing } {
-  const { train, test } = splitBySeed(all.labels, testShare, seed);
-  const pick = (indices: readonly number[]): Listing => ({
-    classes: all.classes,
-    paths: indices.map((i) => all.paths[i] as string),
-    labels: indices.map((i) => all.labels[i] as number),
-  });
-  return { train: pick(train), test: pick(test) };
-}
-
-/** Class folders and image files in alphabetical order; hidden names and files that are not images are passed over. */
-function listClasses(dir: string): Listing {
-  const visible = (folder: string) =>
-    readdirSync(folder, { withFileTypes: true }).filter((e) => !e.name.startsWith('.'));
-  const isFolder = (path: string): boolean => statSync(path).isDirectory(); // follows links
-  const classes = visible(dir)
-    .map((entry) => entry.name)
-    .filter((name) => isFolder(join(dir, name)))
-    .sort();
-  if (classes.length < 2) {
-    throw new DataError(
-      `${dir}: expected a folder for each of two or more classes, found ${classes.join(', ') || 'none'}`,
-    );
-  }
-  const paths: string[] = [];
-  const labels: number[] = [];
-  classes.forEach((name, label) => {
-    const files = visible(join(dir, name))
-      .map((entry) => entry.name)
-      .filter((file) => imageExtensions.includes(extname(file).toLowerCase()));
-    if (files.length === 0) throw new DataError(`${join(dir, name)} holds no image (${imageExtensions.join(' ')})`);
-    for (const file of files.sort()) {
-      paths.push(join(dir, name, file));
-      labels.push(label);
-    }
-  });
-  return { classes, paths, labels };
-}
-
-function checkSize(size: DataOptions['size']): readonly [number, number] | null {
+function checkSize(size: DataOptions['size']): Size | null {
   if (size === undefined) return null;
   const both = typeof size === 'number' ? ([size, size] as const) : size;
   if (both.length === 2 && both.every((n) => Number.isInteger(n) && n > 0 && n <= 8192)) return both;
@@ -139,7 +247,7 @@ function checkSize(size: DataOptions['size']): readonly [number, number] | null 
 function fingerprint(paths: readonly string[], form: unknown): string {
   const hash = createHash('sha256').update(JSON.stringify(['v1', form]));
   for (const path of paths) {
-    const { size, mtimeMs } = statSync(path);
+    const { size, mtimeMs } = existsSync(path) ? statSync(path) : { size: -1, mtimeMs: 0 }; // a link that leads nowhere
     hash.update(`${path}\0${size}\0${mtimeMs}\n`);
   }
   return hash.digest('hex').slice(0, 32);

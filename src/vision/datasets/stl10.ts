@@ -1,6 +1,7 @@
 /** STL-10, binary version, labelled images. Format: https://cs.stanford.edu/~acoates/stl10/ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TensorImageDataset } from '../../data/index.js';
 import { DataError } from '../../torch/errors.js';
 import { checkLabels, findFolder, type RawImages, readExactly, toDatasets } from './parts.js';
 import type { LoadedParts } from './types.js';
@@ -14,7 +15,7 @@ const area = 3 * 96 * 96;
  * @param counts of the official files; others for an excerpt in the same layout
  * @throws DataError when a file is absent or not exactly of its size
  */
-export function loadStl10(dir: string, counts = { train: 5000, test: 8000 }): LoadedParts {
+export function loadStl10(dir: string, counts = { train: 5000, test: 8000 }): LoadedParts<TensorImageDataset> {
   const folder = findFolder(dir, 'stl10_binary', 'train_X.bin', remedy);
   const classes = readClasses(join(folder, 'class_names.txt'));
   const train = readPart(folder, 'train', counts.train, classes.length);

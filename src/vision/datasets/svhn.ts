@@ -1,6 +1,7 @@
 /** SVHN, format 2 (cropped digits). Format: http://ufldl.stanford.edu/housenumbers/ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TensorImageDataset } from '../../data/index.js';
 import { type MatArray, readMat, viewNumbers } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
 import { checkLabels, type RawImages, toDatasets } from './parts.js';
@@ -18,7 +19,7 @@ const remedy = "fetch it again with 'headrace data get svhn'";
  * @param counts of the official files; others for an excerpt in the same layout
  * @throws DataError when a file is absent, damaged or of another size
  */
-export function loadSvhn(dir: string, counts = { train: 73_257, test: 26_032 }): LoadedParts {
+export function loadSvhn(dir: string, counts = { train: 73_257, test: 26_032 }): LoadedParts<TensorImageDataset> {
   const train = readPart(join(dir, 'train_32x32.mat'), counts.train);
   const test = readPart(join(dir, 'test_32x32.mat'), counts.test);
   return { name: 'svhn', augment: { pad: 4, flip: false }, ...toDatasets(train, test, digits, statistics) };
