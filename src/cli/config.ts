@@ -2,17 +2,11 @@
 // user said in place of what it says.
 
 import { resolve } from 'node:path';
-import {
-  checkDevices,
-  isLocal,
-  loadRunData,
-  type ModuleRef,
-  needsGradients,
-  type RunConfig,
-} from '../pipeline/index.js';
+import { checkDevices, isLocal, type ModuleRef, needsGradients, type RunConfig } from '../pipeline/index.js';
 import {
   type DataOptions,
   type ImageData,
+  type ImageSet,
   type ModelOptions,
   modelFamily,
   parseDataSpec,
@@ -23,6 +17,7 @@ import {
   vitRecipe,
 } from '../vision/index.js';
 import type { ModelFlags, TrainFlags } from './options.js';
+import { loadImages } from './reading.js';
 import { say } from './report.js';
 
 /** Says whether the user gave an option, or it has its default. */
@@ -102,21 +97,22 @@ export function shapeConfig(model: string, flags: RunFlags): RunConfig {
 }
 
 /** Where the images of a SPEC come from. Paths are made absolute, so that a run's configuration holds elsewhere too. */
-export function dataRef(spec: string, options: Pick<RunFlags, 'limit' | 'seed' | 'imageSize' | 'augment'>): ModuleRef {
+export function dataRef(
+  spec: string,
+  options: Pick<RunFlags, 'limit' | 'seed' | 'imageSize' | 'augment' | 'skipBad' | 'lazy' | 'transforms'>,
+): ModuleRef {
   const { kind, dir } = parseDataSpec(spec);
   const data: DataOptions = {
     spec: dir === null ? kind : `${kind}:${resolve(dir)}`,
     limit: options.limit,
     seed: options.seed,
     size: options.imageSize,
+    ...(options.skipBad ? { skipBad: true } : {}),
+    ...(kind === 'folder' || options.lazy ? { lazy: options.lazy ?? 'auto' } : {}),
     ...(options.augment === false ? { augment: { pad: 0, flip: false } } : {}),
+    ...(options.transforms ? { augment: options.transforms } : {}),
   };
   return { module: 'headrace/vision', export: 'loadDataset', options: data };
-}
-
-/** The images of a reference that `dataRef` made. */
-export async function loadImages(ref: ModuleRef): Promise<ImageData> {
-  return (await loadRunData(ref)) as unknown as ImageData;
 }
 
 function modelRef(
@@ -128,7 +124,7 @@ function modelRef(
 }
 
 /** The recipe, with the user's numbers; a run of a few steps warms up over a fifth of them at most. */
-function chooseRecipe(model: string, images: ImageData, flags: RunFlags, stepsPerEpoch: number): Recipe {
+function chooseRecipe(model: string, images: ImageData<ImageSet>, flags: RunFlags, stepsPerEpoch: number): Recipe {
   const { kind } = parseDataSpec(images.name === 'mnist' ? 'mnist' : `${images.name}:.`);
   const epochs = flags.steps === undefined ? flags.epochs : Math.max(1, Math.ceil(flags.steps / stepsPerEpoch));
   const options = { batchSize: flags.batch, epochs, lr: flags.lr };

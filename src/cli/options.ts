@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ScheduleName, scheduleNames } from '../pipeline/schedule.js';
+import type { AugmentSpec } from '../vision/index.js';
 
 export const headKinds = ['linear', 'dgl', 'auglocal'] as const;
 export type HeadKind = (typeof headKinds)[number];
@@ -62,6 +63,18 @@ export function keyValue(text: string, before: Record<string, unknown>): Record<
   return { ...before, [text.slice(0, at)]: parsed };
 }
 
+/** Names of transforms, or a JSON list of them with their parameters. What is unknown is told by whoever uses it. */
+export function transforms(text: string): AugmentSpec[] {
+  if (!text.trim().startsWith('[')) return list(text).map((kind) => ({ kind }) as AugmentSpec);
+  try {
+    return JSON.parse(text) as AugmentSpec[];
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `Expected names, or a JSON list such as [{"kind":"mixup"}]: ${(error as Error).message}.`,
+    );
+  }
+}
+
 /** The options that say what to train and how, for `train`, `compare` and `plan`. */
 export interface ModelFlags {
   data?: string;
@@ -77,6 +90,9 @@ export interface ModelFlags {
   queue: number;
   limit?: number;
   imageSize?: number;
+  skipBad?: boolean;
+  lazy?: boolean;
+  transforms?: readonly AugmentSpec[];
   modelOption: Record<string, unknown>;
 }
 
@@ -117,6 +133,7 @@ export interface EvalFlags {
   threads: number;
   devices?: string[];
   limit?: number;
+  skipBad?: boolean;
   json: boolean;
 }
 
@@ -139,6 +156,9 @@ export const jsonOption = (): Option =>
 
 export const limitOption = (): Option =>
   new Option('--limit <n>', 'use the first n images only, of training and of test data').argParser(whole(1));
+
+export const skipBadOption = (): Option =>
+  new Option('--skip-bad', 'leave out images of folder: data that cannot be read');
 
 export const batchOption = (): Option =>
   new Option('--batch <n>', 'images that one optimizer step sees').argParser(whole(1)).default(128);
@@ -173,6 +193,17 @@ export function addModelOptions(command: Command): Command {
     .addOption(new Option('--queue <n>', 'batches that wait between two stages at most').argParser(whole(1)).default(2))
     .addOption(limitOption())
     .addOption(new Option('--image-size <n>', 'resize the images of folder: data to this side').argParser(whole(1)))
+    .addOption(skipBadOption())
+    .addOption(new Option('--lazy', 'read the images of folder: data as they are needed (default: above 1 GiB)'))
+    .addOption(new Option('--no-lazy', 'decode all images of folder: data into memory first'))
+    .addOption(
+      new Option(
+        '--transforms <list>',
+        'random changes to training images, in place of the usual ones: names, or a JSON list with parameters',
+      )
+        .argParser(transforms)
+        .conflicts('augment'),
+    )
     .addOption(
       new Option('--model-option <key=value>', 'an option of the model, such as depth=6; may be repeated')
         .argParser(keyValue)

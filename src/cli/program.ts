@@ -18,6 +18,7 @@ import {
   positive,
   scheduleList,
   scheduleOption,
+  skipBadOption,
   type TrainFlags,
   threadsOption,
   whole,
@@ -41,11 +42,11 @@ export function buildProgram(version: string): Command {
     .version(version, '-V, --version')
     .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
     .exitOverride();
-  const verb = (name: string, description: string, example: string): Command =>
+  const verb: Verb = (name, description, example, remarks = '') =>
     program
       .command(name)
       .description(description)
-      .addHelpText('after', `\nExample:\n  ${example}`)
+      .addHelpText('after', `${remarks}\nExample:\n  ${example}`)
       .allowExcessArguments(false);
   addTrain(verb);
   addRunVerbs(verb);
@@ -84,13 +85,20 @@ On Debian and Ubuntu it is installed with apt where there is none and you are ro
 The addon is built in the package's folder or, where that cannot be written to, in HEADRACE_CACHE (default: ~/.cache/headrace).
 headrace doctor says what would be used, and changes nothing.`;
 
-type Verb = (name: string, description: string, example: string) => Command;
+/** @param remarks - lines before the example */
+type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
+
+const dataHelp = `
+Data of your own: a folder with one folder a class, or with train/ and test/ (or valid/) that hold them:
+  headrace train resnet18 --data folder:photos --image-size 96 --skip-bad --transforms randomHorizontalFlip,randAugment --out runs/photos
+`;
 
 function addTrain(verb: Verb): void {
   const train = verb(
     'train',
     'train an image classifier',
     'headrace train resnet20 --data mnist --stages 2 --epochs 3 --out runs/digits',
+    dataHelp,
   ).argument('[model]', `${modelNames.join(', ')}; a run that goes on knows its own`);
   addModelOptions(train)
     .option('--out <dir>', 'folder of the run: config, events, metrics, checkpoint (required)')
@@ -155,14 +163,15 @@ function addRunVerbs(verb: Verb): void {
     .addOption(threadsOption())
     .addOption(ownDevicesOption())
     .addOption(limitOption())
+    .addOption(skipBadOption())
     .addOption(jsonOption())
     .action(async (folder: string, flags: EvalFlags) => {
       const { evaluateRun } = await import('./eval.js');
       await evaluateRun(folder, flags);
     });
-  verb('predict', 'classify image files by a trained model', 'headrace predict runs/digits seven.png two.png')
+  verb('predict', 'classify image files by a trained model', 'headrace predict runs/digits seven.png scans/')
     .argument('<dir>', 'folder of a run')
-    .argument('<images...>', 'image files; they are resized to what the model takes')
+    .argument('<images...>', 'image files, and folders of them; they are resized to what the model takes')
     .addOption(new Option('--top <n>', 'likeliest classes to name').argParser(whole(1)).default(3))
     .addOption(batchOption())
     .addOption(threadsOption())

@@ -49,7 +49,11 @@ export function resumedConfig(model: string | undefined, flags: TrainFlags, give
 /** The data may have moved to another folder, but must be of the same kind. */
 function resumedData(old: RunConfig, flags: TrainFlags, given: Given): ModuleRef {
   const { spec: was } = old.data.options as Partial<DataOptions>;
-  if (!given('data') || flags.data === undefined) return old.data;
+  // How images get into memory changes no batch.
+  const reading = given('lazy') ? { lazy: flags.lazy } : {};
+  if (!given('data') || flags.data === undefined) {
+    return given('lazy') ? { ...old.data, options: { ...(old.data.options as DataOptions), ...reading } } : old.data;
+  }
   const now = parseDataSpec(flags.data);
   const kind = was === undefined ? `${old.data.export} of ${old.data.module}` : parseDataSpec(was).kind;
   if (kind !== now.kind) {
@@ -58,7 +62,7 @@ function resumedData(old: RunConfig, flags: TrainFlags, given: Given): ModuleRef
     );
   }
   const spec = now.dir === null ? now.kind : `${now.kind}:${resolve(now.dir)}`;
-  return { ...old.data, options: { ...(old.data.options as DataOptions), spec } };
+  return { ...old.data, options: { ...(old.data.options as DataOptions), spec, ...reading } };
 }
 
 function refuseChanges(old: RunConfig, flags: TrainFlags, given: Given): void {
@@ -79,7 +83,7 @@ type Fixed = readonly [option: string, flag: string, was: unknown, is: unknown];
 
 /** What the weights of a run depend on. */
 function fixed(old: RunConfig, flags: TrainFlags): Fixed[] {
-  const { limit, size, augment } = old.data.options as Partial<DataOptions>;
+  const { limit, size, augment, skipBad = false } = old.data.options as Partial<DataOptions>;
   const model = old.model.options as Record<string, unknown>;
   const schedule = flags.schedule ?? old.schedule;
   const microbatches: Fixed[] =
@@ -97,7 +101,9 @@ function fixed(old: RunConfig, flags: TrainFlags): Fixed[] {
     ...microbatches,
     ['limit', '--limit', limit, flags.limit],
     ['imageSize', '--image-size', size, flags.imageSize],
-    ['augment', '--no-augment', augment !== undefined, !flags.augment],
+    ['augment', '--no-augment', augment !== undefined && 'pad' in augment, !flags.augment],
+    ['transforms', '--transforms', augment !== undefined && 'pad' in augment ? undefined : augment, flags.transforms],
+    ['skipBad', '--skip-bad', skipBad, flags.skipBad ?? false],
     ...Object.entries(flags.modelOption).map(
       ([key, value]): Fixed => ['modelOption', `--model-option ${key}`, model[key], value],
     ),

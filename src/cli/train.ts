@@ -8,12 +8,15 @@ import {
 } from '../pipeline/index.js';
 import { type Given, trainConfig } from './config.js';
 import type { TrainFlags } from './options.js';
+import { isOfSpec, loadImages } from './reading.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import { resumedConfig } from './resume.js';
 
 /** `headrace train`. @param model - may be left out where a run goes on */
 export async function train(model: string | undefined, flags: TrainFlags, given: Given): Promise<void> {
   const config = flags.resume ? resumedConfig(model, flags, given) : await trainConfig(model!, flags, given);
+  // A run of one's own model may have data of its own kind; those of a SPEC are told of.
+  if (flags.resume && isOfSpec(config.data)) await loadImages(config.data);
   const run = new Trainer(config, { resume: flags.resume });
   const progress = new Progress(process.stderr);
   let steps = 0;

@@ -71,10 +71,10 @@ export function locateRef(ref: ModuleRef, places = callerPlaces()): ModuleRef {
   return { ...ref, module: locateModule(ref.module, places) };
 }
 
-/** Calls the function that a reference names. @throws ConfigError where there is none */
-export async function resolveRef<T>(ref: ModuleRef): Promise<T> {
-  const make = await importFunction<(options: unknown) => unknown>(locateRef(ref).module, ref.export);
-  return (await make(ref.options)) as T;
+/** Calls the function that a reference names. @param hooks - what cannot be JSON @throws ConfigError where there is none */
+export async function resolveRef<T>(ref: ModuleRef, hooks?: object): Promise<T> {
+  const make = await importFunction<(options: unknown, hooks?: object) => unknown>(locateRef(ref).module, ref.export);
+  return (await make(ref.options, hooks)) as T;
 }
 
 /** The loss that a model trains by. */

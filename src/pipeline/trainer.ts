@@ -51,13 +51,16 @@ export interface RunResult {
 
 const loaded = new Map<string, Promise<RunData>>();
 
-/** Loads a data set once in a process: later runs in it share the tensors. */
-export async function loadRunData(given: ModuleRef): Promise<RunData> {
+/**
+ * Loads a data set once in a process: later runs in it share the tensors.
+ * @param hooks - a second argument for the function that loads it, such as to show how far it is
+ */
+export async function loadRunData(given: ModuleRef, hooks?: object): Promise<RunData> {
   const ref = locateRef(given);
   const key = JSON.stringify(ref);
   let data = loaded.get(key);
   if (!data) {
-    data = resolveRef<RunData>(ref);
+    data = resolveRef<RunData>(ref, hooks);
     data.catch(() => loaded.delete(key));
     loaded.set(key, data);
   }

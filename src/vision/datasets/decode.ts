@@ -177,7 +177,7 @@ const mostNamed = 10;
 export function describeBad(bad: readonly BadImage[], total: number): string {
   const [first] = bad;
   if (bad.length === 1) return `Cannot decode the image ${first?.path}: ${first?.reason}`;
-  const lines = bad.slice(0, mostNamed).map(({ path, reason }) => `  ${path}: ${reason}`);
+  const lines = bad.slice(0, mostNamed).map(({ path, reason }) => `  ${path}: ${reason};`);
   if (bad.length > mostNamed) lines.push(`  and ${bad.length - mostNamed} more`);
   return `Cannot decode ${bad.length} of ${total} images:\n${lines.join('\n')}`;
 }

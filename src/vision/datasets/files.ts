@@ -64,24 +64,27 @@ function greys(colours: Tensor): Tensor {
   return colours.to({ dtype: 'float32' }).mul(weights).sum([1], true).round().to({ dtype: 'uint8' });
 }
 
+/** A file to be looked at, or a name that stands for none, with the reason. */
+export interface NamedFile {
+  readonly path: string;
+  readonly reason: string | null;
+}
+
 /**
  * The image files that names stand for: a file for itself, a folder for all images in it and in its folders, in the order of their
- * names. Names that stand for none come back in `bad`.
+ * names.
  */
-export function listImageFiles(names: readonly string[]): { paths: string[]; bad: BadImage[] } {
-  const paths: string[] = [];
-  const bad: BadImage[] = [];
-  for (const name of names) {
+export function listImageFiles(names: readonly string[]): NamedFile[] {
+  return names.flatMap((name): NamedFile[] => {
     if (!existsSync(name)) {
-      const pattern = /[*?[]/.test(name) ? ' (the shell replaces patterns: no file matches this one)' : '';
-      bad.push({ path: name, reason: `no such file or folder${pattern}` });
-    } else if (!statSync(name).isDirectory()) paths.push(name);
-    else {
-      const below = imagesBelow(name).paths;
-      if (below.length === 0)
-        bad.push({ path: name, reason: `no image in this folder (${imageExtensions.join(' ')})` });
-      paths.push(...below);
+      const pattern = /[*?[]/.test(name) ? '; the shell replaces patterns, and no file matches this one' : '';
+      return [{ path: name, reason: `no such file or folder (${expected}${pattern})` }];
     }
-  }
-  return { paths, bad };
+    if (!statSync(name).isDirectory()) return [{ path: name, reason: null }];
+    const { paths } = imagesBelow(name);
+    if (paths.length === 0) return [{ path: name, reason: `no image in this folder (${expected})` }];
+    return paths.map((path) => ({ path, reason: null }));
+  });
 }
+
+const expected = `expected images, ${imageExtensions.join(' ')}, or folders of them`;

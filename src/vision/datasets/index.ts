@@ -2,7 +2,7 @@
 export { loadCifar10 } from './cifar10.js';
 export type { BadImage } from './decode.js';
 export { type DownloadProgress, downloadFile, formatProgress } from './download.js';
-export { imageFiles, listImageFiles, type PredictedImages, readImageFiles } from './files.js';
+export { imageFiles, listImageFiles, type NamedFile, type PredictedImages, readImageFiles } from './files.js';
 export { loadFolder } from './folder.js';
 export { type DatasetSource, datasetSources, type GetOptions, getDataset } from './get.js';
 export { LazyImageDataset, type LazyImages } from './lazy.js';

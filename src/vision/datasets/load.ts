@@ -32,6 +32,8 @@ export function loadDataset(options: string | DataOptions, hooks?: LoadHooks): P
 export async function loadDataset(options: string | DataOptions, hooks: LoadHooks = {}): Promise<ImageData<ImageSet>> {
   const given = typeof options === 'string' ? { spec: options } : options;
   checkOptions('loadDataset', given, optionNames);
+  // What is unknown or makes no sense is told before images are read.
+  if (given.augment !== undefined) augmented(given.augment, [{ kind: 'toFloat' }], 2);
   const parts = await loadParts(given, hooks);
   const { limit, testLimit = limit, seed = 0 } = given;
   const train = limited(parts.train, limit, seed, 'limit');
@@ -71,7 +73,7 @@ function augmented(
     spec.kind === 'mixup' || spec.kind === 'cutmix' ? { classes, ...spec } : spec;
   const isLate = (spec: AugmentSpec): boolean => afterScaling.includes(spec.kind);
   const specs = [...augment.filter((spec) => !isLate(spec)), ...scaling, ...augment.filter(isLate)].map(whole);
-  batchTransformFrom(specs); // what is unknown or makes no sense is told before a run starts
+  batchTransformFrom(specs); // checks them
   return specs;
 }
 

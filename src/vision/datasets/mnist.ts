@@ -20,7 +20,7 @@ const augment = { pad: 2, flip: false };
  * package's order (all zeros, then all ones, ...), stratified and the same everywhere. The package stores pixels as fractions with
  * three decimals; they are exactly the original bytes / 255 to that precision, so the bytes are recovered by rounding.
  */
-export function loadEmbeddedMnist(): LoadedParts {
+export function loadEmbeddedMnist(): LoadedParts<TensorImageDataset> {
   const folder = join(optionalFolder('mnist', 'The data set mnist'), 'src', 'digits');
   const perDigit = digits.map((digit) => readDigit(join(folder, `${digit}.json`)));
   const labels = perDigit.flatMap((pixels, digit) => new Array<number>(pixels.length / area).fill(digit));
