@@ -52,7 +52,7 @@ class Slow implements Dataset<[Tensor, bigint]> {
 
 test('a class with length and getItem is drawn from, its items put together', () => {
   const loader = new DataLoader(new Squares(5), { batchSize: 2 });
-  const batches = [...loader.batches(0)].map(({ x, y, name }) => [x.tolist(), x.dtype, y.tolist(), y.dtype, name]);
+  const batches = Array.from(loader.batches(0), ({ x, y, name }) => [x.tolist(), x.dtype, y.tolist(), y.dtype, name]);
   assert.deepEqual(batches, [
     [
       [
@@ -180,14 +180,14 @@ test('the stream of a data set without promises is that of batches()', async () 
   for await (const { x } of loader.stream(2)) streamed.push(x.tolist());
   assert.deepEqual(
     streamed,
-    [...loader.batches(2)].map(({ x }) => x.tolist()),
+    Array.from(loader.batches(2), ({ x }) => x.tolist()),
   );
   // A loop over the loader itself is an epoch, the next loop the next one.
   const epochs: unknown[][] = [[], []];
   for (const epoch of epochs) for await (const { y } of loader) epoch.push(y.tolist());
   assert.deepEqual(
     epochs[1],
-    [...loader.batches(1)].map(({ y }) => y.tolist()),
+    Array.from(loader.batches(1), ({ y }) => y.tolist()),
   );
   assert.notDeepEqual(epochs[0], epochs[1]);
 });
@@ -220,7 +220,7 @@ test('a TensorDataset gives rows of its tensors, on other threads too, whatever 
     [[6, 7], 3],
   );
   const all = (loader: { batches(epoch: number): Iterable<readonly Tensor[]> }): unknown =>
-    [...loader.batches(1)].map((batch) => batch.map((part) => part.tolist()));
+    Array.from(loader.batches(1), (batch) => batch.map((part) => part.tolist()));
   const options = { batchSize: 2, shuffle: true, seed: 5 };
   const expected = all(new DataLoader(set, options));
   assert.deepEqual(all(new DataLoader(collated(set), options)), expected, 'as item by item');

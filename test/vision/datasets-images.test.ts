@@ -228,6 +228,12 @@ test('files to predict on: those that cannot be read do not stop the rest', asyn
   await assert.rejects(imageFiles([text], [3, 4, 4]), /Cannot decode the image .*2\.wav: not an image/);
 });
 
+/** A batch that outlives the next. */
+function kept(batch: ImageBatch): ImageBatch {
+  for (const each of Object.values(batch)) each.keep();
+  return batch;
+}
+
 async function lazyAndNot(options: object): Promise<[loaded: ImageBatch[][], lazily: ImageBatch[][]]> {
   for (const name of ['a', 'b']) for (let i = 0; i < 12; i++) await image(`lazy/${name}/${i}.png`, 3 * i, [9, 10]);
   const batches = async (lazy: boolean): Promise<ImageBatch[][]> => {
@@ -239,7 +245,7 @@ async function lazyAndNot(options: object): Promise<[loaded: ImageBatch[][], laz
     ] as const) {
       const loader = new DataLoader(set, { batchSize: 5, shuffle: true, seed: 4, transform });
       const part: ImageBatch[] = [];
-      for await (const batch of loader.stream(1)) part.push(batch);
+      for await (const batch of loader.stream(1)) part.push(kept(batch));
       all.push(part);
     }
     return all;
@@ -259,10 +265,11 @@ test('a lazy folder gives the bits of one in memory, at any size, limit and plac
   assert.equal(data.found?.lazy, true);
   const options = { batchSize: 4, shuffle: true, seed: 1, transform: data.trainTransforms };
   const whole: ImageBatch[] = [];
-  for await (const batch of new DataLoader(data.train, options).stream(2)) whole.push(batch);
+  for await (const batch of new DataLoader(data.train, options).stream(2)) whole.push(kept(batch));
   for (const numWorkers of [0, 1, 2]) {
     const rest: ImageBatch[] = [];
-    for await (const batch of new DataLoader(data.train, { ...options, numWorkers }).stream(2, 2)) rest.push(batch);
+    for await (const batch of new DataLoader(data.train, { ...options, numWorkers }).stream(2, 2))
+      rest.push(kept(batch));
     assert.deepEqual(bits([rest]), bits([whole.slice(2)]), `${numWorkers} threads`);
   }
   const { images, labels } = await data.train.getItem(3);
