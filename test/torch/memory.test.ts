@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
-import { DataLoader, TensorImageDataset } from 'headrace/data';
+import { DataLoader, type ImageBatch, TensorImageDataset } from 'headrace/data';
 import { functional, Linear, ReLU, Sequential } from 'headrace/nn';
 import { SGD } from 'headrace/optim';
 import {
@@ -151,7 +151,7 @@ test('a loader frees a batch when the next is asked for, save what a scope owns 
   const loader = new DataLoader(set, { batchSize: 2 });
   const before = liveTensors('thread');
 
-  const handed = [];
+  const handed: ImageBatch[] = [];
   for (const batch of loader.batches(0)) {
     handed.push(batch);
     if (handed.length === 2) keep(batch.labels);
