@@ -1,10 +1,11 @@
 // The files that the documents' programs read, made small.
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { saveTorch } from 'headrace/io';
 import { writeVideo } from 'headrace/media';
 import { buildModel } from 'headrace/pipeline';
 import { resnet18 } from 'headrace/vision';
+import sharp from 'sharp';
 import { root } from './repository.js';
 
 /** Two seconds of a grey picture that grows lighter, and a tone. */
@@ -27,5 +28,23 @@ export async function makeFixtures(folder: string): Promise<void> {
   // Written by PyTorch: see test/io/torch-files/make_torch_files.py.
   copyFileSync(path.join(root, 'test/io/torch-files/checkpoint.pt'), path.join(folder, 'checkpoint.pt'));
   const audio = { samples: tone(16000, 2), rate: 16000 };
+  await writePhotos(path.join(folder, 'photos'));
   await writeVideo(path.join(folder, 'clip.mp4'), grey(50, 64), { fps: 25, audio });
+}
+
+/** Folders of classes, with what one finds in such: a text, and a picture that is none. */
+async function writePhotos(folder: string): Promise<void> {
+  for (const part of ['train', 'valid']) {
+    for (const [n, name] of ['cat', 'dog'].entries()) {
+      mkdirSync(path.join(folder, part, name), { recursive: true });
+      for (let i = 0; i < 4; i++) {
+        const raw = { width: 40 + i, height: 30, channels: 3 } as const;
+        await sharp(new Uint8Array(3 * raw.width * raw.height).fill(100 * n + i), { raw })
+          .png()
+          .toFile(path.join(folder, part, name, `${i}.png`));
+      }
+    }
+  }
+  writeFileSync(path.join(folder, 'train', 'cat', 'read.txt'), 'cats');
+  writeFileSync(path.join(folder, 'train', 'cat', 'broken.png'), 'no picture');
 }
