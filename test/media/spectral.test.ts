@@ -96,6 +96,28 @@ test('cepstra', () => {
   close(mfcc(short, { rate, htk: true }), 'mfccShort');
 });
 
+test("a short window: mel, cepstra and chroma keep librosa's hop of 512, spectra a quarter of the window", () => {
+  close(melSpectrogram(y, { rate, nMels: 20, nFft: 512 }), 'melSpectrogram512');
+  close(mfcc(y, { rate, nMfcc: 13, nMels: 20, nFft: 512, winLength: 400 }), 'mfcc400');
+  close(chromaStft(y, { rate, nFft: 1024 }), 'chromaStft1024', 1e-5);
+  close(parts(stft(y.narrow(0, 0, 1000), { nFft: 128, winLength: 100 })), 'stft128');
+  assert.equal(logMel(y, { rate, nMels: 20, nFft: 512 }).shape[1], 1 + Math.floor(y.numel / 512));
+});
+
+test('an option that nobody reads is refused with the one that was meant', () => {
+  const wrong = (options: object): { rate: number } => ({ rate, ...options });
+  assert.throws(() => stft(y, { hopLength: 5 } as object), /options of stft .* got hopLength/);
+  assert.throws(() => melSpectrogram(y, wrong({ n_mels: 40 })), /melSpectrogram .* got n_mels\. Did you mean nMels\?/);
+  assert.throws(() => logMel(y, wrong({ top_db: 40 })), /logMel .* Did you mean topDb\?/);
+  assert.throws(() => mfcc(y, wrong({ n_mfcc: 13 })), /mfcc .* Did you mean nMfcc\?/);
+  assert.throws(() => mfcc(y, wrong({ topDb: 60 })), /options of mfcc .* got topDb/);
+  assert.throws(() => chromaStft(y, wrong({ nfft: 512 })), /chromaStft .* Did you mean nFft\?/);
+  assert.throws(() => chromaCqt(y, wrong({ nFft: 512 })), /options of chromaCqt .* got nFft/);
+  assert.throws(() => rms(y, { frame_length: 5 } as object), /rms .* Did you mean frameLength\?/);
+  assert.throws(() => stft(y, { window: 'kaiser' as 'hann' }), /expected a window hann, hamming, ones, got 'kaiser'/);
+  assert.throws(() => zeroCrossingRate(y, { hop: 0 }), /expected hop to be a whole number/);
+});
+
 test('sign changes and loudness', () => {
   close(zeroCrossingRate(y), 'zeroCrossingRate');
   close(rms(y), 'rms');

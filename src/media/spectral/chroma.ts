@@ -1,9 +1,10 @@
 /** How strongly each of the twelve tones sounds, whatever its octave. Values and defaults are librosa's. */
 import { ConfigError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import { constantQ } from './constant-q.js';
 import { like } from './frames.js';
-import { type StftOptions, spectrogram, stftDefaults } from './stft.js';
+import { magnitudes, type StftOptions, stftDefaults, stftOptionNames, USUAL_HOP } from './stft.js';
 import { estimateTuning, tuningOf } from './tuning.js';
 
 const TONES = 12;
@@ -21,15 +22,9 @@ export interface ChromaOptions {
  * Weights of the bins of a spectrum for the tones C, C sharp, ... B: [12, 1 + nFft / 2], float64. A bump around each tone in each octave,
  * as wide as bins are apart, and lower the further the octave is from the fifth.
  */
-export function chromaFilters({
-  rate,
-  nFft = 2048,
-  tuning = 0,
-}: {
-  rate: number;
-  nFft?: number;
-  tuning?: number;
-}): Tensor {
+export function chromaFilters(options: { rate: number; nFft?: number; tuning?: number }): Tensor {
+  checkOptions('chromaFilters', options, ['rate', 'nFft', 'tuning']);
+  const { rate, nFft = 2048, tuning = 0 } = options;
   const bins = 1 + Math.floor(nFft / 2);
   // In twelfths of an octave above the A of 27.5 Hz.
   const position = Float64Array.from(
@@ -56,12 +51,16 @@ export function chromaFilters({
   return tensor(weights, { shape: [TONES, bins] });
 }
 
-/** Chroma of a sound [n] by its spectrogram: [12, frames], each frame's strongest tone 1. A frame of silence is 0. */
+/**
+ * Chroma of a sound [n] by its spectrogram: [12, frames], each frame's strongest tone 1. A frame of silence is 0. `hop` is 512 by default,
+ * whatever the window.
+ */
 export function chromaStft(y: Tensor, options: ChromaOptions & StftOptions): Tensor {
-  const { rate, tuning = null } = options;
-  const { nFft } = stftDefaults(options);
+  checkOptions('chromaStft', options, ['rate', 'tuning', ...stftOptionNames]);
+  const { rate, tuning = null, hop = USUAL_HOP } = options;
+  const { nFft } = stftDefaults({ ...options, hop });
   return scope(() => {
-    const energies = spectrogram(y, { ...options, power: 2 });
+    const energies = magnitudes(y, { ...options, hop }, 2);
     const filters = chromaFilters({ rate, nFft, tuning: tuning ?? tuningOf(energies, { rate, binsPerOctave: TONES }) });
     return strongestToOne(filters.to({ dtype: y.dtype, device: y.device }).matmul(energies));
   });
@@ -75,7 +74,8 @@ const OCTAVES = 7;
  * silence is 0. `rate` must be 8400 Hz or more.
  */
 export function chromaCqt(y: Tensor, options: ChromaOptions & { readonly hop?: number }): Tensor {
-  const { rate, hop = 512, tuning = null } = options;
+  checkOptions('chromaCqt', options, ['rate', 'tuning', 'hop']);
+  const { rate, hop = USUAL_HOP, tuning = null } = options;
   return scope(() => {
     const deviation = tuning ?? estimateTuning(y, { rate, binsPerOctave: BINS_PER_OCTAVE });
     const magnitudes = constantQ(y, {

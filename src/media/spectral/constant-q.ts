@@ -6,6 +6,7 @@
  */
 import { ConfigError } from '../../torch/errors.js';
 import { cat, ops, scope, type Tensor, tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import { framesOf, lengthOf, padEnds } from './frames.js';
 
 export interface ConstantQOptions {
@@ -27,6 +28,7 @@ const BLOCK = 1 << 22;
  * 0, hop, 2 hop, ... Beyond the ends is silence. Each is divided by the root of its filter's length, as librosa's `cqt` does.
  */
 export function constantQ(y: Tensor, options: ConstantQOptions): Tensor {
+  checkOptions('constantQ', options, ['rate', 'hop', 'fMin', 'binsPerOctave', 'octaves']);
   const { rate, hop, fMin, binsPerOctave, octaves } = options;
   const highest = fMin * 2 ** (octaves - 1 / binsPerOctave);
   if (highest >= rate / 2)

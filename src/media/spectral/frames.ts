@@ -6,7 +6,9 @@ import { ops, type Tensor, tensor } from '../../torch/index.js';
  * What stands before the beginning and after the end: silence (`constant`), the sound mirrored at its first and last sample (`reflect`),
  * or these samples over and over (`edge`). NumPy's words and values.
  */
-export type PadMode = 'constant' | 'reflect' | 'edge';
+export type PadMode = (typeof padModes)[number];
+
+export const padModes = ['constant', 'reflect', 'edge'] as const;
 
 /** Adds samples at both ends of the last dimension. However short the sound is, it is long enough. */
 export function padEnds(y: Tensor, before: number, after: number, mode: PadMode): Tensor {
@@ -49,7 +51,9 @@ export function lengthOf(y: Tensor): number {
 }
 
 /** Weights of the samples in a frame. `hann` and `hamming` are periodic: one more sample would close the wave. */
-export type WindowName = 'hann' | 'hamming' | 'ones';
+export type WindowName = (typeof windowNames)[number];
+
+export const windowNames = ['hann', 'hamming', 'ones'] as const;
 
 export function windowOf(name: WindowName, length: number): Float64Array {
   const [a, b] = { hann: [0.5, 0.5], hamming: [0.54, 0.46], ones: [1, 0] }[name] as [number, number];

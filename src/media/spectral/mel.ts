@@ -1,9 +1,10 @@
 /** Spectra on the mel scale, and their cepstra. Values and defaults are librosa's. */
 import { ConfigError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
-import { type DecibelOptions, powerToDb } from './decibels.js';
+import { checkOptions } from '../../torch/options.js';
+import { type DecibelOptions, decibelOptionNames, decibels } from './decibels.js';
 import { like } from './frames.js';
-import { fftFrequencies, type StftOptions, spectrogram, stftDefaults } from './stft.js';
+import { fftFrequencies, magnitudes, type StftOptions, stftDefaults, stftOptionNames, USUAL_HOP } from './stft.js';
 
 export interface MelOptions {
   /** Samples a second. */
@@ -40,8 +41,18 @@ export function melToHz(mel: number, htk = false): number {
 
 /** Triangular filters over the bins of a spectrum: [nMels, 1 + nFft / 2], float64. Each begins and ends at its neighbours' peaks. */
 export function melFilters(options: MelOptions & { readonly nFft?: number }): Tensor {
+  checkOptions('melFilters', options, [...melOptionNames, 'nFft']);
+  return filters(options);
+}
+
+const melOptionNames = ['rate', 'nMels', 'fMin', 'fMax', 'htk', 'norm'] as const;
+
+function filters(options: MelOptions & { readonly nFft?: number }): Tensor {
   const { rate, nFft = 2048, nMels = 128, fMin = 0, fMax = rate / 2, htk = false, norm = 'slaney' } = options;
   if (!(Number.isSafeInteger(nMels) && nMels > 0)) throw new ConfigError(`expected nMels > 0, bands, got ${nMels}`);
+  if (!(rate > 0 && Number.isFinite(rate))) throw new ConfigError(`expected rate > 0, samples a second, got ${rate}`);
+  if (norm !== 'slaney' && norm !== null)
+    throw new ConfigError(`expected norm 'slaney' or null, got '${String(norm)}'`);
   if (!(fMin >= 0 && fMax > fMin && fMax <= rate / 2))
     throw new ConfigError(`expected 0 <= fMin < fMax <= ${rate / 2} Hz (half of rate), got ${fMin} and ${fMax}`);
   const [low, high] = [hzToMel(fMin, htk), hzToMel(fMax, htk)];
@@ -61,23 +72,33 @@ export function melFilters(options: MelOptions & { readonly nFft?: number }): Te
 }
 
 export interface MelSpectrogramOptions extends MelOptions, StftOptions {
+  /** Samples from one frame to the next; 512 by default, whatever the window. */
+  readonly hop?: number;
   /** 2 (the default) for energies, 1 for amplitudes. */
   readonly power?: number;
 }
 
+const melSpectrogramOptionNames = [...melOptionNames, ...stftOptionNames, 'power'] as const;
+
 /** Energies in mel bands of a sound [..., n]: [..., nMels, frames]. */
 export function melSpectrogram(y: Tensor, options: MelSpectrogramOptions): Tensor {
-  const { power = 2 } = options;
-  const { nFft } = stftDefaults(options);
+  checkOptions('melSpectrogram', options, melSpectrogramOptionNames);
+  return energies(y, options);
+}
+
+function energies(y: Tensor, options: MelSpectrogramOptions): Tensor {
+  const { hop = USUAL_HOP, power = 2 } = options;
+  const { nFft } = stftDefaults({ ...options, hop });
   return scope(() => {
-    const filters = melFilters({ ...options, nFft }).to({ dtype: y.dtype, device: y.device });
-    return filters.matmul(spectrogram(y, { ...options, power }));
+    const weights = filters({ ...options, nFft }).to({ dtype: y.dtype, device: y.device });
+    return weights.matmul(magnitudes(y, { ...options, hop }, power));
   });
 }
 
 /** {@link melSpectrogram} in decibels. */
 export function logMel(y: Tensor, options: MelSpectrogramOptions & DecibelOptions): Tensor {
-  return scope(() => powerToDb(melSpectrogram(y, options), options));
+  checkOptions('logMel', options, [...melSpectrogramOptionNames, ...decibelOptionNames]);
+  return scope(() => decibels(energies(y, options), options));
 }
 
 export interface MfccOptions extends MelSpectrogramOptions {
@@ -89,6 +110,7 @@ export interface MfccOptions extends MelSpectrogramOptions {
 
 /** Mel-frequency cepstral coefficients of a sound [..., n]: [..., nMfcc, frames]. The orthonormal DCT-II of {@link logMel}. */
 export function mfcc(y: Tensor, options: MfccOptions): Tensor {
+  checkOptions('mfcc', options, [...melSpectrogramOptionNames, 'nMfcc', 'lifter']);
   const { nMfcc = 20, nMels = 128, lifter = 0 } = options;
   if (!(Number.isSafeInteger(nMfcc) && nMfcc > 0 && nMfcc <= nMels))
     throw new ConfigError(`expected nMfcc to be 1 to nMels (${nMels}), got ${nMfcc}`);
@@ -101,6 +123,6 @@ export function mfcc(y: Tensor, options: MfccOptions): Tensor {
       for (let j = 0; j < nMels; j++)
         cosines[i * nMels + j] = scale * Math.cos((Math.PI * i * (2 * j + 1)) / (2 * nMels));
     }
-    return like(y, cosines, [nMfcc, nMels]).matmul(logMel(y, { ...options, ref: 1, amin: 1e-10, topDb: 80 }));
+    return like(y, cosines, [nMfcc, nMels]).matmul(decibels(energies(y, options), {}));
   });
 }

@@ -1,7 +1,17 @@
 /** The short-time Fourier transform. Values and defaults are librosa's. */
 import { ConfigError } from '../../torch/errors.js';
 import { ops, scope, type Tensor } from '../../torch/index.js';
-import { centredFrames, framesOf, like, type PadMode, type WindowName, windowOf } from './frames.js';
+import { checkOptions } from '../../torch/options.js';
+import {
+  centredFrames,
+  framesOf,
+  like,
+  type PadMode,
+  padModes,
+  type WindowName,
+  windowNames,
+  windowOf,
+} from './frames.js';
 
 export interface StftOptions {
   /** Length of the transform in samples; 2048 by default. */
@@ -17,6 +27,11 @@ export interface StftOptions {
   readonly padMode?: PadMode;
 }
 
+export const stftOptionNames = ['nFft', 'winLength', 'hop', 'window', 'center', 'padMode'] as const;
+
+/** Samples from one frame to the next of what is made of spectra, whatever the window: librosa's 512. */
+export const USUAL_HOP = 512;
+
 /** The options with their defaults. @throws ConfigError for what cannot be */
 export function stftDefaults(options: StftOptions): Required<StftOptions> {
   const { nFft = 2048, winLength = nFft, window = 'hann', center = true, padMode = 'constant' } = options;
@@ -25,6 +40,10 @@ export function stftDefaults(options: StftOptions): Required<StftOptions> {
     if (!(Number.isSafeInteger(value) && value > 0))
       throw new ConfigError(`expected ${name} to be a whole number of samples > 0, got ${value}`);
   }
+  if (!windowNames.includes(window))
+    throw new ConfigError(`expected a window ${windowNames.join(', ')}, got '${String(window)}'`);
+  if (!padModes.includes(padMode))
+    throw new ConfigError(`expected a padMode ${padModes.join(', ')}, got '${String(padMode)}'`);
   if (winLength > nFft) throw new ConfigError(`expected a window no longer than nFft ${nFft}, got ${winLength}`);
   return { nFft, winLength, hop, window, center, padMode };
 }
@@ -34,6 +53,11 @@ export function stftDefaults(options: StftOptions): Required<StftOptions> {
  * @throws ShapeError where there is not one sample (or, not centred, not one frame)
  */
 export function stft(y: Tensor, options: StftOptions = {}): Tensor {
+  checkOptions('stft', options, stftOptionNames);
+  return transform(y, options);
+}
+
+function transform(y: Tensor, options: StftOptions): Tensor {
   const { nFft, winLength, hop, window, center, padMode } = stftDefaults(options);
   return scope(() => {
     const frames = center ? centredFrames(y, nFft, hop, padMode) : framesOf(y, nFft, hop);
@@ -43,11 +67,17 @@ export function stft(y: Tensor, options: StftOptions = {}): Tensor {
   });
 }
 
-/** Magnitudes of {@link stft} to a power: 1 for amplitudes, 2 for energies. */
+/** Magnitudes of {@link stft} to a power: 1 for amplitudes (the default), 2 for energies. */
 export function spectrogram(y: Tensor, options: StftOptions & { readonly power?: number } = {}): Tensor {
-  const { power = 1 } = options;
+  checkOptions('spectrogram', options, [...stftOptionNames, 'power']);
+  return magnitudes(y, options, options.power ?? 1);
+}
+
+/** As {@link spectrogram}, of options that hold others beside. */
+export function magnitudes(y: Tensor, options: StftOptions, power: number): Tensor {
+  if (!(power > 0 && Number.isFinite(power))) throw new ConfigError(`expected power > 0, got ${power}`);
   return scope(() => {
-    const magnitude = stft(y, options).abs();
+    const magnitude = transform(y, options).abs();
     return power === 1 ? magnitude : power === 2 ? magnitude.square() : magnitude.pow(power);
   });
 }

@@ -1,5 +1,6 @@
 /** How far a recording's tones lie from those of an instrument tuned to 440 Hz. */
 import type { Tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import { spectrogram } from './stft.js';
 
 /** Tones are looked for between these, in Hz. */
@@ -18,6 +19,7 @@ export interface TuningOptions {
 
 /** {@link tuningOf} the magnitudes of a sound [n]. */
 export function estimateTuning(y: Tensor, options: TuningOptions): number {
+  checkOptions('estimateTuning', options, ['rate', 'binsPerOctave']);
   const magnitudes = spectrogram(y);
   const tuning = tuningOf(magnitudes, options);
   magnitudes.dispose();

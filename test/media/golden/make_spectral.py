@@ -77,6 +77,11 @@ golden = {
     "mfccHtk": f.mfcc(y=y, sr=RATE, n_mfcc=20, htk=True),
     "mfccLifter": f.mfcc(y=y, sr=RATE, n_mfcc=13, lifter=22),
     "mfccShort": f.mfcc(y=short, sr=RATE, htk=True),
+    # The hop of these is 512 whatever the window, that of stft a quarter of it.
+    "melSpectrogram512": f.melspectrogram(y=y, sr=RATE, n_mels=20, n_fft=512),
+    "mfcc400": f.mfcc(y=y, sr=RATE, n_mfcc=13, n_mels=20, n_fft=512, win_length=400),
+    "chromaStft1024": f.chroma_stft(y=y, sr=RATE, n_fft=1024),
+    "stft128": librosa.stft(y[:1000], n_fft=128, win_length=100),
     "zeroCrossingRate": f.zero_crossing_rate(y),
     "rms": f.rms(y=y),
     "rmsReflect": f.rms(y=y, pad_mode="reflect", frame_length=400, hop_length=300),
