@@ -1,6 +1,7 @@
 /** Sound as mono samples at a wanted rate. */
 import { DataError } from '../torch/errors.js';
-import { Decoder, type ReadOptions } from './decode.js';
+import { checkOptions } from '../torch/options.js';
+import { Decoder, type ReadOptions, readOptionNames } from './decode.js';
 import { checkRate, Resampler } from './resampler.js';
 
 /** Mono sound. */
@@ -16,6 +17,8 @@ export interface AudioOptions extends ReadOptions {
   readonly rate?: number;
 }
 
+const audioOptionNames = [...readOptionNames, 'rate'] as const;
+
 /**
  * Reads the sound of a recording or a video. Channels are averaged. Sample `i` is heard at `start + i / rate` seconds on the clock on which
  * frames have their times: where the sound begins later than the file, or has a hole, there is silence.
@@ -23,6 +26,7 @@ export interface AudioOptions extends ReadOptions {
  * @throws DataError when there is no such file or sound in it, or it is cut short
  */
 export async function readAudio(path: string, options: AudioOptions = {}): Promise<Audio> {
+  checkOptions('readAudio', options, audioOptionNames);
   const chunks: Float32Array[] = [];
   let rate = 0;
   for await (const chunk of readAudioChunks(path, options)) {
@@ -34,6 +38,7 @@ export async function readAudio(path: string, options: AudioOptions = {}): Promi
 
 /** As {@link readAudio}, in pieces as they are decoded, so that memory does not grow with the recording's length. */
 export async function* readAudioChunks(path: string, options: AudioOptions = {}): AsyncGenerator<Audio, void, void> {
+  checkOptions('readAudioChunks', options, audioOptionNames);
   if (options.rate !== undefined) checkRate(options.rate);
   const decoder = await Decoder.open(path, 'audio', options);
   const rate = options.rate ?? decoder.stream.codecpar.sampleRate;
@@ -47,7 +52,7 @@ export async function* readAudioChunks(path: string, options: AudioOptions = {})
       if (wanted.length > 0) yield { samples: wanted, rate };
       if (left <= 0) break;
     }
-    if (count === 0 && (options.start ?? 0) === 0) throw new DataError(`${path}: its audio stream is empty`);
+    if (decoder.isEmpty && (options.start ?? 0) === 0) throw new DataError(`${path}: its audio stream is empty`);
     if (count === 0) yield { samples: new Float32Array(0), rate };
   } finally {
     await decoder.close();

@@ -16,8 +16,17 @@ export interface ReadOptions {
   readonly allowTruncated?: boolean;
 }
 
-/** What is decoded before `start`, in seconds, so that decoders which need a run-up are in order by then. */
+export const readOptionNames = ['start', 'end', 'threads', 'allowTruncated'] as const;
+
+/** What is decoded before `start`, in seconds, so that decoders which need a run-up are in order by then; of sound this much at least. */
 const RUN_UP = 1;
+const LEAST_OF_SOUND = 0.2;
+
+/** What is looked for further back, each time that what was found is too late. */
+const FURTHER = 4;
+
+/** Seconds by which times may go back where a file is only untidy. */
+const BACKWARDS = 0.5;
 
 /** A decoded frame. @internal */
 export interface Decoded {
@@ -43,9 +52,15 @@ export class Decoder {
   private lastError = 0;
   private frames = 0;
   private next = 0;
+  private latest = Number.NEGATIVE_INFINITY;
+  private ended = false;
+  /** Whether `packet` is the first to decode, and the time from which on frames are whole after a search. */
+  private holds = false;
+  private wholeFrom = Number.NEGATIVE_INFINITY;
 
   private constructor(
     readonly media: MediaFile,
+    private readonly kind: MediaKind,
     readonly stream: Stream,
     private readonly codec: CodecContext,
     private readonly packet: Packet,
@@ -53,9 +68,24 @@ export class Decoder {
     private readonly options: ReadOptions,
   ) {}
 
-  /** Opens a file's audio or video. @throws DataError when that cannot be, ConfigError for a section that cannot be */
+  /**
+   * Opens a file's audio or video, where reading has to begin for `start`.
+   * @throws DataError when that cannot be, ConfigError for a section that cannot be
+   */
   static async open(path: string, kind: MediaKind, options: ReadOptions): Promise<Decoder> {
     checkSection(options);
+    const decoder = await Decoder.atBeginning(path, kind, options);
+    try {
+      if (await decoder.seek()) return decoder;
+    } catch (error) {
+      await decoder.close();
+      throw error;
+    }
+    await decoder.close();
+    return Decoder.atBeginning(path, kind, options);
+  }
+
+  private static async atBeginning(path: string, kind: MediaKind, options: ReadOptions): Promise<Decoder> {
     const media = await MediaFile.open(path);
     try {
       const stream = media.stream(kind);
@@ -65,7 +95,7 @@ export class Decoder {
       packet.alloc();
       const frame = new media.ff.Frame();
       frame.alloc();
-      return new Decoder(media, stream, codec, packet, frame, options);
+      return new Decoder(media, kind, stream, codec, packet, frame, options);
     } catch (error) {
       await media.close();
       throw error;
@@ -79,12 +109,12 @@ export class Decoder {
   async *decode(end = Number.POSITIVE_INFINITY): AsyncGenerator<Decoded> {
     const { media, packet, codec, stream } = this;
     const { constants } = media.ff;
-    await this.seek();
-    let code: number;
+    let code = 0;
     const breath = new Breath();
     for (;;) {
       if (breath.due()) await breath.take();
-      code = media.format.readFrameSync(packet);
+      if (!this.holds) code = media.format.readFrameSync(packet);
+      this.holds = false;
       if (code === constants.AVERROR_EAGAIN) continue;
       if (code < 0) break;
       const ours = packet.streamIndex === stream.index;
@@ -102,7 +132,13 @@ export class Decoder {
       if (decoded.time >= end) return;
       yield decoded;
     }
+    this.ended = true;
     this.checkWhole(code);
+  }
+
+  /** Whether all was read and gave nothing. */
+  get isEmpty(): boolean {
+    return this.ended && this.frames === 0;
   }
 
   async close(): Promise<void> {
@@ -112,14 +148,50 @@ export class Decoder {
     await this.media.close();
   }
 
-  private async seek(): Promise<void> {
+  /**
+   * Goes to a packet from which all frames of the section can be decoded, and holds it. Some containers lead to any packet near a time, also
+   * between key frames, others to a later time; then it is looked for further back.
+   * @returns false when only the file's beginning will do, which is not where reading then stands
+   */
+  private async seek(): Promise<boolean> {
     const { media, options } = this;
-    const target = (options.start ?? 0) - RUN_UP;
-    if (target <= 0) return;
+    const { start = 0 } = options;
     const { AVSEEK_FLAG_BACKWARD } = media.ff.constants;
-    const time = BigInt(Math.round((target + media.start) * 1e6));
-    // A file that cannot be searched is read from its beginning.
-    await media.format.seekFrame(-1, time, AVSEEK_FLAG_BACKWARD);
+    for (let runUp = RUN_UP; start - runUp > 0; runUp *= FURTHER) {
+      const time = BigInt(Math.round((start - runUp + media.start) * 1e6));
+      const code = await media.format.seekFrame(-1, time, AVSEEK_FLAG_BACKWARD);
+      if (code < 0) return false; // a file that cannot be searched is read from its beginning
+      const found = this.firstWhole();
+      if (found !== null && found <= this.latestBeginning()) {
+        this.holds = true;
+        if (this.kind === 'video') this.wholeFrom = found;
+        return true;
+      }
+      this.packet.unref();
+    }
+    return start - RUN_UP <= 0;
+  }
+
+  /** Reads up to a packet that can be decoded without those before it. Its time, null where there is none or it has no time. */
+  private firstWhole(): number | null {
+    const { media, packet, stream } = this;
+    const { AVERROR_EAGAIN, AV_NOPTS_VALUE } = media.ff.constants;
+    for (;;) {
+      const code = media.format.readFrameSync(packet);
+      if (code === AVERROR_EAGAIN) continue;
+      if (code < 0) return null;
+      if (packet.streamIndex === stream.index && (this.kind === 'audio' || packet.isKeyframe)) {
+        return media.time(stream, packet.pts === AV_NOPTS_VALUE ? packet.dts : packet.pts);
+      }
+      packet.unref();
+    }
+  }
+
+  /** The latest time at which decoding may begin. */
+  private latestBeginning(): number {
+    const { media, stream, options, kind } = this;
+    const latest = (options.start ?? 0) - (kind === 'audio' ? LEAST_OF_SOUND : 0) + 1e-6;
+    return Math.max(latest, media.time(stream, stream.startTime) ?? latest);
   }
 
   /** Notes how far the file has been read. */
@@ -156,9 +228,24 @@ export class Decoder {
       const duration = Number(frame.duration) * stream.timeBase.toDouble();
       this.next = time + duration;
       this.frames += 1;
-      yield { frame, time, duration };
+      if (time >= this.wholeFrom - 1e-6) {
+        this.checkOrder(time);
+        yield { frame, time, duration };
+      }
       frame.unref();
     }
+  }
+
+  /** @throws DataError where the file's clock begins anew: what follows has no time of its own */
+  private checkOrder(time: number): void {
+    if (time < this.latest - BACKWARDS) {
+      throw new DataError(
+        `${this.media.path}: its clock goes back from ${this.latest.toFixed(2)} to ${time.toFixed(2)} s, as where recordings were joined ` +
+          'byte by byte. Join them again so that time goes on (ffmpeg -f concat), or read each by itself',
+        { code: 'CLOCK' },
+      );
+    }
+    this.latest = Math.max(this.latest, time);
   }
 
   /** @param last - what FFmpeg said at the end */

@@ -1,10 +1,11 @@
 /** Video frames as RGB bytes, one at a time. */
 import type { Frame } from 'node-av/lib';
 import { ConfigError, DataError } from '../torch/errors.js';
-import { type Decoded, Decoder, type ReadOptions } from './decode.js';
+import { checkOptions } from '../torch/options.js';
+import { type Decoded, Decoder, type ReadOptions, readOptionNames } from './decode.js';
 import { checked } from './ffmpeg.js';
 import { framesASecond } from './info.js';
-import { turn, turned, type View, viewOf } from './orientation.js';
+import { pixelAspect, shownSize, turn, turned, type View, viewOf } from './orientation.js';
 
 /** A picture in RGB. */
 export interface RgbImage {
@@ -24,10 +25,18 @@ export interface VideoFrame extends RgbImage {
 export interface FrameOptions extends ReadOptions {
   /** Frames a second, evenly spaced from `start` on. By default the file's own frames at their own times. */
   readonly fps?: number;
-  /** Pixels. Where only one of width and height is given, the other follows the picture's shape. */
+  /**
+   * Pixels. Where only one of width and height is given, the other follows the picture's shape as it is shown; where both are, they are
+   * taken as they are. By default the film's own height, and the width at which its pixels are square.
+   */
   readonly width?: number;
   readonly height?: number;
 }
+
+/** Pixels of a side. */
+const LARGEST = 16384;
+/** Times that a pixel may be as wide as high, or as high as wide. */
+const WIDEST = 8;
 
 /**
  * Reads a video frame by frame. No more than a few frames are held, whatever the length; nothing is decoded that is not asked for.
@@ -39,26 +48,28 @@ export interface FrameOptions extends ReadOptions {
  * @throws DataError when there is no such file or video in it, or it is cut short
  */
 export async function* readFrames(path: string, options: FrameOptions = {}): AsyncGenerator<VideoFrame, void, void> {
-  checkOptions(options);
+  checkFrameOptions(options);
   const decoder = await Decoder.open(path, 'video', options);
   const converter = new Converter(decoder, options);
   try {
     const pictures = options.fps === undefined ? ownFrames(decoder, options) : evenFrames(decoder, options);
     let index = 0;
     for await (const { frame, time } of pictures) yield { index: index++, time, ...converter.convert(frame) };
-    if (index === 0 && (options.start ?? 0) === 0) throw new DataError(`${path}: its video stream has no frames`);
+    if (decoder.isEmpty) throw new DataError(`${path}: its video stream has no frames`);
   } finally {
     converter.close();
     await decoder.close();
   }
 }
 
-function checkOptions({ fps, width, height }: FrameOptions): void {
+function checkFrameOptions(options: FrameOptions): void {
+  checkOptions('readFrames', options, [...readOptionNames, 'fps', 'width', 'height']);
+  const { fps, width, height } = options;
   if (fps !== undefined && !(fps > 0 && Number.isFinite(fps)))
     throw new ConfigError(`expected fps > 0, frames a second, got ${fps}`);
   for (const [name, size] of Object.entries({ width, height })) {
-    if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 16384))
-      throw new ConfigError(`expected ${name} to be pixels, 1 to 16384, got ${size}`);
+    if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= LARGEST))
+      throw new ConfigError(`expected ${name} to be pixels, 1 to ${LARGEST}, got ${size}`);
   }
 }
 
@@ -138,6 +149,8 @@ class Converter {
       target.format = ff.constants.AV_PIX_FMT_RGB24;
       checked(ff, target.getBuffer(), `${path}: no memory for a frame of ${storedWidth} x ${storedHeight}`);
     }
+    // Both fields of a frame are one picture; FFmpeg refuses to make one of fields that it is told to keep apart.
+    frame.clearFlags(ff.constants.AV_FRAME_FLAG_INTERLACED);
     checked(ff, this.scaler.scaleFrameSync(target, frame), `${path}: cannot convert a frame to RGB`);
     const { buffer, byteOffset, length } = target.toBuffer();
     const pixels = new Uint8Array(buffer, byteOffset, length);
@@ -146,8 +159,17 @@ class Converter {
 
   /** The size asked for, as shown. */
   private size(frame: Frame): [number, number] {
-    const [ownWidth, ownHeight] = turned(this.view, frame.width, frame.height);
     const { width, height } = this.options;
+    if (width !== undefined && height !== undefined) return [width, height];
+    const { media, stream } = this.decoder;
+    const aspect = pixelAspect(stream, frame.sampleAspectRatio);
+    const [ownWidth, ownHeight] = shownSize(this.view, frame, aspect);
+    if (aspect > WIDEST || aspect < 1 / WIDEST || Math.max(ownWidth, ownHeight) > LARGEST) {
+      throw new DataError(
+        `${media.path}: expected pixels up to ${WIDEST} times as wide as high, or as high as wide, and pictures up to ${LARGEST}, ` +
+          `got ${frame.width} x ${frame.height} of pixels ${aspect.toPrecision(3)} wide: give both width and height`,
+      );
+    }
     if (width === undefined && height === undefined) return [ownWidth, ownHeight];
     return [
       width ?? Math.max(1, Math.round((ownWidth * (height as number)) / ownHeight)),

@@ -5,7 +5,7 @@ export type { ReadOptions } from './decode.js';
 export * from './faces/index.js';
 export { type FFmpegInfo, ffmpegInfo } from './ffmpeg.js';
 export { type FrameOptions, type RgbImage, readFrames, type VideoFrame } from './frames.js';
-export { type AudioInfo, type MediaInfo, mediaInfo, type VideoInfo } from './info.js';
+export { type AudioInfo, type MediaExtent, type MediaInfo, mediaExtent, mediaInfo, type VideoInfo } from './info.js';
 export { resample } from './resampler.js';
 export * from './spectral/index.js';
 export { encodeWav, parseWav, readWav, type WavAudio, type WavEncoding, writeWav } from './wav.js';

@@ -1,18 +1,18 @@
 /** What a media file holds, without decoding it. */
 import type { Stream } from 'node-av/lib';
 import { MediaFile } from './media-file.js';
-import { turned, viewOf } from './orientation.js';
+import { pixelAspect, shownSize, viewOf } from './orientation.js';
 
 export interface VideoInfo {
   readonly codec: string;
-  /** Pixels, as frames come out: after the rotation that the file asks for. */
+  /** Pixels, as frames come out: square, and after the rotation that the file asks for. */
   readonly width: number;
   readonly height: number;
   /** Mean frames a second; null where the file does not say. */
   readonly fps: number | null;
   /** Frames, where the file counts them. */
   readonly frames: number | null;
-  /** Width of a pixel over its height: 1, but for some broadcasts and discs. */
+  /** Width of a stored pixel over its height: 1, but for some broadcasts and discs. Frames come out with square ones. */
   readonly pixelAspect: number;
   /** Seconds; null where unknown. */
   readonly duration: number | null;
@@ -62,16 +62,39 @@ export function mediaInfo(path: string): Promise<MediaInfo> {
   });
 }
 
+/** When something is heard and seen in a file, in seconds since its beginning. */
+export interface MediaExtent {
+  /** The end of its sound or its picture, whichever is later. */
+  readonly end: number;
+  /** Where its sound begins; null without any. */
+  readonly soundFrom: number | null;
+}
+
+/**
+ * Finds how far a file reaches: by what it says, or where it does not (streams of browsers, raw MP3 and AAC, transport streams) by reading
+ * it once, which decodes nothing.
+ * @throws DataError as {@link mediaInfo}
+ */
+export function mediaExtent(path: string): Promise<MediaExtent> {
+  return MediaFile.with(path, async (media) => {
+    const audio = media.find('audio');
+    return {
+      end: media.saysDuration ? (media.duration as number) : await media.measure(),
+      soundFrom: audio && Math.max(0, media.time(audio, audio.startTime) ?? 0),
+    };
+  });
+}
+
 function describeVideo(media: MediaFile, stream: Stream): VideoInfo {
-  const [width, height] = turned(viewOf(media.ff, stream), stream.codecpar.width, stream.codecpar.height);
-  const aspect = stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : stream.codecpar.sampleAspectRatio;
+  const aspect = pixelAspect(stream, stream.codecpar.sampleAspectRatio);
+  const [width, height] = shownSize(viewOf(media.ff, stream), stream.codecpar, aspect);
   return {
     codec: codecName(media, stream),
     width,
     height,
     fps: framesASecond(stream),
     frames: stream.nbFrames > 0n ? Number(stream.nbFrames) : null,
-    pixelAspect: aspect.num > 0 && aspect.den > 0 ? aspect.toDouble() : 1,
+    pixelAspect: aspect,
     duration: duration(media, stream),
   };
 }

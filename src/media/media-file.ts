@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { CodecContext, FormatContext, Stream } from 'node-av/lib';
 import { FileReader, reason } from '../io/file.js';
 import { DataError } from '../torch/errors.js';
-import { checked, explain, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
+import { Breath, checked, explain, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
 
 export type MediaKind = 'audio' | 'video';
 
@@ -14,15 +14,27 @@ const EXPECTED =
 /** Containers whose index says how long they are, so that what is missing at the end is known to be missing. */
 const EXACT = new Set(['mov', 'mp4', 'matroska', 'webm', 'avi', 'wav', 'flac']);
 
+/** Containers whose length is counted from the zero of their clock. */
+const FROM_ZERO = new Set(['matroska', 'webm']);
+
 /** What may be missing at a stream's end, and at that of the longest stream, in seconds, before a file counts as cut short. */
 const SLACK = { stream: 0.25, whole: 0.5 };
 
 const INSTEAD = 'Copy or record it again, or take what is there with { allowTruncated: true }';
 
+/**
+ * Containers that do not say how many samples an encoder put before the sound: with a picture, what is heard this shortly before it is
+ * that (in samples: AAC has 1024 to 2112, others fewer), and time begins with the picture.
+ */
+const WITHOUT_DELAY = new Set(['mpegts', 'mpeg', 'flv', 'hls']);
+const LONGEST_DELAY = 2112;
+
 /** The length that is written where it was not known yet. */
 const STREAMED = 0xffffff00;
 
 export class MediaFile {
+  #start: number | null = null;
+
   private constructor(
     readonly ff: FFmpeg,
     readonly path: string,
@@ -85,12 +97,30 @@ export class MediaFile {
 
   /** Seconds on the file's own clock at which it begins: its time 0 here. */
   get start(): number {
-    return this.seconds(this.format.startTime) ?? 0;
+    this.#start ??= this.beginning();
+    return this.#start;
   }
 
-  /** Seconds; null where the file does not say. */
+  private beginning(): number {
+    const start = this.seconds(this.format.startTime) ?? 0;
+    const [video, audio] = [this.find('video'), this.find('audio')];
+    if (video === null || audio === null || !this.is(WITHOUT_DELAY)) return start;
+    const shown = this.clock(video, video.startTime);
+    const lead = shown === null ? 0 : shown - start;
+    return shown !== null && lead > 0 && lead <= LONGEST_DELAY / audio.codecpar.sampleRate + 1e-3 ? shown : start;
+  }
+
+  /** Seconds from its time 0 to its end; null where the file does not say. */
   get duration(): number | null {
-    return this.seconds(this.format.duration);
+    const duration = this.seconds(this.format.duration);
+    if (duration === null) return null;
+    // Matroska counts from the zero of its clock, others from where they begin.
+    const counted = this.is(FROM_ZERO) ? 0 : (this.seconds(this.format.startTime) ?? 0);
+    return Math.max(0, duration - (this.start - counted));
+  }
+
+  private is(names: ReadonlySet<string>): boolean {
+    return (this.format.iformat?.name?.split(',') ?? []).some((name) => names.has(name));
   }
 
   /** A container's own time, in seconds. */
@@ -100,8 +130,45 @@ export class MediaFile {
 
   /** A stream's time, in seconds since the file's beginning; null where it is unknown. */
   time(stream: Stream, ticks: bigint): number | null {
-    if (ticks === this.ff.constants.AV_NOPTS_VALUE) return null;
-    return Number(ticks) * stream.timeBase.toDouble() - this.start;
+    const time = this.clock(stream, ticks);
+    return time === null ? null : time - this.start;
+  }
+
+  /** The same on the file's own clock. */
+  private clock(stream: Stream, ticks: bigint): number | null {
+    return ticks === this.ff.constants.AV_NOPTS_VALUE ? null : Number(ticks) * stream.timeBase.toDouble();
+  }
+
+  /** Whether the container says how long it is, and does not leave it to be guessed. */
+  get saysDuration(): boolean {
+    return this.duration !== null && this.is(EXACT) && !(this.is(FROM_ZERO) && this.start > 0);
+  }
+
+  /** Reads all packets, which decodes none. The end of the sound or the picture, whichever is later, in seconds. */
+  async measure(): Promise<number> {
+    const { ff, format } = this;
+    const packet = new ff.Packet();
+    packet.alloc();
+    const streams = [this.find('audio'), this.find('video')].filter((stream) => stream !== null);
+    const breath = new Breath();
+    let end = 0;
+    try {
+      for (;;) {
+        if (breath.due()) await breath.take();
+        const code = format.readFrameSync(packet);
+        if (code === ff.constants.AVERROR_EAGAIN) continue;
+        if (code < 0) return end;
+        const stream = streams.find(({ index }) => index === packet.streamIndex);
+        if (stream !== undefined) {
+          const ticks = packet.pts === ff.constants.AV_NOPTS_VALUE ? packet.dts : packet.pts;
+          const length = Number(packet.duration) * stream.timeBase.toDouble();
+          end = Math.max(end, (this.time(stream, ticks) ?? end) + length);
+        }
+        packet.unref();
+      }
+    } finally {
+      packet.free();
+    }
   }
 
   /** Decoder of a stream, open. @throws DataError where FFmpeg has none */
@@ -125,8 +192,7 @@ export class MediaFile {
    * `whole` is true where it is the end of the longest stream and not of this one.
    */
   announcedEnd(stream: Stream): { end: number; whole: boolean } | null {
-    const names = this.format.iformat?.name?.split(',') ?? [];
-    if (!names.some((name) => EXACT.has(name))) return null;
+    if (!this.is(EXACT)) return null;
     const { AV_NOPTS_VALUE } = this.ff.constants;
     if (stream.duration > 0n && stream.duration !== AV_NOPTS_VALUE) {
       const from = stream.startTime === AV_NOPTS_VALUE ? 0 : (this.time(stream, stream.startTime) ?? 0);

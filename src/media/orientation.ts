@@ -1,5 +1,5 @@
-/** How a file wants its frames turned: telephones store what the sensor saw, and how they were held. */
-import type { Stream } from 'node-av/lib';
+/** How a file wants its frames shown: telephones store what the sensor saw, and how they were held; discs and broadcasts, wide pixels. */
+import type { Rational, Stream } from 'node-av/lib';
 import type { FFmpeg } from './ffmpeg.js';
 
 /**
@@ -37,6 +37,24 @@ export function viewOfMatrix(matrix: readonly number[]): View {
 /** Width and height of a stored picture as it is shown, or the other way round. */
 export function turned(view: View, width: number, height: number): [number, number] {
   return view.xx === 0 ? [height, width] : [width, height];
+}
+
+/**
+ * Width of a pixel over its height: the container's word counts before the picture's own, as players have it; 1 where neither says.
+ * @param own - what the decoded picture, or the stream's description, says
+ */
+export function pixelAspect(stream: Stream, own: Rational): number {
+  const said = [stream.sampleAspectRatio, own].find(({ num, den }) => num > 0 && den > 0);
+  return said === undefined ? 1 : said.num / said.den;
+}
+
+/** Width and height of a stored picture as it is shown with square pixels: as high as it is stored, and an even number wide. */
+export function shownSize(
+  view: View,
+  { width, height }: { readonly width: number; readonly height: number },
+  aspect: number,
+): [number, number] {
+  return turned(view, aspect === 1 ? width : Math.max(2, 2 * Math.round((width * aspect) / 2)), height);
 }
 
 /**

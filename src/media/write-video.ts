@@ -4,6 +4,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { Codec, CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import { ConfigError, DataError } from '../torch/errors.js';
+import { checkOptions } from '../torch/options.js';
 import type { Audio } from './audio.js';
 import { Breath, checked, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
 import type { RgbImage } from './frames.js';
@@ -32,6 +33,7 @@ export async function writeVideo(
   frames: AsyncIterable<RgbImage> | Iterable<RgbImage>,
   options: WriteVideoOptions,
 ): Promise<{ readonly frames: number; readonly duration: number }> {
+  checkOptions('writeVideo', options, ['fps', 'audio', 'quality']);
   const { fps, quality = 18 } = options;
   const extension = extname(path).toLowerCase();
   if (!CONTAINERS.includes(extension))
@@ -178,6 +180,7 @@ class Writer {
     context.width = width;
     context.height = height;
     context.pixelFormat = constants.AV_PIX_FMT_YUV420P;
+    context.sampleAspectRatio = new ff.Rational(1, 1);
     context.timeBase = new ff.Rational(rate.den, rate.num);
     context.framerate = new ff.Rational(rate.num, rate.den);
     const image = new ff.Frame();

@@ -61,11 +61,15 @@ export const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   return list;
 };
 
-/** Copies a file's packets into another, streams moved in time, and its video with a display matrix. */
+/** Copies a file's packets into another, streams moved in time, and its video with a display matrix or the shape of its pixels. */
 export async function remux(
   from: string,
   to: string,
-  change: { delays?: Readonly<Record<'audio' | 'video', number>>; matrix?: readonly number[] },
+  change: {
+    delays?: Readonly<Record<'audio' | 'video', number>>;
+    matrix?: readonly number[];
+    aspect?: readonly [number, number];
+  } = {},
 ): Promise<void> {
   const ff = await import('node-av/lib');
   const c = await import('node-av/constants');
@@ -80,6 +84,10 @@ export async function remux(
     ok(codecpar.copy(stream.codecpar));
     stream.codecpar.codecTag = 0;
     stream.timeBase = timeBase;
+    if (change.aspect && codecpar.codecType === c.AVMEDIA_TYPE_VIDEO) {
+      stream.sampleAspectRatio = new ff.Rational(...change.aspect);
+      stream.codecpar.sampleAspectRatio = new ff.Rational(...change.aspect);
+    }
     if (change.matrix && codecpar.codecType === c.AVMEDIA_TYPE_VIDEO) {
       const data = Buffer.alloc(36);
       for (const [i, value] of change.matrix.entries()) data.writeInt32LE(value * 2 ** (i % 3 === 2 ? 30 : 16), 4 * i);
