@@ -57,7 +57,10 @@ export class Resampler {
         chain.push(add('aformat', 'sample_fmts=fltp'), add('pan', `mono|c0<${all}`));
       }
       chain.push(
-        add('aresample', `${rate}:async=1:min_comp=1e-6:min_hard_comp=${LEAST_HOLE}:first_pts=0:filter_size=${FILTER_SIZE}`),
+        add(
+          'aresample',
+          `${rate}:async=1:min_comp=1e-6:min_hard_comp=${LEAST_HOLE}:first_pts=0:filter_size=${FILTER_SIZE}`,
+        ),
         add('aformat', `sample_fmts=flt:channel_layouts=mono:sample_rates=${rate}`),
         add('abuffersink', null),
       );
