@@ -82,9 +82,10 @@ function block(outcome: ClipOutcome<ClipResult>): string {
 }
 
 function line(result: SentimentPrediction): string {
-  const alone = Object.entries(result.unimodal).map(([name, score]) => `${name} ${signed(score)}`);
+  const heads = Object.entries(result.unimodal);
+  const alone = heads.flatMap(([name, score]) => (score === null ? [] : [`${name} ${signed(score)}`]));
   const parts = [`${signed(result.score)}  ${result.label}, confidence ${result.confidence.toFixed(2)}`];
-  if (alone.length > 1) parts.push(`alone: ${alone.join(', ')}`);
+  if (heads.length > 1 && alone.length > 0) parts.push(`alone: ${alone.join(', ')}`);
   if (result.missing.length > 0) parts.push(`missing: ${result.missing.join(', ')}`);
   const { start, end, text } = result;
   const when = start === null || end === null ? '' : `${start.toFixed(2)}-${end.toFixed(2)} s  `;

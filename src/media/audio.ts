@@ -52,7 +52,8 @@ export async function* readAudioChunks(path: string, options: AudioOptions = {})
       if (wanted.length > 0) yield { samples: wanted, rate };
       if (left <= 0) break;
     }
-    if (decoder.isEmpty && (options.start ?? 0) === 0) throw new DataError(`${path}: its audio stream is empty`);
+    if (decoder.isEmpty && (options.start ?? 0) === 0)
+      throw new DataError(`${path}: its audio stream is empty`, { code: 'EMPTY' });
     if (count === 0) yield { samples: new Float32Array(0), rate };
   } finally {
     await decoder.close();

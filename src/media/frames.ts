@@ -55,7 +55,7 @@ export async function* readFrames(path: string, options: FrameOptions = {}): Asy
     const pictures = options.fps === undefined ? ownFrames(decoder, options) : evenFrames(decoder, options);
     let index = 0;
     for await (const { frame, time } of pictures) yield { index: index++, time, ...converter.convert(frame) };
-    if (decoder.isEmpty) throw new DataError(`${path}: its video stream has no frames`);
+    if (decoder.isEmpty) throw new DataError(`${path}: its video stream has no frames`, { code: 'EMPTY' });
   } finally {
     converter.close();
     await decoder.close();

@@ -64,14 +64,8 @@ export {
   recogniseSpans,
   type SpeechRecogniser,
 } from './features/recognise.js';
-export {
-  checkSpans,
-  cutAtPauses,
-  type PauseOptions,
-  parseSubtitles,
-  readSubtitles,
-  type SpokenSpan,
-} from './features/utterances.js';
+export { fitSubtitles, parseSubtitles, readSubtitles } from './features/subtitles.js';
+export { checkSpans, cutAtPauses, type PauseOptions, type SpokenSpan } from './features/utterances.js';
 export { extractVision, type VisionRows, visionColumns, visionRow, visionRows, visionSpec } from './features/vision.js';
 export { beginWith, type InitReport } from './init.js';
 export {

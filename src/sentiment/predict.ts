@@ -37,8 +37,8 @@ export interface SentimentPrediction {
    * probability.
    */
   readonly confidence: number;
-  /** What single modalities say, on the same range; empty where the model has no such heads. */
-  readonly unimodal: Readonly<Partial<Record<Modality, number>>>;
+  /** What single modalities say, on the same range; null of those that are missing; empty where the model has no such heads. */
+  readonly unimodal: Readonly<Partial<Record<Modality, number | null>>>;
   /** Modalities that the model uses and this utterance lacks: they were read as silence, and the result is less sure. */
   readonly missing: readonly Modality[];
 }
@@ -85,7 +85,8 @@ export function predictUtterances(
         const batch = batches.batch(tensor([i], { dtype: 'int64' }));
         const absent = rows.filter((name) => !given.includes(name));
         const silence = absent.map((name) => silent(name, manifest.shape.widths[name]!));
-        return toResult(network.forward(Object.assign({}, batch, ...silence)), manifest.classes, manifest.range);
+        const output = network.forward(Object.assign({}, batch, ...silence));
+        return toResult(output, missing, manifest.classes, manifest.range);
       }),
     );
     return { id: input.id, text: input.text, start: input.start ?? null, end: input.end ?? null, ...read, missing };
@@ -109,7 +110,12 @@ function silent(name: Modality, width: number): Record<string, unknown> {
 
 type Read = Pick<SentimentPrediction, 'score' | 'label' | 'confidence' | 'unimodal'>;
 
-function toResult(output: SentimentOutput, classes: readonly string[], range: readonly [number, number] | null): Read {
+function toResult(
+  output: SentimentOutput,
+  missing: readonly Modality[],
+  classes: readonly string[],
+  range: readonly [number, number] | null,
+): Read {
   if (output.prediction.ndim === 2) {
     const probabilities = output.prediction.softmax(1).squeeze(0).tolist() as number[];
     const score = probabilities.indexOf(Math.max(...probabilities));
@@ -117,7 +123,10 @@ function toResult(output: SentimentOutput, classes: readonly string[], range: re
   }
   const limit = Math.max(...(range ?? [-3, 3]).map(Math.abs));
   const score = clip(output.prediction.item(), limit);
-  const alone = Object.entries(output.unimodal).map(([name, value]) => [name, clip(value.item(), limit)]);
+  const alone = Object.entries(output.unimodal).map(([name, value]) => [
+    name,
+    missing.includes(name as Modality) ? null : clip(value.item(), limit),
+  ]);
   return {
     score,
     label: labelOf(score, limit),

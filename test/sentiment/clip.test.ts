@@ -72,6 +72,8 @@ test('a recording is cut at its pauses, and what it lacks is told', async () => 
     assert.deepEqual(missing, ['text', 'vision']);
     assert.ok(Math.abs(score) <= 3);
     assert.deepEqual(Object.keys(unimodal), ['text', 'audio', 'vision']);
+    assert.deepEqual([unimodal.text, unimodal.vision], [null, null]); // what is missing says nothing
+    assert.ok(Number.isFinite(unimodal.audio));
   }
 });
 

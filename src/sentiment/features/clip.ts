@@ -1,11 +1,21 @@
 /** A clip as a model reads it: cut into utterances, with their words and the features that the model was trained on. */
-import { FaceAnalyser, type MediaInfo, mediaInfo, readAudio } from '../../media/index.js';
-import { ConfigError } from '../../torch/errors.js';
+import {
+  type Audio,
+  FaceAnalyser,
+  type MediaExtent,
+  type MediaInfo,
+  mediaExtent,
+  mediaInfo,
+  readAudio,
+} from '../../media/index.js';
+import { ConfigError, DataError } from '../../torch/errors.js';
+import { checkOptions } from '../../torch/options.js';
 import { type FeatureSpec, type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
 import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from './audio.js';
 import { recogniseSpans, type SpeechRecogniser } from './recognise.js';
-import { checkSpans, cutAtPauses, readSubtitles, type SpokenSpan } from './utterances.js';
+import { fitSubtitles, readSubtitles } from './subtitles.js';
+import { cutAtPauses, type SpokenSpan } from './utterances.js';
 import { extractVision, visionSpec } from './vision.js';
 
 export interface ClipOptions {
@@ -53,13 +63,15 @@ export class ClipReader {
 
   /** See {@link readClip}. */
   async read(path: string, options: ClipOptions = {}): Promise<Clip> {
-    const info = await mediaInfo(path);
+    checkOptions('read', options, ['transcript', 'subtitles']);
+    const [info, extent] = [await mediaInfo(path), await mediaExtent(path)];
     const notes: string[] = [];
-    const spans = await spansOf(path, info, options, this.#recogniser);
+    const spans = await this.#spans(path, info, extent, options, notes);
     if (spans.every(({ text }) => text === null)) notes.push(withoutWords(info, this.#recogniser));
     const features: Partial<Record<Modality, PackedSequences>> = {};
     if (this.#audio) {
-      if (info.audio) features.audio = packed(await extractAudio(this.#audio, path, spans));
+      const sound = info.audio ? await readSound(path, this.#audio.rate) : null;
+      if (sound) features.audio = await voices(this.#audio, sound, extent.soundFrom ?? 0, spans, notes);
       else notes.push('no sound: audio features are missing');
     }
     if (this.#wanted.vision) {
@@ -68,6 +80,32 @@ export class ClipReader {
     }
     const utterances = spans.map(({ text, start, end }, i) => ({ id: `utterance ${i + 1}`, text, start, end }));
     return { info, utterances, features, notes };
+  }
+
+  /** By subtitles, or as one with a transcript; else as the recogniser or the pauses divide it. */
+  async #spans(
+    path: string,
+    info: MediaInfo,
+    { end }: MediaExtent,
+    { transcript, subtitles }: ClipOptions,
+    notes: string[],
+  ): Promise<SpokenSpan[]> {
+    if (transcript !== undefined && subtitles !== undefined) {
+      throw new ConfigError('Expected a transcript or subtitles, got both');
+    }
+    const note = (remark: string): void => void notes.push(remark);
+    if (subtitles !== undefined) {
+      const found = fitSubtitles(readSubtitles(subtitles, note), end, subtitles, note);
+      if (found.length > 0) return found;
+      notes.push(`${subtitles} holds no subtitles: the words are not read`);
+    }
+    const recogniser = subtitles === undefined ? this.#recogniser : null;
+    const whole = { start: 0, end: Math.max(end, 0.01), text: transcript ?? null };
+    if (transcript !== undefined || !info.audio) return [whole];
+    const sound = await readSound(path, recogniser?.rate ?? 16000);
+    if (sound === null) return [whole];
+    const heard = recogniser === null ? cutAtPauses(sound) : await recogniseSpans(recogniser, sound);
+    return heard.length > 0 ? heard : [whole];
   }
 
   /** An utterance in which no face is found has no rows at all: its vision is missing, not blank. */
@@ -94,23 +132,42 @@ function withoutWords({ audio }: MediaInfo, recogniser: SpeechRecogniser | null)
   return audio ? 'no words: speech recognition gave no text' : 'no words: there is no sound to recognise speech in';
 }
 
-async function spansOf(
-  path: string,
-  info: MediaInfo,
-  options: ClipOptions,
-  recogniser: SpeechRecogniser | null,
-): Promise<SpokenSpan[]> {
-  const { transcript, subtitles } = options;
-  if (transcript !== undefined && subtitles !== undefined) {
-    throw new ConfigError('Expected a transcript or subtitles, got both');
+/** Null where there is a stream of sound with nothing in it. */
+async function readSound(path: string, rate: number): Promise<Audio | null> {
+  try {
+    return await readAudio(path, { rate });
+  } catch (error) {
+    if (error instanceof DataError && error.code === 'EMPTY') return null;
+    throw error;
   }
-  const duration = info.duration ?? info.audio?.duration ?? info.video?.duration ?? 0;
-  if (subtitles !== undefined) return checkSpans(readSubtitles(subtitles), duration);
-  const whole = { start: 0, end: Math.max(duration, 0.01), text: transcript ?? null };
-  if (transcript !== undefined || !info.audio) return [whole];
-  const sound = await readAudio(path, { rate: recogniser?.rate ?? 16000 });
-  const found = recogniser === null ? cutAtPauses(sound) : await recogniseSpans(recogniser, sound);
-  return found.length > 0 ? found : [whole];
+}
+
+/** Rows of the utterances that the sound reaches; the others have none: their audio is missing, not silent. */
+async function voices(
+  extractor: AudioExtractor,
+  sound: Audio,
+  from: number,
+  spans: readonly SpokenSpan[],
+  notes: string[],
+): Promise<PackedSequences> {
+  const to = sound.samples.length / sound.rate;
+  const heard = spans.map(({ start, end }) => end > from && Math.round(start * sound.rate) < sound.samples.length);
+  const without = heard.flatMap((found, i) => (found ? [] : [i + 1]));
+  if (without.length > 0) {
+    const when = `the sound goes from ${from.toFixed(2)} to ${to.toFixed(2)} s`;
+    notes.push(`no sound in utterance ${without.join(', ')} (${when}): audio is missing there`);
+  }
+  const rows = await extractAudio(
+    extractor,
+    sound,
+    spans.filter((_, i) => heard[i]),
+  );
+  const nothing: FeatureRows = { spec: extractor.spec, length: 0, rows: new Float32Array(0) };
+  let at = 0;
+  return packed(
+    heard.map((found) => (found ? (rows[at++] as FeatureRows) : nothing)),
+    heard,
+  );
 }
 
 function packed(rows: readonly FeatureRows[], present?: readonly boolean[]): PackedSequences {

@@ -1,8 +1,7 @@
-/** Where in a recording something is said: by times that are given, by its subtitles, or by its pauses. */
-import { readFileSync } from 'node:fs';
-import { reason } from '../../io/file.js';
+/** Where in a recording something is said: by times that are given, or by its pauses; by its subtitles in `subtitles.ts`. */
 import type { Audio } from '../../media/index.js';
-import { ConfigError, DataError } from '../../torch/errors.js';
+import { ConfigError } from '../../torch/errors.js';
+import { checkOptions } from '../../torch/options.js';
 
 /** A stretch of speech, in seconds since the recording's beginning. */
 export interface SpokenSpan {
@@ -26,109 +25,6 @@ export function checkSpans(spans: readonly SpokenSpan[], duration: number): Spok
     }
     return { start, end: Math.min(end, duration), text };
   });
-}
-
-/** Reads a file of SRT or WebVTT subtitles. @throws DataError with the line that cannot be read */
-export function readSubtitles(path: string): SpokenSpan[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new DataError(`Cannot read ${path}: ${reason(error)}`, { cause: error });
-  }
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
-  try {
-    return parseSubtitles(new TextDecoder(encoding, { fatal: true }).decode(bytes), path);
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`${path} is not text in UTF-8: save it in that encoding`, { cause: error });
-  }
-}
-
-const TIME = String.raw`(?:(\d{1,3}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})`;
-const TIMES = new RegExp(`^\\s*${TIME}\\s*-->\\s*${TIME}(?:\\s.*)?$`);
-/** `<i>`, `</font>`, `<v Anna>`, `<c.loud>`, `<00:01.000>`, and `{\an8}` of other formats. */
-const TAGS = /<\/?[a-z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}/gi;
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  nbsp: ' ',
-  lrm: '',
-  rlm: '',
-  quot: '"',
-};
-
-/**
- * Parses SRT or (where it begins with `WEBVTT`) WebVTT subtitles, in order of time. Tags are taken out, the lines of a subtitle joined; those
- * without words are left out. Any line ends serve, and a byte order mark.
- * @param where - named in errors
- * @throws DataError with the line that cannot be read
- */
-export function parseSubtitles(text: string, where: string): SpokenSpan[] {
-  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
-  const web = /^WEBVTT(?:\s|$)/.test(lines[0] ?? '');
-  const spans: SpokenSpan[] = [];
-  for (const block of blocks(lines, web ? 1 : 0)) {
-    if (web && /^(?:NOTE|STYLE|REGION)(?:\s|$)/.test(block[0]?.text ?? '')) continue;
-    if (web && block[0]?.number === 2 && !block.some((line) => line.text.includes('-->'))) continue; // the header's own lines
-    const span = parseBlock(block, web, where);
-    if (span.text !== '') spans.push(span);
-  }
-  return spans.sort((a, b) => a.start - b.start);
-}
-
-interface Line {
-  readonly number: number;
-  readonly text: string;
-}
-
-/** Runs of lines between blank ones. */
-function* blocks(lines: readonly string[], from: number): Generator<Line[]> {
-  let block: Line[] = [];
-  for (let i = from; i <= lines.length; i++) {
-    const text = lines[i];
-    if (text !== undefined && text.trim() !== '') block.push({ number: i + 1, text });
-    else if (block.length > 0) {
-      yield block;
-      block = [];
-    }
-  }
-}
-
-/** A number or name, the times, the words. */
-function parseBlock(block: readonly Line[], web: boolean, where: string): SpokenSpan & { text: string } {
-  const at = block.findIndex((line) => line.text.includes('-->'));
-  const line = (at === 0 || at === 1 ? block[at] : placeOfTimes(block, web)) as Line;
-  const found = TIMES.exec(line.text);
-  if (found === null) {
-    const example = web ? '00:01.000 --> 00:02.500' : '00:00:01,000 --> 00:00:02,500';
-    throw new DataError(
-      `${where}, line ${line.number}: expected times as ${example}, got ${JSON.stringify(line.text.slice(0, 80))}`,
-    );
-  }
-  const [start, end] = [seconds(found.slice(1, 5)), seconds(found.slice(5, 9))];
-  if (end <= start)
-    throw new DataError(`${where}, line ${line.number}: expected the end after the start, got ${line.text.trim()}`);
-  const words = block
-    .slice(at + 1)
-    .map(({ text }) => text.replace(TAGS, ''))
-    .join(' ')
-    .replace(/&(\w+);/g, (entity, name: string) => ENTITIES[name] ?? entity)
-    .replace(/\s+/g, ' ')
-    .trim();
-  return { start, end, text: words };
-}
-
-/** Where the times should be in a block that has none: after its number or name. */
-function placeOfTimes(block: readonly Line[], web: boolean): Line | undefined {
-  const named = web || /^\s*\d+\s*$/.test(block[0]?.text ?? '');
-  return named && block.length > 1 ? block[1] : block[0];
-}
-
-function seconds([hours = '0', minutes, rest, fraction]: readonly (string | undefined)[]): number {
-  return Number(hours) * 3600 + Number(minutes) * 60 + Number(`${rest}.${fraction}`);
 }
 
 export interface PauseOptions {
@@ -161,6 +57,7 @@ const END = 0.2;
  * @returns spans without text, in order; none where all is silent
  */
 export function cutAtPauses(audio: Audio, options: PauseOptions = {}): SpokenSpan[] {
+  checkOptions('cutAtPauses', options, ['minPause', 'minLength', 'maxLength', 'margin']);
   const { minPause = 0.3, minLength = 0.3, maxLength = 15, margin = 0.1 } = options;
   for (const [name, value] of Object.entries({ minPause, minLength, margin })) {
     if (!(value >= 0)) throw new ConfigError(`expected ${name} >= 0, seconds, got ${value}`);
