@@ -1,8 +1,9 @@
 /** A computational sequence of the CMU-MultimodalSDK: an HDF5 file `<root>/data/<video>/{features, intervals}` and `<root>/metadata`. */
+import { resolve } from 'node:path';
 import { Hdf5File, viewNumbers } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
 import type { Timed } from './csd-align.js';
-import type { Cleaner } from './sequences.js';
+import { type Cleaner, numbersOf } from './sequences.js';
 
 /** Words of a video with their times. */
 export interface TimedWords {
@@ -22,7 +23,7 @@ export class CsdFile {
 
   /** @throws DataError when the file has another layout */
   static async open(path: string): Promise<CsdFile> {
-    const file = await Hdf5File.open(path);
+    const file = await Hdf5File.open(resolve(path));
     try {
       const roots = await file.keys('');
       const [root] = roots;
@@ -52,13 +53,17 @@ export class CsdFile {
     return video !== undefined && (await this.file.info(`${this.root}/data/${video}/features`)).type === 'text';
   }
 
-  /** A video's rows, cleaned of what is not finite. @throws DataError when features and intervals do not fit */
-  async read(video: string, cleaner: Cleaner): Promise<Timed> {
+  /**
+   * A video's rows, cleaned of what is not finite, unless `cleaner` is null.
+   * @throws DataError when features and intervals do not fit
+   */
+  async read(video: string, cleaner: Cleaner | null): Promise<Timed> {
     const array = await this.file.read(`${this.root}/data/${video}/features`);
     const intervals = await this.intervals(video, array.shape[0] ?? 0);
     const dims = array.shape.slice(1).reduce((product, size) => product * size, 1);
     const count = (array.shape[0] ?? 0) * dims;
-    return { intervals, features: cleaner.clean(array, count), dims };
+    const features = cleaner === null ? Float32Array.from(numbersOf(array), Number) : cleaner.clean(array, count);
+    return { intervals, features, dims };
   }
 
   async readWords(video: string): Promise<TimedWords> {

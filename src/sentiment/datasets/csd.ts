@@ -15,6 +15,7 @@ import {
   splitNames,
   type Utterance,
   utterance,
+  widest,
 } from './types.js';
 
 /** Videos of each split. */
@@ -53,7 +54,7 @@ const emotions = ['happy', 'sad', 'anger', 'surprise', 'disgust', 'fear'];
 
 /**
  * Reads and cuts a folder, video by video. The utterances are the rows of the label file, called `video[0]`, `video[1]`, ...; labels
- * beyond 3, which MOSEI has by mistake, become 3. Words that mark pauses are dropped with their rows.
+ * beyond 3, which MOSEI has by mistake, become 3, and what is no finite number is no label; `notes` say of how many. Words that mark pauses are dropped with their rows.
  * @throws ConfigError when it is not clear which file is what; DataError for damaged files and videos without a split
  */
 export async function loadCsdFolder(folder: string, options: CsdFolderOptions = {}): Promise<SentimentData> {
@@ -115,17 +116,19 @@ async function cutAll(
     if (file !== undefined) gatherers.set(modality, new Gatherer(file, maxMemory));
   }
   const utterances: Utterance[] = [];
+  const faults = new LabelFaults();
   let left = 0;
   for (const video of [...labels.videos].sort()) {
     const split = splits.get(video);
     if (split === undefined) left++;
-    else await cutVideo(video, split, files, gatherers, align, utterances);
+    else await cutVideo(video, split, files, gatherers, align, utterances, faults);
   }
   if (utterances.length === 0) throw new DataError(`${name}: none of the ${left} labelled videos is in a split`);
   const features = Object.fromEntries(
     [...gatherers].map(([modality, gathered]) => [modality, gathered.features(align, modality)]),
   );
   const notes = left > 0 ? [`${left} labelled videos are in no split and left out`] : [];
+  notes.push(...faults.notes());
   return new SentimentData({ name, utterances, features, range: [-3, 3], notes });
 }
 
@@ -136,8 +139,9 @@ async function cutVideo(
   gatherers: ReadonlyMap<Modality, Gatherer>,
   align: 'words' | 'none',
   utterances: Utterance[],
+  faults: LabelFaults,
 ): Promise<void> {
-  const labels = await (files.get('labels') as CsdFile).read(video, new Cleaner());
+  const labels = await (files.get('labels') as CsdFile).read(video, null);
   const words = files.get('words')?.videos.has(video) ? await (files.get('words') as CsdFile).readWords(video) : null;
   const index = words === null ? null : new TimeIndex(words.intervals);
   const count = labels.intervals.length / 2;
@@ -150,7 +154,7 @@ async function cutVideo(
   );
   segments.forEach((segment, k) => {
     const text = words === null ? null : (spoken[k] ?? []).map((row) => words.words[row]).join(' ');
-    utterances.push(toUtterance(video, k, split, segment, labels, text));
+    utterances.push(toUtterance(video, k, split, segment, labels, text, faults));
   });
   const slots = spoken.map((rows) =>
     rows.map((row): Interval => [words?.intervals[2 * row] as number, words?.intervals[2 * row + 1] as number]),
@@ -192,13 +196,43 @@ function toUtterance(
   [start, end]: Interval,
   labels: Timed,
   text: string | null,
+  faults: LabelFaults,
 ): Utterance {
+  const id = `${video}[${k}]`;
   const row = labels.features.subarray(k * labels.dims, (k + 1) * labels.dims);
-  const label = Math.max(-3, Math.min(3, row[0] as number));
-  const extra = Object.fromEntries(
-    emotions.flatMap((name, i) => (row.length === 7 ? [[name, row[i + 1] as number]] : [])),
-  );
-  return utterance({ id: `${video}[${k}]`, video, split, text, start, end, label, extra });
+  const label = faults.sound(row[0] ?? Number.NaN, id);
+  const felt = row.length === 7 ? emotions.map((name, i) => [name, row[i + 1] as number] as const) : [];
+  const extra = Object.fromEntries(felt.filter(([, strength]) => Number.isFinite(strength)));
+  return utterance({ id, video, split, text, start, end, label, extra });
+}
+
+/** Labels that are no numbers, or beyond the range, with the first segments that have them. */
+class LabelFaults {
+  private readonly absent: string[] = [];
+  private readonly beyond: string[] = [];
+
+  /** The label within the range; null where there is none. */
+  sound(label: number, id: string): number | null {
+    if (!Number.isFinite(label)) {
+      this.absent.push(id);
+      return null;
+    }
+    const [low, high] = widest;
+    if (label < low || label > high) this.beyond.push(id);
+    return Math.max(low, Math.min(high, label));
+  }
+
+  notes(): string[] {
+    const some = (ids: readonly string[]): string => `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', ...' : ''}`;
+    const told: string[] = [];
+    if (this.absent.length > 0)
+      told.push(
+        `${this.absent.length} segments have a label that is no finite number, and so none: ${some(this.absent)}`,
+      );
+    if (this.beyond.length > 0)
+      told.push(`${this.beyond.length} labels beyond ${widest.join(' to ')} were cut to it: ${some(this.beyond)}`);
+    return told;
+  }
 }
 
 async function openFiles(

@@ -1,8 +1,8 @@
 /** Tables of text: CSV with a header, as spreadsheets and pandas write them. */
-import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { reason } from '../../io/file.js';
 import { DataError } from '../../torch/errors.js';
+import { readTextFile } from './read-text.js';
 
 /** A row: cells by column name, and where it stands. */
 export interface CsvRow {
@@ -12,15 +12,22 @@ export interface CsvRow {
 }
 
 /**
- * Reads a CSV file (UTF-8). Cells are text: nothing is turned into a number, so that clip ids such as 0001 stay.
+ * Reads a CSV file: UTF-8, UTF-16 with its mark, or GBK. Cells are text: nothing is turned into a number, so that clip ids such as 0001
+ * stay.
  * @param required columns that must be there
+ * @param note told of an encoding that was guessed
  * @throws DataError when it is absent, not CSV, or lacks a column
  */
-export function readCsv(path: string, required: readonly string[]): CsvRow[] {
+export function readCsv(
+  path: string,
+  required: readonly string[],
+  note: (remark: string) => void = () => {},
+): CsvRow[] {
   let records: { info: { lines: number }; record: Record<string, string> }[];
   let columns: string[] = [];
+  const { text, encoding } = readTextFile(path);
+  if (encoding === 'gb18030') note(`${path} is not UTF-8: read as GBK`);
   try {
-    const text = readFileSync(path, 'utf8');
     const header = (names: string[]): string[] => {
       columns = names.map((name) => name.trim());
       return columns;

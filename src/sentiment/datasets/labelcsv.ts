@@ -8,10 +8,12 @@ import { DataError } from '../../torch/errors.js';
 import { type CsvRow, RowFaults, readCsv } from './csv.js';
 import { SentimentData } from './data.js';
 import { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
-import { type SplitName, type Utterance, utterance } from './types.js';
+import { type SplitName, type Utterance, utterance, widest } from './types.js';
 
 /** How to read a folder with a `label.csv`. */
 export interface LabelFolderOptions extends MmsaOptions {
+  /** Lowest and highest label; by default [-1, 1], or [-3, 3] where labels pass 1. */
+  readonly range?: readonly [number, number];
   /** A features file in MMSA's form (.pkl or .npz), whose ids are `video_id$_$clip_id`; within the folder or anywhere. */
   readonly features?: string;
 }
@@ -28,7 +30,8 @@ const classes = ['Negative', 'Neutral', 'Positive'];
 
 /**
  * Reads the labels of a folder, and its features when asked to. A clip that is there is named in `media`.
- * @throws DataError that lists the faulty rows with their lines: labels that are no numbers, unknown modes, repeated clips
+ * @throws DataError that lists the faulty rows with their lines: labels that are no numbers or beyond the range, unknown modes, repeated
+ * clips
  */
 export function loadLabelFolder(folder: string, options: LabelFolderOptions = {}): SentimentData {
   const path = join(folder, 'label.csv');
@@ -36,8 +39,9 @@ export function loadLabelFolder(folder: string, options: LabelFolderOptions = {}
   const clips = new Map<string, ReadonlyMap<string, string>>();
   const seen = new Set<string>();
   const utterances: Utterance[] = [];
-  for (const row of readCsv(path, required)) {
-    const item = readRow(row, faults, (video, clip) => findClip(folder, video, clip, clips));
+  const notes: string[] = [];
+  for (const row of readCsv(path, required, (remark) => notes.push(remark))) {
+    const item = readRow(row, faults, options.range ?? null, (video, clip) => findClip(folder, video, clip, clips));
     if (item === null) continue;
     if (seen.has(item.id)) faults.add(row.line, `the clip '${item.id}' comes twice`);
     seen.add(item.id);
@@ -45,12 +49,14 @@ export function loadLabelFolder(folder: string, options: LabelFolderOptions = {}
   }
   faults.check();
   if (utterances.length === 0) throw new DataError(`${path} has no rows`);
+  if (utterances.every(({ text }) => (text ?? '').trim() === '')) notes.push(`${path} has no text in any row`);
   const biggest = utterances.reduce((most, item) => Math.max(most, Math.abs(item.label ?? 0)), 0);
   const data = new SentimentData({
     name: options.name ?? basename(resolve(folder)),
     utterances,
     classes: utterances.some((item) => item.class !== null) ? classes : [],
     range: options.range ?? (biggest > 1 ? [-3, 3] : [-1, 1]),
+    notes,
   });
   return options.features === undefined ? data : joinFeatures(data, folder, options.features, options);
 }
@@ -58,6 +64,7 @@ export function loadLabelFolder(folder: string, options: LabelFolderOptions = {}
 function readRow(
   { line, cells }: CsvRow,
   faults: RowFaults,
+  range: readonly [number, number] | null,
   media: (video: string, clip: string) => string | null,
 ): Utterance | null {
   const cell = (name: string): string => (cells[name] ?? '').trim();
@@ -75,11 +82,14 @@ function readRow(
   };
   if (video === '' || clip === '') fault('expected a video_id and a clip_id');
   if (label === null || Number.isNaN(label)) fault(`expected a number as label, got '${cell('label')}'`);
+  else if (outside(label, range)) fault(`expected a label from ${(range ?? widest).join(' to ')}, got ${label}`);
   if (split === undefined) fault(`expected train, valid or test as mode, got '${cell('mode')}'`);
   if (annotation !== '' && found < 0)
     fault(`expected ${classes.join(', ')} as annotation, got '${cell('annotation')}'`);
   if (single.some((value) => Number.isNaN(value)))
     fault('expected numbers, or nothing, as label_T, label_A and label_V');
+  else if (single.some((value) => value !== null && outside(value, range)))
+    fault(`expected label_T, label_A and label_V from ${(range ?? widest).join(' to ')}, got ${single.join(', ')}`);
   if (!sound) return null;
   const [text, audio, vision] = single as [number | null, number | null, number | null];
   return utterance({
@@ -98,6 +108,11 @@ function readRow(
 function number(cell: string): number | null {
   if (cell === '') return null;
   return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : Number.NaN;
+}
+
+function outside(label: number, range: readonly [number, number] | null): boolean {
+  const [low, high] = range ?? widest;
+  return label < low || label > high;
 }
 
 /** The file in `Raw/<video>/` that is called as the clip, with any extension. Names from the table never leave that folder. */

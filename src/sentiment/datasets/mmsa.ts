@@ -3,10 +3,11 @@
  * Read from the original pickle, or from an .npz archive of arrays called `train/audio`, `train/id`, ...
  */
 import { type LazyArray, NpzFile, PickleFile, type ReadLimits } from '../../io/index.js';
-import { DataError } from '../../torch/errors.js';
+import { ConfigError, DataError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
 import { SentimentData } from './data.js';
 import { recogniseSet, specFor } from './known.js';
+import { fromTheEnd, lengthsFromTheEnd, paddedSide } from './padding.js';
 import { arraySource, type MemoryOptions, type SequenceFeatures, storeSequences } from './sequences.js';
 import { type ColumnTable, npzTables, pickleTables } from './tables.js';
 import {
@@ -17,6 +18,7 @@ import {
   splitNames,
   type Utterance,
   utterance,
+  widest,
 } from './types.js';
 
 /** How to read a file in MMSA's form. */
@@ -112,6 +114,9 @@ function assemble(path: string, splits: Splits, close: () => void, options: Mmsa
   const utterances = splits.flatMap(([split, table]) => readUtterances(split, table));
   const counts = splits.map(([split]) => utterances.filter((item) => item.split === split).length);
   const wanted = options.modalities ?? modalities;
+  const unknown = wanted.filter((name) => !modalities.includes(name));
+  if (unknown.length > 0)
+    throw new ConfigError(`Expected modalities among ${modalities.join(', ')}, got ${unknown.join(', ')}`);
   const arrays = new Map<Modality, readonly LazyArray[]>();
   for (const name of wanted) {
     const found = featureArrays(splits, counts, columnOf[name]);
@@ -119,7 +124,10 @@ function assemble(path: string, splits: Splits, close: () => void, options: Mmsa
   }
   const dims = Object.fromEntries([...arrays].map(([name, list]) => [name, list[0]?.shape[2] as number]));
   const known = recogniseSet(dims);
+  const range = options.range ?? known?.range ?? guessRange(utterances);
+  checkRange(utterances, range, path);
   const tokens = readTokens(splits, counts);
+  const notes: string[] = [];
   const stored: Partial<Record<Modality, SequenceFeatures>> = {};
   // One file behind several modalities: it closes when the last of them lets go.
   let users = arrays.size;
@@ -132,7 +140,11 @@ function assemble(path: string, splits: Splits, close: () => void, options: Mmsa
     const lengths = readLengths(name, splits, list, tokens);
     const guess = specFor(options.name ?? known?.name ?? null, name, dims[name] as number, lengths.aligned);
     const spec = { ...guess, ...options.specs?.[name], dims: dims[name] as number };
-    stored[name] = storeSequences(arraySource(list, lengths.values, spec), options, once(release));
+    const fromEnd = lengths.stated ? null : lengthsFromTheEnd(list);
+    const source = arraySource(list, fromEnd ?? lengths.values, spec);
+    const atStart = fromEnd !== null || paddedSide(list, lengths.values) === 'start';
+    if (atStart) notes.push(`${name}: rows are padded at the start, and the last ones are read`);
+    stored[name] = storeSequences(atStart ? fromTheEnd(source) : source, options, once(release));
   }
   return new SentimentData({
     name: options.name ?? known?.name ?? path,
@@ -140,7 +152,8 @@ function assemble(path: string, splits: Splits, close: () => void, options: Mmsa
     features: stored,
     tokens,
     classes: utterances.some((item) => item.class !== null) ? classes : [],
-    range: options.range ?? known?.range ?? guessRange(utterances),
+    range,
+    notes,
   });
 }
 
@@ -153,13 +166,13 @@ function once(action: () => void): () => void {
 }
 
 function readUtterances(split: SplitName, table: ColumnTable): Utterance[] {
-  const ids = table.texts('id');
+  const ids = table.everyText('id');
   const labels = table.numbers('regression_labels');
   if (ids === null || labels === null) {
     throw new DataError(`${table.where}: expected the columns id and regression_labels, got ${table.names.join(', ')}`);
   }
   const texts = table.texts('raw_text');
-  const annotations = table.texts('annotations');
+  const annotations = table.everyText('annotations');
   const numbered = table.numbers('classification_labels');
   const single = ['T', 'A', 'V'].map((letter) => table.numbers(`regression_labels_${letter}`));
   const columns = { regression_labels: labels, raw_text: texts, annotations, classification_labels: numbered };
@@ -167,7 +180,8 @@ function readUtterances(split: SplitName, table: ColumnTable): Utterance[] {
   for (const column of single) checkCount(table, 'regression_labels_T, _A or _V', column, ids.length);
   const [text, audio, vision] = single;
   return ids.map((id, i) => {
-    const unimodal = text && audio && vision ? { text: at(text, i), audio: at(audio, i), vision: at(vision, i) } : null;
+    const own = (column: ArrayLike<number>): number => finiteLabel(at(column, i), id, table);
+    const unimodal = text && audio && vision ? { text: own(text), audio: own(audio), vision: own(vision) } : null;
     return utterance({
       id,
       video: id.split('$_$')[0] as string,
@@ -236,7 +250,7 @@ function readLengths(
   splits: Splits,
   arrays: readonly LazyArray[],
   tokens: Tensor | null,
-): { values: Int32Array; aligned: boolean } {
+): { values: Int32Array; aligned: boolean; stated: boolean } {
   const columns = splits.map(([, table]) => table.numbers(`${columnOf[name]}_lengths`));
   const aligned = columns.every((column) => column === null);
   const words = aligned && tokens !== null ? maskSums(tokens) : null;
@@ -253,7 +267,7 @@ function readLengths(
       values.push(length);
     }
   });
-  return { values: Int32Array.from(values), aligned: aligned && name !== 'text' };
+  return { values: Int32Array.from(values), aligned: aligned && name !== 'text', stated: !aligned || words !== null };
 }
 
 /** Real tokens of each utterance. */
@@ -287,6 +301,17 @@ function readTokens(splits: Splits, counts: readonly number[]): Tensor | null {
   return tensor(values, { shape: [values.length / (3 * length), 3, length] });
 }
 
+/** @throws DataError that names the first utterance whose label lies outside */
+function checkRange(utterances: readonly Utterance[], [low, high]: readonly [number, number], path: string): void {
+  const outside = utterances.filter(({ label }) => label !== null && (label < low - 1e-6 || label > high + 1e-6));
+  const [first] = outside;
+  if (first === undefined) return;
+  throw new DataError(
+    `${path}: expected labels from ${low} to ${high}, got ${first.label} for '${first.id}', and ${outside.length - 1} more beyond: scale ` +
+      'them, or say the range of the set with { range }',
+  );
+}
+
 function guessRange(utterances: readonly Utterance[]): readonly [number, number] {
-  return utterances.some((item) => Math.abs(item.label ?? 0) > 1) ? [-3, 3] : [-1, 1];
+  return utterances.some((item) => Math.abs(item.label ?? 0) > 1) ? widest : [-1, 1];
 }

@@ -56,7 +56,8 @@ export class Cleaner {
   }
 }
 
-function numbersOf(array: RawArray): NumberArray {
+/** The numbers of an array of any kind. */
+export function numbersOf(array: RawArray): NumberArray {
   if (array.dtype !== 'float16') return viewNumbers(array);
   return scope(() =>
     tensorFromBytes(array.bytes, 'float16', [array.bytes.length / 2])

@@ -20,18 +20,33 @@ export class ColumnTable {
     return this.columns.has(name);
   }
 
-  /** Texts, or null when the column is absent. @throws DataError when it holds something else */
-  texts(name: string): readonly string[] | null {
+  /**
+   * Texts, or null when the column is absent. An entry is null where there is none: Python's `None`, or pandas's NaN.
+   * @throws DataError when it holds something else, with the first such entry
+   */
+  texts(name: string): readonly (string | null)[] | null {
     const column = this.columns.get(name);
     if (column === undefined) return null;
     const values = column instanceof ObjectArray ? column.values : column;
-    if (!(values instanceof LazyArray)) {
-      const texts = values.map((value) =>
-        value instanceof ByteRange ? Buffer.from(value.read()).toString('utf8') : value,
+    if (values instanceof LazyArray)
+      throw new DataError(`${this.where}: expected a list of text as '${name}', got ${describe(column)}`);
+    return values.map((value, i) => {
+      if (typeof value === 'string') return value;
+      if (value instanceof ByteRange) return Buffer.from(value.read()).toString('utf8');
+      if (value === null || value === undefined || Number.isNaN(value)) return null;
+      throw new DataError(
+        `${this.where}: expected a list of text as '${name}', got ${describeValue(value)} as its entry ${i}`,
       );
-      if (texts.every((value) => typeof value === 'string')) return texts as string[];
-    }
-    throw new DataError(`${this.where}: expected a list of text as '${name}', got ${describe(column)}`);
+    });
+  }
+
+  /** As {@link texts}, where every entry must be there. */
+  everyText(name: string): readonly string[] | null {
+    const texts = this.texts(name);
+    const absent = texts?.indexOf(null) ?? -1;
+    if (absent >= 0)
+      throw new DataError(`${this.where}: expected text as '${name}' of every entry, entry ${absent} has none`);
+    return texts as readonly string[] | null;
   }
 
   /** One number an entry, or null when the column is absent. @throws DataError when it holds something else */
@@ -45,7 +60,11 @@ export class ColumnTable {
       const values = (column instanceof ObjectArray ? column.values : column).map((value) =>
         value instanceof LazyArray && value.shape.length === 0 ? viewNumbers(value.read())[0] : value,
       );
-      if (values.every((value) => typeof value === 'number')) return values as number[];
+      const wrong = values.findIndex((value) => typeof value !== 'number');
+      if (wrong < 0) return values as number[];
+      throw new DataError(
+        `${this.where}: expected one number an entry as '${name}', got ${describeValue(values[wrong])} as its entry ${wrong}`,
+      );
     }
     throw new DataError(`${this.where}: expected one number an entry as '${name}', got ${describe(column)}`);
   }
@@ -63,6 +82,11 @@ function describe(column: Column): string {
   if (column instanceof LazyArray) return String(column);
   if (column instanceof ObjectArray) return `an array of objects [${column.shape.join(', ')}]`;
   return `a list of ${column.length}`;
+}
+
+function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
+  return typeof value === 'object' ? 'an object' : `${typeof value} ${String(value).slice(0, 40)}`;
 }
 
 function isColumn(

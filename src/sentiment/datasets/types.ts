@@ -54,6 +54,9 @@ function show(value: string | number | null): string {
   return typeof value === 'string' ? `'${value}'` : value === null ? 'none' : String(value);
 }
 
+/** Labels of sentiment lie within it, where a set does not say otherwise. */
+export const widest: readonly [number, number] = [-3, 3];
+
 /** A stretch of speech with its labels. What a set lacks is null. */
 export interface Utterance {
   /** Unique in its data set. */

@@ -76,11 +76,15 @@ export class WordVectors {
     return this.values.slice(index * this.dims, (index + 1) * this.dims);
   }
 
+  private split(text: string): string[] {
+    return splitWords(text, (word) => this.index(word) !== null);
+  }
+
   /** Share of the words of these texts that have vectors, and the most common ones that have none. */
   coverage(texts: readonly string[]): { readonly share: number; readonly missing: readonly string[] } {
     const missing = new Map<string, number>();
     let [known, all] = [0, 0];
-    for (const word of texts.flatMap(splitWords)) {
+    for (const word of texts.flatMap((text) => this.split(text))) {
       all++;
       if (this.index(word) !== null) known++;
       else missing.set(word, (missing.get(word) ?? 0) + 1);
@@ -92,7 +96,7 @@ export class WordVectors {
   /** Text features: a row for each word of an utterance that has a vector; words without one are left out. */
   features(utterances: readonly Utterance[]): PackedSequences {
     const rows = utterances.map(({ text }) =>
-      splitWords(text ?? '')
+      this.split(text ?? '')
         .map((word) => this.index(word))
         .filter((place) => place !== null),
     );
@@ -116,8 +120,40 @@ export class WordVectors {
   }
 }
 
-/** Words in small letters, and signs one by one, as word vectors have them: `It's good!` -> it 's good ! */
-export function splitWords(text: string): string[] {
-  const plain = text.toLowerCase().replaceAll('’', "'");
-  return plain.match(/'(?:s|m|d|re|ve|ll)\b|n't\b|[\p{L}\p{N}]+?(?=n't\b)|[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu) ?? [];
+/** Letters of scripts that put no blanks between words. */
+const UNSPACED =
+  /\p{sc=Han}|\p{sc=Hiragana}|\p{sc=Katakana}|\p{sc=Thai}|\p{sc=Lao}|\p{sc=Khmer}|\p{sc=Myanmar}|\p{sc=Bopomofo}|\p{sc=Tibetan}/u;
+const unspaced = UNSPACED.source;
+/** A letter or number with the marks upon it, of the scripts with blanks and of those without. */
+const SPACED_LETTER = `(?:(?!${unspaced})[\\p{L}\\p{N}]\\p{M}*)`;
+const UNSPACED_RUN = `(?:(?:${unspaced})\\p{M}*)+`;
+const ONE_UNSPACED = new RegExp(`(?:${unspaced})\\p{M}*`, 'gu');
+const WORDS = new RegExp(
+  `'(?:s|m|d|re|ve|ll)\\b|n't\\b|${SPACED_LETTER}+?(?=n't\\b)|${SPACED_LETTER}+|${UNSPACED_RUN}|[^\\s\\p{L}\\p{N}]`,
+  'gu',
+);
+/** Characters of the longest word that is looked for in a script without blanks. */
+const LONGEST = 8;
+
+/**
+ * Words in small letters, and signs one by one, as word vectors have them: `It's good!` -> it 's good ! Scripts without blanks between words
+ * (Chinese, Japanese, Thai, ...) are cut into single characters, or where `known` is given, into the longest words that it knows.
+ */
+export function splitWords(text: string, known?: (word: string) => boolean): string[] {
+  const plain = text.normalize('NFC').toLowerCase().replaceAll('’', "'");
+  const words = plain.match(WORDS) ?? [];
+  return UNSPACED.test(plain) ? words.flatMap((word) => (UNSPACED.test(word) ? cutRun(word, known) : [word])) : words;
+}
+
+function cutRun(run: string, known?: (word: string) => boolean): string[] {
+  const characters = run.match(ONE_UNSPACED) ?? [];
+  if (known === undefined) return characters;
+  const words: string[] = [];
+  for (let from = 0; from < characters.length; from += 1) {
+    let to = Math.min(characters.length, from + LONGEST);
+    while (to > from + 1 && !known(characters.slice(from, to).join(''))) to--;
+    words.push(characters.slice(from, to).join(''));
+    from = to - 1;
+  }
+  return words;
 }

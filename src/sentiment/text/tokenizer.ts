@@ -55,7 +55,8 @@ export class WordTokenizer implements TextTokenizer {
   }
 
   ids(text: string): number[] {
-    const words = spellOut(splitWords(text), (word) => this.#ids.has(word));
+    const known = (word: string): boolean => this.#ids.has(word);
+    const words = spellOut(splitWords(text, known), known);
     return words.map((word) => this.#ids.get(word) ?? UNKNOWN);
   }
 

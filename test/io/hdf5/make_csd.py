@@ -47,6 +47,11 @@ write(f"{out}/labels.csd", "Opinion Segment Labels", {
     "vidA": (np.array([[2.4], [-1.2]], "f4"), [[0, 3], [4, 6]]),
     "vidB": (np.array([[0.5]], "f4"), [[0, 1]]),
 })
+# Labels that are none (NaN, infinite), or beyond 3.
+write(f"{out}/faulty-labels.csd", "Opinion Segment Labels", {
+    "vidA": (np.array([[np.nan], [-3.5]], "f4"), [[0, 3], [4, 6]]),
+    "vidB": (np.array([[np.inf]], "f8"), [[0, 1]]),
+})
 # What else readers may meet: every number type, big endian, an unlinked group, links to this and other files.
 with h5py.File(f"{out}/types.h5", "w") as f:
     for t in "i1 u1 i2 u2 i4 u4 i8 f2 f4 f8".split():

@@ -65,3 +65,24 @@ sims = splits((2, 33), (1, 709), 5, aligned=False, scale=1 / 3, single=True, num
 with open(f"{folder}/sims.pkl", "wb") as f:
     pickle.dump({**sims, "config": {"audio": {"tool": "librosa"}, "seed": 1}}, f, protocol=5)
 np.savez(f"{folder}/set.npz", **{f"{s}/{k}": np.array(v) if k != "raw_text" else np.array(list(v)) for s, d in mosi.items() for k, v in d.items()})
+
+
+def flipped(x):
+    """Rows padded at the start: of n entries [n, T, D] the first i + 1 rows, moved to the end."""
+    out = np.zeros_like(x)
+    for i in range(len(x)):
+        out[i, x.shape[1] - 1 - i :] = 1 + x[i, : i + 1]
+    return out
+
+
+start = splits((4, 5), (6, 20), 6, aligned=False)
+for split in start.values():
+    n = len(split["id"])
+    del split["text_bert"]
+    for name in ("audio", "vision", "text"):
+        split[name] = flipped(split[name])
+    split["audio_lengths"] = split["vision_lengths"] = [i + 1 for i in range(n)]
+start["train"]["raw_text"][1] = None
+start["test"]["raw_text"][0] = float("nan")
+with open(f"{folder}/start.pkl", "wb") as f:
+    pickle.dump(start, f, protocol=4)
