@@ -1,8 +1,9 @@
 /** The configuration of a sentiment run, all of it JSON: a run's folder keeps the one it used. */
 import { ConfigError } from '../torch/index.js';
+import { checkConfigNames } from './config-names.js';
 import { type Modality, modalities } from './datasets/index.js';
-import type { MetricFamily } from './metrics.js';
-import type { ModelName } from './models/index.js';
+import { type MetricFamily, metricFamilies } from './metrics.js';
+import { type ModelName, modelNames } from './models/index.js';
 import type { Lexicon } from './text/lexicon.js';
 import type { WordEncoderOptions } from './text/words.js';
 
@@ -108,6 +109,9 @@ export function checkSentimentConfig(config: SentimentConfig): void {
   const whole = (what: 'batchSize' | 'accumulate' | 'patience' | 'maxEpochs' | 'threads'): void => {
     if (!Number.isInteger(config[what]) || config[what] < 1) wrong(what, 'a whole number from 1', config[what]);
   };
+  checkConfigNames(config as unknown as Readonly<Record<string, unknown>>);
+  if (!modelNames.includes(config.model)) wrong('model', modelNames.join(', '), config.model);
+  if (!metricFamilies.includes(config.metrics)) wrong('metrics', metricFamilies.join(', '), config.metrics);
   for (const what of ['batchSize', 'accumulate', 'patience', 'maxEpochs', 'threads'] as const) whole(what);
   const used = config.modalities;
   const known = Array.isArray(used) && used.every((name) => modalities.includes(name));
@@ -131,6 +135,7 @@ export function checkSentimentConfig(config: SentimentConfig): void {
     );
   }
   const { text } = config;
+  if (!text) wrong('text', 'an object', text);
   if (text.kind === 'words' && text.vectors === null && text.tuneVectors === false) {
     throw new ConfigError(
       'Expected word vectors to keep as they are, got text.vectors null with text.tuneVectors false: vectors drawn at ' +

@@ -65,6 +65,8 @@ const FAMILIES: Readonly<Record<MetricFamily, readonly MetricName[]>> = {
   simsv2: ['mae', 'corr', 'acc5', 'acc3', 'acc2', 'f1', 'acc2Weak', 'r2'],
 };
 
+export const metricFamilies = Object.keys(FAMILIES) as readonly MetricFamily[];
+
 /** A family's scores in the order to print them, with their titles and which way is better. */
 export function metricNames(family: MetricFamily): { name: MetricName; title: string; better: 'higher' | 'lower' }[] {
   expectFamily(family);

@@ -1,6 +1,7 @@
 /** A configuration as users give it: a recipe's name, or a JSON file that changes one. */
 import { existsSync, readFileSync } from 'node:fs';
 import { ConfigError } from '../torch/index.js';
+import { checkOptions, nearest } from '../torch/options.js';
 import { checkSentimentConfig, type SentimentConfig, type TextConfig } from './config.js';
 import type { Modality } from './datasets/index.js';
 import { sentimentRecipe, sentimentRecipeNames } from './recipes.js';
@@ -23,6 +24,7 @@ type Json = { [key: string]: unknown };
  * @throws ConfigError for an unknown recipe or field, and for values that make no sense
  */
 export function readSentimentConfig(name: string, changes: ConfigChanges = {}): SentimentConfig {
+  checkOptions('readSentimentConfig', changes, ['modalities', 'vectors', 'bert', 'set']);
   const { recipe, ...own } = sentimentRecipeNames.includes(name) ? { recipe: name } : readFile(name);
   const given = own as Partial<SentimentConfig>;
   const text = textOf(changes) ?? given.text;
@@ -47,13 +49,20 @@ function textOf({ vectors, bert }: ConfigChanges): TextConfig | null {
 
 function readFile(path: string): { recipe: string } & Json {
   if (!existsSync(path)) {
-    throw new ConfigError(`Expected a recipe (${sentimentRecipeNames.join(', ')}) or a JSON file, got '${path}'`);
+    const near = nearest(path, sentimentRecipeNames);
+    const meant = near === null ? '' : `. Did you mean ${near}?`;
+    throw new ConfigError(
+      `Expected a recipe (${sentimentRecipeNames.join(', ')}) or a JSON file, got '${path}'${meant}`,
+    );
   }
+  let read: unknown;
   try {
-    return { recipe: 'ours', ...(JSON.parse(readFileSync(path, 'utf8')) as Json) };
+    read = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     throw new ConfigError(`${path}: ${(cause as Error).message}`, { cause });
   }
+  if (!isObject(read)) throw new ConfigError(`${path}: expected a JSON object, { "recipe": "ours", ... }`);
+  return { recipe: 'ours', ...read };
 }
 
 const isObject = (value: unknown): value is Json =>
@@ -64,7 +73,9 @@ function merge(base: Json, change: Json, where: string, inside = ''): Json {
   const result = { ...base };
   for (const [key, value] of Object.entries(change)) {
     if (inside === '' && !(key in base)) {
-      throw new ConfigError(`${where}: expected fields among ${Object.keys(base).join(', ')}, got '${key}'`);
+      const near = nearest(key, Object.keys(base));
+      const meant = near === null ? '' : `. Did you mean ${near}?`;
+      throw new ConfigError(`${where}: expected fields among ${Object.keys(base).join(', ')}, got '${key}'${meant}`);
     }
     const before = base[key];
     result[key] = isObject(before) && isObject(value) ? merge(before, value, where, `${inside}${key}.`) : value;
@@ -75,7 +86,11 @@ function merge(base: Json, change: Json, where: string, inside = ''): Json {
 function setAt(config: Json, path: string, value: unknown): void {
   const [first, ...rest] = path.split('.') as [string, ...string[]];
   if (!(first in config)) {
-    throw new ConfigError(`Expected a setting that begins with ${Object.keys(config).join(', ')}, got '${path}'`);
+    const near = nearest(first, Object.keys(config));
+    const meant = near === null ? '' : `. Did you mean ${[near, ...rest].join('.')}?`;
+    throw new ConfigError(
+      `Expected a setting that begins with ${Object.keys(config).join(', ')}, got '${path}'${meant}`,
+    );
   }
   let at = config;
   let key = first;

@@ -1,5 +1,6 @@
 /** Recipes: full configurations by name, to run as they are or to change. */
 import { ConfigError } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import type { GroupConfig, SentimentConfig } from './config.js';
 import type { Modality } from './datasets/index.js';
 
@@ -121,6 +122,7 @@ export const sentimentRecipeNames = Object.keys(recipes);
 export function sentimentRecipe(name: string, options: SentimentRecipeOptions = {}): SentimentConfig {
   const recipe = recipes[name];
   if (!recipe) throw new ConfigError(`Expected a recipe among ${sentimentRecipeNames.join(', ')}, got '${name}'`);
+  checkOptions('sentimentRecipe', options, ['modalities', 'text']);
   const { modalities = base.modalities, text = base.text } = options;
   const read = withWords(text, name === 'text-classes' ? forClasses : forScores);
   const start = { ...base, modalities, text: read, ...(text.kind === 'bert' ? reference : {}) };

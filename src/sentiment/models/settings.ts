@@ -1,5 +1,6 @@
 /** Options of models: what is left out has a default, and what is unknown is refused. */
 import { ConfigError } from '../../torch/index.js';
+import { nearest } from '../../torch/options.js';
 
 /** Some of the settings, at every depth. */
 export type Partially<T> = { readonly [K in keyof T]?: T[K] extends object ? Partially<T[K]> : T[K] };
@@ -18,7 +19,9 @@ export function withDefaults<T extends object>(model: string, defaults: T, given
     const known = merged[key];
     if (!Object.hasOwn(defaults, key)) {
       const names = Object.keys(defaults).map((name) => path + name);
-      throw new ConfigError(`Expected options of ${model} among ${names.join(', ')}, got '${at}'`);
+      const near = nearest(key, Object.keys(defaults));
+      const meant = near === null ? '' : `. Did you mean ${path}${near}?`;
+      throw new ConfigError(`Expected options of ${model} among ${names.join(', ')}, got '${at}'${meant}`);
     }
     if (typeof value !== typeof known || value === null) {
       throw wrong(model, at, typeof known === 'object' ? 'an object' : `a ${typeof known}`, value);

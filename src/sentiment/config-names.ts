@@ -1,0 +1,108 @@
+/** The names that a sentiment configuration may have, at every depth, and the values of those that are chosen from a list. */
+import { ConfigError } from '../torch/index.js';
+import { checkOptions, nearest } from '../torch/options.js';
+import { type Modality, modalities } from './datasets/index.js';
+
+/** Fields of a configuration. */
+export const configFields = [
+  'model',
+  'modelOptions',
+  'modalities',
+  'text',
+  'task',
+  'metrics',
+  'unimodal',
+  'alignment',
+  'groups',
+  'batchSize',
+  'accumulate',
+  'leftover',
+  'patience',
+  'maxEpochs',
+  'clipNorm',
+  'threads',
+  'device',
+  'schedule',
+  'init',
+] as const;
+
+const readers = ['reader', 'width', 'depth', 'spans', 'heads', 'dropout', 'wordDropout', 'positions', 'tuneVectors'];
+
+/** Fields of `text`, by its kind. */
+const textFields: Readonly<Record<string, readonly string[]>> = {
+  words: ['kind', 'vectors', 'vocabulary', 'lexicon', ...readers],
+  bert: ['kind', 'folder', 'frozen', 'maxLength'],
+  features: ['kind', 'pool'],
+};
+
+const groupNames = [...modalities, 'other'];
+
+/** Values of fields that are chosen from a list, where they are given. */
+const choices: Readonly<Record<string, readonly (string | null)[]>> = {
+  'text.reader': ['cnn', 'transformer', 'lstm'],
+  'text.vocabulary': ['all', 'data'],
+  'text.pool': ['first', 'mean'],
+  'text.lexicon': ['afinn-165', null],
+  'unimodal.labels': ['generated', 'given', 'multimodal'],
+  'alignment.on': ['feature', 'projected', 'post'],
+  'alignment.normalise': ['none', 'correlation'],
+};
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks the names of a configuration's fields, and of what is within them. The options of a model are checked by the model.
+ * @throws ConfigError that names the path, and the name that was meant
+ */
+export function checkConfigNames(config: Json): void {
+  checkOptions('the configuration', config, configFields);
+  const text = inside(config, 'text');
+  const kind = String(text?.kind);
+  if (text !== null && !Object.hasOwn(textFields, kind)) throw chosen('text.kind', Object.keys(textFields), kind);
+  if (text !== null) checkOptions('text', text, textFields[kind] as readonly string[]);
+  const groups = inside(config, 'groups');
+  checkOptions('groups', groups ?? undefined, groupNames);
+  for (const name of Object.keys(groups ?? {})) checkOptions(`groups.${name}`, groups![name], ['lr', 'weightDecay']);
+  const unimodal = inside(config, 'unimodal');
+  if (unimodal !== null) {
+    checkOptions('unimodal', unimodal, ['labels', 'modalities', 'warmup', 'excludeZero', 'weights']);
+    checkOptions('unimodal.weights', unimodal.weights, modalities);
+  }
+  const alignment = inside(config, 'alignment');
+  if (alignment !== null) {
+    checkOptions('alignment', alignment, ['on', 'weights', 'width', 'frozen', 'normalise']);
+    checkPairs(inside(alignment, 'weights', 'alignment.') ?? {}, config.modalities);
+  }
+  const sections: Readonly<Record<string, Json | null>> = { text, unimodal, alignment };
+  for (const [path, values] of Object.entries(choices)) {
+    const [section, field] = path.split('.') as [string, string];
+    const value = sections[section]?.[field];
+    if (value !== undefined && !values.includes(value as string)) throw chosen(path, values, value);
+  }
+}
+
+/** An object within a configuration; null where there is none. @throws ConfigError for anything else */
+function inside(config: Json, field: string, path = ''): Json | null {
+  const value = config[field];
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Json;
+  throw new ConfigError(`Expected ${path}${field} to be an object or null, got ${JSON.stringify(value)}`);
+}
+
+function chosen(path: string, values: readonly (string | null)[], got: unknown): ConfigError {
+  const names = values.filter((value) => value !== null);
+  const near = typeof got === 'string' ? nearest(got, names) : null;
+  const meant = near === null ? '' : `. Did you mean ${near}?`;
+  return new ConfigError(`Expected ${path} to be ${values.join(', ')}, got ${JSON.stringify(got)}${meant}`);
+}
+
+/** Pairs of modalities in use, such as `audio-vision`, with finite factors. */
+function checkPairs(weights: Json, used: unknown): void {
+  const names = (Array.isArray(used) ? used : modalities) as readonly Modality[];
+  const pairs = names.flatMap((a) => names.filter((b) => b !== a).map((b) => `${a}-${b}`));
+  checkOptions('alignment.weights', weights, pairs);
+  for (const [pair, weight] of Object.entries(weights)) {
+    if (typeof weight !== 'number' || !Number.isFinite(weight))
+      throw new ConfigError(`Expected alignment.weights.${pair} to be a finite number, got ${JSON.stringify(weight)}`);
+  }
+}
