@@ -10,8 +10,8 @@ import {
   loadRecogniser,
   type SpeechRecogniser,
 } from '../sentiment/index.js';
-import { ConfigError, HeadraceError } from '../torch/errors.js';
-import { exitCodes, say } from './report.js';
+import { ConfigError } from '../torch/errors.js';
+import { exitCodes, isExpected, say } from './report.js';
 
 /** Where the words of clips come from. */
 export interface WordFlags {
@@ -48,7 +48,7 @@ export async function readClips<T>(
       for (const note of read.notes) say(`note: ${several ? `${clip}: ` : ''}${note}`);
       outcomes.push({ clip, value: use(read) });
     } catch (error) {
-      if (!several || !(error instanceof HeadraceError)) throw error;
+      if (!several || !isExpected(error)) throw error;
       const message = error.message.includes(clip) ? error.message : `${clip}: ${error.message}`;
       say(`headrace: ${message}`);
       process.exitCode = exitCodes.failed;

@@ -45,7 +45,8 @@ export function reportError(error: unknown): number {
   return exitCodes.failed;
 }
 
-function isExpected(error: unknown): error is Error {
+/** Whether an error is a user's to mend. */
+export function isExpected(error: unknown): error is Error {
   // Errors of the system (no such file, no permission, no space) carry a code too, and are the user's to mend.
   return error instanceof HeadraceError || (error instanceof Error && 'syscall' in error);
 }

@@ -15,7 +15,7 @@ import {
 import { ConfigError } from '../torch/index.js';
 import { print, say } from './report.js';
 import type { SentimentAblateFlags } from './sentiment-program.js';
-import { configOf, runSeeds } from './sentiment-train.js';
+import { type ConstantRow, configOf, runSeeds } from './sentiment-train.js';
 
 /** `headrace sentiment ablate`. */
 export async function ablateSentiment(name: string, flags: SentimentAblateFlags): Promise<void> {
@@ -24,13 +24,15 @@ export async function ablateSentiment(name: string, flags: SentimentAblateFlags)
   const rows = ablationRows(configOf(name, flags), flags.rows as AblationPart[]);
   const source = parseSentimentSpec(flags.data);
   const done: { name: string; results: SeedResult[] }[] = [];
+  let constant: ConstantRow | null = null;
   for (const [i, row] of rows.entries()) {
     const title = [row.name, ...row.also].join(' = ');
     say(`row ${i + 1} of ${rows.length}: ${title}`);
     const folder = join(flags.out, row.name.replaceAll(/[^\w.+-]+/g, '_'));
-    const results = await runSeeds(row.config, source, { ...flags, resume: true }, folder, `${row.name}, `);
-    if (results === null) return;
-    done.push({ name: title, results });
+    const trained = await runSeeds(row.config, source, { ...flags, resume: true }, folder, `${row.name}, `);
+    if (trained === null) return;
+    done.push({ name: title, results: trained.results });
+    constant = trained.constant;
   }
   const outcomes = compareRows(done);
   const conclusion = verdict(outcomes);
@@ -42,8 +44,9 @@ export async function ablateSentiment(name: string, flags: SentimentAblateFlags)
       test: summariseRuns(results.map(({ test }) => test)),
       difference,
     })),
+    constant,
     verdict: conclusion,
   };
   writeFileAtomic(join(flags.out, 'ablation.json'), `${JSON.stringify(result, null, 2)}\n`);
-  print(flags.json, result, `${formatColumns(resultTable(done))}\n\n${conclusion}`);
+  print(flags.json, result, `${formatColumns(resultTable(done, constant))}\n\n${conclusion}`);
 }

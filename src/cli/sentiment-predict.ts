@@ -11,7 +11,7 @@ import {
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
 import { type ClipOutcome, readClips } from './clips.js';
-import { print, say } from './report.js';
+import { exitCodes, print, say } from './report.js';
 import type { SentimentPredictFlags } from './sentiment-program.js';
 
 /** `headrace sentiment predict`. */
@@ -34,11 +34,17 @@ export async function predictSentiment(
       model,
       texts.map((text, i) => ({ id: `text ${i + 1}`, text })),
     );
+    for (const { id, missing } of utterances.filter(({ score }) => Number.isNaN(score))) {
+      say(`headrace: ${id} has nothing that the model reads: expected ${missing.join(' or ')}`);
+      process.exitCode = exitCodes.failed;
+    }
+    sayUnknown(model, utterances);
     print(flags.json, { ...about, utterances }, utterances.map(line).join('\n'));
     return;
   }
   const outcomes = await readClips(clips, flags, featuresOf(model), ({ utterances: inputs, features, notes }) => {
     const utterances = predictUtterances(model, inputs, features);
+    sayUnknown(model, utterances);
     return { score: clipScore(utterances), notes, utterances };
   });
   const [first] = outcomes;
@@ -50,10 +56,19 @@ export async function predictSentiment(
   print(flags.json, result, single ? clipLines(first.value).join('\n') : outcomes.map(block).join('\n'));
 }
 
+/** How clips are called: `a.mp4`. What is not there and called so was meant as one. */
+const MEDIA_NAME = /\.(?=\w*[a-z])[a-z0-9]{2,5}$/i;
+
 /** Without a folder, when the first argument is a clip or there is none, the model is the one that comes with Headrace. */
 function modelAndClips(first: string | undefined, others: readonly string[]): { folder: string; clips: string[] } {
   if (first === undefined) return { folder: shippedModel, clips: [] };
-  const isClip = statSync(first, { throwIfNoEntry: false })?.isFile() ?? false;
+  const stat = statSync(first, { throwIfNoEntry: false });
+  if (stat === undefined && !MEDIA_NAME.test(first)) {
+    throw new ConfigError(
+      `There is no ${first} (looked from ${process.cwd()}): expected the folder of a model, or a clip`,
+    );
+  }
+  const isClip = stat === undefined || stat.isFile();
   return isClip ? { folder: shippedModel, clips: [first, ...others] } : { folder: first, clips: [...others] };
 }
 
@@ -81,10 +96,22 @@ function block(outcome: ClipOutcome<ClipResult>): string {
   return [outcome.clip, ...lines.map((text) => `  ${text}`)].join('\n');
 }
 
+/** A text of whose words the model knows none says nothing to it. */
+function sayUnknown({ reader }: LoadedModel, utterances: readonly SentimentPrediction[]): void {
+  const { tokenizer } = reader ?? { tokenizer: null };
+  for (const { id, text } of utterances) {
+    if (tokenizer === null || text === null || text.trim() === '' || tokenizer.coverage([text]) > 0) continue;
+    say(`note: ${id}: the model knows none of its words`);
+  }
+}
+
 function line(result: SentimentPrediction): string {
   const heads = Object.entries(result.unimodal);
   const alone = heads.flatMap(([name, score]) => (score === null ? [] : [`${name} ${signed(score)}`]));
-  const parts = [`${signed(result.score)}  ${result.label}, confidence ${result.confidence.toFixed(2)}`];
+  const unread = Number.isNaN(result.score);
+  const parts = unread
+    ? ['nothing to read']
+    : [`${signed(result.score)}  ${result.label}, confidence ${result.confidence.toFixed(2)}`];
   if (heads.length > 1 && alone.length > 0) parts.push(`alone: ${alone.join(', ')}`);
   if (result.missing.length > 0) parts.push(`missing: ${result.missing.join(', ')}`);
   const { start, end, text } = result;

@@ -2,19 +2,26 @@ import { writeFileAtomic } from '../io/index.js';
 import { duration, formatColumns } from '../pipeline/index.js';
 import {
   beginFolder,
+  constantName,
+  constantScores,
   type InitReport,
+  likeConstant,
   loadSentiment,
   type Modality,
+  type PreparedData,
   parseSentimentSpec,
   prepareData,
+  type Run,
   readSentimentConfig,
   resultTable,
   type SeedNotice,
   type SeedResult,
   SeedRuns,
   type SentimentConfig,
+  type SentimentData,
   type SentimentSource,
   summariseRuns,
+  trainingConstant,
 } from '../sentiment/index.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import type { SentimentTrainFlags } from './sentiment-program.js';
@@ -23,8 +30,9 @@ import type { SentimentTrainFlags } from './sentiment-program.js';
 export async function trainSentiment(name: string, flags: SentimentTrainFlags): Promise<void> {
   const config = configOf(name, flags);
   const source = parseSentimentSpec(flags.data);
-  const results = await runSeeds(config, source, flags, flags.out, '');
-  if (results === null) return;
+  const trained = await runSeeds(config, source, flags, flags.out, '');
+  if (trained === null) return;
+  const { results, constant } = trained;
   const summary = summariseRuns(results.map(({ test }) => test));
   const valid = summariseRuns(results.map((result) => result.valid));
   const speed = results.map(({ utterancesPerSecond }) => utterancesPerSecond);
@@ -35,11 +43,41 @@ export async function trainSentiment(name: string, flags: SentimentTrainFlags): 
     seeds,
     test: summary,
     valid,
+    constant,
     utterancesPerSecond: speed,
     out: flags.out,
   };
   writeFileAtomic(`${flags.out}/summary.json`, `${JSON.stringify(result, null, 2)}\n`);
-  print(flags.json, result, `${formatColumns(resultTable([{ name: config.model, results }]))}\nkept in ${flags.out}`);
+  const table = resultTable([{ name: config.model, results }], constant);
+  print(flags.json, result, `${formatColumns(table)}\nkept in ${flags.out}`);
+}
+
+/** What a run came to, beside what saying the same of every utterance of the test part comes to. */
+export interface TrainedSeeds {
+  readonly results: SeedResult[];
+  readonly constant: ConstantRow;
+}
+
+export interface ConstantRow {
+  readonly name: string;
+  /** What is said of every utterance. */
+  readonly value: number;
+  readonly test: Run;
+}
+
+function constantRow(config: SentimentConfig, { data, shape, splits }: PreparedData): ConstantRow {
+  const value = trainingConstant(config, splits.train);
+  const test = constantScores(config, splits.test, value, shape.outputs);
+  return { name: constantName(config, value, data.classes), value, test };
+}
+
+/** Values of features that were no numbers, in words; nothing where there were none. */
+function cleaned(data: SentimentData): string[] {
+  return data.modalities.flatMap((name) => {
+    const { nan, infinite, utterances } = data.features[name]!.cleaned;
+    if (nan + infinite === 0) return [];
+    return [`${name}: ${nan} NaN and ${infinite} infinite values, in ${utterances} utterances, are read as 0`];
+  });
 }
 
 /** The configuration that a command line describes. */
@@ -58,12 +96,13 @@ export async function runSeeds(
   flags: SentimentTrainFlags,
   out: string,
   title: string,
-): Promise<SeedResult[] | null> {
+): Promise<TrainedSeeds | null> {
   const data = await loadSentiment(source);
   const prepared = prepareData(config, data);
   beginFolder(out, config, prepared, flags.resume);
-  for (const note of data.notes) say(`note: ${note}`);
+  for (const note of [...data.notes, ...cleaned(data), ...prepared.notes]) say(`note: ${note}`);
   if (prepared.unlabelled > 0) say(`note: ${prepared.unlabelled} utterances without a label are left out`);
+  const constant = constantRow(config, prepared);
   data.dispose();
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   const progress = new SeedProgress(config, seeds.length, title);
@@ -75,7 +114,11 @@ export async function runSeeds(
   });
   try {
     const results = await runs.run();
-    if (!runs.stopped) return results;
+    progress.finish();
+    if (!runs.stopped) {
+      for (const result of results) warnOfConstant(result, title);
+      return { results, constant };
+    }
     say(`headrace: stopped; ${results.length} of ${seeds.length} seeds are done. To go on, add --resume`);
     process.exitCode = exitCodes.interrupted;
     return null;
@@ -83,6 +126,11 @@ export async function runSeeds(
     progress.finish();
     release();
   }
+}
+
+function warnOfConstant({ seed, test, spread = null }: SeedResult, title: string): void {
+  const why = likeConstant(test, spread);
+  if (why !== null) say(`warning: ${title}seed ${seed} is no better than a constant: ${why}`);
 }
 
 /** What the seeds begin with, in words. */

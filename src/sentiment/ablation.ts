@@ -3,7 +3,7 @@ import { ConfigError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { Modality } from './datasets/index.js';
 import { metricNames } from './metrics.js';
-import { summariseRuns, welchTest } from './statistics.js';
+import { type Run, summariseRuns, welchTest } from './statistics.js';
 import type { SeedResult } from './train-seed.js';
 
 /** One line of the grid. */
@@ -139,9 +139,15 @@ function signed(value: number): string {
   return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
 }
 
-/** A table of test metrics, mean ± standard deviation over the seeds. */
+const shown = (score: number): string => (Number.isNaN(score) ? '-' : score.toFixed(4));
+
+/**
+ * A table of test metrics, mean ± standard deviation over the seeds; `-` where a score is not defined.
+ * @param constant - the last row: what saying the same of every utterance comes to
+ */
 export function resultTable(
   rows: readonly { readonly name: string; readonly results: readonly SeedResult[] }[],
+  constant?: { readonly name: string; readonly test: Run } | null,
 ): string[][] {
   const [first] = rows.filter(({ results }) => results.length > 0);
   if (!first) return [];
@@ -156,9 +162,10 @@ export function resultTable(
     const summary = summariseRuns(results.map(({ test }) => test));
     const cells = names.map((metric) => {
       const { mean, std } = summary[metric]!;
-      return Number.isNaN(std) ? mean.toFixed(4) : `${mean.toFixed(4)} ± ${std.toFixed(4)}`;
+      return Number.isNaN(std) ? shown(mean) : `${shown(mean)} ± ${std.toFixed(4)}`;
     });
     return [name, String(results.length), ...cells];
   });
+  if (constant) lines.push([constant.name, '', ...names.map((name) => shown(constant.test[name] ?? Number.NaN))]);
   return [header, ...lines];
 }

@@ -7,11 +7,14 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from '
 import { arch, cpus, platform } from 'node:os';
 import { basename, join } from 'node:path';
 import { FolderLock, loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
-import { buildInfo, ConfigError, DataError, type Tensor } from '../torch/index.js';
+import { describeDifferences, differencesOf } from '../pipeline/index.js';
+import { buildInfo, ConfigError, DataError, HeadraceError, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
+import { trainingConstant } from './constant.js';
 import type { FeatureSpecs } from './datasets/index.js';
 import { type NetworkShape, SentimentNetwork } from './network.js';
 import type { PreparedData } from './prepare.js';
+import { readManifest, readResultFile } from './read-manifest.js';
 import { textReader } from './text/build.js';
 import type { SeedResult, SeedState } from './train-seed.js';
 
@@ -27,6 +30,8 @@ export interface SentimentManifest {
   /** Lowest and highest score. */
   readonly range: readonly [number, number] | null;
   readonly machine: Readonly<Record<string, string | number>>;
+  /** What a predictor says that knows the training labels alone: their mean, or the most frequent class. Absent in older folders. */
+  readonly constant?: number;
 }
 
 const VOCABULARY = 'vocabulary.txt';
@@ -69,6 +74,7 @@ export function beginFolder(
     classes: data.classes,
     range: data.range,
     machine: describeMachine(),
+    constant: trainingConstant(config, prepared.splits.train),
   };
   if (existsSync(join(out, 'config.json'))) {
     if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
@@ -108,23 +114,6 @@ function notWritable(out: string, cause: unknown): ConfigError {
   });
 }
 
-/** @throws ConfigError where the folder holds no sentiment model */
-export function readManifest(folder: string): SentimentManifest {
-  const path = join(folder, 'config.json');
-  if (!existsSync(path))
-    throw new ConfigError(`Expected the folder of a sentiment model with a config.json, got ${folder}`);
-  let manifest: Partial<SentimentManifest>;
-  try {
-    manifest = JSON.parse(readFileSync(path, 'utf8')) as Partial<SentimentManifest>;
-  } catch (cause) {
-    throw new DataError(`${path}: ${(cause as Error).message}`, { cause });
-  }
-  if (manifest.format !== 1 || !manifest.config || !manifest.shape) {
-    throw new DataError(`${path}: expected the configuration of a sentiment model (format 1)`);
-  }
-  return manifest as SentimentManifest;
-}
-
 export function seedFolder(out: string, seed: number): string {
   return join(out, `seed-${seed}`);
 }
@@ -148,7 +137,7 @@ export function readResults(out: string): SeedResult[] {
 /** The result of a seed, null when it has not ended. */
 export function readResult(out: string, seed: number): SeedResult | null {
   const path = join(seedFolder(out, seed), 'metrics.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as SeedResult) : null;
+  return existsSync(path) ? readResultFile(path) : null;
 }
 
 /** Makes the folder of a seed; not that of the run, which must be there until it ends. */
@@ -207,12 +196,24 @@ export function loadModel(folder: string, seed?: number): LoadedModel {
   const { config, shape } = manifest;
   const chosen = seed ?? bestSeed(folder);
   const { tensors, vocabulary } = readWeights(folder, chosen);
+  if (config.modalities.includes('text') && config.text.kind === 'words' && vocabulary === null)
+    throw new DataError(
+      `${join(folder, VOCABULARY)} is missing: the model reads words, and their list is a part of it`,
+    );
   const text = config.text.kind === 'bert' ? { ...config.text, folder: join(folder, TEXT) } : config.text;
   const reader = config.modalities.includes('text')
     ? textReader(text, null, vocabulary ?? undefined, shape.widths.text)
     : null;
   const network = new SentimentNetwork(config, shape, reader?.encoder(chosen, true) ?? null, chosen);
-  network.loadStateDict(tensors);
+  try {
+    network.loadStateDict(tensors);
+  } catch (cause) {
+    if (!(cause instanceof HeadraceError)) throw cause;
+    throw new DataError(
+      `${weightsFile(folder, chosen)} does not fit the config.json and the ${VOCABULARY} beside it: ${cause.message}`,
+      { cause },
+    );
+  }
   network.eval();
   return { manifest, network, seed: chosen, reader };
 }

@@ -29,7 +29,6 @@ export {
   beginFolder,
   type LoadedModel,
   loadModel,
-  readManifest,
   readResults,
   type SentimentManifest,
   writeResult,
@@ -44,6 +43,7 @@ export {
   type TextConfig,
   type UnimodalConfig,
 } from './config.js';
+export { constantName, constantScores, likeConstant, spreadOf, trainingConstant } from './constant.js';
 export * from './datasets/index.js';
 export { metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
 export {
@@ -91,9 +91,10 @@ export {
   type SentimentPrediction,
   type UtteranceInput,
 } from './predict.js';
-export { type PreparedData, prepareData, prepareTrained } from './prepare.js';
+export { featureModalities, type PreparedData, prepareData, prepareTrained } from './prepare.js';
 export { SharedProjections, type SharedProjectionsOptions } from './projections.js';
 export { type ConfigChanges, readSentimentConfig } from './read-config.js';
+export { readManifest } from './read-manifest.js';
 export { type SentimentRecipeOptions, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';
 export type { SeedNotice } from './seed-job.js';

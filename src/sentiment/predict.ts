@@ -29,8 +29,9 @@ export interface SentimentPrediction {
   readonly text: string | null;
   readonly start: number | null;
   readonly end: number | null;
-  /** On the data set's range; for classes the most likely one's index. */
+  /** On the data set's range; for classes the most likely one's index. NaN where the utterance has nothing that the model reads. */
   readonly score: number;
+  /** `unknown` where there is no score. */
   readonly label: string;
   /**
    * Of classes, the probability. Of a score, how far it lies from neutral as a share of the range: 0 to 1; it is no
@@ -47,8 +48,8 @@ export interface SentimentPrediction {
 const NEUTRAL = 0.1;
 
 /**
- * Reads utterances.
- * @throws ConfigError when the features are not those that the model was trained on, or an utterance has nothing to read
+ * Reads utterances. One with nothing that the model reads has no score, and all modalities are `missing`.
+ * @throws ConfigError when the features are not those that the model was trained on, or no utterance has anything to read
  */
 export function predictUtterances(
   model: LoadedModel,
@@ -73,13 +74,16 @@ export function predictUtterances(
     utterances.map((_, i) => i),
     { modalities: given },
   );
+  const lacking = inputs.map((input, i) => config.modalities.filter((name) => isMissing(name, input, features, i)));
+  if (lacking.every((missing) => missing.length === config.modalities.length)) {
+    throw new ConfigError(
+      `'${inputs[0]!.id}' has nothing that the model reads: expected ${config.modalities.join(' or ')}`,
+    );
+  }
   return inputs.map((input, i) => {
-    const missing = config.modalities.filter((name) => isMissing(name, input, features, i));
-    if (missing.length === config.modalities.length) {
-      throw new ConfigError(
-        `'${input.id}' has nothing that the model reads: expected ${config.modalities.join(' or ')}`,
-      );
-    }
+    const missing = lacking[i]!;
+    const about = { id: input.id, text: input.text, start: input.start ?? null, end: input.end ?? null, missing };
+    if (missing.length === config.modalities.length) return { ...about, ...NOTHING };
     const read = scope(() =>
       noGrad(() => {
         const batch = batches.batch(tensor([i], { dtype: 'int64' }));
@@ -89,7 +93,7 @@ export function predictUtterances(
         return toResult(output, missing, manifest.classes, manifest.range);
       }),
     );
-    return { id: input.id, text: input.text, start: input.start ?? null, end: input.end ?? null, ...read, missing };
+    return { ...about, ...read };
   });
 }
 
@@ -109,6 +113,9 @@ function silent(name: Modality, width: number): Record<string, unknown> {
 }
 
 type Read = Pick<SentimentPrediction, 'score' | 'label' | 'confidence' | 'unimodal'>;
+
+/** What is said of an utterance with nothing to read. */
+const NOTHING: Read = { score: Number.NaN, label: 'unknown', confidence: 0, unimodal: {} };
 
 function toResult(
   output: SentimentOutput,
@@ -144,8 +151,9 @@ function clip(value: number, limit: number): number {
   return Math.min(limit, Math.max(-limit, value));
 }
 
-/** The mean over the utterances of a clip, weighted by their length where it is known. Null without utterances. */
-export function clipScore(predictions: readonly SentimentPrediction[]): number | null {
+/** The mean over the utterances of a clip that have a score, weighted by their length where it is known. Null without any. */
+export function clipScore(all: readonly SentimentPrediction[]): number | null {
+  const predictions = all.filter(({ score }) => !Number.isNaN(score));
   const weights = predictions.map(({ start, end }) =>
     start === null || end === null ? 1 : Math.max(0.1, end - start),
   );

@@ -4,6 +4,7 @@ import type { SentimentConfig } from './config.js';
 import { type Modality, SentimentBatches, type SentimentData, type SplitName, splitNames } from './datasets/index.js';
 import type { NetworkShape } from './network.js';
 import { type TextReader, textReader } from './text/build.js';
+import type { TextTokenizer } from './text/tokenizer.js';
 
 export interface PreparedData {
   readonly data: SentimentData;
@@ -13,6 +14,8 @@ export interface PreparedData {
   readonly splits: Readonly<Record<SplitName, SentimentBatches>>;
   /** Utterances that are left out because they have no label. */
   readonly unlabelled: number;
+  /** What a report should tell of the texts. */
+  readonly notes: readonly string[];
 }
 
 /** @throws DataError when a split is empty, ConfigError when the data lacks what the configuration uses */
@@ -34,7 +37,24 @@ export function prepareData(config: SentimentConfig, given: SentimentData): Prep
   const used = splitNames.reduce((sum, split) => sum + splits[split].length, 0);
   const widths = Object.fromEntries(rows.map((name) => [name, data.features[name]!.spec.dims]));
   const outputs = config.task === 'regression' ? 1 : data.classes.length;
-  return { data, reader, shape: { widths, outputs }, splits, unlabelled: data.length - used };
+  const notes = reader?.tokenizer ? textNotes(given, reader.tokenizer) : [];
+  return { data, reader, shape: { widths, outputs }, splits, unlabelled: data.length - used, notes };
+}
+
+/** Texts that are not there, and words that the vocabulary does not know, where that is most of them. */
+function textNotes(data: SentimentData, tokenizer: TextTokenizer): string[] {
+  const texts = data.utterances.map(({ text }) => (text ?? '').trim());
+  const empty = texts.filter((text) => text === '').length;
+  if (empty === texts.length) {
+    throw new DataError(`${data.name} has no text in any utterance: leave text out of modalities`);
+  }
+  const known = tokenizer.coverage(texts);
+  return [
+    ...(empty > 0 ? [`${empty} utterances without text are read as empty`] : []),
+    ...(known < 0.5
+      ? [`${Math.round(100 * (1 - known))} % of the words of ${data.name} are not in the vocabulary`]
+      : []),
+  ];
 }
 
 /** The modalities whose features go into batches. */

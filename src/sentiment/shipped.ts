@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { saveSafetensors, writeFileAtomic } from '../io/index.js';
 import { ConfigError, scope, type Tensor } from '../torch/index.js';
-import { readManifest, readResult, readWeights, seedFolder, textFiles, weightsFile } from './bundle.js';
+import { readResult, readWeights, seedFolder, textFiles, weightsFile } from './bundle.js';
+import { readManifest } from './read-manifest.js';
 
 /** Where the model lies that is read with when none is named: English text, a score in [-3, 3]. */
 export const shippedModel = fileURLToPath(new URL('../../models/sentiment-text', import.meta.url));

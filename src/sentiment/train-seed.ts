@@ -4,8 +4,9 @@ import type { Module, Parameter } from '../nn/index.js';
 import { Adam, clipGradNorm_ } from '../optim/index.js';
 import { HeadraceError, keep, noGrad, scope, type Tensor } from '../torch/index.js';
 import { checkSentimentConfig, type SentimentConfig } from './config.js';
+import { spreadOf } from './constant.js';
 import type { SentimentBatch } from './datasets/index.js';
-import { firstBatch, idsOf, metricsOf, predictSplit } from './evaluate.js';
+import { firstBatch, idsOf, metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
 import { freshNetwork, type InitReport } from './init.js';
 import type { SentimentNetwork } from './network.js';
 import { Objective, type ObjectiveParts } from './objective.js';
@@ -36,6 +37,8 @@ export interface SeedResult {
   readonly valid: Run;
   /** At the epoch that was best on the validation split; the test split chooses nothing. */
   readonly test: Run;
+  /** Standard deviation of the test predictions over that of the labels; near 0 the model says the same of everything. */
+  readonly spread?: number | null;
   readonly seconds: number;
   readonly utterancesPerSecond: number;
   readonly history: readonly EpochRecord[];
@@ -263,16 +266,20 @@ export function seedResult(
   network: SentimentNetwork,
   ended: Pick<SeedResult, 'seed' | 'bestEpoch' | 'seconds' | 'history'>,
 ): SeedResult {
-  const score = (split: 'valid' | 'test'): Run =>
-    metricsOf(config, predictSplit(network, config, splits[split]), shape.outputs);
+  const score = (predicted: SplitPredictions): Run => metricsOf(config, predicted, shape.outputs);
+  const [valid, test] = [splits.valid, splits.test].map((split) => predictSplit(network, config, split)) as [
+    SplitPredictions,
+    SplitPredictions,
+  ];
   const speeds = ended.history.map(({ utterancesPerSecond }) => utterancesPerSecond).sort((a, b) => a - b);
   const { seed, bestEpoch, seconds, history } = ended;
   return {
     seed,
     bestEpoch,
     epochs: history.length,
-    valid: score('valid'),
-    test: score('test'),
+    valid: score(valid),
+    test: score(test),
+    spread: spreadOf(config, test.predictions, test.truth),
     seconds,
     utterancesPerSecond: speeds[speeds.length >> 1] ?? 0,
     history,
