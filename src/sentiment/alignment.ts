@@ -4,6 +4,7 @@
  * needs feature matrices and nothing else, so that any model can add it; at prediction it costs nothing.
  */
 import { ConfigError, noGrad, ShapeError, scope, type Tensor, TorchError, where, zeros } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 
 /** Features by modality, [batch, width] each. */
 export type FeatureMatrices = Readonly<Record<string, Tensor>>;
@@ -21,6 +22,8 @@ export interface AlignmentOptions {
    */
   readonly normalise?: 'none' | 'correlation';
 }
+
+const alignmentOptionNames = ['weights', 'normalise'] as const;
 
 /** The loss of one pair before it is weighted. */
 export interface AlignmentTerm {
@@ -104,6 +107,7 @@ export function coral(a: Tensor, b: Tensor, normalise: AlignmentOptions['normali
  * @throws ShapeError where the widths of a pair differ or a matrix is none; ConfigError for a pair that is unknown
  */
 export function alignmentLoss(features: FeatureMatrices, options: AlignmentOptions = {}): Tensor {
+  checkOptions('alignmentLoss', options, alignmentOptionNames);
   return scope(() => {
     const weighted = alignmentTerms(features, options).map(({ weight, loss }) => loss.mul(weight));
     if (weighted.length > 0) return weighted.reduce((sum, term) => sum.add(term));
@@ -117,6 +121,7 @@ export function alignmentLoss(features: FeatureMatrices, options: AlignmentOptio
  * may differ; nor are pairs with a batch of one.
  */
 export function alignmentTerms(features: FeatureMatrices, options: AlignmentOptions = {}): AlignmentTerm[] {
+  checkOptions('alignmentTerms', options, alignmentOptionNames);
   const statistic = statisticOf(options.normalise);
   const known = new Map<string, Tensor>();
   const statisticsOf = (name: string) => {
@@ -134,6 +139,7 @@ export function alignmentTerms(features: FeatureMatrices, options: AlignmentOpti
 
 /** The numbers to watch while a model is aligned: shrinking features lower the loss without sharing anything. */
 export function alignmentReport(features: FeatureMatrices, options: AlignmentOptions = {}): AlignmentReport {
+  checkOptions('alignmentReport', options, alignmentOptionNames);
   return noGrad(() =>
     scope(() => {
       const norms: Record<string, number> = {};

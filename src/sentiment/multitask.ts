@@ -1,5 +1,6 @@
 /** The loss of a multimodal task and its unimodal companions (Self-MM, AAAI 2021; arXiv 2305.08473). */
 import { ConfigError, ShapeError, scope, type Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 
 /** A head's output and what it should be: [batch] or [batch, 1] each. */
 export interface Task {
@@ -44,6 +45,7 @@ export function multitaskLoss(
   unimodal: Readonly<Record<string, Task>> = {},
   options: MultitaskOptions = {},
 ): MultitaskLoss {
+  checkOptions('multitaskLoss', options, ['weighting', 'taskWeights']);
   const { weighting = 'difference', taskWeights = {} } = options;
   if (weighting !== 'difference' && weighting !== 'uniform') {
     throw new ConfigError(`Expected weighting 'difference' or 'uniform', got '${String(weighting)}'`);

@@ -1,6 +1,7 @@
 /** Modalities of different widths on a common one, where their statistics can be compared. */
 import { type FactoryOptions, init, Linear, Module } from '../nn/index.js';
 import { ConfigError, type Generator, type Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import type { FeatureMatrices } from './alignment.js';
 
 export interface SharedProjectionsOptions extends FactoryOptions {
@@ -26,6 +27,7 @@ export class SharedProjections extends Module {
   /** @param widths - of each modality's features */
   constructor(widths: Readonly<Record<string, number>>, width: number, options: SharedProjectionsOptions = {}) {
     super();
+    checkOptions('SharedProjections', options, ['frozen', 'device', 'dtype']);
     const { frozen = true, ...factory } = options;
     this.#names = Object.keys(widths);
     const registry = this as unknown as Record<string, Projection>;

@@ -1,5 +1,6 @@
 /** Scores of numbers and of classes, and the reading of what is scored. */
 import { ConfigError, DataError, ShapeError, Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 
 /** [N], or [N, 1] for a tensor. */
 export type Numbers = Tensor | ArrayLike<number>;
@@ -37,6 +38,7 @@ export function classificationMetrics(
   truth: Numbers,
   options: { readonly classes?: number } = {},
 ): ClassificationMetrics {
+  checkOptions('classificationMetrics', options, ['classes']);
   const [p, t] = readBoth(predictions, truth);
   const greatest = [...p, ...t].reduce((most, x) => Math.max(most, Math.floor(x)), 1);
   const { classes = Math.min(greatest + 1, MOST_CLASSES) } = options;

@@ -1,5 +1,6 @@
 /** Runs with several seeds: their spread, and whether two models differ by more than it. */
 import { DataError } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 
 export interface Summary {
   readonly mean: number;
@@ -54,6 +55,7 @@ export function compareRuns(
   b: readonly Run[],
   options: { readonly confidence?: number } = {},
 ): Record<string, Comparison> {
+  checkOptions('compareRuns', options, ['confidence']);
   const names = namesOf([...a, ...b]);
   return Object.fromEntries(
     names.map((name) => {
@@ -74,6 +76,7 @@ export function welchTest(
   b: ArrayLike<number>,
   options: { readonly confidence?: number } = {},
 ): WelchTest {
+  checkOptions('welchTest', options, ['confidence']);
   const { confidence = 0.95 } = options;
   if (!(confidence > 0 && confidence < 1)) throw new DataError(`Expected a confidence in (0, 1), got ${confidence}`);
   const [first, second] = [expectSample('first', a), expectSample('second', b)];

@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { FolderLock, sweepUnfinished } from '../io/index.js';
 import { trainingResources } from '../pipeline/index.js';
 import { HeadraceError } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { startThread } from '../torch/threads.js';
 import { readResult, seedFolder } from './bundle.js';
 import type { SentimentConfig } from './config.js';
@@ -38,7 +39,9 @@ export class SeedRuns {
     private readonly config: SentimentConfig,
     private readonly source: SentimentSource,
     private readonly options: TrainSeedsOptions,
-  ) {}
+  ) {
+    checkOptions('SeedRuns', options, ['seeds', 'out', 'jobs', 'onNotice', 'checkpoints']);
+  }
 
   /** Ends after the epochs under way; what they reached is kept. */
   stop(): void {

@@ -12,6 +12,7 @@ import {
   tensor,
   zeros,
 } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { expectEpoch, generateLabels, momentumLabels, relativeDistance } from './ulgm-formulas.js';
 
 /** The head whose label is given and never changes. */
@@ -66,7 +67,8 @@ export class UnimodalLabels {
 
   /** @param samples - id and multimodal label of every training sample */
   constructor(samples: Iterable<readonly [id: string, label: number]>, options: UnimodalLabelsOptions) {
-    this.#options = checkOptions(options);
+    checkOptions('UnimodalLabels', options, ['widths', 'limit', 'excludeZero', 'warmup', 'dtype', 'device']);
+    this.#options = withDefaults(options);
     const sorted = sortSamples(samples, this.#options.limit);
     this.ids = sorted.map(([id]) => id);
     this.#rows = new Map(this.ids.map((id, row) => [id, BigInt(row)]));
@@ -245,7 +247,7 @@ export class UnimodalLabels {
 
 const PARTS = ['labels', 'features', 'centres'] as const;
 
-function checkOptions(options: UnimodalLabelsOptions): Required<UnimodalLabelsOptions> {
+function withDefaults(options: UnimodalLabelsOptions): Required<UnimodalLabelsOptions> {
   const { widths, limit, warmup = 1, excludeZero = true, dtype = 'float32', device = 'cpu' } = options;
   if (!(MULTIMODAL in widths) || Object.keys(widths).length < 2) {
     throw new ConfigError(

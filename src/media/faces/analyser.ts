@@ -1,7 +1,8 @@
 /** Finds and reads the faces of pictures. */
+import { checkOptions } from '../../torch/options.js';
 import type { RgbImage } from '../frames.js';
 import { mainFace, prominence } from './boxes.js';
-import { type DetectorOptions, FaceDetector } from './detector.js';
+import { type DetectorOptions, detectorOptionNames, FaceDetector } from './detector.js';
 import { FeatureReader, type FoundFace, readChosen } from './reader.js';
 import { FaceTracker, type TrackOptions } from './tracker.js';
 import type { Face, FaceDetection } from './types.js';
@@ -30,6 +31,7 @@ export class FaceAnalyser {
 
   /** @throws ConfigError for options that cannot be used, DataError for weights that cannot be read */
   static async load(options: FaceAnalyserOptions = {}): Promise<FaceAnalyser> {
+    checkOptions('FaceAnalyser.load', options, [...detectorOptionNames, 'weights']);
     const folder = options.weights ?? faceWeightsFolder();
     const detector = await FaceDetector.load(folder, options);
     return new FaceAnalyser(detector, await FeatureReader.load(folder, options.device ?? 'cpu'));

@@ -25,6 +25,8 @@ export interface DetectorOptions {
   readonly device?: string;
 }
 
+export const detectorOptionNames = ['detector', 'inputSize', 'minScore', 'maxOverlap', 'device'] as const;
+
 /** A frame's longer side in the tiny detector's second look, for faces that fill the frame: its widest box is 290 pixels. */
 const closeSize = 160;
 

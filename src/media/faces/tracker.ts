@@ -1,5 +1,6 @@
 /** Follows one person's face from frame to frame. */
 import { ConfigError } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import type { RgbImage } from '../frames.js';
 import type { FaceAnalyser } from './analyser.js';
 import { mainFace, overlap } from './boxes.js';
@@ -43,6 +44,7 @@ export class FaceTracker {
 
   /** Made by {@link FaceAnalyser.follow}. */
   constructor(analyser: FaceAnalyser, options: TrackOptions) {
+    checkOptions('FaceTracker', options, ['rate', 'smooth', 'patience']);
     const { rate = 25, smooth = true, patience = 1 } = options;
     if (!(rate > 0) || !(patience >= 0)) {
       throw new ConfigError(`Expected a rate above 0 and patience of 0 or more seconds, got ${rate} and ${patience}`);

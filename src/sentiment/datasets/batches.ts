@@ -2,6 +2,7 @@
 import type { BatchDataset, SharedDataset, TensorBatch, ThreadShareable } from '../../data/index.js';
 import { ConfigError, DataError, ShapeError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import { SentimentData } from './data.js';
 import { type PackedLayout, PackedSequences, type SequenceFeatures } from './sequences.js';
 import { type Modality, modalities, type Utterance } from './types.js';
@@ -41,6 +42,8 @@ export class SentimentBatches implements BatchDataset<SentimentBatch>, ThreadSha
     readonly indices: readonly number[],
     readonly options: BatchOptions = {},
   ) {
+    checkOptions('SentimentBatches', options, ['modalities', 'rows']);
+    checkOptions('SentimentBatches, rows', options.rows, modalities);
     this.modalities = options.modalities ?? data.modalities;
     this.judgedSingly = data.utterances.some((item) => item.unimodal !== null);
     for (const name of this.modalities) {

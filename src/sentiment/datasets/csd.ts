@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { reason } from '../../io/file.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
+import { checkOptions } from '../../torch/options.js';
 import { collapse, cut, type Interval, type Timed, TimeIndex } from './csd-align.js';
 import { CsdFile, type TimedWords } from './csd-file.js';
 import { SentimentData } from './data.js';
@@ -12,6 +13,7 @@ import {
   type Modality,
   modalities,
   type SplitName,
+  sourceFields,
   splitNames,
   type Utterance,
   utterance,
@@ -58,6 +60,10 @@ const emotions = ['happy', 'sad', 'anger', 'surprise', 'disgust', 'fear'];
  * @throws ConfigError when it is not clear which file is what; DataError for damaged files and videos without a split
  */
 export async function loadCsdFolder(folder: string, options: CsdFolderOptions = {}): Promise<SentimentData> {
+  checkOptions('loadCsdFolder', options, [...sourceFields, 'folds', 'files', 'align', 'name', 'maxMemory']);
+  checkOptions('loadCsdFolder, files', options.files, roles);
+  if (options.align !== undefined && !['words', 'none'].includes(options.align))
+    throw new ConfigError(`Expected align 'words' or 'none', got '${String(options.align)}'`);
   const files = await openFiles(folder, options.files ?? {});
   try {
     const align = options.align ?? (files.has('words') ? 'words' : 'none');

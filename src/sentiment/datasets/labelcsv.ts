@@ -5,9 +5,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { DataError } from '../../torch/errors.js';
+import { checkOptions } from '../../torch/options.js';
 import { type CsvRow, RowFaults, readCsv } from './csv.js';
 import { SentimentData } from './data.js';
-import { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
+import { loadMmsaNpz, loadMmsaPickle, type MmsaOptions, mmsaOptionNames } from './mmsa.js';
 import { type SplitName, type Utterance, utterance, widest } from './types.js';
 
 /** How to read a folder with a `label.csv`. */
@@ -34,6 +35,7 @@ const classes = ['Negative', 'Neutral', 'Positive'];
  * clips
  */
 export function loadLabelFolder(folder: string, options: LabelFolderOptions = {}): SentimentData {
+  checkOptions('loadLabelFolder', options, [...mmsaOptionNames, 'features']);
   const path = join(folder, 'label.csv');
   const faults = new RowFaults(path);
   const clips = new Map<string, ReadonlyMap<string, string>>();
@@ -134,7 +136,8 @@ function findClip(
 }
 
 /** Puts features to the rows by their ids. */
-function joinFeatures(data: SentimentData, folder: string, features: string, options: MmsaOptions): SentimentData {
+function joinFeatures(data: SentimentData, folder: string, features: string, given: LabelFolderOptions): SentimentData {
+  const { features: _, ...options } = given;
   const inside = join(folder, features);
   const path = existsSync(inside) ? inside : features;
   const source = extname(path) === '.npz' ? loadMmsaNpz(path, options) : loadMmsaPickle(path, options);

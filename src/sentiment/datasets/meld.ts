@@ -3,9 +3,11 @@
  * repository: `train_sent_emo.csv`, `dev_sent_emo.csv`, `test_sent_emo.csv`.
  */
 import { join } from 'node:path';
+import { ConfigError } from '../../torch/errors.js';
+import { checkOptions } from '../../torch/options.js';
 import { RowFaults, readCsv } from './csv.js';
 import { SentimentData } from './data.js';
-import { type SplitName, type Utterance, utterance } from './types.js';
+import { type SplitName, sourceFields, type Utterance, utterance } from './types.js';
 
 /** How to read the files. */
 export interface MeldOptions {
@@ -29,7 +31,10 @@ const classesOf = {
  * @throws DataError when a file is absent or lacks a column, or rows have unknown labels
  */
 export function loadMeldFolder(folder: string, options: MeldOptions = {}): SentimentData {
+  checkOptions('loadMeldFolder', options, [...sourceFields, 'target']);
   const { target = 'sentiment' } = options;
+  if (!Object.hasOwn(classesOf, target))
+    throw new ConfigError(`Expected target 'sentiment' or 'emotion', got '${String(target)}'`);
   const classes = classesOf[target];
   const utterances: Utterance[] = [];
   for (const [split, name] of files) {

@@ -5,6 +5,7 @@
 import { type LazyArray, NpzFile, PickleFile, type ReadLimits } from '../../io/index.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import { SentimentData } from './data.js';
 import { recogniseSet, specFor } from './known.js';
 import { fromTheEnd, lengthsFromTheEnd, paddedSide } from './padding.js';
@@ -15,6 +16,7 @@ import {
   type Modality,
   modalities,
   type SplitName,
+  sourceFields,
   splitNames,
   type Utterance,
   utterance,
@@ -35,6 +37,17 @@ export interface MmsaOptions extends MemoryOptions {
   readonly maxPickleMemory?: number;
 }
 
+export const mmsaOptionNames = [
+  ...sourceFields,
+  'memory',
+  'maxMemory',
+  'name',
+  'range',
+  'specs',
+  'modalities',
+  'maxPickleMemory',
+] as const;
+
 const columnOf: Readonly<Record<Modality, string>> = { text: 'text', audio: 'audio', vision: 'vision' };
 const classes = ['Negative', 'Neutral', 'Positive'];
 
@@ -43,6 +56,7 @@ const classes = ['Negative', 'Neutral', 'Positive'];
  * @throws DataError for damaged files, anything but plain values and arrays, missing columns and columns of different lengths
  */
 export function loadMmsaPickle(path: string, options: MmsaOptions = {}): SentimentData {
+  checkOptions('loadMmsaPickle', options, mmsaOptionNames);
   const file = PickleFile.open(path, limitsOf(options));
   return load(
     path,
@@ -57,6 +71,7 @@ export function loadMmsaPickle(path: string, options: MmsaOptions = {}): Sentime
  * @throws DataError as above
  */
 export function loadMmsaNpz(path: string, options: MmsaOptions = {}): SentimentData {
+  checkOptions('loadMmsaNpz', options, mmsaOptionNames);
   const file = NpzFile.open(path, limitsOf(options));
   return load(
     path,

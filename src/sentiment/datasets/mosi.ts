@@ -7,9 +7,18 @@ import { join } from 'node:path';
 import { seededPermutation } from '../../data/index.js';
 import { FileReader, reason } from '../../io/file.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
+import { checkOptions } from '../../torch/options.js';
 import { SentimentData } from './data.js';
 import { PackedSequences } from './sequences.js';
-import { type FeatureSpec, type Modality, modalities, type SplitName, type Utterance, utterance } from './types.js';
+import {
+  type FeatureSpec,
+  type Modality,
+  modalities,
+  type SplitName,
+  sourceFields,
+  type Utterance,
+  utterance,
+} from './types.js';
 
 /** How to read the folder. */
 export interface MosiFolderOptions {
@@ -55,6 +64,7 @@ interface Line {
  * @throws DataError for damaged lines and files that do not fit each other
  */
 export function loadMosiFolder(folder: string, options: MosiFolderOptions): SentimentData {
+  checkOptions('loadMosiFolder', options, [...sourceFields, 'split', 'features', 'force', 'validShare', 'seed']);
   const { split, force = false } = options;
   if (split !== 'std' && split !== 'bclstm')
     throw new ConfigError(`split: expected 'std' or 'bclstm', got '${String(split)}'`);

@@ -1,6 +1,6 @@
 /** Features by utterance: sequences of rows, in memory or read from a file when asked for. */
 import { type LazyArray, type NumberArray, type RawArray, viewNumbers } from '../../io/index.js';
-import { DataError, ShapeError } from '../../torch/errors.js';
+import { ConfigError, DataError, ShapeError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor, tensorFromBytes } from '../../torch/index.js';
 import type { CleanCounts, FeatureSpec } from './types.js';
 
@@ -294,6 +294,8 @@ export interface MemoryOptions {
 export function storeSequences(source: SequenceSource, options: MemoryOptions, release: () => void): SequenceFeatures {
   const total = source.lengths.reduce((sum, length) => sum + length, 0) * source.spec.dims * 4;
   const { memory = 'auto', maxMemory = 2 ** 30 } = options;
+  if (!['auto', 'packed', 'lazy'].includes(memory))
+    throw new ConfigError(`Expected memory 'auto', 'packed' or 'lazy', got '${String(memory)}'`);
   if (memory === 'lazy' || (memory === 'auto' && total > maxMemory)) return new LazySequences(source, release);
   const packed = PackedSequences.from(source);
   release();

@@ -54,6 +54,9 @@ function show(value: string | number | null): string {
   return typeof value === 'string' ? `'${value}'` : value === null ? 'none' : String(value);
 }
 
+/** What a source has besides its options: see `SentimentSource`. */
+export const sourceFields = ['format', 'path'] as const;
+
 /** Labels of sentiment lie within it, where a set does not say otherwise. */
 export const widest: readonly [number, number] = [-3, 3];
 

@@ -5,6 +5,7 @@ import { reason } from '../../io/file.js';
 import type { Audio } from '../../media/index.js';
 import { DataError } from '../../torch/errors.js';
 import { optionalPackage } from '../../torch/optional.js';
+import { checkOptions } from '../../torch/options.js';
 import { cutAtPauses, type SpokenSpan } from './utterances.js';
 
 /** Words that were heard; times in seconds within the samples, null where the recogniser gives none. */
@@ -109,6 +110,7 @@ export interface RecogniserOptions {
  * @throws ConfigError when the package is not installed, DataError when the folder holds no such model
  */
 export async function loadRecogniser(folder: string, options: RecogniserOptions = {}): Promise<SpeechRecogniser> {
+  checkOptions('loadRecogniser', options, ['language']);
   const { kind, dtype } = checkModelFolder(folder);
   const transformers = await importTransformers();
   Object.assign(transformers.env, { allowRemoteModels: false, allowLocalModels: true, useFSCache: false });

@@ -1,6 +1,7 @@
 /** BERT as the text encoder of a sentiment model. */
 import { skipInit } from '../../nn/index.js';
 import { ConfigError, ShapeError } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import type { SentimentBatch } from '../datasets/index.js';
 import { BertModel } from './bert.js';
 import { type BertConfig, readBertConfig } from './bert-config.js';
@@ -25,6 +26,7 @@ export class BertEncoder extends TextEncoder {
 
   constructor(config: BertConfig, options: BertEncoderOptions = {}) {
     super();
+    checkOptions('BertEncoder', options, ['frozen']);
     this.width = config.hiddenSize;
     this.#frozen = options.frozen ?? false;
     this.bert = new BertModel(config, { pooler: false });

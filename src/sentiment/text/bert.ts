@@ -15,6 +15,7 @@ import {
   ModuleList,
 } from '../../nn/index.js';
 import { type Generator, ops, ShapeError, type Tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import type { BertConfig } from './bert-config.js';
 
 /** Initial weights of every matrix: BERT's `initializer_range`. */
@@ -238,6 +239,7 @@ export class BertModel extends Module {
     options: BertOptions = {},
   ) {
     super();
+    checkOptions('BertModel', options, ['pooler', 'device', 'dtype']);
     const { pooler = true, ...made } = options;
     this.embeddings = new BertEmbeddings(config, made);
     this.encoder = new BertLayers(config, made);

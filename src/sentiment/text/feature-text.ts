@@ -1,5 +1,6 @@
 /** Texts that come as features: the data set's own rows instead of an encoder. */
 import { ConfigError, ShapeError, type Tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import type { SentimentBatch } from '../datasets/index.js';
 import { type EncodedText, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
@@ -26,6 +27,7 @@ export class FeatureText extends TextEncoder {
     options: FeatureTextOptions = {},
   ) {
     super();
+    checkOptions('FeatureText', options, ['pool']);
     this.pool = options.pool ?? 'first';
     if (!Number.isInteger(width) || width < 1)
       throw new ConfigError(`Expected a width of text rows from 1, got ${width}`);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as library from '@huggingface/tokenizers';
 import { ConfigError, DataError, type Tensor } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import { type TextTokenizer, tokenTable } from './tokenizer.js';
 
 /** What is used of the library, whose typings NodeNext cannot follow. */
@@ -46,6 +47,7 @@ export class WordPieceTokenizer implements TextTokenizer {
    * @throws DataError when it describes no word pieces of BERT's, ConfigError for a length below 2
    */
   constructor(description: unknown, options: WordPieceOptions = {}, where = 'tokenizer.json') {
+    checkOptions('WordPieceTokenizer', options, ['maxLength']);
     const { model, added_tokens, normalizer } = checked(description, where);
     const ids = new Map(Object.entries(model.vocab));
     for (const { content, id } of added_tokens) ids.set(content, id);

@@ -15,6 +15,7 @@ import {
   TransformerEncoderLayer,
 } from '../../nn/index.js';
 import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor, zeros } from '../../torch/index.js';
+import { checkOptions } from '../../torch/options.js';
 import type { SentimentBatch } from '../datasets/index.js';
 import { type EncodedText, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
@@ -43,6 +44,22 @@ export interface WordEncoderOptions extends FactoryOptions {
   /** Whether training changes the word vectors. Default false: few texts would spoil them. */
   readonly tuneVectors?: boolean;
 }
+
+const wordEncoderOptionNames = [
+  'dims',
+  'width',
+  'reader',
+  'depth',
+  'spans',
+  'scores',
+  'heads',
+  'dropout',
+  'wordDropout',
+  'positions',
+  'tuneVectors',
+  'device',
+  'dtype',
+] as const;
 
 const UNKNOWN = 1;
 
@@ -111,6 +128,7 @@ export class WordEncoder extends TextEncoder {
   /** @param vocabulary - number of ids: 0 is padding, 1 an unknown word */
   constructor(vocabulary: number, options: WordEncoderOptions = {}) {
     super();
+    checkOptions('WordEncoder', options, wordEncoderOptionNames);
     const { dims = 100, width = 128, reader = 'transformer', depth = 1, heads = 4, dropout = 0.3 } = options;
     this.width = width;
     this.#wordDropout = options.wordDropout ?? 0.1;
