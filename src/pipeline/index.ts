@@ -24,6 +24,7 @@ export * from './plan.js';
 export * from './profile.js';
 export { chooseCut, type ProfileWatch, profileRun } from './profile-run.js';
 export * from './progress.js';
+export { type Difference, describeDifferences, differencesOf } from './resume.js';
 export { trainingResources } from './run.js';
 export { type RunInput, readRunConfig, readRunInput } from './run-folder.js';
 export * from './run-sums.js';

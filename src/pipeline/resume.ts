@@ -4,14 +4,14 @@ import type { RunConfig } from './config.js';
 import { isLocal } from './schedule.js';
 
 /** A setting by its path, such as `optimizer.lr`, and its two values. */
-interface Difference {
+export interface Difference {
   readonly path: string;
   readonly before: unknown;
   readonly now: unknown;
 }
 
 /** Where two JSON values differ, field by field. */
-function differencesOf(before: unknown, now: unknown, path = ''): Difference[] {
+export function differencesOf(before: unknown, now: unknown, path = ''): Difference[] {
   if (isRecord(before) && isRecord(now)) {
     const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
     return [...keys].flatMap((key) => differencesOf(before[key], now[key], path === '' ? key : `${path}.${key}`));
@@ -24,7 +24,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** Differences in words: `batchSize 32, not 16; seed unset, not 1`. */
-function describeDifferences(differences: readonly Difference[]): string {
+export function describeDifferences(differences: readonly Difference[]): string {
   const show = (value: unknown): string => (value === undefined ? 'unset' : JSON.stringify(value));
   return differences.map(({ path, before, now }) => `${path} ${show(before)}, not ${show(now)}`).join('; ');
 }

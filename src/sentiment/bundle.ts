@@ -78,10 +78,11 @@ export function beginFolder(
   };
   if (existsSync(join(out, 'config.json'))) {
     if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
-    const before = JSON.stringify(readManifest(out).config);
-    if (before !== JSON.stringify(config)) {
+    const differences = differencesOf(readManifest(out).config, config);
+    if (differences.length > 0) {
       throw new ConfigError(
-        `${out} holds a run of another configuration (${join(out, 'config.json')}): give another folder`,
+        `${out} holds a run of another configuration: its settings are ${describeDifferences(differences)}. ` +
+          'Give those to go on, or another folder',
       );
     }
   }
@@ -125,6 +126,7 @@ export function weightsFile(out: string, seed: number): string {
 
 /** The results of the seeds that have ended, in the order of the seeds. */
 export function readResults(out: string): SeedResult[] {
+  if (!existsSync(out)) throw new ConfigError(`Expected the folder of a sentiment run, there is no ${out}`);
   const seeds = readdirSync(out).flatMap((name) => (/^seed-\d+$/.test(name) ? [Number(name.slice(5))] : []));
   return seeds
     .sort((a, b) => a - b)
@@ -223,6 +225,12 @@ export function readWeights(
   folder: string,
   seed = bestSeed(folder),
 ): { readonly seed: number; readonly tensors: Map<string, Tensor>; readonly vocabulary: readonly string[] | null } {
+  if (!existsSync(weightsFile(folder, seed))) {
+    const seeds = readResults(folder).map((result) => result.seed);
+    throw new ConfigError(
+      `${folder} has no weights of seed ${seed} (${weightsFile(folder, seed)}): it holds ${seeds.length > 0 ? `the seeds ${seeds.join(', ')}` : 'no trained seed'}`,
+    );
+  }
   const path = join(folder, VOCABULARY);
   const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : null;
   const { tensors } = loadSafetensors(weightsFile(folder, seed));

@@ -48,6 +48,37 @@ const choices: Readonly<Record<string, readonly (string | null)[]>> = {
   'alignment.normalise': ['none', 'correlation'],
 };
 
+const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
+const share = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
+const flag = (value: unknown): boolean => typeof value === 'boolean';
+const folder = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+/** What other fields must be, where they are given. */
+const kinds: Readonly<Record<string, readonly [expected: string, sound: (value: unknown) => boolean]>> = {
+  'text.vectors': ['a folder or null', (value) => value === null || folder(value)],
+  'text.folder': ['a folder', folder],
+  'text.width': ['a whole number from 1', whole],
+  'text.depth': ['a whole number from 1', whole],
+  'text.heads': ['a whole number from 1', whole],
+  'text.positions': ['a whole number from 1', whole],
+  'text.maxLength': ['a whole number from 2', (value) => whole(value) && value !== 1],
+  'text.spans': [
+    'a list of whole numbers from 1',
+    (value) => Array.isArray(value) && value.length > 0 && value.every(whole),
+  ],
+  'text.dropout': ['a number from 0 to 1', share],
+  'text.wordDropout': ['a number from 0 to 1', share],
+  'text.tuneVectors': ['true or false', flag],
+  'text.frozen': ['true or false', flag],
+  'unimodal.warmup': ['a whole number from 0', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
+  'unimodal.excludeZero': ['true or false', flag],
+  'alignment.width': ['a whole number from 1', whole],
+  'alignment.frozen': ['true or false', flag],
+};
+
+/** Fields that a section must have. */
+const required = ['text.kind', 'unimodal.labels', 'alignment.on', 'alignment.weights'];
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -60,13 +91,18 @@ export function checkConfigNames(config: Json): void {
   const kind = String(text?.kind);
   if (text !== null && !Object.hasOwn(textFields, kind)) throw chosen('text.kind', Object.keys(textFields), kind);
   if (text !== null) checkOptions('text', text, textFields[kind] as readonly string[]);
+  inside(config, 'modelOptions');
   const groups = inside(config, 'groups');
   checkOptions('groups', groups ?? undefined, groupNames);
+  const lacking = groupNames.filter((name) => groups?.[name] === undefined);
+  if (lacking.length > 0)
+    throw new ConfigError(`Expected groups of ${groupNames.join(', ')}, got none of ${lacking.join(', ')}`);
   for (const name of Object.keys(groups ?? {})) checkOptions(`groups.${name}`, groups![name], ['lr', 'weightDecay']);
   const unimodal = inside(config, 'unimodal');
   if (unimodal !== null) {
     checkOptions('unimodal', unimodal, ['labels', 'modalities', 'warmup', 'excludeZero', 'weights']);
     checkOptions('unimodal.weights', unimodal.weights, modalities);
+    checkHeads(unimodal.modalities, config.modalities);
   }
   const alignment = inside(config, 'alignment');
   if (alignment !== null) {
@@ -74,9 +110,21 @@ export function checkConfigNames(config: Json): void {
     checkPairs(inside(alignment, 'weights', 'alignment.') ?? {}, config.modalities);
   }
   const sections: Readonly<Record<string, Json | null>> = { text, unimodal, alignment };
-  for (const [path, values] of Object.entries(choices)) {
+  const at = (path: string): unknown => {
     const [section, field] = path.split('.') as [string, string];
-    const value = sections[section]?.[field];
+    return sections[section]?.[field];
+  };
+  for (const path of required) {
+    if (sections[path.split('.')[0]!] && at(path) === undefined)
+      throw new ConfigError(`Expected ${path} to be set, since ${path.split('.')[0]} is; or set that to null`);
+  }
+  for (const [path, [expected, sound]] of Object.entries(kinds)) {
+    const value = at(path);
+    if (value !== undefined && !sound(value))
+      throw new ConfigError(`Expected ${path} to be ${expected}, got ${JSON.stringify(value)}`);
+  }
+  for (const [path, values] of Object.entries(choices)) {
+    const value = at(path);
     if (value !== undefined && !values.includes(value as string)) throw chosen(path, values, value);
   }
 }
@@ -94,6 +142,14 @@ function chosen(path: string, values: readonly (string | null)[], got: unknown):
   const near = typeof got === 'string' ? nearest(got, names) : null;
   const meant = near === null ? '' : `. Did you mean ${near}?`;
   return new ConfigError(`Expected ${path} to be ${values.join(', ')}, got ${JSON.stringify(got)}${meant}`);
+}
+
+/** Modalities whose heads are trained: some of those in use. */
+function checkHeads(heads: unknown, used: unknown): void {
+  if (heads === undefined) return;
+  const names = Array.isArray(used) ? (used as unknown[]) : [...modalities];
+  if (Array.isArray(heads) && heads.every((name) => names.includes(name))) return;
+  throw new ConfigError(`Expected unimodal.modalities to be some of ${names.join(', ')}, got ${JSON.stringify(heads)}`);
 }
 
 /** Pairs of modalities in use, such as `audio-vision`, with finite factors. */

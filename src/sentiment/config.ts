@@ -124,8 +124,12 @@ export function checkSentimentConfig(config: SentimentConfig): void {
   if (!sentimentSchedules.includes(config.schedule)) {
     wrong('schedule', sentimentSchedules.join(', '), config.schedule);
   }
+  if (config.init !== null && config.init !== undefined && (typeof config.init !== 'string' || config.init === ''))
+    wrong('init', 'the folder of a run, or null', config.init);
+  if (typeof config.device !== 'string' || !/^(?:cpu|mps|cuda(?::\d+)?)$/.test(config.device))
+    wrong('device', 'cpu, cuda:0 or mps', config.device);
   if (!['drop', 'flush'].includes(config.leftover)) wrong('leftover', 'drop or flush', config.leftover);
-  for (const [name, group] of Object.entries(config.groups ?? {})) {
+  for (const [name, group] of Object.entries(config.groups)) {
     if (!(group.lr > 0 && group.weightDecay >= 0)) wrong(`groups.${name}`, 'lr > 0 and weightDecay >= 0', group);
   }
   if (config.clipNorm !== null && !(config.clipNorm > 0)) wrong('clipNorm', 'null or above 0', config.clipNorm);

@@ -72,7 +72,7 @@ const isObject = (value: unknown): value is Json =>
 function merge(base: Json, change: Json, where: string, inside = ''): Json {
   const result = { ...base };
   for (const [key, value] of Object.entries(change)) {
-    if (inside === '' && !(key in base)) {
+    if (inside === '' && !Object.hasOwn(base, key)) {
       const near = nearest(key, Object.keys(base));
       const meant = near === null ? '' : `. Did you mean ${near}?`;
       throw new ConfigError(`${where}: expected fields among ${Object.keys(base).join(', ')}, got '${key}'${meant}`);
@@ -85,7 +85,7 @@ function merge(base: Json, change: Json, where: string, inside = ''): Json {
 
 function setAt(config: Json, path: string, value: unknown): void {
   const [first, ...rest] = path.split('.') as [string, ...string[]];
-  if (!(first in config)) {
+  if (!Object.hasOwn(config, first)) {
     const near = nearest(first, Object.keys(config));
     const meant = near === null ? '' : `. Did you mean ${[near, ...rest].join('.')}?`;
     throw new ConfigError(

@@ -28,16 +28,31 @@ test('a damaged config.json is one error that names the file and the fault', () 
     [() => '[]', /expected it to be an object, got \[\]/],
     [() => '{"format":1}', /config to be an object, got nothing; features to be an object, got nothing/],
     [({ config }) => void Object.assign(config!, { model: 'self' }), /in config: Expected model to be shared-private/],
-    [({ config }) => void Object.assign(config!, { modalities: 'text' }), /config\.modalities to be a list, got "text"/],
+    [
+      ({ config }) => void Object.assign(config!, { modalities: 'text' }),
+      /config\.modalities to be a list, got "text"/,
+    ],
     [({ config }) => void Object.assign(config!, { text: null }), /config\.text to be an object, got null/],
-    [({ config }) => void Object.assign(config!.text as Json, { kind: 'word' }), /in config: Expected text\.kind to be words/],
-    [({ config }) => void Object.assign(config!.text as Json, { width: -1 }), /in config: Expected text\.width to be a whole/],
-    [({ shape }) => void Object.assign(shape!, { outputs: 'one' }), /shape\.outputs to be a whole number >= 1, got "one"/],
+    [
+      ({ config }) => void Object.assign(config!.text as Json, { kind: 'word' }),
+      /in config: Expected text\.kind to be words/,
+    ],
+    [
+      ({ config }) => void Object.assign(config!.text as Json, { width: -1 }),
+      /in config: Expected text\.width to be a whole/,
+    ],
+    [
+      ({ shape }) => void Object.assign(shape!, { outputs: 'one' }),
+      /shape\.outputs to be a whole number >= 1, got "one"/,
+    ],
     [({ shape }) => void delete shape!.widths, /shape\.widths to be an object, got nothing/],
     [(manifest) => ({ ...manifest, features: [] }), /features to be an object, got \[\]/],
     [(manifest) => ({ ...manifest, classes: null }), /classes to be a list, got null/],
     [(manifest) => ({ ...manifest, range: [3] }), /range to be the lowest and the highest score, got \[3\]/],
-    [({ config }) => void Object.assign(config!, { modalities: ['text', 'audio'] }), /shape\.widths\.audio to be there/],
+    [
+      ({ config }) => void Object.assign(config!, { modalities: ['text', 'audio'] }),
+      /shape\.widths\.audio to be there/,
+    ],
   ];
   for (const [change, message] of cases) {
     const path = damaged(change);
@@ -87,6 +102,19 @@ test('names within a configuration are checked at every depth', () => {
   assert.throws(() => set('groups.text.weight_decay', 1), /groups\.text .* Did you mean weightDecay\?/);
   assert.throws(() => set('unimodal.label', 'given'), /options of unimodal .* Did you mean labels\?/);
   assert.throws(() => set('group.text.lr', 1), /got 'group\.text\.lr'\. Did you mean groups\.text\.lr\?/);
+  assert.throws(
+    () => set('groups', {}),
+    /groups of text, audio, vision, other, got none of text, audio, vision, other/,
+  );
+  assert.throws(() => set('alignment', {}), /Expected alignment\.on to be set/);
+  assert.throws(() => set('text.width', 'wide'), /text\.width to be a whole number from 1, got "wide"/);
+  assert.throws(
+    () => set('unimodal.modalities', ['txt']),
+    /unimodal\.modalities to be some of text, audio, got \["txt"\]/,
+  );
+  assert.throws(() => set('device', 'gpu'), /device to be cpu, cuda:0 or mps, got "gpu"/);
+  assert.throws(() => set('modelOptions', 3), /modelOptions to be an object or null, got 3/);
+  assert.throws(() => set('__proto__.x', 3), /got '__proto__\.x'/);
   assert.throws(() => set('maxEpoch', 1), /Did you mean maxEpochs\?/);
   assert.throws(() => readSentimentConfig('self-m'), /got 'self-m'\. Did you mean self-mm\?/);
   assert.throws(() => readSentimentConfig('ours', { vector: 'x' } as object), /Did you mean vectors\?/);
@@ -175,6 +203,18 @@ describe('on the command line', () => {
     assert.match(evaluated.stdout, /^ +text-only +constant: training mean \+0\.17$/m);
     assert.match(evaluated.stdout, /^corr +\S+ +-$/m);
     assert.ok(existsSync(folder.at('run/summary.json')));
+  });
+
+  it('a run that goes on with other settings, or a seed that is not there, is told which', async () => {
+    const data = ['--data', folder.at('set'), '--out', folder.at('run'), '--seeds', '1', '--resume'];
+    const settings = ['--set', 'maxEpochs=2', '--set', 'text.width=128'];
+    const [resumed, seed] = await Promise.all([
+      headrace(['sentiment', 'train', 'text-only', ...data, ...settings]),
+      headrace(['sentiment', 'predict', folder.at('run'), '--text', 'good', '--seed', '7']),
+    ]);
+    assert.equal(resumed.code, 1);
+    assert.match(resumed.stderr, /another configuration: its settings are .*text.*maxEpochs 1, not 2/);
+    assert.match(seed.stderr, /has no weights of seed 7 .*: it holds the seeds 1111/);
   });
 
   it('a model of texts is tested on a set without the sound that its training set had', async () => {

@@ -37,6 +37,7 @@ export function readCsv(
       columns: header,
       info: true,
       skip_empty_lines: true,
+      skip_records_with_empty_values: true, // rows of commas alone, which spreadsheets leave at the end
     }) as unknown as typeof records;
   } catch (error) {
     throw new DataError(`Cannot read ${path} as CSV: ${reason(error)}`, { cause: error });

@@ -181,7 +181,7 @@ function once(action: () => void): () => void {
 }
 
 function readUtterances(split: SplitName, table: ColumnTable): Utterance[] {
-  const ids = table.everyText('id');
+  const ids = table.ids('id');
   const labels = table.numbers('regression_labels');
   if (ids === null || labels === null) {
     throw new DataError(`${table.where}: expected the columns id and regression_labels, got ${table.names.join(', ')}`);

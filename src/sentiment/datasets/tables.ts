@@ -40,6 +40,16 @@ export class ColumnTable {
     });
   }
 
+  /** Names, one an entry: text, or whole numbers as text. Null when the column is absent. */
+  ids(name: string): readonly string[] | null {
+    const column = this.columns.get(name);
+    const numbered = column instanceof LazyArray && column.shape.length === 1 && /^u?int/.test(column.dtype);
+    const values = column instanceof ObjectArray ? column.values : column;
+    const whole = !(values instanceof LazyArray) && values?.every((value) => Number.isSafeInteger(value));
+    if (numbered || whole) return Array.from(this.numbers(name) as ArrayLike<number>, String);
+    return this.everyText(name);
+  }
+
   /** As {@link texts}, where every entry must be there. */
   everyText(name: string): readonly string[] | null {
     const texts = this.texts(name);
