@@ -163,6 +163,9 @@ std::string Arguments<N>::text(size_t i) const {
   return toText(env, values[i]);
 }
 
+// How many of a kind this libtorch can use; the CPU is one.
+int deviceCount(at::DeviceType type);
+
 using Callback = napi_value (*)(napi_env, napi_callback_info);
 void define(napi_env env, napi_value exports, const char* name, Callback callback);
 

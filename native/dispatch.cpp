@@ -141,7 +141,7 @@ c10::IValue toOne(Environment& self, Kind kind, const Cursor& value) {
     case Kind::Float: return value.value();
     case Kind::Bool: return value.value() != 0;
     case Kind::String: return textOf(value);
-    case Kind::Device: return c10::Device(textOf(value));
+    case Kind::Device: return readDevice(textOf(value));
     case Kind::DType:
     case Kind::Layout:
     case Kind::MemoryFormat: return toCode(kind, value);
@@ -153,11 +153,11 @@ c10::IValue toOne(Environment& self, Kind kind, const Cursor& value) {
 template <typename T, typename Read>
 c10::IValue readList(const Argument& argument, const Cursor& value, Read read) {
   c10::List<T> list;
-  if (value.tag() == kList) {
-    list.reserve(value.count());
-    for (size_t i = 0; i < value.count(); ++i) list.push_back(read(value.element(i)));
-  } else {
-    for (int32_t i = 0; i < argument.fixedCount.value(); ++i) list.push_back(read(value));
+  const size_t count = elementCount(argument, value);
+  list.reserve(count);
+  const bool each = value.tag() == kList && value.count() == count;
+  for (size_t i = 0; i < count; ++i) {
+    list.push_back(read(each ? value.element(i) : value.tag() == kList ? value.element(0) : value));
   }
   return list;
 }
@@ -274,9 +274,21 @@ std::string describeCall(Environment& self, const OpSet& set, const Call& call) 
   return text + ")";
 }
 
+// What is wrong with an argument that is named dtype, where it is no dtype.
+std::string dtypeHint(const Call& call) {
+  static const uint32_t dtype = intern("dtype");
+  for (size_t k = 0; k < call.keywordIds.size(); ++k) {
+    const Cursor& value = call.values[call.positional + k];
+    int64_t unused = 0;
+    if (call.keywordIds[k] != dtype || value.tag() != kString || dtypeValue(textOf(value), unused)) continue;
+    return " ('" + textOf(value) + "' is no dtype: there are " + dtypeNames() + ")";
+  }
+  return "";
+}
+
 [[noreturn]] void throwNoMatch(Environment& self, const OpSet& set, const Call& call) {
   std::ostringstream text;
-  text << describeCall(self, set, call) << " fits no overload of the operator. Expected one of:";
+  text << describeCall(self, set, call) << " fits no overload of the operator" << dtypeHint(call) << ". Expected one of:";
   for (const auto& overload : set.overloads) text << "\n  " << overload.handle.schema();
   throw CodedError("ARGUMENTS", text.str());
 }
@@ -287,6 +299,7 @@ torch::jit::Stack stackOf(Environment& self, const OpSet& set, const Overload& o
   for (size_t i = 0; i < overload.arguments.size(); ++i) {
     const Argument& argument = overload.arguments[i];
     try {
+      checkNotEmpty(set.name, argument, call.bySlot[i]);
       stack.push_back(toIValue(self, argument, call.bySlot[i]));
     } catch (const CodedError& error) {
       throw CodedError(error.code, set.name + "(), argument '" + argument.name + "': " + error.what());

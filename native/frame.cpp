@@ -1,5 +1,6 @@
 #include "frame.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -65,6 +66,9 @@ std::vector<at::Tensor> readTensors(Environment& self, const Cursor& list) {
   tensors.reserve(list.count());
   for (size_t i = 0; i < list.count(); ++i) {
     const Cursor element = list.element(i);
+    if (element.tag() != kTensor && element.tag() != kNone) {
+      throw CodedError("ARGUMENTS", "expected tensors, or null for none; got a value of another kind");
+    }
     tensors.push_back(element.tag() == kTensor ? self.tensors.get(element.value()) : at::Tensor());
   }
   return tensors;
@@ -94,11 +98,28 @@ bool memoryFormatValue(const std::string& text, int64_t& out) {
   return lookUp(codes, text, out);
 }
 
+std::string dtypeNames() {
+  std::string text;
+  for (const auto& entry : kDTypes) text += (text.empty() ? "" : ", ") + std::string(entry.name);
+  return text;
+}
+
 const char* dtypeName(at::ScalarType type) {
   for (const auto& entry : kDTypes) {
     if (type == entry.type) return entry.name;
   }
   return "other";
+}
+
+// libtorch's own message is a page about backends.
+c10::Device readDevice(const std::string& name) {
+  const c10::Device device(name);
+  const bool always = device.is_cpu() || device.is_meta();
+  if (!always && std::max<int>(device.index(), 0) >= deviceCount(device.type())) {
+    throw CodedError("DEVICE", "there is no device '" + name + "' here, or this libtorch was built without its kind; " +
+                                   "\"headrace doctor\" lists what there is, and 'cpu' is always there");
+  }
+  return device;
 }
 
 std::string describe(const at::Tensor& tensor) {

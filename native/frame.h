@@ -61,7 +61,10 @@ std::vector<at::Tensor> readTensors(Environment& self, const Cursor& list);
 bool dtypeValue(const std::string& text, int64_t& out);
 bool layoutValue(const std::string& text, int64_t& out);
 bool memoryFormatValue(const std::string& text, int64_t& out);
+std::string dtypeNames();
 const char* dtypeName(at::ScalarType type);
+// 'cuda:0'; refused where there is none.
+c10::Device readDevice(const std::string& name);
 // 'Tensor(float32[2, 3])'
 std::string describe(const at::Tensor& tensor);
 

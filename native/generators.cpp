@@ -26,7 +26,7 @@ napi_value createGenerator(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& self = environment(env);
     Arguments<2> arguments(env, info);
-    const c10::Device device(arguments.text(1));
+    const c10::Device device = readDevice(arguments.text(1));
     at::Generator generator = device.is_cpu() ? at::detail::createCPUGenerator()
                                               : at::globalContext().defaultGenerator(device).clone();
     generator.set_current_seed(seedOf(env, arguments.values[0]));

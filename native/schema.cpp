@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <unordered_set>
 
 namespace headrace {
 
@@ -128,6 +129,25 @@ Overload::Overload(c10::OperatorHandle operatorHandle) : handle(operatorHandle) 
     if (!argument.keywordOnly) ++positional;
     if (argument.kind == Kind::Other && !argument.optional && !argument.fallback) callable = false;
   }
+}
+
+size_t elementCount(const Argument& argument, const Cursor& value) {
+  const auto fixed = static_cast<size_t>(argument.fixedCount.value_or(0));
+  if (value.tag() != kList) return fixed;
+  const size_t count = value.count();
+  const bool emptyByDefault = argument.fallback && argument.fallback->isList() && argument.fallback->toListRef().empty();
+  if (fixed < 2 || count == fixed || (count == 0 && emptyByDefault)) return count;
+  if (count == 1 && fixed <= 3) return fixed;
+  throw CodedError("ARGUMENTS", "expected " + std::to_string(fixed) + " values" + (fixed <= 3 ? ", or one for all" : "") +
+                                    ", got " + std::to_string(count));
+}
+
+void checkNotEmpty(const std::string& name, const Argument& argument, const Cursor* value) {
+  static const std::unordered_set<std::string> names = {
+      "alignTensors", "_stack", "histogramdd", "_histogramddBinEdges", "_histogramddFromBinCts", "_histogramddFromBinTensors"};
+  if (!argument.list || !value || value->tag() != kList || value->count() > 0) return;
+  if (argument.fallback || argument.optional || names.count(name.substr(0, name.find('.'))) == 0) return;
+  throw CodedError("ARGUMENTS", "expected a list of at least one");
 }
 
 const OpSet* findOpSet(const std::string& name) {

@@ -40,4 +40,10 @@ struct OpSet {
 const OpSet* findOpSet(const std::string& name);
 std::string camelCase(const std::string& snake);
 
+// How many elements the operator gets. Kernels read as many as the schema says without asking whether they are there. One
+// stands for all: of two or three, in a list, too, as with kernel sizes; those of dimensions (`int[1]`) may be any number.
+size_t elementCount(const Argument& argument, const Cursor& value);
+// Operators that end the process where their list is empty; libtorch does not look.
+void checkNotEmpty(const std::string& name, const Argument& argument, const Cursor* value);
+
 } // namespace headrace

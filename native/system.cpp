@@ -17,6 +17,11 @@
 
 namespace headrace {
 
+int deviceCount(at::DeviceType type) {
+  const auto* guard = c10::impl::device_guard_impl_registry[static_cast<size_t>(type)].load();
+  return guard ? guard->deviceCount() : 0;
+}
+
 namespace {
 
 // glibc hands every large block back to the kernel when it is freed, and a training step frees hundreds of
@@ -68,11 +73,6 @@ napi_value blasKernels(napi_env env) {
   napi_value none = nullptr;
   check(env, napi_get_null(env, &none));
   return none;
-}
-
-double deviceCount(at::DeviceType type) {
-  const auto* guard = c10::impl::device_guard_impl_registry[static_cast<size_t>(type)].load();
-  return guard ? guard->deviceCount() : 0;
 }
 
 napi_value buildInfo(napi_env env, napi_callback_info) {

@@ -2,6 +2,7 @@
 import { asynchronous, translating } from './errors.js';
 import { readTensors, writeTensors } from './frame.js';
 import { native } from './native.js';
+import { checkFlag, checkOptions } from './options.js';
 import type { Tensor } from './tensor.js';
 
 function withGradMode<T>(enabled: boolean, body: () => T): T {
@@ -33,6 +34,17 @@ export function isGradEnabled(): boolean {
   return native.gradEnabled();
 }
 
+const GRAPH = ['retainGraph', 'createGraph'] as const;
+
+function graphFlags(
+  where: string,
+  options: { retainGraph?: boolean; createGraph?: boolean },
+): { retainGraph: boolean; createGraph: boolean } {
+  for (const name of GRAPH) checkFlag(where, name, options[name]);
+  const { createGraph = false, retainGraph = createGraph } = options;
+  return { retainGraph, createGraph };
+}
+
 /**
  * Gradients of `outputs` with respect to `inputs` (`torch.autograd.grad`); no `grad` field is touched.
  * @param options.gradOutputs - one for each output, of its shape; may be left out for outputs of one element
@@ -50,9 +62,11 @@ export function grad(
 ): (Tensor | null)[] {
   const out = Array.isArray(outputs) ? (outputs as readonly Tensor[]) : [outputs as Tensor];
   const wrt = Array.isArray(inputs) ? (inputs as readonly Tensor[]) : [inputs as Tensor];
-  const createGraph = options.createGraph ?? false;
+  checkOptions('grad', options, ['gradOutputs', 'allowUnused', ...GRAPH]);
+  checkFlag('grad', 'allowUnused', options.allowUnused);
+  const { retainGraph, createGraph } = graphFlags('grad', options);
   writeTensors(out, wrt, options.gradOutputs ?? out.map(() => null));
-  translating(() => native.grad(options.retainGraph ?? createGraph, createGraph, options.allowUnused ?? false));
+  translating(() => native.grad(retainGraph, createGraph, options.allowUnused ?? false));
   return readTensors();
 }
 
@@ -65,9 +79,10 @@ export function backward(
   gradients: readonly (Tensor | null)[] = tensors.map(() => null),
   options: { retainGraph?: boolean; createGraph?: boolean } = {},
 ): void {
-  const createGraph = options.createGraph ?? false;
+  checkOptions('backward', options, GRAPH);
+  const { retainGraph, createGraph } = graphFlags('backward', options);
   writeTensors(tensors, gradients);
-  translating(() => native.backward(options.retainGraph ?? createGraph, createGraph));
+  translating(() => native.backward(retainGraph, createGraph));
 }
 
 /** The gradients of many tensors in one call. */

@@ -58,3 +58,40 @@ export function dtypeOfArray(array: TypedArray): DType {
   if (array instanceof Uint8Array || (array as unknown) instanceof Uint8ClampedArray) return 'uint8';
   throw new TorchError(`no dtype holds the elements of a ${(array as object).constructor.name}: convert it first`);
 }
+
+/** What PyTorch and others call them besides. */
+const OTHER_NAMES: Readonly<Record<string, DType>> = {
+  float: 'float32',
+  f32: 'float32',
+  single: 'float32',
+  double: 'float64',
+  f64: 'float64',
+  half: 'float16',
+  f16: 'float16',
+  bf16: 'bfloat16',
+  long: 'int64',
+  i64: 'int64',
+  bigint: 'int64',
+  int: 'int32',
+  i32: 'int32',
+  short: 'int16',
+  char: 'int8',
+  byte: 'uint8',
+  boolean: 'bool',
+  cfloat: 'complex64',
+  cdouble: 'complex128',
+};
+
+/** @throws TorchError that names all dtypes, and the one that was meant, unless `dtype` is one */
+export function checkDtype(where: string, dtype: unknown): DType {
+  if (typeof dtype === 'string' && Object.hasOwn(DTYPES, dtype)) return dtype as DType;
+  const plain = String(dtype)
+    .replace(/^torch\./, '')
+    .toLowerCase();
+  const meant = Object.hasOwn(OTHER_NAMES, plain) ? OTHER_NAMES[plain] : Object.hasOwn(DTYPES, plain) ? plain : null;
+  throw new TorchError(
+    `${where}: expected a dtype, one of ${Object.keys(DTYPES).join(', ')}; got ${typeof dtype === 'string' ? `'${dtype}'` : String(dtype)}` +
+      (meant ? `, which is '${meant}' here` : ''),
+    { code: 'DTYPE' },
+  );
+}

@@ -3,10 +3,11 @@
  * them every aten operator.
  */
 import { inspect } from 'node:util';
-import type { DType, MemoryFormat } from './dtype.js';
+import { checkDtype, type DType, type MemoryFormat } from './dtype.js';
 import { TorchError } from './errors.js';
 import { type Index, indexTensor } from './indexing.js';
 import { operatorMethods, ops } from './ops.js';
+import { checkOptions } from './options.js';
 import { formatTensor } from './print.js';
 import { Tensor } from './tensor.js';
 
@@ -38,6 +39,8 @@ declare module './tensor.js' {
 
 const own = {
   to(this: Tensor, options: ToOptions): Tensor {
+    checkOptions('to', options ?? null, ['device', 'dtype', 'memoryFormat', 'nonBlocking', 'copy']);
+    if (options.dtype !== undefined) checkDtype('to', options.dtype);
     const dtype = options.dtype ?? this.dtype;
     const device = options.device ?? this.device;
     const { memoryFormat, nonBlocking = false, copy = false } = options;

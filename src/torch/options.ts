@@ -22,6 +22,12 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   );
 }
 
+/** @throws ConfigError unless an option that is on or off is one of these; left out, it is off */
+export function checkFlag(where: string, name: string, value: boolean | undefined): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  throw new ConfigError(`${where}: expected ${name} true or false, got ${String(value)}`);
+}
+
 /** The candidate most like `name`, whatever the case and underscores; null where none is like it. */
 export function nearest(name: string, candidates: readonly string[]): string | null {
   const wanted = plain(name);

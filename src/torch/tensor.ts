@@ -2,6 +2,7 @@
  * The tensor: a small JavaScript object that names a native `at::Tensor`.
  * Operators are added to it by methods.ts; what stands here needs no operator.
  */
+import { backward } from './autograd.js';
 import { DTYPES, type DType, type TypedArray } from './dtype.js';
 import { TorchError, translating } from './errors.js';
 import { readIntegers, readTensors, writeEach, writeTensors } from './frame.js';
@@ -61,6 +62,7 @@ export class Tensor {
   }
 
   set requiresGrad(value: boolean) {
+    if (typeof value !== 'boolean') throw new TorchError(`requiresGrad: expected true or false, got ${String(value)}`);
     translating(() => native.setRequiresGrad(this.handle, value));
   }
 
@@ -81,6 +83,9 @@ export class Tensor {
   }
 
   set grad(gradient: Tensor | null) {
+    if (gradient !== null && !(gradient instanceof Tensor)) {
+      throw new TorchError(`grad: expected a tensor or null, got ${String(gradient)}`);
+    }
     writeEach(this, gradient);
     translating(() => native.setGrad());
   }
@@ -111,9 +116,7 @@ export class Tensor {
    * @param gradient - same shape as this tensor; may be left out for a single element
    */
   backward(gradient: Tensor | null = null, options: { retainGraph?: boolean; createGraph?: boolean } = {}): void {
-    const createGraph = options.createGraph ?? false;
-    writeTensors([this], [gradient]);
-    translating(() => native.backward(options.retainGraph ?? createGraph, createGraph));
+    backward([this], [gradient], options);
   }
 
   /** The value of a tensor of one element. int64 beyond 2^53 is rounded. */
