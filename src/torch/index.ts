@@ -41,3 +41,4 @@ export { Queue, type QueueItem } from './queue.js';
 export { keep, liveBytes, liveTensors, scope } from './scope.js';
 export { buildInfo, getNumThreads, operatorSchemas, setNumThreads } from './system.js';
 export { type NestedNumbers, Tensor } from './tensor.js';
+export { type UniqueOptions, unique, uniqueConsecutive } from './unique.js';

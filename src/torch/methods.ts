@@ -10,6 +10,7 @@ import { operatorMethods, ops } from './ops.js';
 import { checkOptions } from './options.js';
 import { formatTensor } from './print.js';
 import { Tensor } from './tensor.js';
+import { unique } from './unique.js';
 
 /** Where and as what a tensor shall be; what is left out stays. */
 export interface ToOptions {
@@ -26,6 +27,8 @@ declare module './tensor.js' {
     to(options: ToOptions): Tensor;
     /** Python's `x[...]`; see {@link Index}. Views where Python gives views. */
     index(...indices: Index[]): Tensor;
+    /** The different values, ascending; see {@link unique}. */
+    unique: OmitThisParameter<typeof uniqueOf>;
     /** Copies to the host. */
     cpu(): Tensor;
     /** Converts to float32. */
@@ -35,6 +38,10 @@ declare module './tensor.js' {
     /** Converts to int64. */
     long(): Tensor;
   }
+}
+
+function uniqueOf<O extends Parameters<typeof unique>[1]>(this: Tensor, options?: O) {
+  return unique<NonNullable<O>>(this, options);
 }
 
 const own = {
@@ -49,6 +56,7 @@ const own = {
   index(this: Tensor, ...indices: Index[]): Tensor {
     return indexTensor(this, indices);
   },
+  unique: uniqueOf,
   cpu(this: Tensor): Tensor {
     return this.to({ device: 'cpu' });
   },

@@ -18,9 +18,10 @@ function runChild(log: string, args: readonly string[]): Promise<string> {
   child.stderr.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-2000);
   });
+  const started = Date.now();
   const watch = setInterval(() => {
-    const quiet = Date.now() - (statSync(log, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (quiet > SILENT_MS) child.kill('SIGKILL');
+    const lastCall = Math.max(started, statSync(log, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    if (Date.now() - lastCall > SILENT_MS) child.kill('SIGKILL');
   }, 1000);
   return new Promise((resolve) =>
     child.on('close', (code, signal) => {
