@@ -2,8 +2,7 @@
  * Whether the smallest batch of a run can be trained on. Batch normalisation needs more than one value for each channel; where
  * the last batch of an epoch has one image, that would be found at the end of the first epoch only.
  */
-import { BatchNorm1d, BatchNorm2d, BatchNorm3d, type Module } from '../nn/index.js';
-import { ConfigError, HeadraceError, noGrad, ops, scope, type Tensor } from '../torch/index.js';
+import { ConfigError, noGrad, ops, scope } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import { buildHead, buildLayer, type ModelSpec, tensorsOf } from './model.js';
 import { isLocal, microbatchCount } from './schedule.js';
@@ -31,46 +30,31 @@ export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, images: n
         let x = [ops.zeros([1, ...spec.inputShape])];
         for (const [border, layer] of spec.layers.entries()) {
           at = layer.name;
-          x = tensorsOf(watched(buildLayer(layer, config.seed)).forward(...x));
+          x = tensorsOf(buildLayer(layer, config.seed).forward(...x));
           if (!isLocal(config.schedule) || !config.cut?.includes(border)) continue;
           at = `the head after ${layer.name}`;
           const { kind, depth } = config.head;
-          watched(buildHead(spec, kind, border, depth === undefined ? {} : { depth }, config.seed)).forward(...x);
+          buildHead(spec, kind, border, depth === undefined ? {} : { depth }, config.seed).forward(...x);
         }
       }),
     );
   } catch (error) {
     // Of anything else (a model that wants other numbers than zeros) the run itself will tell.
-    if (error instanceof OneValueError) throw refusal(error, at, config, images);
+    if (/more than 1 value per channel/.test((error as Error).message)) throw refusal(error, at, config, images);
   }
 }
 
-class OneValueError extends HeadraceError {}
-
-/** A module whose batch norms refuse one value for each channel. */
-function watched<M extends Module>(module: M): M {
-  for (const norm of module.modules()) {
-    if (!(norm instanceof BatchNorm1d || norm instanceof BatchNorm2d || norm instanceof BatchNorm3d)) continue;
-    const forward = norm.forward.bind(norm);
-    const watch = (x: Tensor): Tensor => {
-      if (x.numel === norm.numFeatures) throw new OneValueError(`${norm}`);
-      return forward(x);
-    };
-    Object.defineProperty(norm, 'forward', { value: watch, enumerable: false });
-  }
-  return module;
-}
-
-function refusal({ message }: OneValueError, at: string, config: RunConfig, images: number): ConfigError {
+function refusal(cause: unknown, at: string, config: RunConfig, images: number): ConfigError {
   const { batchSize, microbatches, schedule } = config;
   const rest = images % batchSize;
   const last = rest === 0 ? '' : ` and one of ${rest}`;
   const parts = microbatchCount(schedule, microbatches);
   const cut = parts > 1 ? `, cut into ${parts} microbatches,` : '';
   return new ConfigError(
-    `Expected more than one value for each channel in training, where ${message} in ${at} would get one: ` +
+    `Expected more than one value for each channel in training, and ${at} would get one: ` +
       `${images} images in batches of ${batchSize} (--batch)${cut} make batches of ${batchSize}${last}, ` +
       'of which the smallest comes to 1 image. Give another batch size' +
       `${parts > 1 ? ', fewer microbatches' : ''} or number of images (--limit).`,
+    { cause },
   );
 }

@@ -4,7 +4,7 @@
  * until then the previous checkpoint is whole, afterwards this one is. Who writes and removes what, and when, is told in
  * checkpoint-commits.ts.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   isList,
@@ -161,12 +161,12 @@ export class Checkpoint {
   readonly optimizer: ReadTensor;
 
   /** Opens a checkpoint that was read, or the current one. @throws DataError where there is none, or it is damaged */
-  static open(out: string, state?: CheckpointState): Checkpoint {
-    if (state) return new Checkpoint(state, checkpointFolder(out));
+  static open(out: string, state?: CheckpointState, held: HeldFiles = {}): Checkpoint {
+    if (state) return new Checkpoint(state, checkpointFolder(out), held);
     for (let tries = 1; ; tries++) {
       const current = readCheckpointState(out);
       try {
-        return new Checkpoint(current, checkpointFolder(out));
+        return new Checkpoint(current, checkpointFolder(out), {});
       } catch (error) {
         if (!wasReplaced(out, current, tries)) throw error;
       }
@@ -176,13 +176,14 @@ export class Checkpoint {
   private constructor(
     readonly state: CheckpointState,
     folder: string,
+    held: HeldFiles,
   ) {
     const reader = (part: Part): ReadTensor => {
       const owners = new Map<string, SafetensorsFile>();
       for (const shard of state.shards) {
         const name = shard[part];
         if (name === null) continue;
-        const file = SafetensorsFile.open(join(folder, name));
+        const file = SafetensorsFile.open(held[name] ?? join(folder, name));
         this.#files[part].push(file);
         for (const key of file.entries.keys()) owners.set(key, file);
       }
@@ -218,7 +219,45 @@ export function readCheckpointState(out: string): CheckpointState {
   return readJsonFile(path, 'the state of a checkpoint', isState);
 }
 
+/** Other names of a checkpoint's files, by which every thread of this process finds them, removed or not. */
+export type HeldFiles = Readonly<Record<string, string>>;
+
+/** The model of a checkpoint, held open while threads start that read it: its run may go on and remove the files. */
+export interface HeldModel {
+  readonly out: string;
+  /** Without heads and optimizer. */
+  readonly state: CheckpointState;
+  readonly held: HeldFiles;
+  close(): void;
+}
+
+/** Holds the current checkpoint's model. @throws DataError where there is none, or it is damaged */
+export function holdModel(out: string): HeldModel {
+  for (let tries = 1; ; tries++) {
+    const whole = readCheckpointState(out);
+    const state = { ...whole, shards: whole.shards.map(({ model }) => ({ model, heads: null, optimizer: null })) };
+    const files: number[] = [];
+    const close = (): void => {
+      for (const file of files) closeSync(file);
+    };
+    try {
+      Checkpoint.open(out, state).close(); // a damaged file is told by its own name
+      for (const { model } of state.shards) files.push(openSync(join(checkpointFolder(out), model), 'r'));
+      return { out, state, held: namesOf(state, files), close };
+    } catch (error) {
+      close();
+      if (!wasReplaced(out, whole, tries)) throw error;
+    }
+  }
+}
+
+/** Where the system has no such names, the files are found by their own, as long as their run leaves them. */
+function namesOf({ shards }: CheckpointState, files: readonly number[]): HeldFiles {
+  if (process.platform !== 'linux') return {};
+  return Object.fromEntries(shards.map(({ model }, i) => [model, `/proc/self/fd/${files[i]}`]));
+}
+
 /** Whether a checkpoint that cannot be read is none any more, since its run has gone on; not asked for ever. */
 export function wasReplaced(out: string, state: CheckpointState, tries: number): boolean {
-  return tries < 5 && readCheckpointState(out).step !== state.step;
+  return tries < 30 && readCheckpointState(out).step !== state.step;
 }

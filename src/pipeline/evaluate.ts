@@ -2,7 +2,7 @@
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
 import { saveSafetensors } from '../io/index.js';
 import { ConfigError, checkOptions, DataError, type Tensor, tensor } from '../torch/index.js';
-import { Checkpoint, type CheckpointState, readCheckpointState, wasReplaced } from './checkpoint.js';
+import { Checkpoint, holdModel } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
@@ -44,8 +44,7 @@ async function infer(
   transform: readonly TransformSpec[],
   kind: Exclude<SourceTask['kind'], 'train'>,
   options: InferenceOptions,
-  /** Gives a listener that starts from nothing. */
-  onNotice: () => (notice: Notice) => void,
+  onNotice: (notice: Notice) => void,
 ): Promise<void> {
   checkOptions('evaluate and predict', options, ['stages', 'batchSize', 'threads', 'devices']);
   const trained = readRunConfig(out);
@@ -63,23 +62,14 @@ async function infer(
   checkDevices(config.devices);
   const cut = evenCut(spec.layers.length, stages);
   const feed = { dataset, transform };
-  await withCheckpoint(out, async (state) => {
-    const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
-    const load = { out, state };
-    const run = { config, wiring, task: { kind }, train: null, test: feed, stepsPerEpoch: 1, load };
-    await new Run(run, onNotice()).execute();
-  });
-}
-
-/** Uses the current checkpoint; again with the next one, where a run that goes on replaced it before its files were open. */
-async function withCheckpoint(out: string, use: (state: CheckpointState) => Promise<void>): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    const state = readCheckpointState(out);
-    try {
-      return await use(state);
-    } catch (error) {
-      if (!wasReplaced(out, state, tries)) throw error;
-    }
+  const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
+  const model = holdModel(out);
+  const { state, held } = model;
+  const run = { config, wiring, task: { kind }, train: null, test: feed, stepsPerEpoch: 1, load: { out, state, held } };
+  try {
+    await new Run(run, onNotice).execute();
+  } finally {
+    model.close();
   }
 }
 
@@ -93,7 +83,7 @@ export async function evaluate(out: string, data: ModuleRef, options: InferenceO
   const transforms = readRunInput(out)?.transforms ?? testTransforms;
   if (test.length === 0) throw new DataError('Expected held-out data to test on, got a set of none.');
   let found: Evaluation = { accuracy: Number.NaN, loss: null, count: 0 };
-  await infer(out, test, transforms, 'test', options, () => (notice) => {
+  await infer(out, test, transforms, 'test', options, (notice) => {
     if (notice.kind !== 'event' || notice.event.type !== 'eval') return;
     const { accuracy, loss, count } = notice.event;
     found = { accuracy, loss, count };
@@ -111,12 +101,9 @@ export async function predict(
   transform: readonly TransformSpec[],
   options: InferenceOptions = {},
 ): Promise<Tensor> {
-  let batches: { logits: Float32Array; shape: number[] }[] = [];
-  await infer(out, dataset, transform, 'predict', options, () => {
-    batches = [];
-    return (notice) => {
-      if (notice.kind === 'predicted') batches.push(notice);
-    };
+  const batches: { logits: Float32Array; shape: number[] }[] = [];
+  await infer(out, dataset, transform, 'predict', options, (notice) => {
+    if (notice.kind === 'predicted') batches.push(notice);
   });
   const classes = batches[0]?.shape[1] ?? 0;
   const all = new Float32Array(batches.reduce((sum, { logits }) => sum + logits.length, 0));

@@ -2,7 +2,7 @@
  * Which worker holds which stages, and the channels between them: what a run's threads are started with.
  */
 import { Queue } from '../torch/index.js';
-import type { CheckpointState } from './checkpoint.js';
+import type { CheckpointState, HeldFiles } from './checkpoint.js';
 import type { SavedPart } from './checkpoint-commits.js';
 import type { RunConfig } from './config.js';
 import type { RunEvent } from './events.js';
@@ -30,6 +30,7 @@ export interface StationJob {
 export interface LoadedRun {
   readonly out: string;
   readonly state: CheckpointState;
+  readonly held?: HeldFiles;
 }
 
 export interface WorkerJob {

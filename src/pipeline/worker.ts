@@ -51,8 +51,8 @@ function buildStations(job: WorkerJob, spec: ModelSpec): Station[] {
   }));
 }
 
-function loadCheckpoint({ out, state }: LoadedRun, stations: readonly Station[]): void {
-  const checkpoint = Checkpoint.open(out, state);
+function loadCheckpoint({ out, state, held }: LoadedRun, stations: readonly Station[]): void {
+  const checkpoint = Checkpoint.open(out, state, held);
   try {
     for (const { stage } of stations) {
       const headFound = scope(() => stage.load(checkpoint));

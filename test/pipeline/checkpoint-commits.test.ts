@@ -4,7 +4,14 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { CheckpointCommits, type CheckpointState, type SavedPart, Trainer } from 'headrace/pipeline';
+import {
+  CheckpointCommits,
+  type CheckpointState,
+  evaluate,
+  exportModel,
+  type SavedPart,
+  Trainer,
+} from 'headrace/pipeline';
 import { StageError } from 'headrace/torch';
 import { config, differences, finish, readCheckpointJson, temporaryFolder } from './fixture.js';
 
@@ -165,8 +172,9 @@ test('a part that cannot be saved ends the run by name, and the checkpoint befor
     const out = temporaryFolder();
     try {
       const faults = { saveMs: [20, 0], at: { stage, step: 8, kind: 'save' } } as const;
+      // With short queues the other stage has met the marker of step 4 by then.
       await assert.rejects(
-        finish({ steps: 100, checkpointEvery: 4, queueCapacity: 8, faults, out }),
+        finish({ steps: 100, checkpointEvery: 4, queueCapacity: 1, faults, out }),
         (error) =>
           error instanceof StageError &&
           error.message.startsWith(`stage ${stage}, step 8: `) &&
@@ -178,6 +186,26 @@ test('a part that cannot be saved ends the run by name, and the checkpoint befor
     } finally {
       rmSync(out, { recursive: true });
     }
+  }
+});
+
+test('a model is tested and exported while its run replaces checkpoint after checkpoint', async () => {
+  const out = temporaryFolder();
+  try {
+    const run = new Trainer(config({ steps: 100_000, checkpointEvery: 1, out }));
+    let tested = 0;
+    let testing: Promise<void> | null = null;
+    for await (const event of run) {
+      if (event.type !== 'checkpoint' || testing) continue;
+      testing = (async () => {
+        for (const stages of [1, 3]) tested += (await evaluate(out, config().data, { stages })).count;
+        assert.equal(exportModel(out, join(out, 'whole.safetensors')).keys, 128);
+      })().finally(() => run.stop());
+    }
+    await testing;
+    assert.equal(tested, 40);
+  } finally {
+    rmSync(out, { recursive: true });
   }
 });
 
