@@ -44,6 +44,13 @@ test('a label.csv in GBK or UTF-16 is read, and GBK is told; another encoding is
   assert.throws(() => loadLabelFolder(labels('lone', lone)), /is not text in UTF-8/);
 });
 
+test('rows of commas alone, which spreadsheets leave at the end, are no rows; columns may have blanks around them', () => {
+  const data = loadLabelFolder(
+    labels('commas', ` ${header.replaceAll(',', ', ')}v1,1,a,1,,,,,train\n,,,,,,,,\n,,,,,,,,\n`),
+  );
+  assert.deepEqual([data.length, data.utterances[0]!.label], [1, 1]);
+});
+
 test('labels beyond the range are refused with their lines', () => {
   const rows = `${header}v1,1,a,3,,,,,train\nv1,2,a,5,,,,,train\nv1,3,a,1,0,9,0,,train\nv1,4,a,1e999,,,,,train\n`;
   assert.throws(() => loadLabelFolder(labels('range', rows)), {
