@@ -99,7 +99,7 @@ function transposeAll(from: Words, to: Words, { matrices, rows, columns, width }
   }
 }
 
-/** uint32 as int64: the low half and zeros. */
+/** uint32 as int64: the low half and zeros. @internal */
 export function widenUint32(values: Uint32Array): Uint8Array<ArrayBuffer> {
   const halves = new Uint32Array(2 * values.length);
   for (let i = 0; i < values.length; i++) halves[2 * i] = values[i] as number;
