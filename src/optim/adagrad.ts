@@ -9,6 +9,7 @@ import {
   type Update,
   withDecay,
 } from './optimizer.js';
+import { atLeastZero, UNSUPPORTED } from './rules.js';
 
 export interface AdagradHyperparameters extends Hyperparameters {
   /** The rate is divided by 1 + lrDecay · (steps before). */
@@ -19,8 +20,6 @@ export interface AdagradHyperparameters extends Hyperparameters {
   eps: number;
 }
 
-const atLeastZero = (fallback: number) => number(fallback, { min: 0 });
-const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable', 'fused'];
 const adagrad = new Signature(
   'Adagrad',
   {},
@@ -31,7 +30,7 @@ const adagrad = new Signature(
     initialAccumulatorValue: atLeastZero(0),
     eps: atLeastZero(1e-10),
   } satisfies RulesOf<AdagradHyperparameters>,
-  unsupported,
+  UNSUPPORTED,
 );
 
 /** Adagrad (Duchi et al., 2011). Defaults: lr 0.01, eps 1e-10, the others 0. */
@@ -76,7 +75,7 @@ const adadelta = new Signature(
     eps: atLeastZero(1e-6),
     weightDecay: atLeastZero(0),
   } satisfies RulesOf<AdadeltaHyperparameters>,
-  unsupported,
+  UNSUPPORTED,
 );
 
 /** Adadelta (Zeiler, 2012). Defaults: lr 1, rho 0.9, eps 1e-6, weightDecay 0. */

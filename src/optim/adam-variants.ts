@@ -1,4 +1,4 @@
-import { number, type RulesOf, rule, Signature } from '../nn/signature.js';
+import { type RulesOf, rule, Signature } from '../nn/signature.js';
 import { ones, ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
@@ -9,6 +9,7 @@ import {
   type Update,
   withDecay,
 } from './optimizer.js';
+import { atLeastZero, UNSUPPORTED } from './rules.js';
 
 export interface AdamVariantHyperparameters extends Hyperparameters {
   /** Decay of the means of gradient and squared gradient. */
@@ -18,8 +19,7 @@ export interface AdamVariantHyperparameters extends Hyperparameters {
   weightDecay: number;
 }
 
-const atLeastZero = (fallback: number) => number(fallback, { min: 0 });
-const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable', 'fused', 'decoupledWeightDecay'];
+const unsupported = [...UNSUPPORTED, 'decoupledWeightDecay'];
 const rules = {
   lr: atLeastZero(2e-3),
   betas: rule<readonly [number, number]>(

@@ -1,4 +1,4 @@
-import { flag, number, type RulesOf, rule, Signature } from '../nn/signature.js';
+import { flag, type RulesOf, rule, Signature } from '../nn/signature.js';
 import { ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
@@ -8,6 +8,7 @@ import {
   type Params,
   type Update,
 } from './optimizer.js';
+import { atLeastZero, UNSUPPORTED } from './rules.js';
 
 export interface AdamHyperparameters extends Hyperparameters {
   /** Decay of the means of gradient and squared gradient. */
@@ -24,15 +25,15 @@ const betas = rule<readonly [number, number]>(
   (value) => Array.isArray(value) && value.length === 2 && value.every((beta) => beta >= 0 && beta < 1),
 );
 const rules = {
-  lr: number(1e-3, { min: 0 }),
+  lr: atLeastZero(1e-3),
   betas,
-  eps: number(1e-8, { min: 0 }),
-  weightDecay: number(0, { min: 0 }),
+  eps: atLeastZero(1e-8),
+  weightDecay: atLeastZero(0),
   amsgrad: flag(false),
 } satisfies RulesOf<AdamHyperparameters>;
-const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable', 'fused', 'decoupledWeightDecay'];
+const unsupported = [...UNSUPPORTED, 'decoupledWeightDecay'];
 const adam = new Signature('Adam', {}, rules, unsupported);
-const adamW = new Signature('AdamW', {}, { ...rules, weightDecay: number(0.01, { min: 0 }) }, unsupported);
+const adamW = new Signature('AdamW', {}, { ...rules, weightDecay: atLeastZero(0.01) }, unsupported);
 
 abstract class AdamBase extends Optimizer<AdamHyperparameters> {
   protected override validate(group: Readonly<AdamHyperparameters>): void {

@@ -1,4 +1,4 @@
-import { flag, number, type RulesOf, Signature } from '../nn/signature.js';
+import { flag, type RulesOf, Signature } from '../nn/signature.js';
 import { ops, type Tensor } from '../torch/index.js';
 import {
   expectRange,
@@ -8,6 +8,7 @@ import {
   type Params,
   type Update,
 } from './optimizer.js';
+import { atLeastZero, UNSUPPORTED } from './rules.js';
 
 export interface RmspropHyperparameters extends Hyperparameters {
   /** Decay of the mean squared gradient. */
@@ -23,14 +24,14 @@ const known = new Signature(
   'RMSprop',
   {},
   {
-    lr: number(0.01, { min: 0 }),
-    alpha: number(0.99, { min: 0 }),
-    eps: number(1e-8, { min: 0 }),
-    weightDecay: number(0, { min: 0 }),
-    momentum: number(0, { min: 0 }),
+    lr: atLeastZero(0.01),
+    alpha: atLeastZero(0.99),
+    eps: atLeastZero(1e-8),
+    weightDecay: atLeastZero(0),
+    momentum: atLeastZero(0),
     centered: flag(false),
   } satisfies RulesOf<RmspropHyperparameters>,
-  ['maximize', 'foreach', 'differentiable', 'capturable'],
+  UNSUPPORTED,
 );
 
 /** Defaults: lr 0.01, alpha 0.99, eps 1e-8, the others 0 and false. */

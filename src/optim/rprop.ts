@@ -9,6 +9,7 @@ import {
   type Update,
   withDecay,
 } from './optimizer.js';
+import { atLeastZero, UNSUPPORTED } from './rules.js';
 
 export interface RpropHyperparameters extends Hyperparameters {
   /** By what a step shrinks where the gradient's sign has changed, and grows where it has not. */
@@ -17,9 +18,7 @@ export interface RpropHyperparameters extends Hyperparameters {
   stepSizes: readonly [number, number];
 }
 
-const atLeastZero = (fallback: number) => number(fallback, { min: 0 });
 const isPair = (value: unknown) => Array.isArray(value) && value.length === 2 && value.every((x) => x >= 0);
-const unsupported = ['maximize', 'foreach', 'capturable', 'differentiable'];
 const rprop = new Signature(
   'Rprop',
   {},
@@ -28,7 +27,7 @@ const rprop = new Signature(
     etas: rule<readonly [number, number]>([0.5, 1.2], 'two numbers, below and above 1', isPair),
     stepSizes: rule<readonly [number, number]>([1e-6, 50], 'two numbers, the smallest and the greatest step', isPair),
   } satisfies RulesOf<RpropHyperparameters>,
-  unsupported,
+  UNSUPPORTED,
 );
 
 /** Steps by the gradients' signs alone, for whole batches. Defaults: lr 0.01, etas 0.5 and 1.2, stepSizes 1e-6 and 50. */
@@ -87,7 +86,7 @@ const asgd = new Signature(
     t0: number(1e6),
     weightDecay: atLeastZero(0),
   } satisfies RulesOf<AsgdHyperparameters>,
-  unsupported,
+  UNSUPPORTED,
 );
 
 /**

@@ -8,6 +8,7 @@ import {
   type Params,
   type Update,
 } from './optimizer.js';
+import { atLeastZero, UNSUPPORTED } from './rules.js';
 
 export interface SgdHyperparameters extends Hyperparameters {
   momentum: number;
@@ -24,12 +25,12 @@ const known = new Signature(
   {},
   {
     lr: number(undefined, { min: 0 }),
-    momentum: number(0, { min: 0 }),
+    momentum: atLeastZero(0),
     dampening: number(0),
-    weightDecay: number(0, { min: 0 }),
+    weightDecay: atLeastZero(0),
     nesterov: flag(false),
   } satisfies RulesOf<SgdHyperparameters>,
-  ['maximize', 'foreach', 'differentiable', 'fused'],
+  UNSUPPORTED,
 );
 
 /**

@@ -1,6 +1,7 @@
 /** PyTorch's spellings of what is saved: `weight_decay` for weightDecay, parameters by their positions. */
 import { ConfigError, DataError, Tensor, tensor } from '../torch/index.js';
 import type { OptimizerState } from './optimizer.js';
+import { WAYS } from './rules.js';
 
 /** What `optimizer.state_dict()` gives in PyTorch: names of parameters are positions. */
 export interface TorchOptimizerState {
@@ -8,8 +9,8 @@ export interface TorchOptimizerState {
   readonly param_groups: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Ways of computing the same that PyTorch notes in its groups. */
-const WAYS = new Set(['foreach', 'fused', 'capturable', 'differentiable', 'decoupledWeightDecay']);
+/** What PyTorch notes in its groups besides hyperparameters. */
+const NOTES = [...WAYS, 'decoupledWeightDecay'];
 
 export const camel = (name: string): string =>
   name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -26,7 +27,7 @@ export function hyperparametersOf(
   const found: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(saved)) {
     const name = camel(key);
-    if (name === 'params' || name === 'names' || WAYS.has(name)) continue;
+    if (name === 'params' || name === 'names' || NOTES.includes(name)) continue;
     if (known.includes(name)) found[name] = value;
     else if (value !== null && value !== undefined && value !== false) {
       throw new ConfigError(
