@@ -1,10 +1,10 @@
 // What the documents say is so: their links lead somewhere, their examples compile and run, their grids are the code's own.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type Action, backward, drawGrid, forward, layOut, needsGradients, scheduleFor } from 'headrace/pipeline';
+import { compilePrograms, run } from './programs.js';
 import { filesBelow, read, root } from './repository.js';
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...filesBelow('docs', ['.md'])];
@@ -47,62 +47,29 @@ function replaced(text: string, from: string, to: string): string {
   return text.replace(from, to);
 }
 
-/** Compiles programs in a folder of their own, as strictly as the package, and returns where they lie. */
-function compiled(programs: Readonly<Record<string, string>>): string {
-  const folder = path.join(root, 'build', 'readme');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  for (const [name, text] of Object.entries(programs)) writeFileSync(path.join(folder, `${name}.ts`), text);
-  const compilerOptions = {
-    rootDir: '.',
-    outDir: 'out',
-    declaration: false,
-    incremental: false,
-    tsBuildInfoFile: null,
-  };
-  const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] };
-  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config));
-  run(path.join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', folder);
-  return path.join(folder, 'out');
-}
-
-function run(...args: string[]): string {
-  try {
-    return execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: 'pipe' });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${args.join(' ')}\n${stdout}\n${stderr}`);
-  }
-}
-
-test("the README's programs compile and run", () => {
+test("the README's programs compile and run", async () => {
   const pipeline = block('README.md', 'run: pipeline');
-  const runFolder = path.join(root, 'build', 'readme', 'run');
+  const folder = path.join(root, 'build', 'readme');
+  const runFolder = path.join(folder, 'run');
   const short = replaced(
     replaced(replaced(pipeline, 'epochs: 3', 'epochs: 1'), "{ spec: 'mnist' }", "{ spec: 'mnist', limit: 256 }"),
     "'runs/digits'",
     JSON.stringify(runFolder),
   );
-  const out = compiled({ pipeline, short, tensors: block('README.md', 'run: tensors') });
-  assert.match(run(path.join(out, 'short.js')), /epoch 1: accuracy 0\.\d+\n.*steps: 2,.*stopped: false/s);
+  const tensors = block('README.md', 'run: tensors');
+  const out = await compilePrograms(folder, { 'pipeline.ts': pipeline, 'short.ts': short, 'tensors.ts': tensors });
+  assert.match(await run(folder, path.join(out, 'short.js')), /epoch 1: accuracy 0\.\d+\n.*steps: 2,.*stopped: false/s);
   assert.ok(existsSync(path.join(runFolder, 'checkpoint', 'state.json')));
-  const losses = run(path.join(out, 'tensors.js')).trim().split('\n');
+  const losses = (await run(folder, path.join(out, 'tensors.js'))).trim().split('\n');
   assert.equal(losses.length, 4);
   assert.ok(Number(losses.at(-1)!.split(' ')[1]) < 0.1, losses.join('; '));
 });
 
-test('the example with a model of its own learns, and the same on three workers as on one', () => {
-  const lines = run(path.join('build', 'examples', 'own-model-train.js'))
-    .trim()
-    .split('\n');
+test('the example with a model of its own learns, and the same on three workers as on one', async () => {
+  const lines = (await run(root, path.join('build', 'examples', 'own-model-train.js'))).trim().split('\n');
   const [sequential, ppll] = lines.map((line) => line.split(': ')[1]!);
   assert.equal(sequential, ppll);
   assert.ok(Number(/accuracy ([\d.]+)/.exec(ppll!)![1]) > 95, ppll);
-});
-
-test('the pipeline document shows the example as it is', () => {
-  const shown = /```ts\n(export function spiralNet.*?)\n```/s.exec(read('docs/pipeline.md'));
-  assert.ok(shown && read('examples/own-model.ts').includes(shown[1]!));
 });
 
 for (const [name, stages, microbatches] of [
