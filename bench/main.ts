@@ -17,6 +17,7 @@ import { pipelinePart } from './pipeline.js';
 import { say } from './progress.js';
 import { Quiet, type Turn } from './quiet.js';
 import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
+import { scopesPart } from './scopes.js';
 import { sentimentPart } from './sentiment.js';
 import { stepPart } from './step.js';
 import { writeResults } from './write.js';
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   calls: callsPart,
   lstm: lstmPart,
   memory: memoryPart,
+  scopes: scopesPart,
   sentiment: sentimentPart,
   branches: branchesPart,
 };

@@ -10,7 +10,7 @@ import { say } from './progress.js';
 import { median } from './results.js';
 
 /** A measurement, or what is put around one. */
-export type Turn = (run: () => Promise<number>) => Promise<number>;
+export type Turn = <T>(run: () => Promise<T>) => Promise<T>;
 
 /** A core counts as quiet when it is this near to the best that was seen of it: clocks drift by less, neighbours take more. */
 const NEAR = 1.12;
@@ -55,7 +55,7 @@ export class Quiet {
    * Measures when every core has its full speed before and after. A disturbed measurement is repeated, and the last of a
    * few counts whatever the machine does, lest a busy one be waited for without end.
    */
-  readonly turn: Turn = async (run) => {
+  readonly turn: Turn = async <T>(run: () => Promise<T>): Promise<T> => {
     this.#turns++;
     for (let attempt = 1; ; attempt++) {
       await this.#settled();
