@@ -129,7 +129,8 @@ test('where the package cannot be written to, set-up puts the addon into the cac
   mkdirSync(home);
   chmodSync(home, 0o777);
   const asUser = (args: readonly string[]) => node(locked, args, { HEADRACE_CACHE: path.join(home, 'c') }, user);
-  if (asUser(['-e', '']).status !== 0) return t.skip('this Node cannot be run by another user');
+  const readable = 'fs.readdirSync("node_modules/commander")'; // a link into this clone, which may lie in root's own folder
+  if (asUser(['-e', readable]).status !== 0) return t.skip('this Node, or this clone, is closed to other users');
   // What another set-up of this user left there: nothing is compiled.
   fillCache(path.join(home, 'c'));
   const [version] = readdirSync(path.join(home, 'c')) as [string];
