@@ -81,6 +81,7 @@ NAPI_MODULE_INIT() {
     defineDispatch(env, exports);
     defineAutograd(env, exports);
     defineHooks(env, exports);
+    defineCustom(env, exports);
     defineQueues(env, exports);
     defineGenerators(env, exports);
     defineSystem(env, exports);

@@ -175,6 +175,7 @@ void defineLifetime(napi_env env, napi_value exports);
 void defineDispatch(napi_env env, napi_value exports);
 void defineAutograd(napi_env env, napi_value exports);
 void defineHooks(napi_env env, napi_value exports);
+void defineCustom(napi_env env, napi_value exports);
 void defineQueues(napi_env env, napi_value exports);
 void defineGenerators(napi_env env, napi_value exports);
 void defineSystem(napi_env env, napi_value exports);

@@ -176,9 +176,7 @@ std::vector<at::Tensor> TensorCallback::callHere(const std::vector<at::Tensor>& 
     throw JavaScriptError();
   }
   check(env, status);
-  auto result = readTensors(self, Cursor(self.frame, 0));
-  if (result.size() != tensors.size()) throw CodedError("HOOK", "a callback left another number of tensors");
-  return result;
+  return readTensors(self, Cursor(self.frame, 0));
 }
 
 void runBackward(const std::function<void()>& pass) {
@@ -228,6 +226,7 @@ struct Watch : torch::autograd::Function<Watch> {
   static Tensors backward(Context* context, Tensors gradients) {
     const auto held = context->saved_data["callback"].toCapsule();
     auto changed = static_cast<Held*>(held.get())->callback->call(gradients);
+    if (changed.size() != gradients.size()) throw CodedError("HOOK", "a callback left another number of tensors");
     for (size_t i = 0; i < gradients.size(); ++i) {
       if (!changed[i].defined()) changed[i] = gradients[i];
     }
@@ -259,7 +258,7 @@ napi_value registerHook(napi_env env, napi_callback_info info) {
     if (!tensor.requires_grad()) throw CodedError("GRAD", "a hook needs a tensor that requires grad");
     auto callback = std::make_shared<TensorCallback>(env, arguments.values[1]);
     tensor.register_hook([callback](const at::Tensor& gradient) {
-      return gradient.defined() ? callback->call({gradient})[0] : at::Tensor();
+      return gradient.defined() ? callback->call({gradient}).at(0) : at::Tensor();
     });
     return nullptr;
   });

@@ -25,6 +25,7 @@ export {
   where,
   zeros,
 } from './create.js';
+export { customFunction, type FunctionContext, type FunctionDefinition } from './custom-function.js';
 export type { DType, MemoryFormat, TypedArray } from './dtype.js';
 export { ConfigError, DataError, HeadraceError, QueueError, ShapeError, StageError, TorchError } from './errors.js';
 export type { Argument, Result } from './frame.js';

@@ -77,6 +77,7 @@ export interface Native {
   gradsOf(): void;
   registerHook(handle: number, hook: () => void): void;
   watchGrads(hook: () => void): void;
+  applyFunction(backward: () => void): void;
   clearGrads(): void;
   setGrad(): void;
   requiresGrad(handle: number): boolean;
