@@ -1,0 +1,224 @@
+/** A module on a thread of its own: its forward is awaited, and the event loop goes on meanwhile. */
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
+import {
+  ConfigError,
+  checkOptions,
+  DataError,
+  HeadraceError,
+  Queue,
+  ShapeError,
+  scope,
+  Tensor,
+  TorchError,
+} from '../torch/index.js';
+import { startThread } from '../torch/threads.js';
+import { callerPlaces, prepareLoader } from '../torch/user-modules.js';
+import { locateRef, type ModuleRef } from './model.js';
+
+export interface BackgroundOptions {
+  /** A safetensors, .pt or .pth file to load into the module; must fit it. */
+  readonly weights?: string;
+  /** Intra-op threads; 1 by default. */
+  readonly threads?: number;
+  /** Calls that may wait for the thread, the one that it computes included; further ones wait to be sent. 8 by default. */
+  readonly inFlight?: number;
+  /** Of the initial weights of a model that is no module yet (a `ModelSpec`); 0 by default. */
+  readonly seed?: number;
+}
+
+/** What a module gives: as its forward returned it. */
+export type BackgroundResult = Tensor | Tensor[] | Record<string, Tensor>;
+
+/** What the thread is started with. */
+export interface BackgroundJob {
+  readonly ref: ModuleRef;
+  readonly weights: string | null;
+  readonly threads: number;
+  readonly seed: number;
+  /** The queues' numbers: of calls, and of answers. */
+  readonly there: number;
+  readonly back: number;
+}
+
+/** The arguments of a call: places in the list of tensors, and plain values. */
+export interface Call {
+  readonly args: readonly ({ readonly tensor: number } | { readonly value: unknown })[];
+}
+
+/** How the tensors of an answer are arranged: an object by its names. */
+export type Form = 'one' | 'list' | readonly string[];
+export type Answer = { readonly form: Form } | { readonly error: DescribedError };
+
+interface DescribedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code: string | null;
+}
+
+export type Notice = 'ready' | 'answered' | { readonly failed: DescribedError };
+
+export function describeError(error: unknown): DescribedError {
+  const { name = 'Error', message = String(error), code = null } = error as Partial<DescribedError>;
+  return { name, message, code };
+}
+
+const classes = [TorchError, ShapeError, DataError, ConfigError, HeadraceError];
+
+function errorFrom({ name, message, code }: DescribedError): Error {
+  const ErrorClass = classes.find((each) => each.name === name);
+  if (ErrorClass) return new ErrorClass(message, code === null ? {} : { code });
+  return Object.assign(new Error(message), { name });
+}
+
+/** A call that was sent: what to do when its answer is there, or never comes. */
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A module that computes on a thread of its own. Tensors pass to it and back by handle, without a copy: do not write to one
+ * that was sent before its answer is there. Calls are answered in their order; each is made under `noGrad`, in evaluation mode.
+ * An open one does not keep the process alive.
+ *
+ * @example
+ * const remote = await BackgroundModule.load({ module: './my-model.js', export: 'classifier', options: {} }, { weights: 'w.safetensors' });
+ * const scores = (await remote.forward(images)) as Tensor;
+ * await remote.close();
+ */
+export class BackgroundModule {
+  readonly #worker: Worker;
+  readonly #there: Queue<Call>;
+  readonly #back: Queue<Answer>;
+  readonly #inFlight: number;
+  readonly #sent: Waiting[] = [];
+  readonly #unsent: Waiting[] = [];
+  readonly #idle: (() => void)[] = [];
+  /** Calls in flight. */
+  #open = 0;
+  #ended: Error | null = null;
+  #closed: Promise<void> | null = null;
+  readonly #exit: Promise<unknown>;
+
+  private constructor(worker: Worker, there: Queue<Call>, back: Queue<Answer>, inFlight: number) {
+    this.#worker = worker;
+    this.#there = there;
+    this.#back = back;
+    this.#inFlight = inFlight;
+    this.#exit = once(worker, 'exit').catch(() => {});
+    worker.on('message', (notice: Notice) => {
+      if (notice === 'answered') this.#sent.shift()?.resolve();
+    });
+    worker.on('error', (error) => this.#fail(error));
+    worker.on('exit', (code) =>
+      this.#fail(new HeadraceError(`The background module's thread ended (exit code ${code})`)),
+    );
+    worker.unref();
+  }
+
+  /**
+   * Builds a module on a new thread.
+   * @param ref - names a function that gives a module, or a model (`ModelSpec`), which is then built
+   * @throws what the function throws; ConfigError, DataError where module or weights are not there or do not fit
+   */
+  static async load(ref: ModuleRef, options: BackgroundOptions = {}): Promise<BackgroundModule> {
+    const places = callerPlaces();
+    checkOptions('BackgroundModule.load', options, ['weights', 'threads', 'inFlight', 'seed']);
+    const { weights = null, threads = 1, inFlight = 8, seed = 0 } = options;
+    for (const [name, value] of Object.entries({ threads, inFlight })) {
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw new ConfigError(`Expected ${name} of BackgroundModule.load to be a whole number >= 1, got ${value}`);
+      }
+    }
+    const located = locateRef(ref, places);
+    await prepareLoader(located.module);
+    const [there, back] = [Queue.create<Call>(inFlight), Queue.create<Answer>(inFlight)];
+    const job: BackgroundJob = { ref: located, weights, threads, seed, there: there.id, back: back.id };
+    const worker = startThread(new URL('./background-worker.js', import.meta.url), { workerData: job });
+    const ended = once(worker, 'exit').then(([code]) => {
+      throw new HeadraceError(`The background module's thread ended before it was ready (exit code ${code})`);
+    });
+    const [notice] = (await Promise.race([once(worker, 'message'), ended])) as [Notice];
+    ended.catch(() => {});
+    if (notice === 'ready') return new BackgroundModule(worker, there, back, inFlight);
+    there.destroy();
+    back.destroy();
+    throw errorFrom((notice as { failed: DescribedError }).failed);
+  }
+
+  /**
+   * Calls the module's forward on its thread. The result belongs to the caller's scope.
+   * @param args - tensors, of which gradients are not passed on, and plain JSON values
+   * @throws what forward throws, for this call alone; HeadraceError where the module is closed or its thread died
+   */
+  async forward(...args: readonly unknown[]): Promise<BackgroundResult> {
+    await this.#enter();
+    try {
+      const tensors: Tensor[] = [];
+      const packed = args.map((arg) => (arg instanceof Tensor ? { tensor: tensors.push(arg) - 1 } : { value: arg }));
+      const detached = scope(() => tensors.map((tensor) => tensor.detach()));
+      // There is room for every call in flight: neither queue makes this thread wait.
+      this.#there.put({ meta: { args: packed }, tensors: detached }, 0);
+      await new Promise<void>((resolve, reject) => this.#sent.push({ resolve, reject }));
+      return resultOf(this.#back.get(0));
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Ends the thread, once the calls that were made are answered. May be called again. */
+  async close(): Promise<void> {
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    const closed = new HeadraceError('The background module is closed', { code: 'CLOSED' });
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#ended ??= closed;
+    this.#worker.ref();
+    this.#there.close();
+    await this.#exit;
+    this.#there.destroy();
+    this.#back.destroy();
+  }
+
+  /** Waits, in the order of calls, until one more may be in flight. */
+  async #enter(): Promise<void> {
+    if (this.#closed) throw this.#ended ?? new HeadraceError('The background module is closing', { code: 'CLOSED' });
+    if (this.#open < this.#inFlight) this.#open += 1;
+    // The place of the call that leaves is handed on.
+    else await new Promise<void>((resolve, reject) => this.#unsent.push({ resolve, reject }));
+    this.#worker.ref();
+    if (!this.#ended) return;
+    this.#leave();
+    throw this.#ended;
+  }
+
+  #leave(): void {
+    const next = this.#unsent.shift();
+    if (next) next.resolve();
+    else this.#open -= 1;
+    if (this.#open > 0) return;
+    this.#worker.unref();
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #fail(error: Error): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#sent.splice(0)) reject(this.#ended);
+  }
+}
+
+function resultOf({ meta, tensors }: { meta: Answer; tensors: (Tensor | null)[] }): BackgroundResult {
+  if ('error' in meta) throw errorFrom(meta.error);
+  const found = tensors as Tensor[];
+  if (meta.form === 'one') return found[0] as Tensor;
+  if (meta.form === 'list') return found;
+  return Object.fromEntries(meta.form.map((name, i) => [name, found[i] as Tensor]));
+}
