@@ -208,7 +208,10 @@ describe('a folder that is not what it was', () => {
       /config\.json that is not of a run like this/,
     );
     assert.equal(readFileSync(`${where}/config.json`, 'utf8'), readFileSync(`${shipped}/config.json`, 'utf8'));
-    await fails(['sentiment', 'eval', out, '--data', 'mosi:x'], /holds a run of an image model, not a sentiment model: headrace eval/);
+    await fails(
+      ['sentiment', 'eval', out, '--data', 'mosi:x'],
+      /holds a run of an image model, not a sentiment model: headrace eval/,
+    );
   });
 
   it('a reader of the output that ends does not end the run', async () => {
