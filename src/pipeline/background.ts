@@ -1,15 +1,17 @@
 /** A module on a thread of its own: its forward is awaited, and the event loop goes on meanwhile. */
-import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
+import { type Packing, pack, unpack } from '../data/pack.js';
 import {
   ConfigError,
   checkOptions,
   DataError,
   HeadraceError,
+  keep,
   Queue,
+  QueueError,
   ShapeError,
   scope,
-  Tensor,
+  type Tensor,
   TorchError,
 } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
@@ -27,9 +29,6 @@ export interface BackgroundOptions {
   readonly seed?: number;
 }
 
-/** What a module gives: as its forward returned it. */
-export type BackgroundResult = Tensor | Tensor[] | Record<string, Tensor>;
-
 /** What the thread is started with. */
 export interface BackgroundJob {
   readonly ref: ModuleRef;
@@ -41,14 +40,7 @@ export interface BackgroundJob {
   readonly back: number;
 }
 
-/** The arguments of a call: places in the list of tensors, and plain values. */
-export interface Call {
-  readonly args: readonly ({ readonly tensor: number } | { readonly value: unknown })[];
-}
-
-/** How the tensors of an answer are arranged: an object by its names. */
-export type Form = 'one' | 'list' | readonly string[];
-export type Answer = { readonly form: Form } | { readonly error: DescribedError };
+export type Answer = { readonly result: Packing } | { readonly error: DescribedError };
 
 interface DescribedError {
   readonly name: string;
@@ -56,6 +48,8 @@ interface DescribedError {
   readonly code: string | null;
 }
 
+/** What the thread is told, and what it tells; all else passes the queues. */
+export type Message = 'call' | 'close';
 export type Notice = 'ready' | 'answered' | { readonly failed: DescribedError };
 
 export function describeError(error: unknown): DescribedError {
@@ -63,12 +57,15 @@ export function describeError(error: unknown): DescribedError {
   return { name, message, code };
 }
 
-const classes = [TorchError, ShapeError, DataError, ConfigError, HeadraceError];
+const classes = [TorchError, ShapeError, DataError, QueueError, ConfigError, HeadraceError];
+const plain = [TypeError, RangeError, SyntaxError, ReferenceError];
 
+/** An error with the class that it had on the thread; one of the user's own classes has its name. */
 function errorFrom({ name, message, code }: DescribedError): Error {
-  const ErrorClass = classes.find((each) => each.name === name);
-  if (ErrorClass) return new ErrorClass(message, code === null ? {} : { code });
-  return Object.assign(new Error(message), { name });
+  const Ours = classes.find((each) => each.name === name);
+  if (Ours) return new Ours(message, code === null ? {} : { code });
+  const Plain = plain.find((each) => each.name === name) ?? Error;
+  return Object.assign(new Plain(message), { name }, code === null ? {} : { code });
 }
 
 /** A call that was sent: what to do when its answer is there, or never comes. */
@@ -89,7 +86,7 @@ interface Waiting {
  */
 export class BackgroundModule {
   readonly #worker: Worker;
-  readonly #there: Queue<Call>;
+  readonly #there: Queue<Packing>;
   readonly #back: Queue<Answer>;
   readonly #inFlight: number;
   readonly #sent: Waiting[] = [];
@@ -101,20 +98,21 @@ export class BackgroundModule {
   #closed: Promise<void> | null = null;
   readonly #exit: Promise<unknown>;
 
-  private constructor(worker: Worker, there: Queue<Call>, back: Queue<Answer>, inFlight: number) {
+  private constructor(worker: Worker, there: Queue<Packing>, back: Queue<Answer>, inFlight: number) {
     this.#worker = worker;
     this.#there = there;
     this.#back = back;
     this.#inFlight = inFlight;
-    this.#exit = once(worker, 'exit').catch(() => {});
     worker.on('message', (notice: Notice) => {
-      if (notice === 'answered') this.#sent.shift()?.resolve();
+      if (typeof notice === 'object') this.#fail(errorFrom(notice.failed));
+      else this.#sent.shift()?.resolve();
     });
     worker.on('error', (error) => this.#fail(error));
-    worker.on('exit', (code) =>
-      this.#fail(new HeadraceError(`The background module's thread ended (exit code ${code})`)),
-    );
-    worker.unref();
+    this.#exit = new Promise((resolve) => worker.once('exit', resolve)).then((code) => {
+      this.#fail(new HeadraceError(`The background module's thread ended (exit code ${code})`));
+      there.destroy();
+      back.destroy();
+    });
   }
 
   /**
@@ -133,35 +131,40 @@ export class BackgroundModule {
     }
     const located = locateRef(ref, places);
     await prepareLoader(located.module);
-    const [there, back] = [Queue.create<Call>(inFlight), Queue.create<Answer>(inFlight)];
+    const [there, back] = [Queue.create<Packing>(inFlight), Queue.create<Answer>(inFlight)];
     const job: BackgroundJob = { ref: located, weights, threads, seed, there: there.id, back: back.id };
     const worker = startThread(new URL('./background-worker.js', import.meta.url), { workerData: job });
-    const ended = once(worker, 'exit').then(([code]) => {
-      throw new HeadraceError(`The background module's thread ended before it was ready (exit code ${code})`);
-    });
-    const [notice] = (await Promise.race([once(worker, 'message'), ended])) as [Notice];
-    ended.catch(() => {});
-    if (notice === 'ready') return new BackgroundModule(worker, there, back, inFlight);
-    there.destroy();
-    back.destroy();
-    throw errorFrom((notice as { failed: DescribedError }).failed);
+    const opened = new BackgroundModule(worker, there, back, inFlight);
+    await opened.#notice(); // that it is built
+    worker.unref();
+    return opened;
   }
 
   /**
    * Calls the module's forward on its thread. The result belongs to the caller's scope.
-   * @param args - tensors, of which gradients are not passed on, and plain JSON values
+   * @param args - tensors, through which no gradient flows, plain values, and lists and objects of them; as they are at this moment
+   * @returns what forward returns, of the same kinds
    * @throws what forward throws, for this call alone; HeadraceError where the module is closed or its thread died
    */
-  async forward(...args: readonly unknown[]): Promise<BackgroundResult> {
-    await this.#enter();
+  async forward(...args: readonly unknown[]): Promise<unknown> {
+    // What the caller frees from now on is the thread's all the same.
+    const { packing, tensors } = pack(args);
+    const own = scope(() => tensors.map((tensor) => keep(tensor.detach())));
     try {
-      const tensors: Tensor[] = [];
-      const packed = args.map((arg) => (arg instanceof Tensor ? { tensor: tensors.push(arg) - 1 } : { value: arg }));
-      const detached = scope(() => tensors.map((tensor) => tensor.detach()));
+      await this.#enter();
+    } catch (error) {
+      for (const tensor of own) tensor.dispose();
+      throw error;
+    }
+    try {
       // There is room for every call in flight: neither queue makes this thread wait.
-      this.#there.put({ meta: { args: packed }, tensors: detached }, 0);
-      await new Promise<void>((resolve, reject) => this.#sent.push({ resolve, reject }));
-      return resultOf(this.#back.get(0));
+      this.#there.put({ meta: packing, tensors: own }, 0);
+      for (const tensor of own) tensor.dispose();
+      this.#worker.postMessage('call' satisfies Message);
+      await this.#notice();
+      const { meta, tensors: given } = this.#back.get(0);
+      if ('error' in meta) throw errorFrom(meta.error);
+      return unpack(meta.result, given as Tensor[]);
     } finally {
       this.#leave();
     }
@@ -178,19 +181,21 @@ export class BackgroundModule {
   }
 
   async #close(): Promise<void> {
-    const closed = new HeadraceError('The background module is closed', { code: 'CLOSED' });
     if (this.#open > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-    this.#ended ??= closed;
+    this.#ended ??= closedError();
     this.#worker.ref();
-    this.#there.close();
+    this.#worker.postMessage('close' satisfies Message);
     await this.#exit;
-    this.#there.destroy();
-    this.#back.destroy();
+  }
+
+  /** The thread's next word on what was asked of it. */
+  #notice(): Promise<void> {
+    return new Promise((resolve, reject) => this.#sent.push({ resolve, reject }));
   }
 
   /** Waits, in the order of calls, until one more may be in flight. */
   async #enter(): Promise<void> {
-    if (this.#closed) throw this.#ended ?? new HeadraceError('The background module is closing', { code: 'CLOSED' });
+    if (this.#closed) throw this.#ended ?? closedError();
     if (this.#open < this.#inFlight) this.#open += 1;
     // The place of the call that leaves is handed on.
     else await new Promise<void>((resolve, reject) => this.#unsent.push({ resolve, reject }));
@@ -215,10 +220,6 @@ export class BackgroundModule {
   }
 }
 
-function resultOf({ meta, tensors }: { meta: Answer; tensors: (Tensor | null)[] }): BackgroundResult {
-  if ('error' in meta) throw errorFrom(meta.error);
-  const found = tensors as Tensor[];
-  if (meta.form === 'one') return found[0] as Tensor;
-  if (meta.form === 'list') return found;
-  return Object.fromEntries(meta.form.map((name, i) => [name, found[i] as Tensor]));
+function closedError(): HeadraceError {
+  return new HeadraceError('The background module is closed', { code: 'CLOSED' });
 }

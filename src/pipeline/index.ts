@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The engine: models cut into stages, trained by pipelines with local learning or backprop. */
-export { BackgroundModule, type BackgroundOptions, type BackgroundResult } from './background.js';
+export { BackgroundModule, type BackgroundOptions } from './background.js';
 export { type CheckpointState, hasCheckpoint, readCheckpointState, type SavedShard } from './checkpoint.js';
 export { CheckpointCommits, type CheckpointStore, type SavedPart } from './checkpoint-commits.js';
 export { formatColumns } from './columns.js';

@@ -15,8 +15,11 @@ class Heavy extends Module {
 export const heavy = (): Module => new Sequential(new Heavy());
 
 class Odd extends Module {
-  override forward(x: Tensor, how: string): unknown {
+  override forward(given: Tensor | [Tensor, { mask: Tensor }], how: string): unknown {
+    if (Array.isArray(given)) return [given[0], given[1].mask.add(given[0])];
+    const x = given;
     if (how === 'list') return [x, x.mul(2)];
+    if (how === 'function') return () => x;
     if (how === 'names') return { once: x, twice: x.mul(2) };
     if (how === 'mode') return ones([1]).mul(this.training ? 1 : 0);
     if (how === 'range') throw new RangeError('too far');
