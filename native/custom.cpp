@@ -56,7 +56,8 @@ napi_value applyFunction(napi_env env, napi_callback_info info) {
     applied->outputs = read();
     applied->saved = read();
     applied->constant = readTensors(self, cursor);
-    applied->backward = std::make_shared<TensorCallback>(env, arguments.values[0]);
+    applied->backward =
+        std::make_shared<TensorCallback>(env, arguments.values[0], TensorCallback::Ownership::Call);
     auto outputs = Custom::apply(at::TensorList(inputs), std::move(applied));
     Writer writer(self.frame);
     writer.put(kList, static_cast<double>(outputs.size()));

@@ -126,6 +126,20 @@ struct HandleScope {
   napi_handle_scope scope = nullptr;
 };
 
+// Frees the tensors that are entered while it lives, save those that JavaScript keeps. Without a table it does nothing.
+struct TensorScope {
+  explicit TensorScope(TensorTable* t) : table(t) {
+    if (table) table->beginScope();
+  }
+  ~TensorScope() {
+    std::vector<double> survivors;
+    if (table) table->endScope(survivors);
+  }
+  TensorScope(const TensorScope&) = delete;
+  TensorScope& operator=(const TensorScope&) = delete;
+  TensorTable* table;
+};
+
 } // namespace
 
 void rethrowJavaScriptError(napi_env env) {
@@ -138,7 +152,8 @@ void rethrowJavaScriptError(napi_env env) {
   napi_throw(env, error);
 }
 
-TensorCallback::TensorCallback(napi_env env, napi_value function) : thread_(thisThread(env)) {
+TensorCallback::TensorCallback(napi_env env, napi_value function, Ownership ownership)
+    : thread_(thisThread(env)), ownership_(ownership) {
   check(env, napi_create_reference(env, function, 1, &function_));
 }
 
@@ -163,6 +178,7 @@ std::vector<at::Tensor> TensorCallback::callHere(const std::vector<at::Tensor>& 
   const napi_env env = thread_->env;
   HandleScope scope(env);
   Environment& self = environment(env);
+  const TensorScope owner(ownership_ == Ownership::Call ? &self.tensors : nullptr);
   Writer writer(self.frame);
   writer.put(kList, static_cast<double>(tensors.size()));
   for (const auto& tensor : tensors) putTensor(self, writer, tensor);

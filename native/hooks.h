@@ -14,7 +14,11 @@ struct JavaScriptThread;
 // thread; called on another than its own, it runs on its own while that waits in runBackward.
 class TensorCallback {
  public:
-  TensorCallback(napi_env env, napi_value function);
+  // Who owns what a call gives to the function and what the function makes: whoever calls backward, or the call itself,
+  // which frees it at its end, save what the function keeps.
+  enum class Ownership { Caller, Call };
+
+  TensorCallback(napi_env env, napi_value function, Ownership ownership = Ownership::Caller);
   ~TensorCallback();
   TensorCallback(const TensorCallback&) = delete;
   TensorCallback& operator=(const TensorCallback&) = delete;
@@ -26,6 +30,7 @@ class TensorCallback {
 
   std::shared_ptr<JavaScriptThread> thread_;
   napi_ref function_ = nullptr;
+  const Ownership ownership_;
 };
 
 // Runs a backward pass. The gradients of a GPU are computed on libtorch's own threads: where there is one and this

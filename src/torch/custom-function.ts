@@ -132,16 +132,15 @@ class Application<A extends readonly unknown[], R extends Tensor | readonly Tens
 
   /** Called by libtorch: the frame holds the gradients and what was saved, and then the gradients of the input tensors. */
   #passBack(): void {
-    const gradients = scope(() => {
-      const given = readTensors();
-      this.#saved = given.slice(this.#outputs) as Tensor[];
-      try {
-        return this.#checkGradients(this.#backward(this, ...(given.slice(0, this.#outputs) as Tensor[])));
-      } finally {
-        this.#saved = [];
-      }
-    });
-    writeTensors(gradients);
+    const given = readTensors();
+    const outer = this.#saved;
+    this.#saved = given.slice(this.#outputs) as Tensor[];
+    const differentiate = () => this.#backward(this, ...(given.slice(0, this.#outputs) as Tensor[]));
+    try {
+      writeTensors(scope(() => this.#checkGradients(differentiate())));
+    } finally {
+      this.#saved = outer;
+    }
   }
 
   #checkGradients(returned: Gradient | readonly Gradient[]): (Tensor | null)[] {

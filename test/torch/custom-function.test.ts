@@ -93,6 +93,49 @@ test('what was saved lives as long as the graph, and no longer', () => {
   assert.equal(liveTensors() - before, 1); // the handle of the gradient that was asked for
 });
 
+test('a backward outside of scopes leaves nothing, whatever it gives back, save what it keeps', () => {
+  const passed = customFunction({ forward: (_, x: Tensor) => x.mul(1), backward: (_, g) => g });
+  const wasted = customFunction({
+    forward(context, x: Tensor) {
+      context.saveForBackward(x, x.exp());
+      return x.mul(1);
+    },
+    backward(context, g) {
+      g.mul(context.savedTensors[1]!);
+      if (g.shape[0] === 3) throw new RangeError('three');
+      return null;
+    },
+  });
+  const [x, three] = [leaf(1, 2), leaf(1, 2, 3)];
+  for (const f of [square, passed, wasted]) {
+    const before = liveTensors();
+    for (const from of [x, three]) {
+      const y = f(from);
+      const loss = y.sum();
+      if (f === wasted && from === three) assert.throws(() => loss.backward(), /three/);
+      else loss.backward();
+      for (const each of [y, loss]) each.dispose();
+    }
+    assert.equal(liveTensors(), before);
+  }
+  let kept: Tensor[] = [];
+  const keeping = customFunction({
+    forward: (_, x: Tensor) => x.mul(1),
+    backward(_, g) {
+      kept = [g.keep(), g.mul(2).keep()];
+      return g;
+    },
+  });
+  keeping(x).sum().backward();
+  assert.deepEqual(
+    kept.map((each) => each.tolist()),
+    [
+      [1, 1],
+      [2, 2],
+    ],
+  );
+});
+
 test('an output may be saved, and be an input', () => {
   const exp = customFunction({
     forward(context, x: Tensor) {
