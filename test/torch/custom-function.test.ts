@@ -5,6 +5,7 @@ import {
   backward,
   customFunction,
   enableGrad,
+  type FunctionContext,
   Generator,
   grad,
   gradcheck,
@@ -136,6 +137,51 @@ test('a backward outside of scopes leaves nothing, whatever it gives back, save 
   );
 });
 
+test('arguments that a call leaves out may have their null', () => {
+  const times = customFunction({
+    forward(context, x: Tensor, scale?: number) {
+      context.values.scale = scale ?? 2;
+      return x.mul(scale ?? 2);
+    },
+    backward: (context, g) => [g.mul(context.values.scale as number), null],
+  });
+  const x = leaf(1);
+  times(x).add(times(x, 5)).backward();
+  assert.equal(x.grad?.item(), 7);
+});
+
+test('a backward that is differentiable once gives first derivatives, and refuses second ones', () => {
+  const product = customFunction({
+    name: 'product',
+    onceDifferentiable: true,
+    forward(context, a: Tensor, b: Tensor) {
+      context.saveForBackward(a, b);
+      return a.mul(b);
+    },
+    backward(context, g) {
+      const [a, b] = context.savedTensors as [Tensor, Tensor];
+      return [tensor(g.mul(b).tolist()), b.requiresGrad ? g.mul(a) : null]; // the first leaves the graph
+    },
+  });
+  const [a, b] = [leaf(2, 3), leaf(5, 7)];
+  const loss = () => product(a, b).sum();
+  assert.deepEqual(
+    grad(loss(), [a, b]).map((g) => [g?.tolist(), g?.requiresGrad]),
+    [
+      [[5, 7], false],
+      [[2, 3], false],
+    ],
+  );
+  const [first] = grad(loss(), a, { createGraph: true });
+  assert.deepEqual(first?.tolist(), [5, 7]);
+  assert.throws(
+    () => grad(first!.sum(), b),
+    /product: Its backward is onceDifferentiable, and was to be differentiated/,
+  );
+  const constant = product(a, b.detach()).sum();
+  assert.throws(() => grad(grad(constant, a, { createGraph: true })[0]!.sum(), a), /product: Its backward/);
+});
+
 test('an output may be saved, and be an input', () => {
   const exp = customFunction({
     forward(context, x: Tensor) {
@@ -241,4 +287,47 @@ test('a half that does not give what it must is named, with what was expected', 
     undefined,
   ); // summed to the shape, as PyTorch does
   assert.deepEqual(x.grad?.tolist(), [1, 2]);
+});
+
+test('what cannot be kept, marked, awaited or given twice is refused by name', () => {
+  const x = leaf(1, 2);
+  const failing = (forward: (context: FunctionContext, y: Tensor) => unknown, back: unknown = () => null) =>
+    customFunction({ name: 'mine', forward, backward: back } as unknown as Parameters<typeof customFunction>[0])(
+      x,
+    ) as Tensor;
+  const refused = (message: RegExp, forward: (context: FunctionContext, y: Tensor) => unknown) =>
+    assert.throws(() => failing(forward), message);
+  refused(/mine: Expected tensors in saveForBackward\(...\), got 5/, (context) => context.saveForBackward(5 as never));
+  refused(/got a list/, (context, y) => context.saveForBackward([y] as never));
+  refused(/mine: Expected markNonDifferentiable to be given what forward returns/, (context, y) => {
+    context.markNonDifferentiable(y);
+    return y.mul(2);
+  });
+  refused(/mine: Expected context.values without tensors/, (context, y) => {
+    context.values.all = [y.mul(3)];
+    return y.mul(2);
+  });
+  refused(/mine: .* one stands twice/, (_, y) => {
+    const twice = y.mul(2);
+    return [twice, twice];
+  });
+  refused(/mine: Expected forward to be a synchronous function/, async (_, y) => y);
+  const rejecting = async () => {
+    throw new Error('nobody hears this');
+  };
+  assert.throws(
+    () =>
+      failing((_, y) => y.mul(2), rejecting)
+        .sum()
+        .backward(),
+    /mine: Expected backward to be a synchronous function/,
+  );
+  const tooMany = () => [x, x];
+  assert.throws(
+    () =>
+      failing((_, y) => y.mul(2), tooMany)
+        .sum()
+        .backward(),
+    /mine: Expected backward to return 1 gradients, .* got 2/,
+  );
 });
