@@ -172,8 +172,12 @@ void Collector::settle(bool asked) {
   napi_close_handle_scope(env_, scope);
 }
 
+bool Collector::wouldWarn() const {
+  return !warned_ && (looseCount_ > limits_.warnCount || looseBytes_ > limits_.warnBytes);
+}
+
 bool Collector::pilesUp() {
-  if (warned_ || (looseCount_ <= limits_.warnCount && looseBytes_ <= limits_.warnBytes)) return false;
+  if (!wouldWarn()) return false;
   warned_ = true;
   looseCountLimit_ = looseBytesLimit_ = INT64_MAX;
   return true;

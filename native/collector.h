@@ -55,7 +55,9 @@ class Collector {
   std::vector<Dropped> dropped();
   std::vector<Dropped> inCare(Care care) const;
   void settle(bool asked);
-  // Whether the limits of a warning are passed; once.
+  // Whether the limits of a warning that was not given are passed.
+  bool wouldWarn() const;
+  // The same, once.
   bool pilesUp();
 
   int64_t looseCount() const { return looseCount_; }

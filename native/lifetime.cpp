@@ -180,6 +180,10 @@ bool Environment::tidy() {
   if (!collector.full()) return false;
   collector.collect();
   freeDropped(true);
+  if (!collector.wouldWarn()) return false;
+  // A collection that ends a marking under way keeps what was dropped since it began: only the next one is the whole truth.
+  collector.collect();
+  freeDropped(true);
   return collector.pilesUp();
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { saveSafetensors, saveTorch } from 'headrace/io';
 import { BackgroundModule, buildModel } from 'headrace/pipeline';
@@ -171,7 +172,9 @@ test('a hundred calls leave no tensors behind', async () => {
   await call();
   const before = liveTensors();
   for (let i = 0; i < 100; i++) await call();
-  assert.equal(liveTensors(), before);
+  // The thread ends its scope after it has answered; and the collector may come to what earlier tests dropped.
+  for (let wait = 0; liveTensors() > before && wait < 1000; wait++) await setTimeout(5);
+  assert.ok(liveTensors() <= before, `${liveTensors()} tensors, ${before} before`);
 });
 
 test('one that is left open does not keep the process alive', () => {

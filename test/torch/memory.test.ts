@@ -1,7 +1,7 @@
 // Loops without scopes, and what the collector is told: the memory in use stays bounded though nothing pauses or disposes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import { DataLoader, type ImageBatch, TensorImageDataset } from 'headrace/data';
 import { functional, Linear, ReLU, Sequential } from 'headrace/nn';
@@ -23,6 +23,13 @@ import {
 
 const MB = 2 ** 20;
 const BOUND = 600 * MB;
+
+/** What a test piles up, gone after it, whether it fails or not: the next one counts tensors. */
+const pile: Tensor[] = [];
+afterEach(() => {
+  for (const x of pile.splice(0)) x.dispose();
+  setMemoryLimits({ warnBytes: Number.POSITIVE_INFINITY, warnTensors: Number.POSITIVE_INFINITY });
+});
 
 const mlp = (): Sequential =>
   new Sequential(new Linear(512, 1024), new ReLU(), new Linear(1024, 1024), new ReLU(), new Linear(1024, 1));
@@ -113,7 +120,6 @@ async function warningDuring(body: () => void): Promise<(Error & { code: string 
 }
 
 test('tensors that pile up outside scopes are warned of once, with the line that makes them', async () => {
-  const pile: Tensor[] = [];
   setMemoryLimits({ warnTensors: 500 });
   const fill = (): void => {
     for (let i = 0; i < 1000; i++) pile.push(tensor([i])); // the line
@@ -122,11 +128,9 @@ test('tensors that pile up outside scopes are warned of once, with the line that
   assert.equal(warning?.code, 'HEADRACE_UNSCOPED_TENSORS');
   assert.match(warning.message, /\d{3} tensors \(0 MiB\) that no scope owns .* fill .*memory\.test\.[jt]s:\d+/);
   assert.equal(await warningDuring(fill), null);
-  for (const x of pile) x.dispose();
 });
 
 test('bytes that pile up are warned of, too, each memory once; kept tensors, those of scopes and dropped ones are not', async () => {
-  const pile: Tensor[] = [];
   setMemoryLimits({ warnBytes: 8 * MB, warnTensors: 1e6 });
   const big = () => zeros([MB / 4]);
   assert.equal(await warningDuring(() => pile.push(...Array.from({ length: 20 }, () => keep(big())))), null);
@@ -136,8 +140,6 @@ test('bytes that pile up are warned of, too, each memory once; kept tensors, tho
   assert.equal(await warningDuring(() => pile.push(...Array.from({ length: 100 }, () => one.view([-1])))), null);
   const warning = await warningDuring(() => pile.push(...Array.from({ length: 20 }, big)));
   assert.match(warning?.message ?? '', /\(\d+ MiB\)/);
-  for (const x of pile) x.dispose();
-  setMemoryLimits({ warnBytes: Number.POSITIVE_INFINITY, warnTensors: Number.POSITIVE_INFINITY });
 });
 
 test('limits that make no sense are refused', () => {
