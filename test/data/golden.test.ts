@@ -57,11 +57,15 @@ for (const { spec, seed, input, output } of golden.transforms) {
     assert.deepEqual([compared.shape, compared.dtype], [output.shape, output.dtype]);
     const [got, want] = [numbersOf(compared), numbersOf(unpack(output))];
     const errors = got.map((value, i) => Math.abs(value - (want[i] as number)));
-    // A float that lies between two bytes may be rounded to either.
+    // A float that lies between two bytes may be rounded to either; resizing bytes by a half gives many such, which versions of
+    // libtorch round apart.
     const allowed = output.dtype !== 'uint8' ? 2e-5 : 1;
     assert.ok(Math.max(...errors) <= allowed, `off by ${Math.max(...errors)}`);
     const off = errors.filter((error) => error > 0.5).length;
-    assert.ok(off <= errors.length / 20000, `${off} of ${errors.length} bytes differ`);
+    assert.ok(
+      off <= errors.length / (spec.kind === 'resize' ? 100 : 20_000),
+      `${off} of ${errors.length} bytes differ`,
+    );
     assert.deepEqual(inputs[input].bytes(), before.bytes(), 'the input is unchanged');
   });
 }

@@ -16,12 +16,15 @@ import {
   randn,
   scope,
   setMemoryLimits,
+  setNumThreads,
   type Tensor,
   tensor,
   zeros,
 } from 'headrace/torch';
 
 const MB = 2 ** 20;
+
+setNumThreads(1); // Many small products: where other processes are busy, threads that wait for each other take minutes.
 const BOUND = 600 * MB;
 
 /** What a test piles up, gone after it, whether it fails or not: the next one counts tensors. */
