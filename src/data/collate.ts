@@ -1,5 +1,6 @@
 /** From single items to batches, by PyTorch's rules (`torch.utils.data.default_collate`). */
 import { DataError } from '../torch/errors.js';
+import { expectList } from '../torch/expect.js';
 import { stack, Tensor, type TypedArray, tensor } from '../torch/index.js';
 import type { BatchDataset, Dataset } from './dataset.js';
 
@@ -32,6 +33,7 @@ export type Collated<Sample> = Sample extends Tensor | number | bigint | boolean
  * @throws DataError naming the place and the sample where samples do not fit each other, or cannot be put together
  */
 export function defaultCollate<Sample>(samples: readonly Sample[]): Collated<Sample> {
+  expectList('defaultCollate', samples, 'samples in a list');
   return collateAt(samples, '', null) as Collated<Sample>;
 }
 

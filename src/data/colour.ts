@@ -1,5 +1,6 @@
 /** Transforms that change colours; names, parameters and formulas are torchvision's (`torchvision.transforms`, on tensors). */
 import { ConfigError } from '../torch/errors.js';
+import { expectList } from '../torch/expect.js';
 import { checkOptions, linspace, ops, type Tensor, where } from '../torch/index.js';
 import {
   asFloats,
@@ -114,7 +115,7 @@ export interface ColorJitterOptions {
 
 /** Random brightness, contrast, saturation and hue of each image, in a random order (torchvision's ColorJitter). */
 export function colorJitter(options: ColorJitterOptions): ImageTransform {
-  checkOptions('colorJitter', options, ['brightness', 'contrast', 'saturation', 'hue']);
+  checkOptions('colorJitter', options ?? null, ['brightness', 'contrast', 'saturation', 'hue']);
   const factor = (name: 'brightness' | 'contrast' | 'saturation'): [number, number] => {
     const given = options[name] ?? 0;
     const range = typeof given === 'number' ? [Math.max(0, 1 - given), 1 + given] : given;
@@ -181,7 +182,9 @@ export function gaussianBlur(
   kernelSize: number | readonly [number, number],
   sigma: number | readonly [number, number] = [0.1, 2],
 ): ImageTransform {
-  const [rows, columns] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
+  const both = typeof kernelSize === 'number' ? ([kernelSize, kernelSize] as const) : kernelSize;
+  expectList('gaussianBlur', both, 'a whole kernelSize, or [height, width]');
+  const [rows, columns] = both;
   for (const side of [rows, columns]) {
     if (Number.isSafeInteger(side) && side > 0 && side % 2 === 1) continue;
     throw new ConfigError(`gaussianBlur: expected an odd kernelSize above 0, got ${JSON.stringify(kernelSize)}`);

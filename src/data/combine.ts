@@ -1,7 +1,15 @@
 /** Data sets made of tensors, and of other data sets; with PyTorch's names. */
 import { ConfigError, ShapeError } from '../torch/errors.js';
+import { expectList, expectTensors } from '../torch/expect.js';
 import { checkOptions, Generator, randperm, scope, type Tensor } from '../torch/index.js';
-import { checkInteger, type Dataset, openShared, type SharedDataset, type ThreadShareable } from './dataset.js';
+import {
+  checkInteger,
+  type Dataset,
+  expectSource,
+  openShared,
+  type SharedDataset,
+  type ThreadShareable,
+} from './dataset.js';
 
 /** Tensors of one first dimension, row by row (`torch.utils.data.TensorDataset`). It keeps them: they outlive scopes. */
 export class TensorDataset<Tensors extends readonly Tensor[] = Tensor[]>
@@ -12,6 +20,7 @@ export class TensorDataset<Tensors extends readonly Tensor[] = Tensor[]>
 
   /** @throws ShapeError where the tensors differ in their first dimension */
   constructor(...tensors: Tensors) {
+    expectTensors('TensorDataset', ...tensors);
     const sizes = tensors.map((each) => each.shape[0]);
     if (tensors.length === 0 || sizes.some((size) => size === undefined || size !== sizes[0])) {
       const shapes = tensors.map((each) => `[${each.shape.join(', ')}]`).join(', ');
@@ -51,6 +60,8 @@ export class Subset<Sample> implements Dataset<Sample>, ThreadShareable {
     readonly dataset: Dataset<Sample>,
     readonly indices: readonly number[],
   ) {
+    expectSource('Subset', dataset);
+    expectList('Subset', indices, 'indices in a list');
     this.length = indices.length;
     for (const index of indices) checkIndex(index, dataset.length, 'Subset');
   }
@@ -86,6 +97,8 @@ export class ConcatDataset<Sample> implements Dataset<Sample> {
   private readonly ends: readonly number[];
 
   constructor(readonly datasets: readonly Dataset<Sample>[]) {
+    expectList('ConcatDataset', datasets, 'data sets in a list');
+    for (const each of datasets) expectSource('ConcatDataset', each);
     if (datasets.length === 0) throw new ConfigError('ConcatDataset: expected at least one data set, got none');
     let end = 0;
     this.ends = datasets.map(({ length }) => (end += length));
@@ -121,6 +134,8 @@ export function randomSplit<Sample>(
   options: { readonly seed?: number } = {},
 ): Subset<Sample>[] {
   checkOptions('randomSplit', options, ['seed']);
+  expectSource('randomSplit', dataset);
+  expectList('randomSplit', lengths, 'lengths or fractions in a list');
   const sizes = wholeLengths(dataset.length, lengths);
   const order = scope(() => {
     const generator = new Generator(options.seed ?? 0);

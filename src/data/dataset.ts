@@ -1,7 +1,8 @@
 /** What a loader can draw batches from: single items, or whole batches; at once, or as promises. */
 
 import { ConfigError, ShapeError } from '../torch/errors.js';
-import { type Tensor, tensor } from '../torch/index.js';
+import { expectObject, expectTensors, expectText, misfit } from '../torch/expect.js';
+import { Tensor, tensor } from '../torch/index.js';
 import { importFunction } from '../torch/user-modules.js';
 
 /** Items by number, as PyTorch's `Dataset` with `__len__` and `__getitem__`. */
@@ -60,10 +61,20 @@ export interface ThreadShareable {
 }
 
 /** The other end of `share()`, on the thread that a data set came to. @throws ConfigError where its module has no such function */
+/** @throws ConfigError unless it has a length, as data sets and lists have */
+export function expectSource(where: string, source: unknown): void {
+  if (typeof source === 'object' && source !== null && 'length' in source && typeof source.length === 'number') return;
+  const advice = source instanceof Tensor ? 'new TensorDataset(tensor) makes one of it.' : '';
+  throw misfit(where, 'a data set, with length and getItem or batch', source, advice);
+}
+
 export async function openShared(
-  { module, export: name, options }: Omit<SharedDataset, 'tensors'>,
+  shared: Omit<SharedDataset, 'tensors'>,
   tensors: readonly Tensor[],
 ): Promise<BatchDataset<TensorBatch>> {
+  expectObject('openShared', shared, 'what share() of a data set gives');
+  const { module, export: name, options } = shared;
+  expectText('openShared', module, 'the URL of a module');
   type Open = (options: unknown, tensors: readonly Tensor[]) => unknown;
   const open = await importFunction<Open>(module, name);
   return (await open(options, tensors)) as BatchDataset<TensorBatch>;
@@ -93,6 +104,8 @@ export class TensorImageDataset implements ImageDataset, ThreadShareable {
     readonly labels: Tensor,
     readonly info: ImageInfo,
   ) {
+    expectTensors('TensorImageDataset', images, labels);
+    expectObject('TensorImageDataset', info, 'the information on the images in an object');
     const [shape, dtype] = [images.shape, images.dtype];
     if (shape.length !== 4 || dtype !== 'uint8') {
       throw new ShapeError(`images: expected uint8 [N, C, H, W], got ${dtype} [${shape.join(', ')}]`);

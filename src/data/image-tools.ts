@@ -1,5 +1,6 @@
 /** What the image transforms share: checks, and arithmetic as Python and torchvision do it. */
 import { ConfigError, ShapeError } from '../torch/errors.js';
+import { expectList, expectTensor } from '../torch/expect.js';
 import { cat, type Generator, rand, type Tensor, tensor } from '../torch/index.js';
 
 /** Images in, images out: [B, C, H, W], of which B and C stay. */
@@ -7,6 +8,7 @@ export type ImageTransform = (images: Tensor, generator: Generator) => Tensor;
 
 /** The sizes of a batch of images. @throws ShapeError for another number of dimensions */
 export function sizes(images: Tensor, what: string): [number, number, number, number] {
+  expectTensor(what, images, 'images');
   const { shape } = images;
   if (shape.length !== 4) throw new ShapeError(`${what}: expected images [B, C, H, W], got [${shape.join(', ')}]`);
   return shape as [number, number, number, number];
@@ -20,6 +22,7 @@ export function checkNumber(value: number, least: number, most: number, what: st
 
 /** @throws ConfigError unless `range` is [low, high] within [least, most], low <= high */
 export function checkRange(range: readonly number[], least: number, most: number, what: string): [number, number] {
+  expectList(what, range, 'a range in a list');
   const [low, high] = range as [number, number];
   if (range.length === 2 && low >= least && high <= most && low <= high) return [low, high];
   throw new ConfigError(`${what}: expected [low, high] within [${least}, ${most}], got ${JSON.stringify(range)}`);
@@ -28,6 +31,7 @@ export function checkRange(range: readonly number[], least: number, most: number
 /** One number for both sides, or [height, width]. @throws ConfigError unless they are whole and above 0 */
 export function checkSides(size: number | readonly number[], what: string): [height: number, width: number] {
   const both = typeof size === 'number' ? [size, size] : size;
+  expectList(what, both, 'whole pixels above 0, or [height, width]');
   if (both.length === 2 && both.every((side) => Number.isSafeInteger(side) && side > 0))
     return both as [number, number];
   throw new ConfigError(`${what}: expected whole pixels above 0, or [height, width], got ${JSON.stringify(size)}`);

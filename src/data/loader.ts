@@ -64,7 +64,7 @@ class BatchLoader<Batch> {
     readonly dataset: BatchDataset<Batch> | ItemSource<unknown>,
     readonly options: LoaderOptions<Batch> & { readonly collate?: (samples: unknown[]) => Batch },
   ) {
-    checkOptions('DataLoader', options, optionNames);
+    checkOptions('DataLoader', options ?? null, optionNames);
     const { batchSize, shuffle = false, seed = 0, dropLast = false, sampler, transform, numWorkers = 0 } = options;
     checkInteger(batchSize, 1, 'batchSize');
     checkInteger(numWorkers, 0, 'numWorkers');

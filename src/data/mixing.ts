@@ -142,7 +142,7 @@ export function cutmix(options: MixOptions): MixTransform {
 }
 
 function checkMix(options: MixOptions, what: string): { alpha: number; classes: number } {
-  checkOptions(what, options, ['classes', 'alpha']);
+  checkOptions(what, options ?? null, ['classes', 'alpha']);
   const { classes, alpha = 1 } = options;
   checkInteger(classes, 2, `${what}: classes`);
   if (!(alpha > 0 && alpha < Number.POSITIVE_INFINITY))

@@ -1,4 +1,5 @@
 /** Transforms as plain JSON, which another thread, a checkpoint or a config file can hold; and what they stand for. */
+import { expectList } from '../torch/expect.js';
 import { ConfigError, checkOptions, type Generator, nearest, type Tensor } from '../torch/index.js';
 import { type ColorJitterOptions, colorJitter, gaussianBlur, grayscale, randomGrayscale } from './colour.js';
 import type { ImageBatch } from './dataset.js';
@@ -100,6 +101,7 @@ export const transformKinds: readonly string[] = [...Object.keys(ofImages), ...O
 
 /** The image transform that the specs describe, in order. @throws ConfigError for an unknown kind or a bad value */
 export function transformFrom(specs: readonly TransformSpec[]): ImageTransform {
+  expectList('transformFrom', specs, 'transforms in a list');
   return compose(...specs.map(imageTransform));
 }
 
@@ -126,6 +128,7 @@ function checkKind(spec: TransformSpec): TransformSpec {
 
 /** What the specs do to a batch of images and labels; null for no specs. */
 export function batchTransformFrom<Batch>(specs: readonly TransformSpec[]): BatchTransform<Batch> | null {
+  expectList('batchTransformFrom', specs, 'transforms in a list');
   if (specs.length === 0) return null;
   const steps = specs.map((spec): MixTransform => {
     if (isMix(checkKind(spec))) {

@@ -1,4 +1,5 @@
 /** Statistics of pixels. */
+import { expectBytes } from '../torch/expect.js';
 
 /** Counts of the byte values of each channel, from which mean and deviation follow exactly, in whatever order images come. */
 export class ChannelHistogram {
@@ -54,6 +55,7 @@ export function channelStatistics(
   channels: number,
   area: number,
 ): { mean: number[]; std: number[] } {
+  expectBytes('channelStatistics', pixels);
   const histogram = new ChannelHistogram(channels);
   histogram.add(pixels, area);
   return histogram.statistics();

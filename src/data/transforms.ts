@@ -4,6 +4,7 @@
  * Crops and flips take any dtype: do them before `toFloat`, on a quarter of the bytes.
  */
 import { ConfigError, ShapeError } from '../torch/errors.js';
+import { expectList } from '../torch/expect.js';
 import { arange, ops, rand, randint, type Tensor, tensor, where } from '../torch/index.js';
 import { checkInteger } from './dataset.js';
 import { type ImageTransform, sizes } from './image-tools.js';
@@ -19,6 +20,8 @@ export function toFloat(): ImageTransform {
  * @param std likewise, above 0
  */
 export function normalise(mean: readonly number[], std: readonly number[]): ImageTransform {
+  expectList('normalise', mean, 'the means in a list');
+  expectList('normalise', std, 'the deviations in a list');
   if (mean.length === 0 || mean.length !== std.length || !mean.every(Number.isFinite) || !std.every((s) => s > 0)) {
     throw new ConfigError(`normalise: expected a mean and a std > 0 for each channel, got [${mean}] and [${std}]`);
   }

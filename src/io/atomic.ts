@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeS
 import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { DataError } from '../torch/errors.js';
+import { expectText } from '../torch/expect.js';
 import { reason } from './file.js';
 
 let counter = 0;
@@ -17,6 +18,7 @@ export class AtomicFile {
 
   /** @throws DataError when the folder is absent or not writable */
   constructor(readonly path: string) {
+    expectText('Writing a file', path, 'its path');
     this.temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${threadId}-${counter++}.tmp`);
     try {
       this.fd = openSync(this.temporary, 'wx');
@@ -81,6 +83,7 @@ function remove(file: string): void {
  * @returns the names removed
  */
 export function sweepUnfinished(folder: string): string[] {
+  expectText('sweepUnfinished', folder, 'a folder');
   const left = readdirSync(folder).filter((name) => /^\..+\.\d+-\d+-\d+\.tmp$/.test(name));
   for (const name of left) rmSync(join(folder, name), { force: true });
   return left;

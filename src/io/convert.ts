@@ -1,5 +1,7 @@
 /** Between file arrays and tensors. */
+
 import { DTYPES, type DType } from '../torch/dtype.js';
+import { expectTensor } from '../torch/expect.js';
 import { empty, scope, type Tensor, tensorFromBytes } from '../torch/index.js';
 import type { ByteSource } from './bytes.js';
 import { countElements, type RawArray } from './raw.js';
@@ -11,6 +13,7 @@ export function rawToTensor(array: RawArray): Tensor {
 
 /** A row-major copy of the tensor's values (from any device). */
 export function tensorToRaw(tensor: Tensor): RawArray {
+  expectTensor('Saving', tensor);
   return { dtype: tensor.dtype, shape: tensor.shape, bytes: tensor.bytes() };
 }
 

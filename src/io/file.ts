@@ -1,6 +1,7 @@
 /** Bounded random access to a file, synchronous: readers run on worker threads or at start-up. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../torch/errors.js';
+import { expectText } from '../torch/expect.js';
 
 /** The largest single read; the system call takes less than 2^31 bytes. */
 const chunk = 1 << 30;
@@ -20,6 +21,7 @@ export class FileReader {
 
   /** @throws DataError when the path cannot be opened or is not a regular file */
   static open(path: string): FileReader {
+    expectText('Reading a file', path, 'its path');
     let fd: number;
     try {
       fd = openSync(path, 'r');

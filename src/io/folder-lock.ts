@@ -1,4 +1,5 @@
 /** One owner of a folder at a time, named in a file of the folder; the lock of an owner that has died is taken over. */
+
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -16,6 +17,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../torch/errors.js';
+import { expectText } from '../torch/expect.js';
 import { reason } from './file.js';
 
 const NAME = 'run.lock';
@@ -55,6 +57,7 @@ export class FolderLock {
    * @throws DataError where the folder is absent, or cannot be written to
    */
   static take(folder: string): FolderLock {
+    expectText('FolderLock.take', folder, 'a folder');
     const lock = new FolderLock(folder, describeSelf());
     const own = join(folder, `.${NAME}.${lock.owner.token}`);
     writeOwner(own, lock.owner);

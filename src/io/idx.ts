@@ -2,8 +2,10 @@
  * IDX files, MNIST's format: big-endian arrays behind a header of sizes; `.gz` is unpacked.
  * Format: http://yann.lecun.com/exdb/mnist/ ("the IDX file format")
  */
+
 import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
+import { expectBytes } from '../torch/expect.js';
 import type { Tensor } from '../torch/index.js';
 import { rawToTensor } from './convert.js';
 import { FileReader } from './file.js';
@@ -64,6 +66,7 @@ export function loadIdx(path: string, limits: ReadLimits = {}): Tensor {
 
 /** Parses the bytes of an IDX file; `where` is named in errors. */
 export function parseIdx(bytes: Uint8Array, where: string): RawArray {
+  expectBytes('parseIdx', bytes);
   const header = parseHeader(bytes, where);
   checkSize(header, bytes.length, where);
   return toArray(header, new Uint8Array(bytes.subarray(header.start)));

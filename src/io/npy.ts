@@ -2,8 +2,10 @@
  * NumPy's .npy files, versions 1 to 3. Object arrays (pickles) are refused.
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
+
 import { DTYPES, type DType } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
+import { expectBytes, expectObject } from '../torch/expect.js';
 import type { Tensor } from '../torch/index.js';
 import { writeFileAtomic } from './atomic.js';
 import { rawToTensor, tensorToRaw } from './convert.js';
@@ -59,6 +61,7 @@ export function saveNpy(path: string, tensor: Tensor): void {
  * @param where named in errors
  */
 export function parseNpy(bytes: Uint8Array, where: string): RawArray {
+  expectBytes('parseNpy', bytes);
   const { header, type } = readType(bytes, bytes.length, where);
   const data = new Uint8Array(bytes.subarray(header.dataStart)); // a copy, aligned
   return decodeNumbers(data, type, header.shape, header.fortran);
@@ -157,6 +160,7 @@ function damaged(text: string, where: string): DataError {
 
 /** The pieces of a .npy file. */
 export function encodeNpy(array: RawArray): Uint8Array[] {
+  expectObject('encodeNpy', array, 'an array { dtype, shape, bytes }', 'saveNpy takes a tensor.');
   const descr = descrOf[array.dtype];
   if (descr === undefined)
     throw new DataError(`NumPy has no ${array.dtype}: convert to float32 first, tensor.to({ dtype: 'float32' })`);

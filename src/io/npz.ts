@@ -1,5 +1,7 @@
 /** NumPy's .npz archives (`numpy.savez`, `savez_compressed`): .npy files in a zip. Pickled members are refused. */
+
 import { DataError } from '../torch/errors.js';
+import { misfit } from '../torch/expect.js';
 import { Tensor } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
 import { ByteRange, MemoryBytes } from './bytes.js';
@@ -152,6 +154,9 @@ export type NpzArrays =
  */
 export function saveNpz(path: string, arrays: NpzArrays, options: { readonly compress?: boolean } = {}): void {
   checkOptions('saveNpz', options, ['compress']);
+  if (typeof arrays !== 'object' || arrays === null || arrays instanceof Tensor) {
+    throw misfit('saveNpz', 'arrays by name, in a Map or an object', arrays);
+  }
   const pairs =
     Symbol.iterator in arrays
       ? (arrays as Iterable<readonly [string, Tensor | readonly string[]]>)

@@ -1,4 +1,5 @@
 /** What pickles are read as, and the stand-ins that live on the machine's stack until reading ends. */
+import { expectList } from '../torch/expect.js';
 import type { ByteRange } from './bytes.js';
 import type { LazyArray, ObjectArray } from './lazy-array.js';
 import type { NumpyType } from './numpy-types.js';
@@ -25,6 +26,7 @@ export type PickleValue =
 export class PickleTuple<T = PickleValue> extends Array<T> {
   /** `Array.of` for any items, a single number included. */
   static fromItems<T>(items: readonly T[]): PickleTuple<T> {
+    expectList('PickleTuple.fromItems', items, 'items in a list');
     const tuple = new PickleTuple<T>();
     for (const item of items) tuple.push(item);
     return tuple;

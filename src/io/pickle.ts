@@ -2,7 +2,9 @@
  * Python pickles, protocols 0 to 5, read by a policy of our own: plain values and NumPy arrays, nothing else. Nothing is looked up,
  * imported or run; see `pickle-globals.ts` for the names that are allowed. Arrays of numbers stay in the file until they are read.
  */
+
 import { DataError } from '../torch/errors.js';
+import { expectBytes } from '../torch/expect.js';
 import { type ByteSource, MemoryBytes } from './bytes.js';
 import { FileReader } from './file.js';
 import { checkLimits, type ReadLimits } from './limits.js';
@@ -23,6 +25,7 @@ export interface PickleOptions extends ReadLimits {
  * @throws DataError for damaged or cut data and for everything outside the policy, naming the opcode and its offset
  */
 export function parsePickle(bytes: Uint8Array, where: string, options: PickleOptions = {}): PickleValue {
+  expectBytes('parsePickle', bytes);
   checkLimits('parsePickle', options, ['python2Strings']);
   return read(new MemoryBytes(bytes, where), options);
 }

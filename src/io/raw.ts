@@ -1,6 +1,8 @@
 /** Arrays as they come from files, before they are tensors. Pure TypeScript: nothing here needs libtorch. */
+
 import { DTYPES, type DType, type TypedArray } from '../torch/dtype.js';
 import { DataError } from '../torch/errors.js';
+import { expectBytes, expectObject } from '../torch/expect.js';
 
 /** A dense array: row-major little-endian `bytes` of `shape` elements of `dtype` (bool: one byte, 0 or 1). */
 export interface RawArray {
@@ -110,7 +112,10 @@ export function widenUint32(values: Uint32Array): Uint8Array<ArrayBuffer> {
 export type NumberArray = Exclude<TypedArray, BigInt64Array>;
 
 /** The values as numbers (int64 rounds beyond 2^53), in the array's own order. @throws DataError for 16-bit floats */
-export function viewNumbers({ dtype, bytes }: RawArray): NumberArray {
+export function viewNumbers(raw: RawArray): NumberArray {
+  expectObject('viewNumbers', raw, 'an array { dtype, shape, bytes }');
+  expectBytes('viewNumbers', raw.bytes);
+  const { dtype, bytes } = raw;
   const { array: View, bytes: width } = DTYPES[dtype];
   if (View === null) throw new DataError(`Values of ${dtype} have no JavaScript type: make a tensor of them`);
   const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../torch/errors.js';
+import { expectItems, namedTensorsOf } from '../torch/expect.js';
 import type { Tensor } from '../torch/index.js';
 import { AtomicFile, writeFileAtomic } from './atomic.js';
 import { readTensor } from './convert.js';
@@ -89,7 +90,7 @@ export function saveSafetensors(
   tensors: NamedTensors,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  const named = namedTensors(tensors);
+  const named = namedTensors('saveSafetensors', tensors);
   const { head, order } = encodeHeader(named, metadata);
   const file = new AtomicFile(path);
   try {
@@ -102,10 +103,9 @@ export function saveSafetensors(
 }
 
 /** @throws DataError for two tensors of one name */
-export function namedTensors(tensors: NamedTensors): Map<string, Tensor> {
-  const pairs =
-    Symbol.iterator in tensors ? [...(tensors as Iterable<readonly [string, Tensor]>)] : Object.entries(tensors);
-  const map = new Map(pairs as [string, Tensor][]);
+export function namedTensors(where: string, tensors: NamedTensors): Map<string, Tensor> {
+  const pairs = namedTensorsOf(where, tensors);
+  const map = new Map(pairs);
   if (map.size !== pairs.length)
     throw new DataError(`Cannot write two tensors under one key: ${repeated(pairs.map(([k]) => k))}`);
   return map;
@@ -178,9 +178,11 @@ export function writeSafetensorsIndex(
   shards: ReadonlyMap<string, Iterable<string>>,
   metadata: Readonly<Record<string, unknown>> = {},
 ): void {
+  expectItems('writeSafetensorsIndex', shards, 'the keys of each shard in a Map');
   const weightMap = new Map<string, string>();
   let total = 0;
   for (const [shard, listed] of shards) {
+    expectItems('writeSafetensorsIndex', listed, `the keys of ${shard} in a list`);
     const keys = [...listed];
     const file = SafetensorsFile.open(join(dirname(path), shard));
     file.close();

@@ -14,7 +14,7 @@ const typeOf = new Map(Object.entries(storageTypes).map(([name, dtype]) => [dtyp
  * @throws DataError when the file cannot be written; the previous file, if any, stays whole
  */
 export function saveTorch(path: string, tensors: NamedTensors): void {
-  writeZip(path, members(namedTensors(tensors)));
+  writeZip(path, members(namedTensors('saveTorch', tensors)));
 }
 
 function* members(tensors: ReadonlyMap<string, Tensor>): Generator<ZipMember> {

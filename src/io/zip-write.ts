@@ -1,5 +1,7 @@
 /** Writing zip archives; zip64 where sizes ask for it. Format: PKWARE's APPNOTE.TXT 6.3.10. */
+
 import { deflateRawSync } from 'node:zlib';
+import { expectItems } from '../torch/expect.js';
 import { AtomicFile } from './atomic.js';
 import { crc32 } from './crc32.js';
 import { full32, signature, type ZipEntry } from './zip.js';
@@ -16,6 +18,7 @@ export interface ZipMember {
  * @throws DataError when the file cannot be written
  */
 export function writeZip(path: string, members: Iterable<ZipMember>, compress = false): void {
+  expectItems('writeZip', members, 'members, { name, pieces } each');
   const file = new AtomicFile(path);
   try {
     const central: Uint8Array[] = [];

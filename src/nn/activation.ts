@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import { ConfigError, checkOptions, empty, ops, type Tensor } from '../torch/index.js';
 import * as F from './functional/activation.js';
 import { constant_ } from './init.js';
@@ -29,12 +30,14 @@ abstract class Overwriting extends Module {
 
 export class ReLU extends Overwriting {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return this.inplace ? x.relu_() : x.relu();
   }
 }
 
 export class ReLU6 extends Overwriting {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return this.inplace ? x.clamp_(0, 6) : x.clamp(0, 6);
   }
 }
@@ -150,12 +153,14 @@ export class GELU extends Module {
 
 export class Tanh extends Plain {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return x.tanh();
   }
 }
 
 export class Sigmoid extends Plain {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return x.sigmoid();
   }
 }
@@ -319,18 +324,21 @@ function checkedDim(where: string, options: { readonly dim: number }): number {
 
 export class Softmax extends Along {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return x.softmax(this.dim);
   }
 }
 
 export class Softmin extends Along {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return x.neg().softmax(this.dim);
   }
 }
 
 export class LogSoftmax extends Along {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return x.logSoftmax(this.dim);
   }
 }

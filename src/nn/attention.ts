@@ -1,3 +1,4 @@
+import { expectTensors } from '../torch/expect.js';
 import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor } from '../torch/index.js';
 import { attentionWeights, checkMask, scaledDotProductAttention } from './functional/attention.js';
 import { dropout } from './functional/dropout.js';
@@ -100,6 +101,7 @@ export class MultiheadAttention extends Module {
     value: Tensor,
     options?: AttendOptions,
   ): [output: Tensor, weights: Tensor | null] {
+    expectTensors(this.typeName, query, key, value);
     const o = signature.attend.read('MultiheadAttention.forward', [], options);
     if (query.ndim === 2) return this.single([query, key, value], o);
     const [q, k, v] = this.project(query, key, value);

@@ -1,4 +1,5 @@
 /** Layers over channels and volumes that few models need. */
+import { expectTensor } from '../torch/expect.js';
 import { ConfigError, defaultGenerator, type Generator, ops, ShapeError, type Tensor } from '../torch/index.js';
 import type { Size } from './conv.js';
 import * as F from './functional/power.js';
@@ -14,6 +15,7 @@ export class ChannelShuffle extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     const channels = x.shape[1] ?? 0;
     if (x.ndim < 3 || channels % this.groups !== 0) {
       throw new ShapeError(
@@ -104,6 +106,7 @@ export class LocalResponseNorm extends Module {
 /** Softmax over the channels of [B, C, H, W] or [C, H, W]. */
 export class Softmax2d extends Module {
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     if (x.ndim === 3 || x.ndim === 4) return x.softmax(-3);
     throw new ShapeError(`Expected [batch, channels, height, width] or without batch, got [${x.shape}] in Softmax2d`);
   }
@@ -128,6 +131,7 @@ export class RReLU extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     const generator = this.generator ?? (x.device === 'cpu' ? defaultGenerator : null);
     return ops.rrelu(x, this.lower, this.upper, this.training, generator);
   }

@@ -1,6 +1,7 @@
+import { expectItems, expectObject, misfit } from '../torch/expect.js';
 import { ConfigError, type Tensor } from '../torch/index.js';
 import { Module, slots, type UnaryModule } from './module.js';
-import type { Parameter } from './parameter.js';
+import { Parameter } from './parameter.js';
 import { indentTail } from './repr.js';
 
 /** Modules applied one after another. Keys begin with the position (`0.weight`) or with the given names. */
@@ -15,6 +16,7 @@ export class Sequential extends Module {
 
   /** A sequence with names: `Sequential.named({ conv1: ..., bn1: ... })`. */
   static named(layers: Readonly<Record<string, UnaryModule>>): Sequential {
+    expectObject('Sequential.named', layers, 'layers by name in an object');
     const sequence = new Sequential();
     for (const [name, layer] of Object.entries(layers)) sequence.#add(name, layer);
     return sequence;
@@ -62,6 +64,7 @@ export class ModuleList<T extends Module = Module> extends Module {
 
   constructor(modules: Iterable<T> = []) {
     super();
+    expectItems('ModuleList', modules, 'modules in a list');
     for (const module of modules) this.append(module);
   }
 
@@ -99,6 +102,7 @@ export class ModuleList<T extends Module = Module> extends Module {
 export class ModuleDict<T extends Module = Module> extends Module {
   constructor(modules: Readonly<Record<string, T>> = {}) {
     super();
+    expectObject('ModuleDict', modules, 'modules by name in an object');
     for (const [name, module] of Object.entries(modules)) this.set(name, module);
   }
 
@@ -140,6 +144,7 @@ export class ParameterList extends Module {
 
   constructor(parameters: Iterable<Parameter> = []) {
     super();
+    expectItems('ParameterList', parameters, 'parameters in a list');
     for (const parameter of parameters) this.append(parameter);
   }
 
@@ -153,6 +158,7 @@ export class ParameterList extends Module {
   }
 
   append(parameter: Parameter): this {
+    if (!(parameter instanceof Parameter)) throw misfit('ParameterList', 'a Parameter', parameter);
     slots(this)[String(this.#length)] = parameter;
     this.#length += 1;
     return this;

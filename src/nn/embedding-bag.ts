@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import {
   arange,
   ConfigError,
@@ -66,6 +67,7 @@ export class EmbeddingBag extends Module {
   }
 
   forward(indices: Tensor, offsets: Tensor | null = null, options?: BagOptions): Tensor {
+    expectTensor(this.typeName, indices);
     const { perSampleWeights: weights } = signature.bagForward.read('EmbeddingBag.forward', [], options);
     if (weights && this.mode !== 'sum') {
       throw new ConfigError(`Expected perSampleWeights with mode 'sum' only, got them with '${this.mode}'`);

@@ -1,3 +1,4 @@
+import { expectList, expectTensor, misfit } from '../torch/expect.js';
 import {
   ConfigError,
   defaultGenerator,
@@ -13,7 +14,7 @@ import {
 } from '../torch/index.js';
 import * as signature from './init-signatures.js';
 
-/** Every function here writes into its tensor, in place and unrecorded, and returns it. Formulas are PyTorch's `torch.nn.init`. */
+/** Every function here writes into its tensor, in place and unrecorded, and returns it; null, which `layer.bias` may be, is refused when it comes. Formulas are PyTorch's `torch.nn.init`. */
 export interface InitOptions {
   /** Source of the draws. Default: the default generator. One on another device draws there and the values are copied: the same on every device. */
   readonly generator?: Generator | null | undefined;
@@ -68,6 +69,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param: number | null =
 
 /** Inputs and outputs of one unit of a weight [out, in, ...kernel]. */
 export function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  expectList('fans', shape, 'a shape in a list');
   if (shape.length < 2) {
     throw new ShapeError(`Expected a weight of at least 2 dimensions to count its inputs and outputs, got [${shape}]`);
   }
@@ -75,18 +77,28 @@ export function fans(shape: readonly number[]): { fanIn: number; fanOut: number 
   return { fanIn: (shape[1] as number) * receptive, fanOut: (shape[0] as number) * receptive };
 }
 
-export function uniform_<T extends Tensor>(t: T, a = 0, b = 1, options?: InitOptions): T {
+export function uniform_<T extends Tensor>(t: T | null, a = 0, b = 1, options?: InitOptions): T {
+  expectWeight('uniform_', t);
   const { generator: source } = signature.uniform.read('uniform_', [a, b], options);
   return fill(t, source, (into, generator) => into.uniform_(a, b, { generator }));
 }
 
-export function normal_<T extends Tensor>(t: T, mean = 0, std = 1, options?: InitOptions): T {
+export function normal_<T extends Tensor>(t: T | null, mean = 0, std = 1, options?: InitOptions): T {
+  expectWeight('normal_', t);
   const { generator: source } = signature.normal.read('normal_', [mean, std], options);
   return fill(t, source, (into, generator) => into.normal_(mean, std, { generator }));
 }
 
 /** A normal distribution cut off at `a` and `b` (in the values' own unit), by inversion. */
-export function truncNormal_<T extends Tensor>(t: T, mean = 0, std = 1, a = -2, b = 2, options?: InitOptions): T {
+export function truncNormal_<T extends Tensor>(
+  t: T | null,
+  mean = 0,
+  std = 1,
+  a = -2,
+  b = 2,
+  options?: InitOptions,
+): T {
+  expectWeight('truncNormal_', t);
   const { generator: source } = signature.truncNormal.read('truncNormal_', [mean, std, a, b], options);
   const cumulative = (x: number) => (1 + erf((x - mean) / std / Math.SQRT2)) / 2;
   const [low, high] = [cumulative(a), cumulative(b)];
@@ -100,47 +112,55 @@ export function truncNormal_<T extends Tensor>(t: T, mean = 0, std = 1, a = -2, 
   });
 }
 
-export function constant_<T extends Tensor>(t: T, value: number): T {
+export function constant_<T extends Tensor>(t: T | null, value: number): T {
+  expectWeight('constant_', t);
   signature.constant.read('constant_', [value]);
   return unrecorded(t, (into) => into.fill_(value));
 }
 
-export function zeros_<T extends Tensor>(t: T): T {
+export function zeros_<T extends Tensor>(t: T | null): T {
+  expectWeight('zeros_', t);
   return constant_(t, 0);
 }
 
-export function ones_<T extends Tensor>(t: T): T {
+export function ones_<T extends Tensor>(t: T | null): T {
+  expectWeight('ones_', t);
   return constant_(t, 1);
 }
 
 /** The identity matrix, in a tensor of 2 dimensions. */
-export function eye_<T extends Tensor>(t: T): T {
+export function eye_<T extends Tensor>(t: T | null): T {
+  expectWeight('eye_', t);
   return unrecorded(t, (into) => {
     into.zero_();
     into.fillDiagonal_(1);
   });
 }
 
-export function xavierUniform_<T extends Tensor>(t: T, gain?: number | GainOptions, options?: InitOptions): T {
+export function xavierUniform_<T extends Tensor>(t: T | null, gain?: number | GainOptions, options?: InitOptions): T {
+  expectWeight('xavierUniform_', t);
   const { gain: factor, generator } = signature.gained.read('xavierUniform_', [gain], options);
   const { fanIn, fanOut } = fans(t.shape);
   const bound = factor * Math.sqrt(6 / (fanIn + fanOut));
   return uniform_(t, -bound, bound, { generator });
 }
 
-export function xavierNormal_<T extends Tensor>(t: T, gain?: number | GainOptions, options?: InitOptions): T {
+export function xavierNormal_<T extends Tensor>(t: T | null, gain?: number | GainOptions, options?: InitOptions): T {
+  expectWeight('xavierNormal_', t);
   const { gain: factor, generator } = signature.gained.read('xavierNormal_', [gain], options);
   const { fanIn, fanOut } = fans(t.shape);
   return normal_(t, 0, factor * Math.sqrt(2 / (fanIn + fanOut)), { generator });
 }
 
-export function kaimingUniform_<T extends Tensor>(t: T, options?: KaimingOptions): T {
+export function kaimingUniform_<T extends Tensor>(t: T | null, options?: KaimingOptions): T {
+  expectWeight('kaimingUniform_', t);
   const o = signature.kaiming.read('kaimingUniform_', [], options);
   const bound = Math.sqrt(3) * kaimingStd(t, o);
   return uniform_(t, -bound, bound, { generator: o.generator });
 }
 
-export function kaimingNormal_<T extends Tensor>(t: T, options?: KaimingOptions): T {
+export function kaimingNormal_<T extends Tensor>(t: T | null, options?: KaimingOptions): T {
+  expectWeight('kaimingNormal_', t);
   const o = signature.kaiming.read('kaimingNormal_', [], options);
   return normal_(t, 0, kaimingStd(t, o), { generator: o.generator });
 }
@@ -150,7 +170,8 @@ function kaimingStd(t: Tensor, { a, mode, nonlinearity }: Required<KaimingOption
 }
 
 /** A (semi-)orthogonal matrix [rows, everything else], by QR of a normal one. */
-export function orthogonal_<T extends Tensor>(t: T, gain?: number | GainOptions, options?: InitOptions): T {
+export function orthogonal_<T extends Tensor>(t: T | null, gain?: number | GainOptions, options?: InitOptions): T {
+  expectWeight('orthogonal_', t);
   const { gain: factor, generator: source } = signature.gained.read('orthogonal_', [gain], options);
   const shape = t.shape;
   if (shape.length < 2) throw new ShapeError(`Expected a tensor of at least 2 dimensions, got [${shape}]`);
@@ -166,7 +187,8 @@ export function orthogonal_<T extends Tensor>(t: T, gain?: number | GainOptions,
 }
 
 /** Convolutions' weight [out, in, ...kernel] that passes as many channels on as it can, in each of `groups` groups. */
-export function dirac_<T extends Tensor>(t: T, groups = 1): T {
+export function dirac_<T extends Tensor>(t: T | null, groups = 1): T {
+  expectWeight('dirac_', t);
   signature.dirac.read('dirac_', [groups]);
   const shape = t.shape;
   const [out, channels, ...kernel] = shape as [number, number, ...number[]];
@@ -187,7 +209,8 @@ export function dirac_<T extends Tensor>(t: T, groups = 1): T {
 }
 
 /** A matrix, normal with deviation `std`, of whose every column the share `sparsity`, rounded up, is zero. */
-export function sparse_<T extends Tensor>(t: T, sparsity: number, std = 0.01, options?: InitOptions): T {
+export function sparse_<T extends Tensor>(t: T | null, sparsity: number, std = 0.01, options?: InitOptions): T {
+  expectWeight('sparse_', t);
   const [rows, columns, ...more] = t.shape;
   if (rows === undefined || columns === undefined || more.length > 0) {
     throw new ShapeError(`Expected a tensor of 2 dimensions, got [${t.shape}]`);
@@ -201,6 +224,12 @@ export function sparse_<T extends Tensor>(t: T, sparsity: number, std = 0.01, op
       into.select(1, column).indexFill_(0, zero.to({ device: t.device }), 0);
     }
   });
+}
+
+/** A layer's bias may be null for the compiler; for one that is, this says so. */
+function expectWeight(where: string, t: Tensor | null): asserts t is Tensor {
+  if (t === null) throw misfit(where, 'a tensor', t, 'The layer was made without it, as with { bias: false }.');
+  expectTensor(where, t);
 }
 
 /** Draws into `t`, unrecorded; where the generator lives on another device, there first. */

@@ -2,6 +2,7 @@
  * Which tensors of a module still hold what their maker gave them, and which somebody has written since.
  * libtorch counts the writes to a tensor and to all views of it: a count that has not moved tells that nobody wrote.
  */
+import { expectFunction, misfit } from '../torch/expect.js';
 import { defaultGenerator, deriveSeed, Generator, noGrad, ops, scope, Tensor } from '../torch/index.js';
 import type { Module } from './module.js';
 
@@ -18,6 +19,7 @@ let skipping = false;
 
 /** Builds modules without drawing their initial values (memory is allocated, its content arbitrary): for weights that are loaded next. */
 export function skipInit<T>(build: () => T): T {
+  expectFunction('skipInit', build, 'a function that builds a module');
   const before = skipping;
   skipping = true;
   try {
@@ -91,6 +93,7 @@ function tensorsOf(module: Module): [name: string, tensor: Tensor][] {
  * is written does not change what the other layers draw. A tied weight is drawn by the layer that made it.
  */
 export function initialiseUnwritten(module: Module, g: Generator): void {
+  if (typeof module?.modules !== 'function') throw misfit('initialiseUnwritten', 'a module', module);
   const written = new Map<Module, Tensor[]>();
   for (const each of module.modules()) {
     const kept = tensorsOf(each).filter(([name, tensor]) => !isOwnBlank(each, name, tensor));
@@ -118,6 +121,7 @@ export function initialiseUnwritten(module: Module, g: Generator): void {
  * constructors draw from it follows from the seed. It continues afterwards as if nothing had been drawn.
  */
 export function constructSeeded<T>(build: () => T, seed: number): T {
+  expectFunction('constructSeeded', build, 'a function that builds a module');
   const [initial, state] = [defaultGenerator.initialSeed, defaultGenerator.getState().keep()];
   defaultGenerator.manualSeed(seed);
   try {

@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import { empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
 import { expectSeveralPlaces } from './functional/norm.js';
 import { ones_, zeros_ } from './init.js';
@@ -57,6 +58,7 @@ abstract class InstanceNormNd extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     const shape = x.shape;
     const batched = shape.length === this.n + 2;
     if ((!batched && shape.length !== this.n + 1) || shape.at(-this.n - 1) !== this.numFeatures) {

@@ -1,3 +1,4 @@
+import { misfit, namedPairs, tensorAdvice } from '../torch/expect.js';
 import {
   ConfigError,
   checkOptions,
@@ -181,7 +182,7 @@ export abstract class Module extends Hookable {
     options: { readonly strict?: boolean } = {},
   ): LoadResult {
     checkOptions(`${this.typeName}.loadStateDict`, options, ['strict']);
-    const source: ReadonlyMap<string, Tensor> = dict instanceof Map ? dict : new Map(Object.entries(dict));
+    const source = new Map(namedPairs(`${this.typeName}.loadStateDict`, dict));
     return copyState(source, new Map(this.#state('')), { strict: options.strict ?? true, typeName: this.typeName });
   }
 
@@ -339,6 +340,7 @@ export abstract class Module extends Hookable {
    * `fits` says whether the shape was right after all, in which case libtorch's own error stands.
    */
   protected shapeError(error: unknown, x: Tensor, expected: string, fits: (shape: number[]) => boolean): unknown {
+    if (!(x instanceof Tensor)) return misfit(this.typeName, 'a tensor', x, tensorAdvice(x));
     if (!(error instanceof TorchError)) return error;
     const shape = x.shape;
     if (fits(shape)) return error;

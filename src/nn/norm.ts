@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
 import * as functional from './functional/norm.js';
 import { ones_, zeros_ } from './init.js';
@@ -74,6 +75,7 @@ abstract class BatchNormNd extends Module {
    * the running ones, which are given in evaluation, or updated in training.
    */
   protected normalise(x: Tensor, compute: (batchStatistics: boolean, momentum: number) => Tensor): Tensor {
+    expectTensor(this.typeName, x);
     if (!this.dimensions.includes(x.ndim)) {
       const expected = this.dimensions.join(' or ');
       throw new ShapeError(`Expected an input of ${expected} dimensions, got [${x.shape}] in ${this.toString()}`);

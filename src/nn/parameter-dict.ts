@@ -1,3 +1,4 @@
+import { expectObject } from '../torch/expect.js';
 import { ConfigError } from '../torch/index.js';
 import { Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
@@ -6,6 +7,7 @@ import { Parameter } from './parameter.js';
 export class ParameterDict extends Module {
   constructor(parameters: Readonly<Record<string, Parameter>> = {}) {
     super();
+    expectObject('ParameterDict', parameters, 'parameters by name in an object');
     for (const [name, parameter] of Object.entries(parameters)) this.set(name, parameter);
   }
 

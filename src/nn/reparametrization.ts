@@ -1,3 +1,4 @@
+import { misfit } from '../torch/expect.js';
 import {
   ConfigError,
   defaultGenerator,
@@ -26,6 +27,9 @@ interface Scheme {
 
 /** Takes a parameter out of the registry. */
 function takeOut(module: Module, name: string): Parameter {
+  if (typeof module !== 'object' || module === null || !('namedParameters' in module)) {
+    throw misfit('weightNorm and spectralNorm', 'a layer', module);
+  }
   const weight = slots(module)[name];
   if (!(weight instanceof Parameter)) {
     throw new ConfigError(`Expected a parameter '${name}' in ${module.toString()}, got ${typeof weight}`);

@@ -1,4 +1,5 @@
 /** Recurrent layers of the plain kind, and single steps of every kind. */
+import { expectList, expectTensor } from '../torch/expect.js';
 import { empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
 import { uniform_ } from './init.js';
 import { type FactoryOptions, Module } from './module.js';
@@ -6,6 +7,7 @@ import * as signature from './more-signatures.js';
 import { Parameter } from './parameter.js';
 import { pyBool } from './repr.js';
 import { type LayerRange, type LstmState, RecurrentNet, type RnnOptions, type SequenceOptions } from './rnn.js';
+import { sequence } from './signatures.js';
 
 export type RnnNonlinearity = 'tanh' | 'relu';
 
@@ -26,8 +28,9 @@ export class RNN extends RecurrentNet {
   }
 
   /** `state` [layers · directions, B, H] is zero by default. Returns the last layer's outputs and the final state of all. */
-  forward(x: Tensor, state?: Tensor | null, o: SequenceOptions = {}): [output: Tensor, state: Tensor] {
-    const [output, [final]] = this.recur(x, state ? [state] : null, 1, o.lengths ?? null);
+  forward(x: Tensor, state?: Tensor | null, options?: SequenceOptions): [output: Tensor, state: Tensor] {
+    const { lengths } = sequence.read('RNN.forward', [], options);
+    const [output, [final]] = this.recur(x, state ? [state] : null, 1, lengths);
     return [output, final as Tensor];
   }
 
@@ -86,6 +89,8 @@ abstract class RecurrentCell extends Module {
     count: number,
     run: (x: Tensor, state: Tensor[]) => Tensor[],
   ): Tensor[] {
+    expectTensor(this.typeName, x);
+    if (given !== null) expectList(this.typeName, given, 'a state in a list');
     const shape = x.shape;
     if (shape.length < 1 || shape.length > 2 || shape.at(-1) !== this.inputSize) {
       throw new ShapeError(
@@ -103,6 +108,7 @@ abstract class RecurrentCell extends Module {
 
   private rowsOf(state: Tensor, single: boolean, batch: number): Tensor {
     const expected = single ? [this.hiddenSize] : [batch, this.hiddenSize];
+    expectTensor(this.typeName, state, 'the state');
     const shape = state.shape;
     if (shape.length !== expected.length || shape.some((size, i) => size !== expected[i])) {
       throw new ShapeError(`Expected a state [${expected.join(', ')}], got [${shape}] in ${this.toString()}`);

@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import { cat, empty, type Generator, op, ops, ShapeError, type Tensor, tensor, zeros } from '../torch/index.js';
 import { drawFrom, dropout } from './functional/dropout.js';
 import { uniform_ } from './init.js';
@@ -134,6 +135,7 @@ export abstract class RecurrentNet extends Module {
 
   /** Time steps and batch size of an input. */
   private checked(x: Tensor): [time: number, batch: number] {
+    expectTensor(this.typeName, x);
     const [a, b, width, ...more] = x.shape;
     if (width !== this.inputSize || more.length > 0) {
       const order = this.batchFirst ? 'batch, time' : 'time, batch';

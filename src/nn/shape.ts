@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import type { Tensor } from '../torch/index.js';
 import * as F from './functional/vision.js';
 import { Module } from './module.js';
@@ -17,6 +18,7 @@ export class Flatten extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     return x.flatten(this.startDim, this.endDim);
   }
 
@@ -36,6 +38,7 @@ export class Unflatten extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    expectTensor(this.typeName, x);
     const shape = x.shape;
     const at = this.dim < 0 ? this.dim + shape.length : this.dim;
     return x.reshape([...shape.slice(0, at), ...this.size, ...shape.slice(at + 1)]);

@@ -372,7 +372,7 @@ export const encode = new Signature(
 );
 export const encodeAll = new Signature('TransformerEncoder.forward', {}, { mask: orNull(tensor), ...encode.options });
 export const sequence = new Signature(
-  'LSTM.forward GRU.forward',
+  'LSTM.forward GRU.forward RNN.forward',
   {},
   {
     lengths: orNull(rule<readonly number[]>(undefined, 'a list of lengths', Array.isArray)),

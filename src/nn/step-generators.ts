@@ -1,4 +1,5 @@
 /** Random numbers of a training step. */
+import { expectItems, misfit } from '../torch/expect.js';
 import { deriveSeed, Generator } from '../torch/index.js';
 import type { Module } from './module.js';
 
@@ -15,7 +16,9 @@ export class StepGenerators {
     parts: Iterable<readonly [name: string, part: Module]>,
     device = 'cpu',
   ) {
+    expectItems('StepGenerators', parts, 'parts of a model, [name, module] each');
     for (const [name, part] of parts) {
+      if (typeof part?.modules !== 'function') throw misfit('StepGenerators', `a module as '${name}'`, part);
       if (![...part.modules()].some((inner) => 'generator' in inner)) continue;
       const generator = new Generator(0, device);
       part.setGenerator(generator);

@@ -1,4 +1,5 @@
 /** The other half of a transformer, and the whole of it. */
+import { expectTensors } from '../torch/expect.js';
 import { ConfigError, type Generator, ops, type Tensor } from '../torch/index.js';
 import { type AttendOptions, MultiheadAttention, NonDynamicallyQuantizableLinear } from './attention.js';
 import type { ModuleList } from './containers.js';
@@ -70,6 +71,7 @@ export class TransformerDecoderLayer extends Module {
 
   /** Target [T, B, E] and memory [S, B, E] (or batch first) to the target's shape. */
   forward(tgt: Tensor, memory: Tensor, options?: DecodeOptions): Tensor {
+    expectTensors(this.typeName, tgt, memory);
     const o = signature.decode.read('TransformerDecoderLayer.forward', [], options);
     const own = { attnMask: o.tgtMask, keyPaddingMask: o.tgtKeyPaddingMask };
     const across = { attnMask: o.memoryMask, keyPaddingMask: o.memoryKeyPaddingMask };
@@ -111,6 +113,7 @@ export class TransformerDecoder extends Module {
 
   /** As {@link TransformerDecoderLayer.forward}. */
   forward(tgt: Tensor, memory: Tensor, options?: DecodeOptions): Tensor {
+    expectTensors(this.typeName, tgt, memory);
     const o = signature.decode.read('TransformerDecoder.forward', [], options);
     let x = tgt;
     for (const layer of this.layers) x = layer.forward(x, memory, o);
@@ -162,6 +165,7 @@ export class Transformer extends Module {
 
   /** Source [S, B, E] and target [T, B, E] (or batch first) to the target's shape. */
   forward(src: Tensor, tgt: Tensor, options?: TranslateOptions): Tensor {
+    expectTensors(this.typeName, src, tgt);
     const o = signature.translate.read('Transformer.forward', [], options);
     const { srcMask, srcKeyPaddingMask, ...decoding } = o;
     const batch = this.batchFirst ? 0 : 1;

@@ -1,3 +1,4 @@
+import { expectTensor } from '../torch/expect.js';
 import { ConfigError, type Tensor } from '../torch/index.js';
 import { MultiheadAttention } from './attention.js';
 import { ModuleList } from './containers.js';
@@ -68,6 +69,7 @@ export class TransformerEncoderLayer extends Module {
 
   /** [L, B, E], or [B, L, E] batch first, or [L, E] without a batch; to the same. */
   forward(x: Tensor, options?: EncodeOptions): Tensor {
+    expectTensor(this.typeName, x);
     const o = signature.encode.read('TransformerEncoderLayer.forward', [], options);
     if (this.normFirst) {
       const attended = x.add(this.attend(this.norm1.forward(x), o));
@@ -121,6 +123,7 @@ export class TransformerEncoder extends Module {
 
   /** `mask` and `srcKeyPaddingMask` go to every layer: see {@link TransformerEncoderLayer}. */
   forward(x: Tensor, options?: EncodeAllOptions): Tensor {
+    expectTensor(this.typeName, x);
     const { mask, ...o } = signature.encodeAll.read('TransformerEncoder.forward', [], options);
     if (mask && o.srcMask) throw new ConfigError('Expected one of mask and srcMask (the same), got both.');
     const each = { ...o, srcMask: mask ?? o.srcMask };

@@ -1,5 +1,6 @@
 /** Averages of a model's weights, as PyTorch's `optim.swa_utils`. */
 import { Module, type Parameter } from '../nn/index.js';
+import { misfit } from '../torch/expect.js';
 import { ConfigError, checkOptions, noGrad, ops, scope, type Tensor, zeros } from '../torch/index.js';
 
 /** The next average of a tensor, from its average so far, of `count` models, and its value in the model. */
@@ -65,6 +66,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
     checkOptions('AveragedModel', options, ['device', 'avgFn', 'multiAvgFn', 'useBuffers']);
     const { device, avgFn, multiAvgFn, useBuffers = false } = options;
     if (avgFn && multiAvgFn) throw new ConfigError('Expected avgFn or multiAvgFn of AveragedModel, got both');
+    if (!(model instanceof Module)) throw misfit('AveragedModel', 'a module', model);
     this.module = model.clone();
     if (device !== undefined) this.module.to({ device });
     this.useBuffers = useBuffers;
@@ -79,6 +81,7 @@ export class AveragedModel<M extends Module = Module> extends Module {
 
   /** Takes the model's weights into the average; the first time they are the average. */
   updateParameters(model: M): void {
+    if (!(model instanceof Module)) throw misfit('AveragedModel.updateParameters', 'a module', model);
     noGrad(() =>
       scope(() => {
         const count = this.n_averaged.item();

@@ -1,6 +1,7 @@
 import type { Parameter } from '../nn/index.js';
 import { flag, number, type RulesOf, Signature } from '../nn/signature.js';
 import { gradsOf, noGrad, ops, scope, type Tensor, TorchError, zeros } from '../torch/index.js';
+import { expectParameters } from './optimizer.js';
 
 export interface ClipOptions {
   /** Default 2; `Infinity` for the greatest element. */
@@ -22,6 +23,7 @@ const clipValueOf = new Signature('clipGradValue_', { clipValue: number() }, {})
  */
 export function clipGradNorm_(params: Iterable<Parameter>, maxNorm: number, options?: ClipOptions): Tensor {
   const { normType, errorIfNonfinite } = clipNorm.read('clipGradNorm_', [maxNorm], options);
+  expectParameters('clipGradNorm_', params);
   return noGrad(() =>
     scope(() => {
       const grads = gradsOf([...params]).filter((grad) => grad !== null);
@@ -42,6 +44,7 @@ export function clipGradNorm_(params: Iterable<Parameter>, maxNorm: number, opti
 /** Clamps every element of every gradient to -clipValue..clipValue. */
 export function clipGradValue_(params: Iterable<Parameter>, clipValue: number): void {
   clipValueOf.read('clipGradValue_', [clipValue]);
+  expectParameters('clipGradValue_', params);
   noGrad(() =>
     scope(() => {
       for (const grad of gradsOf([...params])) grad?.clamp_(-clipValue, clipValue);

@@ -1,4 +1,5 @@
-import { Parameter } from '../nn/index.js';
+import { Module, Parameter } from '../nn/index.js';
+import { expectItems, expectObject, misfit } from '../torch/expect.js';
 import {
   ConfigError,
   checkOptions,
@@ -11,7 +12,7 @@ import {
   ops,
   ShapeError,
   scope,
-  type Tensor,
+  Tensor,
   tensor,
 } from '../torch/index.js';
 import { fromTorchState, hyperparametersOf, type TorchOptimizerState } from './torch-state.js';
@@ -76,6 +77,7 @@ export abstract class Optimizer<H extends Hyperparameters> {
   protected constructor(params: Params | readonly GroupOptions<H>[], defaults: H) {
     this.#defaults = Object.freeze({ ...defaults });
     this.#known = [...Object.keys(defaults), 'initialLr'];
+    expectParameters(this.constructor.name, params);
     const list = [...(params as Iterable<unknown>)];
     if (list.length === 0) throw new ConfigError('Expected parameters to optimise, got none');
     const grouped = list.every((entry) => isGroup<H>(entry));
@@ -103,12 +105,13 @@ export abstract class Optimizer<H extends Hyperparameters> {
     const names: string[] = [];
     const taken = new Set(this.paramGroups.flatMap((group) => group.names));
     const owned = new Map(this.paramGroups.flatMap((group) => group.params.map((p, i) => [p, group.names[i]!])));
+    expectParameters(`a group of ${this.constructor.name}`, options.params);
     for (const entry of options.params) {
       const [name, parameter] = Array.isArray(entry)
         ? (entry as [string, Parameter])
         : [String(before + params.length), entry as Parameter];
       if (!(parameter instanceof Parameter)) {
-        throw new ConfigError(`Expected a Parameter or a [name, Parameter] pair, got ${typeof parameter}`);
+        throw misfit(this.constructor.name, 'a Parameter or a [name, Parameter] pair', parameter);
       }
       if (taken.has(name)) throw new ConfigError(`Expected each parameter once, got two named '${name}'`);
       const earlier = owned.get(parameter);
@@ -241,6 +244,7 @@ export abstract class Optimizer<H extends Hyperparameters> {
    * @throws DataError naming all parameters that the saved groups lack, and all wrong shapes
    */
   loadStateDict(given: OptimizerState | TorchOptimizerState): void {
+    expectState(`${this.constructor.name}.loadStateDict`, given);
     const { groups, state } =
       'param_groups' in given
         ? fromTorchState(
@@ -298,6 +302,25 @@ export abstract class Optimizer<H extends Hyperparameters> {
       else memory.tensors.set(slot, keep(ops.emptyLike(parameter).copy_(value)));
     }
   }
+}
+
+/** @throws ConfigError unless they can be looped over: given a model or one parameter, it says what to write */
+export function expectParameters(where: string, params: unknown): void {
+  const advice =
+    params instanceof Module
+      ? 'Pass its parameters(), or namedParameters().'
+      : params instanceof Tensor
+        ? 'Put it into a list.'
+        : '';
+  expectItems(where, params, 'parameters, as model.parameters() gives them', advice);
+}
+
+/** @throws ConfigError unless this has the parts of an optimizer's state */
+function expectState(where: string, given: unknown): void {
+  const expected = 'what stateDict() of an optimizer gives, { groups, state }';
+  expectObject(where, given, expected);
+  const { groups, state, param_groups: theirs } = given as Record<string, unknown>;
+  if (!Array.isArray(theirs) && !(Array.isArray(groups) && state instanceof Map)) throw misfit(where, expected, given);
 }
 
 function isGroup<H>(entry: unknown): entry is GroupOptions<H> {

@@ -1,6 +1,7 @@
 import { choice, number, type RulesOf, rule, Signature, whole } from '../nn/signature.js';
+import { expectObject } from '../torch/expect.js';
 import { ConfigError, DataError, Tensor } from '../torch/index.js';
-import type { Scheduled } from './schedulers.js';
+import { expectOptimizer, type Scheduled } from './schedulers.js';
 import { camel } from './torch-state.js';
 
 export interface PlateauOptions {
@@ -57,6 +58,7 @@ export class ReduceLROnPlateau {
     private readonly optimizer: Scheduled,
     options?: PlateauOptions,
   ) {
+    expectOptimizer('ReduceLROnPlateau', optimizer);
     this.#options = known.read('ReduceLROnPlateau', [], options);
     const { minLr } = this.#options;
     if (typeof minLr !== 'number' && minLr.length !== optimizer.paramGroups.length) {
@@ -117,6 +119,7 @@ export class ReduceLROnPlateau {
 
   /** Takes over a state saved by {@link stateDict}, by these names or PyTorch's. */
   loadStateDict(state: Readonly<Partial<PlateauState>> | Readonly<Record<string, unknown>>): void {
+    expectObject('ReduceLROnPlateau.loadStateDict', state, 'what its stateDict() gives');
     const saved = new Map(Object.entries(state).map(([name, value]) => [camel(name), value]));
     // JSON has no infinity: what was written of it is null.
     if (saved.get('best') === null) saved.set('best', this.#options.mode === 'min' ? Infinity : -Infinity);

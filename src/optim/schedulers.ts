@@ -1,4 +1,5 @@
 import { number, type RulesOf, rule, Signature, whole } from '../nn/signature.js';
+import { expectFunction, expectList, expectObject, misfit } from '../torch/expect.js';
 import { ConfigError, DataError } from '../torch/index.js';
 import type { Hyperparameters, ParamGroup } from './optimizer.js';
 
@@ -20,6 +21,7 @@ export abstract class LRScheduler {
   readonly baseLrs: readonly number[];
 
   constructor(protected readonly optimizer: Scheduled) {
+    expectOptimizer(new.target.name, optimizer);
     for (const group of optimizer.paramGroups) group.initialLr ??= group.lr;
     this.baseLrs = optimizer.paramGroups.map((group) => group.initialLr as number);
   }
@@ -46,10 +48,17 @@ export abstract class LRScheduler {
 
   /** Goes to a saved step; PyTorch's name of it, `last_epoch`, loads too. */
   loadStateDict(state: SchedulerState | { readonly last_epoch: number }): void {
+    expectObject(`${this.constructor.name}.loadStateDict`, state, 'what its stateDict() gives');
     const saved = 'last_epoch' in state ? state.last_epoch : state.lastEpoch;
     if (!Number.isInteger(saved)) throw new DataError(`Expected a saved state with lastEpoch, got ${String(saved)}.`);
     this.step(saved);
   }
+}
+
+/** @throws ConfigError unless it has groups of parameters */
+export function expectOptimizer(where: string, optimizer: unknown): void {
+  if (typeof optimizer === 'object' && optimizer !== null && 'paramGroups' in optimizer) return;
+  throw misfit(where, 'an optimizer', optimizer, 'It comes first, the options after it.');
 }
 
 const unsupported = ['lastEpoch', 'verbose'];
@@ -66,6 +75,10 @@ export class LambdaLR extends LRScheduler {
     private readonly lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[],
   ) {
     super(optimizer);
+    const functions = Array.isArray(lrLambda) ? lrLambda : [lrLambda];
+    for (const each of functions) {
+      expectFunction('LambdaLR', each, 'a function of the epoch, or a list of them, as the second argument');
+    }
     if (typeof lrLambda !== 'function' && lrLambda.length !== optimizer.paramGroups.length) {
       throw new ConfigError(`Expected ${optimizer.paramGroups.length} functions, one a group, got ${lrLambda.length}`);
     }
@@ -344,6 +357,8 @@ export class SequentialLR extends LRScheduler {
     private readonly milestones: readonly number[],
   ) {
     super(optimizer);
+    expectList('SequentialLR', schedulers, 'schedulers in a list');
+    expectList('SequentialLR', milestones, 'milestones in a list');
     if (schedulers.length !== milestones.length + 1) {
       throw new ConfigError(
         `Expected one milestone fewer than schedulers, got ${schedulers.length} schedulers and ${milestones.length} milestones`,

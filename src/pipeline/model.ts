@@ -3,6 +3,7 @@
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
 import { buildSeeded, functional, Module } from '../nn/index.js';
+import { misfit } from '../torch/expect.js';
 import { backward, checkOptions, deriveSeed, scope, type Tensor } from '../torch/index.js';
 import { callerPlaces, importFunction, locateModule } from '../torch/user-modules.js';
 
@@ -150,5 +151,9 @@ export class Layers extends Module {
 /** The ordinary whole model, initialised from `seed` exactly as any cut of it. */
 export function buildModel(spec: ModelSpec, options: { seed?: number } = {}): Layers {
   checkOptions('buildModel', options, ['seed']);
+  if (!Array.isArray((spec as ModelSpec | null | undefined)?.layers)) {
+    const advice = 'modelSpec(...) of headrace/vision makes one; a module is a whole model already.';
+    throw misfit('buildModel', 'a ModelSpec, { name, classes, inputShape, layers, head }', spec, advice);
+  }
   return new Layers(spec, options.seed ?? 0);
 }

@@ -1,11 +1,13 @@
 /** Gradients beyond `tensor.backward()`, and the thread's grad mode. */
 import { asynchronous, translating } from './errors.js';
+import { expectFunction, expectList } from './expect.js';
 import { readTensors, writeTensors } from './frame.js';
 import { native } from './native.js';
 import { checkFlag, checkOptions } from './options.js';
 import type { Tensor } from './tensor.js';
 
 function withGradMode<T>(enabled: boolean, body: () => T): T {
+  expectFunction(enabled ? 'enableGrad' : 'noGrad', body);
   const before = native.gradEnabled();
   native.setGradEnabled(enabled);
   try {
@@ -76,12 +78,15 @@ export function grad(
  */
 export function backward(
   tensors: readonly Tensor[],
-  gradients: readonly (Tensor | null)[] = tensors.map(() => null),
+  gradients?: readonly (Tensor | null)[],
   options: { retainGraph?: boolean; createGraph?: boolean } = {},
 ): void {
   checkOptions('backward', options, GRAPH);
   const { retainGraph, createGraph } = graphFlags('backward', options);
-  writeTensors(tensors, gradients);
+  expectList('backward', tensors, 'tensors in a list');
+  const given = gradients ?? tensors.map(() => null);
+  expectList('backward', given, 'gradients in a list');
+  writeTensors(tensors, given);
   translating(() => native.backward(retainGraph, createGraph));
 }
 

@@ -60,7 +60,7 @@ export interface FunctionDefinition<A extends readonly unknown[], R extends Tens
 export function customFunction<A extends readonly unknown[], R extends Tensor | readonly Tensor[]>(
   definition: FunctionDefinition<A, R>,
 ): (...args: A) => R {
-  checkOptions('customFunction', definition, ['name', 'forward', 'backward', 'onceDifferentiable']);
+  checkOptions('customFunction', definition ?? null, ['name', 'forward', 'backward', 'onceDifferentiable']);
   checkFlag('customFunction', 'onceDifferentiable', definition.onceDifferentiable);
   for (const half of ['forward', 'backward'] as const) {
     if (typeof definition[half] !== 'function') {

@@ -84,7 +84,10 @@ function encodeObject(value: object | null): void {
   else if (Array.isArray(value)) {
     put(LIST, value.length);
     for (const element of value) {
-      if (Array.isArray(element)) throw new TorchError('operators take flat lists, got a list inside a list');
+      if (Array.isArray(element))
+        throw new TorchError(
+          'operators take tensors and flat lists, got a list inside a list: tensor(...) makes a tensor of it',
+        );
       encode(element);
     }
   } else if (value instanceof Generator) put(GENERATOR, value.id);

@@ -2,12 +2,13 @@
  * Seeded generators of random numbers. The engine derives one for every purpose; the default one is for scripts.
  */
 import { ConfigError, translating } from './errors.js';
+import { describe, expectTensor } from './expect.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
 function seedBits(seed: number | bigint): bigint {
-  if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
-    throw new ConfigError(`expected an integer seed within ±2^53, got ${seed}`);
+  if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
+    throw new ConfigError(`expected an integer seed within ±2^53, got ${describe(seed)}`);
   }
   return BigInt.asUintN(64, BigInt(seed));
 }
@@ -49,6 +50,7 @@ export class Generator {
   }
 
   setState(state: Tensor): void {
+    expectTensor('Generator.setState', state, 'the state');
     translating(() => native.setGeneratorState(this.id, state.handle));
   }
 

@@ -1,6 +1,8 @@
 /** Checks gradients against finite differences (`torch.autograd.gradcheck`). */
+
 import { grad } from './autograd.js';
 import { TorchError } from './errors.js';
+import { expectFunction, expectList, expectTensors } from './expect.js';
 import { ops } from './ops.js';
 import { scope } from './scope.js';
 import type { Tensor } from './tensor.js';
@@ -23,6 +25,9 @@ export function gradcheck(
   inputs: readonly Tensor[],
   options: GradcheckOptions = {},
 ): true {
+  expectFunction('gradcheck', fn);
+  expectList('gradcheck', inputs, 'inputs in a list');
+  expectTensors('gradcheck', ...inputs);
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = options;
   for (const [i, input] of inputs.entries()) {
     if (input.dtype !== 'float64' || !input.requiresGrad) {

@@ -2,6 +2,7 @@
  * Every aten operator, found by its camelCase name when it is first used.
  */
 import { TorchError } from './errors.js';
+import { expectText } from './expect.js';
 import { type Argument, callOperator, type Result } from './frame.js';
 import type { Operators } from './generated/operators.js';
 import { native } from './native.js';
@@ -12,6 +13,7 @@ export type Operator = (...args: Argument[]) => Result;
 const found = new Map<string, Operator | null>();
 
 function find(name: string): Operator | null {
+  expectText('op', name, "an operator's name");
   let operator = found.get(name);
   if (operator === undefined) {
     const id = native.resolve(name);

@@ -1,5 +1,6 @@
 /** Options in objects: the compiler checks those that are written out, this checks all others. */
 import { ConfigError } from './errors.js';
+import { describe } from './expect.js';
 
 /**
  * Refuses options that nobody would read: a slip of the pen, PyTorch's spelling, or what is not supported.
@@ -10,8 +11,8 @@ import { ConfigError } from './errors.js';
 export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    const got = Array.isArray(options) ? 'an array' : options === null ? 'null' : `${typeof options} ${options}`;
-    throw new ConfigError(`Expected the options of ${where} in an object, { ${known.join(', ')} }, got ${got}.`);
+    const names = known.join(', ');
+    throw new ConfigError(`Expected the options of ${where} in an object, { ${names} }, got ${describe(options)}.`);
   }
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length === 0) return;

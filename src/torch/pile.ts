@@ -44,7 +44,7 @@ apply();
  * thread; what is left out stays. A warning that was given may come again. `Infinity` turns one off.
  */
 export function setMemoryLimits(options: MemoryLimits): void {
-  checkOptions('setMemoryLimits', options, KNOWN);
+  checkOptions('setMemoryLimits', options ?? null, KNOWN);
   for (const name of KNOWN) {
     const value = options[name];
     if (value === undefined) continue;

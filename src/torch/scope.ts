@@ -2,6 +2,7 @@
  * Scopes own tensors: what is made inside is freed at the end, natively, at once.
  */
 import { asynchronous, TorchError } from './errors.js';
+import { expectFunction, expectTensor } from './expect.js';
 import { readIntegers, writeEach } from './frame.js';
 import { adopt, enterScope, inAsyncScope, leaveScope, scopeDepth } from './lifetime.js';
 import { native } from './native.js';
@@ -60,6 +61,7 @@ export function scopeMaking<T>(body: () => T): { result: T; made: Tensor[] } {
  * @throws TorchError if `body` returns a Promise but is not declared `async`, or is asynchronous within a synchronous scope
  */
 export function scope<T>(body: () => T): T {
+  expectFunction('scope', body);
   if (!(body instanceof AsyncFunction)) return scopeMaking(body).result;
   if (scopeDepth() > 0) {
     throw new TorchError(
@@ -72,6 +74,7 @@ export function scope<T>(body: () => T): T {
 
 /** Lets a tensor outlive all scopes: it lives until it is unreachable or disposed. */
 export function keep<T extends Tensor>(value: T): T {
+  expectTensor('keep', value);
   return value.keep();
 }
 

@@ -5,6 +5,7 @@
 import { backward } from './autograd.js';
 import { DTYPES, type DType, type TypedArray } from './dtype.js';
 import { TorchError, translating } from './errors.js';
+import { expectTensor } from './expect.js';
 import { readIntegers, readTensors, writeEach, writeTensors } from './frame.js';
 import type { TensorMethods } from './generated/operators.js';
 import { type GradHook, type RemovableHandle, registerHook } from './hooks.js';
@@ -107,6 +108,7 @@ export class Tensor {
 
   /** Takes over the storage, dtype and device of `other`, in place (`tensor.data = other`). */
   setData(other: Tensor): this {
+    expectTensor('setData', other);
     translating(() => native.setData(this.handle, other.handle));
     return this;
   }

@@ -1,3 +1,4 @@
+import { expectTensor, expectTensors } from '../../torch/expect.js';
 import { type DType, op, ops, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 
@@ -47,10 +48,12 @@ export interface SoftmaxOptions {
 }
 
 export function relu(x: Tensor, options?: InplaceOption): Tensor {
+  expectTensor('relu', x);
   return signature.overwriting.read('relu', [], options).inplace ? x.relu_() : x.relu();
 }
 
 export function relu6(x: Tensor, options?: InplaceOption): Tensor {
+  expectTensor('relu6', x);
   return signature.overwriting.read('relu6', [], options).inplace ? x.clamp_(0, 6) : x.clamp(0, 6);
 }
 
@@ -60,6 +63,7 @@ export function leakyRelu(x: Tensor, negativeSlope?: number | LeakyReLUOptions, 
 }
 
 export function prelu(x: Tensor, weight: Tensor): Tensor {
+  expectTensors('prelu', x, weight);
   return x.prelu(weight);
 }
 
@@ -96,10 +100,12 @@ export function mish(x: Tensor, options?: InplaceOption): Tensor {
 }
 
 export function tanh(x: Tensor): Tensor {
+  expectTensor('tanh', x);
   return x.tanh();
 }
 
 export function sigmoid(x: Tensor): Tensor {
+  expectTensor('sigmoid', x);
   return x.sigmoid();
 }
 
@@ -140,10 +146,12 @@ export function softshrink(x: Tensor, lambd?: number | ShrinkOptions): Tensor {
 }
 
 export function softsign(x: Tensor): Tensor {
+  expectTensor('softsign', x);
   return x.div(x.abs().add(1));
 }
 
 export function tanhshrink(x: Tensor): Tensor {
+  expectTensor('tanhshrink', x);
   return x.sub(x.tanh());
 }
 
@@ -158,13 +166,16 @@ export function glu(x: Tensor, dim?: number | { readonly dim?: number }): Tensor
 }
 
 export function softmax(x: Tensor, dim: number, options?: SoftmaxOptions): Tensor {
+  expectTensor('softmax', x);
   return x.softmax(dim, signature.softmaxOf.read('softmax', [dim], options).dtype);
 }
 
 export function softmin(x: Tensor, dim: number, options?: SoftmaxOptions): Tensor {
+  expectTensor('softmin', x);
   return x.neg().softmax(dim, signature.softmaxOf.read('softmin', [dim], options).dtype);
 }
 
 export function logSoftmax(x: Tensor, dim: number, options?: SoftmaxOptions): Tensor {
+  expectTensor('logSoftmax', x);
   return x.logSoftmax(dim, signature.softmaxOf.read('logSoftmax', [dim], options).dtype);
 }

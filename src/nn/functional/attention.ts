@@ -1,3 +1,4 @@
+import { expectTensors } from '../../torch/expect.js';
 import { ConfigError, type Generator, hasOp, op, ops, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 import { drawFrom, dropout } from './dropout.js';
@@ -24,6 +25,7 @@ const fused = hasOp('scaledDotProductAttention') ? op('scaledDotProductAttention
  * Uses libtorch's fused operator where there is one (2.0 and later), else {@link attentionWeights} and a product.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options?: AttentionOptions): Tensor {
+  expectTensors('scaledDotProductAttention', q, k, v);
   const o = signature.dotProduct.read('scaledDotProductAttention', [], options);
   if (fused && (o.dropoutP === 0 || (o.generator ?? drawFrom(q)) === null)) {
     const scale = o.scale === null ? {} : { scale: o.scale };
@@ -34,6 +36,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
 
 /** softmax(q kᵀ · scale + mask): [..., L, S]. */
 export function attentionWeights(q: Tensor, k: Tensor, options?: AttentionOptions): Tensor {
+  expectTensors('attentionWeights', q, k);
   const o = signature.dotProduct.read('attentionWeights', [], options);
   const given = maskOf(o);
   // The query is scaled, not the scores: E is smaller than S.

@@ -1,3 +1,4 @@
+import { expectTensor } from '../../torch/expect.js';
 import { defaultGenerator, type Generator, ops, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 
@@ -13,6 +14,7 @@ export function dropout(
   generator: Generator | null = null,
   inplace = false,
 ): Tensor {
+  expectTensor('dropout', x);
   signature.dropoutOf.read('dropout', [p, training, generator, inplace]);
   if (!training || p === 0) return x;
   const source = generator ?? drawFrom(x);
@@ -28,6 +30,7 @@ export function featureDropout(
   generator: Generator | null = null,
   inplace = false,
 ): Tensor {
+  expectTensor('featureDropout', x);
   signature.dropoutOf.read('featureDropout', [p, training, generator, inplace]);
   if (!training || p === 0) return x;
   const shape = x.shape.map((size, i) => (i < 2 ? size : 1));
@@ -38,6 +41,7 @@ export { featureDropout as dropout1d, featureDropout as dropout2d, featureDropou
 
 /** Stochastic depth: zeroes whole samples (first dimension) with probability `p`, and scales the rest by 1 / (1 - p). */
 export function dropPath(x: Tensor, p: number, training = true, generator: Generator | null = null): Tensor {
+  expectTensor('dropPath', x);
   signature.dropoutOf.read('dropPath', [p, training, generator]);
   if (!training || p === 0) return x;
   const shape = x.shape.map((size, i) => (i === 0 ? size : 1));

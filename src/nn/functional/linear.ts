@@ -1,3 +1,4 @@
+import { expectTensor, expectTensors } from '../../torch/expect.js';
 import { noGrad, ops, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 
@@ -28,6 +29,7 @@ export function embedding(
   paddingIdx?: number | null | EmbeddingArguments,
   options?: Omit<EmbeddingArguments, 'paddingIdx'>,
 ): Tensor {
+  expectTensors('embedding', indices, weight);
   const o = signature.embeddingOf.read('embedding', [paddingIdx], options);
   const { paddingIdx: at, maxNorm, normType, scaleGradByFreq } = o;
   if (maxNorm !== null) noGrad(() => ops.embeddingRenorm_(weight, indices.contiguous(), maxNorm, normType));
@@ -136,6 +138,7 @@ export interface NormalizeOptions {
 
 /** x / max(‖x‖ₚ, eps) along `dim`. */
 export function normalize(x: Tensor, options?: NormalizeOptions): Tensor {
+  expectTensor('normalize', x);
   const { p, dim, eps } = signature.normalize.read('normalize', [], options);
   return x.div(ops.linalgVectorNorm(x, p, list(dim), true).clampMin(eps));
 }
@@ -149,6 +152,7 @@ export interface CosineSimilarityOptions {
 
 /** `cosineSimilarity(a, b, 1)`, or `cosineSimilarity(a, b, { dim: 1 })`. */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number | CosineSimilarityOptions, eps?: number): Tensor {
+  expectTensors('cosineSimilarity', x1, x2);
   const values = signature.cosineSimilarity.read('cosineSimilarity', [dim, eps]);
   return ops.cosineSimilarity(x1, x2, values.dim, values.eps);
 }
@@ -162,6 +166,7 @@ export interface PairwiseDistanceOptions {
 }
 
 export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: PairwiseDistanceOptions): Tensor {
+  expectTensors('pairwiseDistance', x1, x2);
   const { p, eps, keepdim } = signature.pairwiseDistance.read('pairwiseDistance', [], options);
   return ops.pairwiseDistance(x1, x2, p, eps, keepdim);
 }

@@ -1,3 +1,4 @@
+import { expectList, expectTensors } from '../../torch/expect.js';
 import { DataError, ops, ShapeError, Tensor, tensor } from '../../torch/index.js';
 import * as signature from '../loss-signatures.js';
 
@@ -18,6 +19,7 @@ function reduce(loss: Tensor, reduction: Reduction): Tensor {
 
 /** Refuses a target of another shape: stretched to each other, [N] and [N, 1] would compare all pairs. */
 function expectSameShape(where: string, input: Tensor, target: Tensor): void {
+  expectTensors(where, input, target);
   const [own, other] = [input.shape, target.shape];
   if (own.length === other.length && own.every((size, i) => size === other[i])) return;
   throw new ShapeError(
@@ -40,12 +42,14 @@ export interface CrossEntropyOptions extends NllLossOptions {
 
 /** Logits [B, C, ...] against int64 classes [B, ...] or class probabilities [B, C, ...]. */
 export function crossEntropy(logits: Tensor, target: Tensor, options?: CrossEntropyOptions): Tensor {
+  expectTensors('crossEntropy', logits, target);
   const o = signature.crossEntropy.read('crossEntropy', [], options);
   return ops.crossEntropyLoss(logits, target, o.weight, code(o.reduction), o.ignoreIndex, o.labelSmoothing);
 }
 
 /** Log probabilities [B, C, ...] against int64 classes [B, ...]. */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options?: NllLossOptions): Tensor {
+  expectTensors('nllLoss', logProbabilities, target);
   const o = signature.nllLoss.read('nllLoss', [], options);
   return ops.nllLossNd(logProbabilities, target, o.weight, code(o.reduction), o.ignoreIndex);
 }
@@ -121,6 +125,7 @@ export interface KlDivOptions {
 
 /** Log probabilities against probabilities. */
 export function klDiv(input: Tensor, target: Tensor, options?: KlDivOptions): Tensor {
+  expectTensors('klDiv', input, target);
   const { reduction, logTarget } = signature.klDiv.read('klDiv', [], options);
   if (reduction !== 'batchmean') return ops.klDiv(input, target, code(reduction), { logTarget });
   return ops.klDiv(input, target, code('sum'), { logTarget }).div(input.shape[0] ?? 1);
@@ -138,6 +143,7 @@ export function cosineEmbeddingLoss(x1: Tensor, x2: Tensor, target: Tensor, opti
 
 /** max(0, -target (x1 - x2) + margin), target 1 or -1; all of as many dimensions. */
 export function marginRankingLoss(x1: Tensor, x2: Tensor, target: Tensor, options?: MarginOptions): Tensor {
+  expectTensors('marginRankingLoss', x1, x2, target);
   const { margin, reduction } = signature.margin.read('marginRankingLoss', [], options);
   if (x1.ndim !== x2.ndim || x1.ndim !== target.ndim) {
     const got = `[${x1.shape}], [${x2.shape}] and [${target.shape}]`;
@@ -187,6 +193,7 @@ export interface GaussianNllOptions extends LossOptions {
  * @throws ShapeError for a variance of another shape, DataError for a negative one
  */
 export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, options?: GaussianNllOptions): Tensor {
+  expectTensors('gaussianNllLoss', input, target, variance);
   const { full, eps, reduction } = signature.gaussianNll.read('gaussianNllLoss', [], options);
   const each = perElement(input, variance);
   if (each.lt(0).any().item()) throw new DataError('Expected a variance >= 0 in gaussianNllLoss, got a negative one.');
@@ -235,8 +242,10 @@ export function ctcLoss(
   options?: CtcOptions,
 ): Tensor {
   const { blank, reduction, zeroInfinity } = signature.ctc.read('ctcLoss', [], options);
-  const lengths = (given: Tensor | readonly number[]) =>
-    given instanceof Tensor ? given : tensor([...given], { dtype: 'int64' });
+  const lengths = (given: Tensor | readonly number[]) => {
+    if (!(given instanceof Tensor)) expectList('ctcLoss', given, 'lengths in a tensor or a list');
+    return given instanceof Tensor ? given : tensor([...given], { dtype: 'int64' });
+  };
   const [own, theirs] = [lengths(inputLengths), lengths(targetLengths)];
   return ops.ctcLoss(logProbabilities, targets, own, theirs, blank, code(reduction), zeroInfinity);
 }

@@ -1,4 +1,5 @@
 /** Losses of margins between classes, and of triplets under any distance. */
+import { expectTensors } from '../../torch/expect.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import * as signature from '../more-signatures.js';
 import type { LossOptions, MarginOptions, Reduction } from './loss.js';
@@ -36,6 +37,7 @@ export interface MultilabelSoftMarginOptions extends LossOptions {
 
 /** Logits [..., C] against targets 0 or 1 of the same shape: the mean over classes of the binary cross entropy. */
 export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, options?: MultilabelSoftMarginOptions): Tensor {
+  expectTensors('multilabelSoftMarginLoss', input, target);
   const { weight, reduction } = signature.multilabelSoftMargin.read('multilabelSoftMarginLoss', [], options);
   const each = ops.binaryCrossEntropyWithLogits(input, target, null, null, EACH);
   return reduced((weight ? each.mul(weight) : each).mean([-1]), reduction);
@@ -55,6 +57,7 @@ export function tripletMarginWithDistanceLoss(
   negative: Tensor,
   options?: TripletDistanceOptions,
 ): Tensor {
+  expectTensors('tripletMarginWithDistanceLoss', anchor, positive, negative);
   const o = signature.tripletDistance.read('tripletMarginWithDistanceLoss', [], options);
   const distance = o.distanceFunction ?? ((x: Tensor, y: Tensor) => ops.pairwiseDistance(x, y));
   const near = distance(anchor, positive);

@@ -1,3 +1,4 @@
+import { expectTensor } from '../../torch/expect.js';
 import { op, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 
@@ -18,6 +19,7 @@ export function groupNorm(
   bias: Tensor | null = null,
   eps = 1e-5,
 ): Tensor {
+  expectTensor('groupNorm', x);
   const [batch = 0, channels = 0, ...rest] = x.shape;
   // As PyTorch counts: several groups count as several values, even where each has but one.
   expectSeveral([Math.floor((batch * channels) / numGroups), numGroups, ...rest], x.shape);
@@ -45,6 +47,7 @@ export function batchNorm(
   bias: Tensor | null = null,
   options?: BatchNormArguments,
 ): Tensor {
+  expectTensor('batchNorm', x);
   const { training, momentum, eps } = signature.batchNormOf.read('batchNorm', [], options);
   if (training) expectSeveral(x.shape);
   return ops.batchNorm(x, weight, bias, runningMean, runningVar, training, momentum, eps, true);
@@ -67,6 +70,7 @@ export function batchNormRelu(
   bias: Tensor | null = null,
   options?: BatchNormReluArguments,
 ): Tensor {
+  expectTensor('batchNormRelu', x);
   const { residual, training, momentum, eps } = signature.batchNormRelu.read('batchNormRelu', [], options);
   if (training) expectSeveral(x.shape);
   const fused = op('headrace::batchNormRelu');
@@ -74,6 +78,7 @@ export function batchNormRelu(
 }
 
 export function instanceNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor {
+  expectTensor('instanceNorm', x);
   expectSeveralPlaces(x.shape);
   return ops.instanceNorm(x, weight, bias, null, null, true, 0.1, eps, true);
 }

@@ -1,3 +1,4 @@
+import { expectTensor } from '../../torch/expect.js';
 import { ConfigError, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 
@@ -130,6 +131,7 @@ function unpooling(where: string, x: Tensor, kernelSize: Size, n: number, o: Max
   if (kernel?.length !== n || strides?.length !== n || padding?.length !== n) {
     throw new ConfigError(`Expected ${n} sizes of kernel, stride and padding of ${where}, or one for all.`);
   }
+  expectTensor(where, x);
   const spatial = x.shape.slice(-n);
   const usual = spatial.map((size, i) => (size - 1) * strides[i]! + kernel[i]! - 2 * padding[i]!);
   const output = values.outputSize === null ? usual : values.outputSize.slice(-n);
@@ -191,6 +193,7 @@ export function adaptiveMaxPool3d<Indices extends boolean = false>(
 function resolve(where: string, x: Tensor, outputSize: OutputSize, n: number, o?: IndicesOption): number[] {
   const known = where.startsWith('adaptiveMax') ? signature.adaptiveMaxPool : signature.adaptiveAvgPool;
   known.read(where, [outputSize], o);
+  expectTensor(where, x);
   const sizes: readonly (number | null | undefined)[] =
     outputSize === null || typeof outputSize === 'number' ? new Array(n).fill(outputSize) : outputSize;
   if (sizes.length !== n) throw new ConfigError(`Expected ${n} sizes of ${where}, or one for all, got [${sizes}].`);

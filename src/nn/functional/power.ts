@@ -1,4 +1,5 @@
 /** Pooling and normalisation by powers, and draws from categories. */
+import { expectTensor } from '../../torch/expect.js';
 import { defaultGenerator, type Generator, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../more-signatures.js';
 import { avgPool1d, avgPool2d } from './pooling.js';
@@ -13,12 +14,14 @@ export interface LpPoolArguments {
 
 /** The root of the sum of `normType`-th powers in each window of [B, C, L]. */
 export function lpPool1d(x: Tensor, normType: number, kernelSize: Size, options?: LpPoolArguments): Tensor {
+  expectTensor('lpPool1d', x);
   const { stride, ceilMode } = signature.lpPool.read('lpPool1d', [normType, kernelSize], options);
   return rootOfSums(avgPool1d(x.pow(normType), kernelSize, { stride, ceilMode }), normType, volume(kernelSize, 1));
 }
 
 /** As {@link lpPool1d}, of [B, C, H, W]. */
 export function lpPool2d(x: Tensor, normType: number, kernelSize: Size, options?: LpPoolArguments): Tensor {
+  expectTensor('lpPool2d', x);
   const { stride, ceilMode } = signature.lpPool.read('lpPool2d', [normType, kernelSize], options);
   return rootOfSums(avgPool2d(x.pow(normType), kernelSize, { stride, ceilMode }), normType, volume(kernelSize, 2));
 }
@@ -48,6 +51,7 @@ export interface LocalResponseNormOptions {
 
 /** x / (k + alpha · mean of squares over `size` neighbouring channels)^beta, of [B, C, ...]. */
 export function localResponseNorm(x: Tensor, size: number, options?: LocalResponseNormOptions): Tensor {
+  expectTensor('localResponseNorm', x);
   const { alpha, beta, k } = signature.responseNorm.read('localResponseNorm', [size], options);
   const shape = x.shape;
   if (shape.length < 3) throw new ShapeError(`Expected [batch, channels, ...] of 3 dimensions or more, got [${shape}]`);
@@ -71,6 +75,7 @@ export interface GumbelOptions {
 
 /** A draw from categories with a gradient (Jang et al., 2016): the softmax of logits with Gumbel noise. */
 export function gumbelSoftmax(logits: Tensor, options?: GumbelOptions): Tensor {
+  expectTensor('gumbelSoftmax', logits);
   const { tau, hard, dim, ...o } = signature.gumbel.read('gumbelSoftmax', [], options);
   const generator = o.generator ?? (logits.device === 'cpu' ? defaultGenerator : null);
   const noise = ops.emptyLike(logits).exponential_(1, { generator }).log().neg();

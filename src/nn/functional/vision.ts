@@ -1,3 +1,4 @@
+import { expectTensor } from '../../torch/expect.js';
 import { ConfigError, op, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from './pooling.js';
@@ -18,6 +19,7 @@ export interface InterpolateOptions {
 
 /** Resizes [B, C, L], [B, C, H, W] or [B, C, D, H, W]. */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  expectTensor('interpolate', x);
   const { size, scaleFactor, mode, alignCorners, antialias } = signature.interpolate.read('interpolate', [], options);
   if ((size === null) === (scaleFactor === null)) {
     throw new ConfigError(`Expected either size or scaleFactor, got ${size === null ? 'neither' : 'both'}`);
