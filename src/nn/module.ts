@@ -12,6 +12,7 @@ import {
   Tensor,
   TorchError,
 } from '../torch/index.js';
+import { guardSpelling } from '../torch/python-names.js';
 import { type Copy, cloneModule } from './clone.js';
 import { Hookable } from './hooks.js';
 import { carryingMade, initSkipped, markDrawn, markMade } from './initial.js';
@@ -347,6 +348,8 @@ export abstract class Module extends Hookable {
     return new ShapeError(`Expected ${expected}, got [${shape}] in ${this.toString()}`);
   }
 }
+
+guardSpelling(Module);
 
 type Iter<T> = IterableIterator<T>;
 

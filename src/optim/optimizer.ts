@@ -15,6 +15,7 @@ import {
   Tensor,
   tensor,
 } from '../torch/index.js';
+import { guardSpelling, spellingGuard } from '../torch/python-names.js';
 import { fromTorchState, hyperparametersOf, type TorchOptimizerState } from './torch-state.js';
 
 /** Parameters, best with their names (`model.namedParameters()`): the state is saved under them. */
@@ -126,7 +127,7 @@ export abstract class Optimizer<H extends Hyperparameters> {
       names.push(name);
     }
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    const group: ParamGroup<H> = { ...this.#defaults, ...given, params, names };
+    const group: ParamGroup<H> = Object.assign(Object.create(groupPrototype), this.#defaults, given, { params, names });
     this.#check(group);
     this.paramGroups.push(group);
   }
@@ -303,6 +304,11 @@ export abstract class Optimizer<H extends Hyperparameters> {
     }
   }
 }
+
+guardSpelling(Optimizer);
+
+/** Groups are plain but for this: `group.weight_decay = 0.1` would change nothing. */
+const groupPrototype = spellingGuard(Object.prototype);
 
 /** @throws ConfigError unless they can be looped over: given a model or one parameter, it says what to write */
 export function expectParameters(where: string, params: unknown): void {

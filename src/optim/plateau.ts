@@ -1,6 +1,7 @@
 import { choice, number, type RulesOf, rule, Signature, whole } from '../nn/signature.js';
 import { expectObject } from '../torch/expect.js';
 import { ConfigError, DataError, Tensor } from '../torch/index.js';
+import { guardSpelling } from '../torch/python-names.js';
 import { expectOptimizer, type Scheduled } from './schedulers.js';
 import { camel } from './torch-state.js';
 
@@ -130,3 +131,5 @@ export class ReduceLROnPlateau {
     this.#state = Object.fromEntries(names.map((name) => [name, saved.get(name)])) as unknown as PlateauState;
   }
 }
+
+guardSpelling(ReduceLROnPlateau);

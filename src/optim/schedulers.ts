@@ -1,6 +1,7 @@
 import { number, type RulesOf, rule, Signature, whole } from '../nn/signature.js';
 import { expectFunction, expectList, expectObject, misfit } from '../torch/expect.js';
 import { ConfigError, DataError } from '../torch/index.js';
+import { guardSpelling } from '../torch/python-names.js';
 import type { Hyperparameters, ParamGroup } from './optimizer.js';
 
 /** What a scheduler needs of an optimizer. */
@@ -54,6 +55,8 @@ export abstract class LRScheduler {
     this.step(saved);
   }
 }
+
+guardSpelling(LRScheduler);
 
 /** @throws ConfigError unless it has groups of parameters */
 export function expectOptimizer(where: string, optimizer: unknown): void {

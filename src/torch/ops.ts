@@ -6,6 +6,7 @@ import { expectText } from './expect.js';
 import { type Argument, callOperator, type Result } from './frame.js';
 import type { Operators } from './generated/operators.js';
 import { native } from './native.js';
+import { camelCase, refuseSnakeCase } from './python-names.js';
 
 /** An operator of any name, for those that the typings do not know (another libtorch version's, say). */
 export type Operator = (...args: Argument[]) => Result;
@@ -35,7 +36,11 @@ export function hasOp(name: string): boolean {
 export function op(name: string): Operator {
   const operator = find(name);
   if (!operator) {
-    throw new TorchError(`libtorch ${native.buildInfo().libtorch} has no operator '${name}'`, { code: 'NO_OPERATOR' });
+    const camel = camelCase(name);
+    const advice = camel !== name && find(camel) ? `: in Headrace it is ${camel}` : '';
+    throw new TorchError(`libtorch ${native.buildInfo().libtorch} has no operator '${name}'${advice}`, {
+      code: 'NO_OPERATOR',
+    });
   }
   return operator;
 }
@@ -63,14 +68,21 @@ export const ops: OperatorTable = new Proxy(
  */
 export function operatorMethods(prototype: object): object {
   const behind = Object.getPrototypeOf(prototype) as object;
+  const has = (tensor: object) => (name: string) => name in tensor || hasOp(name);
   return new Proxy(Object.create(behind) as object, {
     get(target, name, receiver) {
       if (typeof name !== 'string' || name in target) return Reflect.get(target, name, receiver);
       const id = native.resolve(name);
+      if (id < 0) refuseSnakeCase(receiver as object, name, has(receiver as object));
       const method = id < 0 ? undefined : methodOf(id);
       // `undefined` is installed too: `then` and `toJSON` are asked for again and again.
       Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
       return method;
+    },
+    // `x.requires_grad = true` would be a property that nobody reads.
+    set(target, name, value, receiver) {
+      if (!(name in target)) refuseSnakeCase(receiver as object, name, has(receiver as object));
+      return Reflect.set(target, name, value, receiver);
     },
   });
 }
