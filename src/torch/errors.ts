@@ -56,13 +56,29 @@ const BY_CODE: Record<string, typeof HeadraceError> = {
   DATA: DataError,
 };
 
+/** libtorch's messages speak Python, of `retain_graph=True` and `.retain_grad()`: what is written here instead. */
+function spelledHere(message: string): string {
+  const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return message
+    .replace(/\b([a-z]+(?:_[a-z]+)+)=(True|False)\b/g, (_, name: string, value: string) => {
+      return `{ ${camel(name)}: ${value.toLowerCase()} }`;
+    })
+    .replace(/\.(retain_grad|requires_grad_)\(/g, (_, name: string) => `.${camel(name)}(`);
+}
+
+/** libtorch's ways to say that an index or a class number must be whole. */
+const WHOLE = /expected scalar type Long but found|scalar types: Long, Int; but got|Expected dtype int64 for index/i;
+const MAKE_WHOLE =
+  "Indices and class numbers are int64: tensor([...], { dtype: 'int64' }), or x.to({ dtype: 'int64' }).";
+
 /** Gives an error from the native addon its class; anything else passes unchanged. */
 export function translateNativeError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof HeadraceError) return error;
   const code = (error as Error & { code?: string }).code;
   if (typeof code !== 'string') return error;
   const ErrorClass = BY_CODE[code] ?? TorchError;
-  return new ErrorClass(error.message, { code });
+  const message = spelledHere(error.message);
+  return new ErrorClass(WHOLE.test(message) ? `${message.trimEnd()}. ${MAKE_WHOLE}` : message, { code });
 }
 
 /** Runs `body`, giving errors of the addon their class. */

@@ -29,9 +29,14 @@ export function checkFlag(where: string, name: string, value: boolean | undefine
   throw new ConfigError(`${where}: expected ${name} true or false, got ${String(value)}`);
 }
 
+/** What some libraries call what has another name here, which no spelling leads to. */
+const OTHER_WORDS: Readonly<Record<string, string>> = { learningrate: 'lr', l2: 'weightDecay', decay: 'weightDecay' };
+
 /** The candidate most like `name`, whatever the case and underscores; null where none is like it. */
 export function nearest(name: string, candidates: readonly string[]): string | null {
   const wanted = plain(name);
+  const meant = OTHER_WORDS[wanted];
+  if (meant !== undefined && candidates.includes(meant)) return meant;
   let best: string | null = null;
   let least = Math.max(2, Math.floor(wanted.length / 2)) + 1;
   for (const candidate of candidates) {

@@ -176,3 +176,37 @@ test("init functions take a layer's bias as its type has it, and refuse one that
     message: 'zeros_: expected a tensor, got null. The layer was made without it, as with { bias: false }.',
   });
 });
+
+test("libtorch's advice in Python is given in this package's words", () => {
+  const w = torch.ones([2], { requiresGrad: true });
+  const loss = w.mul(w).sum();
+  loss.backward();
+  assert.throws(
+    () => loss.backward(),
+    (error: Error) => {
+      assert.match(error.message, /Specify \{ retainGraph: true \} if you need to backward/);
+      assert.doesNotMatch(error.message, /retain_graph/);
+      return true;
+    },
+  );
+});
+
+test('class numbers and indices that are floats are refused with how to make them int64', () => {
+  const [logits, classes] = [torch.ones([2, 3]), tensor([0, 1])];
+  const F = nn.functional;
+  for (const call of [
+    () => F.crossEntropy(logits, classes),
+    () => F.nllLoss(logits, classes),
+    () => F.multiMarginLoss(logits, classes),
+    () => new nn.Embedding(3, 2).forward(classes),
+    () => logits.gather(0, tensor([[0, 1]])),
+  ]) {
+    assert.throws(call, { name: 'TorchError', message: /int64: tensor\(\[\.\.\.\], \{ dtype: 'int64' \}\), or x\.to/ });
+  }
+});
+
+test('options by the words of other libraries lead to the ones that there are', () => {
+  const make = (options: object) => new optim.SGD(new nn.Linear(1, 1).parameters(), options as { lr: number });
+  assert.throws(() => make({ learningRate: 1 }), /got learningRate\. Did you mean lr\?/);
+  assert.throws(() => make({ learning_rate: 1 }), /got learning_rate\. Did you mean lr\?/);
+});
