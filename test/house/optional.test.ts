@@ -75,6 +75,13 @@ test('what needs one says so, with the command that installs the version that is
   );
 });
 
+test('image files that are not there are told as such, before what reads images is asked for', () => {
+  const code =
+    "const v = await import('headrace/vision'); const [file] = v.listImageFiles(['nope.png']); " +
+    'const { bad } = await v.readImageFiles([], [3, 8, 8]); throw new Error(file.reason + bad.length)';
+  assert.match(messageOf(code), /^Error: no such file or folder \(expected images.*0$/);
+});
+
 test('one that is installed in the working directory serves a package that lies elsewhere', () => {
   const elsewhere = path.join(top, 'elsewhere');
   mkdirSync(path.join(elsewhere, 'node_modules'), { recursive: true });
