@@ -8,7 +8,9 @@ import { Tensor } from './tensor.js';
 
 function seedBits(seed: number | bigint): bigint {
   if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) {
-    throw new ConfigError(`expected an integer seed within ±2^53, got ${describe(seed)}`);
+    throw new ConfigError(
+      `expected an integer seed within ±2^53, got ${typeof seed === 'number' ? seed : describe(seed)}`,
+    );
   }
   return BigInt.asUintN(64, BigInt(seed));
 }
