@@ -85,7 +85,8 @@ export async function importFunction<F extends (...given: never[]) => unknown>(u
   } catch (cause) {
     throw new ConfigError(`Cannot import ${url}: ${(cause as Error).message}${hint(cause)}`, { cause });
   }
-  const found = loaded[name];
+  // What a module of CommonJS exports is not always told by its names alone.
+  const found = loaded[name] ?? (loaded.default as Record<string, unknown> | null | undefined)?.[name];
   if (typeof found === 'function') return found as F;
   throw new ConfigError(`Expected ${url} to export a function ${name}, got ${typeof found}`);
 }
@@ -99,15 +100,12 @@ const KEY = 'headrace: TypeScript is loaded';
  */
 export async function prepareLoader(url: string): Promise<void> {
   if (url.startsWith(OWN) || /^headrace(\/|$)/.test(url)) return;
-  const tsx = tsxArgument();
-  if (tsx === null && !TYPESCRIPT.test(url)) return;
+  const tsx = tsxArguments();
+  if (tsx.length === 0 && !TYPESCRIPT.test(url)) return;
   if (await loadsTypeScript()) return setEnvironmentData(KEY, true);
-  if (tsx === null && getEnvironmentData(KEY) !== true) return;
-  const places = [
-    ...(tsx?.startsWith('file:') ? [tsx] : []),
-    ...(url.startsWith('file:') ? [url] : []),
-    workingPlace(),
-  ];
+  if (tsx.length === 0 && getEnvironmentData(KEY) !== true) return;
+  // npx runs a tsx that lies in no project: where it lies is told by what it starts Node with alone.
+  const places = [...tsx.flatMap(fileOf), ...(url.startsWith('file:') ? [url] : []), workingPlace()];
   const folder = places.map((place) => packageFolder(place, 'tsx')).find((each) => each !== null);
   if (folder === undefined) return;
   const { register } = (await import(pathToFileURL(doorFile(folder, './esm/api')).href)) as { register(): void };
@@ -125,11 +123,18 @@ function loadsTypeScript(): Promise<boolean> {
   return loads;
 }
 
-/** The module by which this program was started with tsx; null without. */
-function tsxArgument(): string | null {
+/** The modules by which this program was started with tsx. */
+function tsxArguments(): string[] {
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
-  const found = given.map((argument) => argument.replace(/^--[a-z-]+=/, '').replaceAll('"', ''));
-  return found.find((argument) => /^tsx(\/|$)|\/tsx\/dist\//.test(argument)) ?? null;
+  return given
+    .map((argument) => argument.replace(/^--[a-z-]+=/, '').replaceAll('"', ''))
+    .filter((argument) => /^tsx(\/|$)|\/tsx\/dist\//.test(argument));
+}
+
+/** As a URL, where it is a file and no name of a package. */
+function fileOf(module: string): string[] {
+  if (module.startsWith('file:')) return [module];
+  return path.isAbsolute(module) ? [pathToFileURL(module).href] : [];
 }
 
 function hint(error: unknown): string {

@@ -72,6 +72,17 @@ for (const [name, args, env] of ways) {
   });
 }
 
+test('a model in TypeScript trains by a tsx that the project has not, as npx runs one', () => {
+  const bare = mkdtempSync(path.join(tmpdir(), 'headrace npx '));
+  after(() => rmSync(bare, { recursive: true, force: true }));
+  const installed = installCopy(bare);
+  cpSync(path.join(copy, 'build'), path.join(installed, 'build'), { recursive: true });
+  writeFileSync(path.join(bare, 'package.json'), '{ "type": "module" }');
+  for (const name of ['full-model.ts', 'full-train.ts']) cpSync(path.join(top, 'src', name), path.join(bare, name));
+  const { stdout, stderr } = node(bare, [path.join(tsx, 'cli.mjs'), 'full-train.ts']);
+  assert.equal(stdout, '2 2\n', stderr);
+});
+
 test('a model in TypeScript trains by Node alone', (t) => {
   const { typescript } = process.features as { typescript?: string | false };
   if (!typescript) return t.skip(`Node ${process.version} does not read TypeScript`);
@@ -103,6 +114,9 @@ test('a relative module is looked for beside the caller, then in the working dir
   const told = run('./index.js'); // there is one beside the modules of the package
   assert.ok(told.startsWith('ConfigError: Expected a module at ./index.js, found none: looked for '), told);
   assert.ok(told.includes(`${path.join(top, 'src', 'index.js')} and ${path.join(top, 'index.js')}.`), told);
+  // Node does not find the names of what CommonJS exports this way.
+  write('src/made.cjs', 'module.exports = Object.fromEntries([["make", (options) => options + " from CommonJS"]]);');
+  assert.equal(run('./made.cjs'), 'seen from CommonJS');
   write('src/c.mjs', 'export const other = 1;');
   assert.match(run('./c.mjs'), /^ConfigError: Expected file:.*c\.mjs to export a function make, got undefined$/);
   assert.match(
