@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compat.h"
+#include "registry.h"
 #include "rows.h"
 #include "vectors.h"
 
@@ -351,7 +352,8 @@ at::Tensor batchNormRelu(const at::Tensor& input, MaybeTensor residual, MaybeTen
 
 } // namespace
 
-TORCH_LIBRARY(headrace, library) {
+TORCH_LIBRARY_FRAGMENT(headrace, library) {
+  if (isRegistered("batch_norm_relu")) return;
   library.def(
       "batch_norm_relu(Tensor input, Tensor? residual, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, "
       "Tensor(b!)? running_var, bool training, float momentum, float eps) -> Tensor",

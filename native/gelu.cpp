@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "exponential.h"
+#include "registry.h"
 
 namespace headrace {
 
@@ -91,6 +92,8 @@ at::Tensor gelu(const at::Tensor& input) { return fits(input) ? Gelu::apply(inpu
 
 } // namespace
 
-TORCH_LIBRARY_FRAGMENT(headrace, library) { library.def("gelu(Tensor self) -> Tensor", gelu); }
+TORCH_LIBRARY_FRAGMENT(headrace, library) {
+  if (!isRegistered("gelu")) library.def("gelu(Tensor self) -> Tensor", gelu);
+}
 
 } // namespace headrace

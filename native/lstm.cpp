@@ -19,6 +19,7 @@
 
 #include "compat.h"
 #include "gates.h"
+#include "registry.h"
 
 namespace headrace {
 
@@ -280,6 +281,7 @@ Result lstm(const at::Tensor& input, MaybeTensor batchSizes, at::TensorList stat
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(headrace, library) {
+  if (isRegistered("lstm")) return;
   library.def(
       "lstm(Tensor input, Tensor? batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, "
       "float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)",

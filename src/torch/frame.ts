@@ -4,7 +4,7 @@
  */
 import { TorchError, translateNativeError } from './errors.js';
 import { Generator } from './generator.js';
-import { native } from './native.js';
+import { type Native, native } from './native.js';
 import { Tensor } from './tensor.js';
 
 /** What an operator may be given. A trailing plain object holds keyword arguments. */
@@ -33,8 +33,19 @@ const LIST = 6;
 const GENERATOR = 7;
 
 const PAIRS = 1 << 16;
-const cells = new Float64Array(2 * PAIRS);
-native.attachFrame(cells);
+/**
+ * One for each thread's addon, however many copies of this package have loaded it: a dependency may bring its own, and a program may
+ * import one and require another. A frame for each would leave all but the last with one that the addon does not look at.
+ */
+const cells = frameOf(native);
+
+function frameOf(addon: Native): Float64Array {
+  if (addon.frame === undefined) {
+    addon.frame = new Float64Array(2 * PAIRS);
+    addon.attachFrame(addon.frame);
+  }
+  return addon.frame;
+}
 
 const stringIds = new Map<string, number>();
 const strings = new Map<number, string>();
@@ -93,9 +104,18 @@ function encodeObject(value: object | null): void {
   } else if (value instanceof Generator) put(GENERATOR, value.id);
   else {
     throw new TorchError(
-      `expected a Tensor, number, boolean, string, list, Generator or null as an operator's argument, got ${value.constructor?.name ?? 'an object'}`,
+      `expected a Tensor, number, boolean, string, list, Generator or null as an operator's argument, got ${nameOf(value)}`,
     );
   }
+}
+
+function nameOf(value: object): string {
+  const name = value.constructor?.name ?? 'an object';
+  if (name !== Tensor.name && name !== Generator.name) return name;
+  return (
+    `a ${name} of another copy of headrace: this thread has loaded it twice, from two folders (npm ls headrace), or once by import ` +
+    'and once by require (give the package "type": "module", or its files names in .mts or .mjs)'
+  );
 }
 
 function isKeywords(value: Argument): value is { readonly [name: string]: Argument } {

@@ -43,6 +43,8 @@ export interface QueueStats {
 
 /** The addon's functions. Handles are numbers; lists of tensors travel in the call frame (see frame.ts). */
 export interface Native {
+  /** The call frame of the copy of this package that came first in this thread; none before. */
+  frame?: Float64Array;
   attachFrame(cells: Float64Array): void;
   resolve(name: string): number;
   call(op: number, positional: number, keywords: number): void;
