@@ -11,6 +11,7 @@ import * as signature from './more-signatures.js';
 import { LayerNorm } from './norm.js';
 import {
   activationOf,
+  checkedNorm,
   layersOf,
   TransformerEncoder,
   TransformerEncoderLayer,
@@ -108,7 +109,7 @@ export class TransformerDecoder extends Module {
   ) {
     super();
     this.layers = layersOf(layer, numLayers);
-    this.norm = norm;
+    this.norm = checkedNorm('TransformerDecoder', norm);
   }
 
   /** As {@link TransformerDecoderLayer.forward}. */

@@ -106,6 +106,15 @@ export function layersOf<L extends Module>(layer: L | ((index: number) => L), co
   return new ModuleList(Array.from({ length: count }, (_, i) => (layer instanceof Module ? layer.clone() : layer(i))));
 }
 
+/** A stack's last layer: untyped callers may give it by name, as in Python, where it has a place of its own here. */
+export function checkedNorm(where: string, norm: LayerNorm | null): LayerNorm | null {
+  if (norm === null || norm instanceof Module) return norm;
+  throw new ConfigError(
+    `Expected norm of ${where} to be a layer such as new LayerNorm(8), or null, got ${typeof norm}: give it as the ` +
+      'third argument, not in an object.',
+  );
+}
+
 /** A stack of layers: clones of one, as in PyTorch, or each built by a function. */
 export class TransformerEncoder extends Module {
   layers: ModuleList<TransformerEncoderLayer>;
@@ -118,7 +127,7 @@ export class TransformerEncoder extends Module {
   ) {
     super();
     this.layers = layersOf(layer, numLayers);
-    this.norm = norm;
+    this.norm = checkedNorm('TransformerEncoder', norm);
   }
 
   /** `mask` and `srcKeyPaddingMask` go to every layer: see {@link TransformerEncoderLayer}. */

@@ -331,3 +331,17 @@ test('a variable of type Module can be called', () => {
   // @ts-expect-error a layer's own type still says what it takes
   assert.throws(() => new nn.Linear(2, 3).forward('no tensor'));
 });
+
+test('the last layer of a stack is a layer, not an object that names one', () => {
+  for (const [Stack, Layer] of [
+    [nn.TransformerEncoder, nn.TransformerEncoderLayer],
+    [nn.TransformerDecoder, nn.TransformerDecoderLayer],
+  ] as const) {
+    const make = Stack as unknown as new (...args: unknown[]) => nn.Module;
+    assert.throws(() => new make(new Layer(4, 2), 1, { norm: new nn.LayerNorm(4) }), {
+      name: 'ConfigError',
+      message: new RegExp(`Expected norm of ${Stack.name} to be a layer .* third argument, not in an object`),
+    });
+    assert.ok(new make(new Layer(4, 2), 1, new nn.LayerNorm(4)).stateDict().has('norm.weight'));
+  }
+});
