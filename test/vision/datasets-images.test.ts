@@ -67,6 +67,14 @@ test('folders in a class are read in the order of torchvision, links and odd nam
   );
 });
 
+test('so few images that none can be held out are said to be too few', async () => {
+  for (const name of ['a', 'b']) await image(`few/${name}/1.png`, 1);
+  await assert.rejects(loadDataset(`folder:${join(root, 'few')}`), {
+    name: 'DataError',
+    message: /few: expected images enough to hold out a fifth of each class, found 2 in 2 classes: add images, or put/,
+  });
+});
+
 test('a fifth is held out where there is no other part, and what is not read is told', async () => {
   for (const name of ['a', 'b']) for (let i = 0; i < 10; i++) await image(`one/Train/${name}/${i}.png`, i);
   await image('one/Train/loose.png', 1);

@@ -114,7 +114,7 @@ export function listFolder(dir: string, seed: number): FolderListing {
     names.flatMap((name) => folders.filter((folder) => folder.toLowerCase() === name));
   const holdsClasses = (name: string): boolean => entries(join(dir, name)).folders.length > 0;
   const trainName = named(trainNames).find(holdsClasses);
-  if (trainName === undefined) return { ...split(listClasses(dir, notes), seed), ...splitNames(dir), notes };
+  if (trainName === undefined) return { ...split(dir, listClasses(dir, notes), seed), ...splitNames(dir), notes };
   const tests = named(testNames);
   for (const name of tests.filter((test) => !holdsClasses(test))) {
     notes.push(`${name}/ holds no folders of classes, so its images have no labels: not read`);
@@ -126,7 +126,7 @@ export function listFolder(dir: string, seed: number): FolderListing {
   }
   const trainFrom = join(dir, trainName);
   const train = listClasses(trainFrom, notes);
-  if (testName === undefined) return { ...split(train, seed), ...splitNames(trainFrom), notes };
+  if (testName === undefined) return { ...split(trainFrom, train, seed), ...splitNames(trainFrom), notes };
   const test = listClasses(join(dir, testName), notes);
   checkSameClasses(dir, train, trainName, test, testName);
   return { train, test, trainFrom, testFrom: join(dir, testName), notes };
@@ -147,8 +147,14 @@ function checkSameClasses(dir: string, train: Listing, trainName: string, test: 
   );
 }
 
-function split(all: Listing, seed: number): { train: Listing; test: Listing } {
+function split(dir: string, all: Listing, seed: number): { train: Listing; test: Listing } {
   const { train, test } = splitBySeed(all.labels, testShare, seed);
+  if (test.length === 0) {
+    throw new DataError(
+      `${dir}: expected images enough to hold out a fifth of each class, found ${all.paths.length} in ` +
+        `${all.classes.length} classes: add images, or put those to test on into test/ beside train/`,
+    );
+  }
   const pick = (indices: readonly number[]): Listing => ({
     classes: all.classes,
     paths: indices.map((i) => all.paths[i] as string),
