@@ -1,6 +1,7 @@
 /** What one does with a trained model: test it, predict with it, export it. */
+import { extname } from 'node:path';
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
-import { saveSafetensors } from '../io/index.js';
+import { saveSafetensors, saveTorch } from '../io/index.js';
 import { ConfigError, checkOptions, DataError, type Tensor, tensor } from '../torch/index.js';
 import { Checkpoint, holdModel } from './checkpoint.js';
 import type { RunConfig } from './config.js';
@@ -115,12 +116,21 @@ export async function predict(
   return tensor(all, { shape: [classes === 0 ? 0 : all.length / classes, classes] });
 }
 
-/** Writes a trained model as one ordinary safetensors file, with PyTorch's keys and without the local heads. */
+/**
+ * Writes a trained model as one ordinary file, with PyTorch's keys and without the local heads: `.safetensors`, or
+ * `.pth` and `.pt` as `torch.save(model.state_dict(), file)` does.
+ * @throws ConfigError for any other ending: PyTorch would read the file by another format than it has
+ */
 export function exportModel(out: string, file: string): { keys: number; step: number } {
+  const ending = extname(file).toLowerCase();
+  if (!['.safetensors', '.pth', '.pt'].includes(ending)) {
+    throw new ConfigError(`Expected a file that ends in .safetensors, or in .pth or .pt for torch.load, got ${file}.`);
+  }
   const checkpoint = Checkpoint.open(out);
   try {
     const tensors = checkpoint.readModel();
-    saveSafetensors(file, tensors, { format: 'pt' });
+    if (ending === '.safetensors') saveSafetensors(file, tensors, { format: 'pt' });
+    else saveTorch(file, tensors);
     return { keys: tensors.size, step: checkpoint.state.step };
   } finally {
     checkpoint.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { loadSafetensors } from 'headrace/io';
+import { loadSafetensors, loadTorch } from 'headrace/io';
 import { buildModel } from 'headrace/pipeline';
 import { noGrad, type Tensor } from 'headrace/torch';
 import { loadDataset, modelSpec } from 'headrace/vision';
@@ -74,6 +74,19 @@ describe('a short run', () => {
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.deepEqual(lastJson(outcome), { out: file, keys: 128, step: 4 });
     assert.ok(existsSync(file));
+  });
+
+  it('is exported as a state dict of PyTorch where the file says so, and as nothing else', async () => {
+    const [pth, safe] = [folder.at('weights.pth'), folder.at('weights.safetensors')];
+    assert.equal((await headrace(['export', out, '-o', pth])).code, 0);
+    assert.equal(readFileSync(pth).toString('latin1', 0, 2), 'PK', 'the zip archive that torch.save writes');
+    const [weights, same] = [loadTorch(pth), loadSafetensors(safe).tensors];
+    assert.deepEqual([...weights.keys()].sort(), [...same.keys()].sort());
+    for (const [name, tensor] of weights) assert.ok(tensor.equal(same.get(name)!), name);
+    const odd = await headrace(['export', out, '-o', folder.at('weights.bin')]);
+    assert.equal(odd.code, 1);
+    assert.match(odd.stderr, /Expected a file that ends in \.safetensors, or in \.pth or \.pt for torch\.load, got/);
+    assert.ok(!existsSync(folder.at('weights.bin')));
   });
 
   it('classifies image files as the model itself does', async () => {
