@@ -210,3 +210,20 @@ export function addModelOptions(command: Command): Command {
         .default({}, 'none'),
     );
 }
+
+/**
+ * Refuses a command line without one of these options. Commander's own check comes before that for unknown options, and
+ * would blame `--oot` on a missing `--out`.
+ */
+export function requireOptions(command: Command, ...names: string[]): void {
+  for (const name of names) {
+    if (command.getOptionValue(name) !== undefined) continue;
+    const option = command.options.find((candidate) => candidate.attributeName() === name);
+    command.error(`headrace: expected the option ${option?.flags}; ${verbOf(command)} --help shows an example`);
+  }
+}
+
+/** As it is typed: `headrace sentiment train`. */
+function verbOf(command: Command): string {
+  return command.parent ? `${verbOf(command.parent)} ${command.name()}` : command.name();
+}

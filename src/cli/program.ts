@@ -16,6 +16,7 @@ import {
   type PlanFlags,
   type PredictFlags,
   positive,
+  requireOptions,
   scheduleList,
   scheduleOption,
   skipBadOption,
@@ -40,6 +41,7 @@ export function buildProgram(version: string): Command {
   const program = new Command('headrace')
     .description('Trains deep models from TypeScript on libtorch, by pipeline parallelism with local learning.')
     .version(version, '-V, --version')
+    .addHelpText('after', '\nExample:\n  headrace train resnet20 --data mnist --stages 2 --epochs 3 --out runs/digits')
     .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) })
     .exitOverride();
   const verb: Verb = (name, description, example, remarks = '') =>
@@ -65,18 +67,6 @@ function oneLine(text: string): string {
     .replace(/\s*\n\s*/g, ' ');
 }
 
-/**
- * Refuses a command line without one of these options. Commander's own check comes before that for unknown options, and
- * would blame `--oot` on a missing `--out`.
- */
-function require(command: Command, ...names: string[]): void {
-  for (const name of names) {
-    if (command.getOptionValue(name) !== undefined) continue;
-    const option = command.options.find((candidate) => candidate.attributeName() === name);
-    command.error(`headrace: expected the option ${option?.flags}; headrace ${command.name()} --help shows an example`);
-  }
-}
-
 const setupHelp = `Finds libtorch and builds the addon against it: once after npm install, as npx headrace setup. What was done
 before is skipped.
 
@@ -87,6 +77,8 @@ headrace doctor says what would be used, and changes nothing.`;
 
 /** @param remarks - lines before the example */
 type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
+
+const dataExample = 'headrace data get cifar10 --out data/cifar10';
 
 const dataHelp = `
 Data of your own: a folder with one folder a class, or with train/ and test/ (or valid/) that hold them:
@@ -133,7 +125,7 @@ function addTrain(verb: Verb): void {
       if (!flags.resume && model === undefined) {
         command.error("headrace: missing required argument 'model'; headrace train --help lists the models");
       }
-      require(command, ...(flags.resume ? ['out'] : ['data', 'out']));
+      requireOptions(command, ...(flags.resume ? ['out'] : ['data', 'out']));
       const { train: run } = await import('./train.js');
       await run(model, flags, (option) => command.getOptionValueSource(option) === 'cli');
     });
@@ -187,10 +179,10 @@ function addRunVerbs(verb: Verb): void {
     'headrace export runs/digits -o digits.safetensors',
   )
     .argument('<dir>', 'folder of a run')
-    .option('-o, --output <file>', 'the safetensors file to write (required)')
+    .option('-o, --output <file>', 'the file to write: .safetensors, or .pth or .pt for torch.load (required)')
     .addOption(jsonOption())
     .action(async (folder: string, flags: { output: string; json: boolean }, command: Command) => {
-      require(command, 'output');
+      requireOptions(command, 'output');
       const { exportRun } = await import('./export.js');
       await exportRun(folder, flags);
     });
@@ -213,7 +205,7 @@ function addCompare(verb: Verb): void {
     .addOption(new Option('--warm-up <n>', 'steps before the timed ones').argParser(whole(0)).default(3))
     .addOption(jsonOption())
     .action(async (model: string, flags: CompareFlags, command: Command) => {
-      require(command, 'data');
+      requireOptions(command, 'data');
       const { compareSchedules } = await import('./compare.js');
       await compareSchedules(model, flags);
     });
@@ -250,14 +242,14 @@ function addHouse(verb: Verb, program: Command): void {
       const { doctor } = await import('./doctor.js');
       await doctor(flags);
     });
-  const data = program.command('data').description('data sets');
+  const data = program.command('data').description('data sets').addHelpText('after', `\nExample:\n  ${dataExample}`);
   data
     .command('get')
     .description('download a data set from its official source, and check it')
     .addArgument(new Argument('<name>', 'data set').choices(['cifar10', 'svhn', 'stl10']))
     .option('--out <dir>', 'folder to write to (default: data/NAME)')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  headrace data get cifar10 --out data/cifar10')
+    .addHelpText('after', `\nExample:\n  ${dataExample}`)
     .allowExcessArguments(false)
     .action(async (name: string, flags: { out?: string; json: boolean }) => {
       const { getData } = await import('./data.js');

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { sentimentSpecs } from '../sentiment/spec-names.js';
-import { jsonOption, keyValue, list, positive, whole } from './options.js';
+import { jsonOption, keyValue, list, positive, requireOptions, whole } from './options.js';
 
 /** What `train` and `ablate` share. */
 export interface SentimentTrainFlags {
@@ -61,7 +61,10 @@ export interface SentimentFeaturesFlags {
 
 /** Adds the command `sentiment` with its verbs. */
 export function addSentiment(program: Command): void {
-  const sentiment = program.command('sentiment').description('multimodal sentiment: train, test, read');
+  const sentiment = program
+    .command('sentiment')
+    .description('multimodal sentiment: train, test, read')
+    .addHelpText('after', '\nExample:\n  headrace sentiment predict --text "I loved every minute of it"');
   const verb = (name: string, description: string, example: string): Command =>
     sentiment
       .command(name)
@@ -80,8 +83,8 @@ type Verb = (name: string, description: string, example: string) => Command;
 
 function trainOptions(command: Command, seeds: number): Command {
   return command
-    .requiredOption('--data <spec>', sentimentSpecs)
-    .requiredOption('--out <dir>', 'folder of the run')
+    .option('--data <spec>', `${sentimentSpecs} (required)`)
+    .option('--out <dir>', 'folder of the run (required)')
     .addOption(new Option('--seeds <n>', 'how many seeds to train').argParser(whole(1)).default(seeds))
     .addOption(new Option('--first-seed <n>', 'the first of them').argParser(whole(0)).default(1111))
     .addOption(new Option('--jobs <n>', 'seeds at once').argParser(whole(1)).default(1))
@@ -113,7 +116,8 @@ function addTrain(verb: Verb): void {
     'train a recipe (ours, self-mm, text-only, tfn, ...) or a JSON configuration, with several seeds',
     'headrace sentiment train ours --data mosi:data/mosi --vectors data/wordvec --out runs/mosi --seeds 5',
   ).argument('<config>', 'a recipe or a JSON file that changes one');
-  trainOptions(train, 5).action(async (config: string, flags: SentimentTrainFlags) => {
+  trainOptions(train, 5).action(async (config: string, flags: SentimentTrainFlags, command: Command) => {
+    requireOptions(command, 'data', 'out');
     const { trainSentiment } = await import('./sentiment-train.js');
     await trainSentiment(config, flags);
   });
@@ -122,10 +126,11 @@ function addTrain(verb: Verb): void {
 function addEval(verb: Verb): void {
   verb('eval', 'test a trained model on a data set', 'headrace sentiment eval runs/mosi --data mosi:data/mosi')
     .argument('<dir>', 'folder of a run')
-    .requiredOption('--data <spec>', sentimentSpecs)
+    .option('--data <spec>', `${sentimentSpecs} (required)`)
     .addOption(new Option('--split <name>', 'which part').choices(['train', 'valid', 'test']).default('test'))
     .addOption(jsonOption())
-    .action(async (folder: string, flags: SentimentEvalFlags) => {
+    .action(async (folder: string, flags: SentimentEvalFlags, command: Command) => {
+      requireOptions(command, 'data');
       const { evaluateSentiment } = await import('./sentiment-eval.js');
       await evaluateSentiment(folder, flags);
     });
@@ -168,10 +173,11 @@ function addPack(verb: Verb): void {
     'headrace sentiment pack runs/mosi --out models/mosi',
   )
     .argument('<dir>', 'folder of a run')
-    .requiredOption('--out <dir>', 'the folder to write')
+    .option('--out <dir>', 'the folder to write (required)')
     .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
     .addOption(jsonOption())
-    .action(async (folder: string, flags: SentimentPackFlags) => {
+    .action(async (folder: string, flags: SentimentPackFlags, command: Command) => {
+      requireOptions(command, 'out');
       const { packSentiment } = await import('./sentiment-pack.js');
       packSentiment(folder, flags);
     });
@@ -184,12 +190,13 @@ function addFeatures(verb: Verb): void {
     'headrace sentiment features clip.mp4 -o features.npz',
   )
     .argument('<clips...>', 'recordings or videos of any format; or one folder with label.csv and its clips in Raw')
-    .requiredOption('-o, --output <file>', 'the npz file to write');
+    .option('-o, --output <file>', 'the npz file to write (required)');
   wordOptions(features)
     .option('--audio <name>', 'which audio features: zcr-mfcc-chroma or log-mel', 'zcr-mfcc-chroma')
     .addOption(new Option('--fps <n>', 'pictures a second that are looked at').argParser(positive).default(5))
     .addOption(jsonOption())
-    .action(async (clips: string[], flags: SentimentFeaturesFlags) => {
+    .action(async (clips: string[], flags: SentimentFeaturesFlags, command: Command) => {
+      requireOptions(command, 'output');
       const { extractFeatures } = await import('./sentiment-features.js');
       await extractFeatures(clips, flags);
     });
@@ -207,7 +214,8 @@ function addAblate(verb: Verb): void {
         .argParser(list)
         .default(['losses', 'pairs', 'lambda'], 'losses,pairs,lambda'),
     )
-    .action(async (config: string, flags: SentimentAblateFlags) => {
+    .action(async (config: string, flags: SentimentAblateFlags, command: Command) => {
+      requireOptions(command, 'data', 'out');
       const { ablateSentiment } = await import('./sentiment-ablate.js');
       await ablateSentiment(config, flags);
     });

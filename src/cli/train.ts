@@ -33,7 +33,8 @@ export async function train(model: string | undefined, flags: TrainFlags, given:
     }
     progress.finish();
     const { stopped, ...result } = await run.result;
-    print(flags.json, result, summary(result));
+    const kept = !stopped || hasCheckpoint(config.out!);
+    print(flags.json, result, summary(result, kept));
     if (!stopped) return;
     sayStopped(config, flags);
     process.exitCode = exitCodes.interrupted;
@@ -53,11 +54,11 @@ function sayStopped({ out, modelName }: RunConfig, flags: TrainFlags): void {
   say(`To go on: headrace train ${modelName} --out ${out} --resume${flags.json ? ' --json' : ''}`);
 }
 
-function summary(result: Omit<RunResult, 'stopped'>): string {
+function summary(result: Omit<RunResult, 'stopped'>, kept: boolean): string {
   const { model, schedule, stages, steps, imagesPerSecond, loss, accuracy, out } = result;
   const parts = [`${model}, ${schedule}, ${stages} stage(s): ${steps} steps`];
   if (imagesPerSecond !== null) parts.push(`${imagesPerSecond.toFixed(1)} images/s`);
   if (loss !== null) parts.push(`test loss ${loss.toFixed(4)}`);
   if (accuracy !== null) parts.push(`test accuracy ${(accuracy * 100).toFixed(2)} %`);
-  return `${parts.join(', ')}\nkept in ${out}`;
+  return parts.join(', ') + (kept ? `\nkept in ${out}` : '');
 }

@@ -29,6 +29,11 @@ describe('wrong usage exits with 2', () => {
   it('suggests the nearest flag and verb', async () => {
     await Promise.all([
       fails(train('--stags', '2'), 2, /unknown option '--stags' \(Did you mean --stages\?\)/),
+      fails(
+        ['sentiment', 'train', 'ours', '--dta', 'x', '--out', 'x'],
+        2,
+        /unknown option '--dta' \(Did you mean --data\?\)/,
+      ),
       fails(['trian'], 2, /unknown command 'trian' \(Did you mean train\?\)/),
     ]);
   });
@@ -51,7 +56,25 @@ describe('wrong usage exits with 2', () => {
       fails(['train', 'resnet20', '--out', folder.at('run')], 2, /expected the option --data <spec>/),
       fails(['train', 'resnet20', '--data', 'mnist'], 2, /expected the option --out <dir>/),
       fails(['export', folder.path], 2, /expected the option -o, --output <file>/),
+      fails(
+        ['sentiment', 'train', 'ours', '--out', 'x'],
+        2,
+        /expected the option --data <spec>; headrace sentiment train --help/,
+      ),
+      fails(['sentiment', 'eval', folder.path], 2, /expected the option --data <spec>/),
+      fails(['sentiment', 'pack', folder.path], 2, /expected the option --out <dir>/),
+      fails(['sentiment', 'features', 'a.wav'], 2, /expected the option -o, --output <file>/),
     ]);
+  });
+
+  it('shows an example in the help of every verb and group of verbs', async () => {
+    const sentiment = ['train', 'eval', 'predict', 'pack', 'features', 'ablate'].map((verb) => ['sentiment', verb]);
+    const alone = ['train', 'eval', 'predict', 'export', 'compare', 'plan', 'setup', 'doctor', 'data', 'sentiment'];
+    for (const words of [[], ...alone.map((verb) => [verb]), ['data', 'get'], ...sentiment]) {
+      const { code, stdout } = await headrace([...words, '--help']);
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`Example:\n  headrace ${words.join(' ')}`), words.join(' '));
+    }
   });
 
   it('shows the help when no verb is given', async () => {

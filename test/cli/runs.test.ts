@@ -134,6 +134,7 @@ describe('interrupted', () => {
     assert.match(outcome.stderr, /^measuring 20 layers to choose the cut\nheadrace: stopping, before the first step; /);
     assert.match(outcome.stderr, /stopped before the first step: there is no checkpoint/);
     assert.doesNotMatch(outcome.stderr, /checkpoint in|To go on/);
+    assert.doesNotMatch(outcome.stdout, /kept in/);
     assert.ok(!existsSync(`${where}/run.lock`));
   });
 });
