@@ -1,6 +1,31 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Multimodal sentiment: the data sets, the losses, the unimodal labels, the metrics and the statistics of runs. */
-
+export {
+  type AudioExtractor,
+  audioExtractor,
+  audioExtractors,
+  extractAudio,
+  type FeatureRows,
+  logMelFeatures,
+  speechFeatures,
+} from '../features/audio.js';
+export {
+  type HeardWords,
+  loadRecogniser,
+  type RecogniserOptions,
+  recogniseSpans,
+  type SpeechRecogniser,
+} from '../features/recognise.js';
+export { fitSubtitles, parseSubtitles, readSubtitles } from '../features/subtitles.js';
+export { checkSpans, cutAtPauses, type PauseOptions, type SpokenSpan } from '../features/utterances.js';
+export {
+  extractVision,
+  type VisionRows,
+  visionColumns,
+  visionRow,
+  visionRows,
+  visionSpec,
+} from '../features/vision.js';
 export {
   type AblationOutcome,
   type AblationPart,
@@ -46,27 +71,8 @@ export {
 export { constantName, constantScores, likeConstant, spreadOf, trainingConstant } from './constant.js';
 export * from './datasets/index.js';
 export { metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
-export {
-  type AudioExtractor,
-  audioExtractor,
-  audioExtractors,
-  extractAudio,
-  type FeatureRows,
-  logMelFeatures,
-  speechFeatures,
-} from './features/audio.js';
 export { type Clip, type ClipOptions, ClipReader, readClip } from './features/clip.js';
 export { type ExtractedData, extractDataset, type FailedClip, gatherFeatures } from './features/dataset.js';
-export {
-  type HeardWords,
-  loadRecogniser,
-  type RecogniserOptions,
-  recogniseSpans,
-  type SpeechRecogniser,
-} from './features/recognise.js';
-export { fitSubtitles, parseSubtitles, readSubtitles } from './features/subtitles.js';
-export { checkSpans, cutAtPauses, type PauseOptions, type SpokenSpan } from './features/utterances.js';
-export { extractVision, type VisionRows, visionColumns, visionRow, visionRows, visionSpec } from './features/vision.js';
 export { beginWith, type InitReport } from './init.js';
 export {
   type MetricFamily,

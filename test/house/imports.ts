@@ -10,6 +10,7 @@ export const FOLDERS = [
   'data',
   'io',
   'media',
+  'features',
   'distributed',
   'pipeline',
   'vision',

@@ -1,11 +1,12 @@
 /** Padded batches of utterances, for loaders. */
 import type { BatchDataset, SharedDataset, TensorBatch, ThreadShareable } from '../../data/index.js';
+import { type PackedLayout, PackedSequences, type SequenceFeatures } from '../../features/sequences.js';
+import { type Modality, modalities } from '../../features/specs.js';
 import { ConfigError, DataError, ShapeError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
 import { checkOptions } from '../../torch/options.js';
 import { SentimentData } from './data.js';
-import { type PackedLayout, PackedSequences, type SequenceFeatures } from './sequences.js';
-import { type Modality, modalities, type Utterance } from './types.js';
+import type { Utterance } from './types.js';
 
 /**
  * B utterances. Of each modality that the set has: `text`, `audio`, `vision` float32 [B, T, D], padded with zeros at the end;

@@ -1,9 +1,9 @@
 /** A computational sequence of the CMU-MultimodalSDK: an HDF5 file `<root>/data/<video>/{features, intervals}` and `<root>/metadata`. */
 import { resolve } from 'node:path';
+import { type Cleaner, numbersOf } from '../../features/sequences.js';
 import { Hdf5File, viewNumbers } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
 import type { Timed } from './csd-align.js';
-import { type Cleaner, numbersOf } from './sequences.js';
 
 /** Words of a video with their times. */
 export interface TimedWords {

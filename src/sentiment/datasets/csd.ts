@@ -1,24 +1,15 @@
 /** Folders of `.csd` files, the form in which CMU-MOSI and CMU-MOSEI are published, cut into labelled segments. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { Cleaner, PackedBuilder, type SequenceFeatures } from '../../features/sequences.js';
+import { type FeatureSpec, type Modality, modalities } from '../../features/specs.js';
 import { reason } from '../../io/file.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
 import { collapse, cut, type Interval, type Timed, TimeIndex } from './csd-align.js';
 import { CsdFile, type TimedWords } from './csd-file.js';
 import { SentimentData } from './data.js';
-import { Cleaner, PackedBuilder, type SequenceFeatures } from './sequences.js';
-import {
-  type FeatureSpec,
-  type Modality,
-  modalities,
-  type SplitName,
-  sourceFields,
-  splitNames,
-  type Utterance,
-  utterance,
-  widest,
-} from './types.js';
+import { type SplitName, sourceFields, splitNames, type Utterance, utterance, widest } from './types.js';
 
 /** Videos of each split. */
 export type Folds = Readonly<Record<SplitName, readonly string[]>>;

@@ -1,8 +1,8 @@
 /** Tables of text: CSV with a header, as spreadsheets and pandas write them. */
 import { parse } from 'csv-parse/sync';
 import { reason } from '../../io/file.js';
+import { readTextFile } from '../../io/read-text.js';
 import { DataError } from '../../torch/errors.js';
-import { readTextFile } from './read-text.js';
 
 /** A row: cells by column name, and where it stands. */
 export interface CsvRow {

@@ -1,17 +1,15 @@
 /** The common form of every sentiment data set. */
-import { DataError } from '../../torch/errors.js';
-import { type Tensor, tensor } from '../../torch/index.js';
-import { SelectedSequences, type SequenceFeatures } from './sequences.js';
+import { SelectedSequences, type SequenceFeatures } from '../../features/sequences.js';
 import {
   type CleanCounts,
   type FeatureSpec,
   type FeatureSpecs,
   type Modality,
   modalities,
-  type SplitName,
-  splitNames,
-  type Utterance,
-} from './types.js';
+} from '../../features/specs.js';
+import { DataError } from '../../torch/errors.js';
+import { type Tensor, tensor } from '../../torch/index.js';
+import { type SplitName, splitNames, type Utterance } from './types.js';
 
 /** Word pieces for a text encoder: int64 [N, 3, L], rows ids, attention mask, segment ids. */
 export type TokenTable = Tensor;

@@ -1,4 +1,22 @@
 /** Data sets for multimodal sentiment, in one form. */
+export {
+  LazySequences,
+  type MemoryOptions,
+  type PackedLayout,
+  PackedSequences,
+  SelectedSequences,
+  type SequenceFeatures,
+  type SequenceSource,
+  storeSequences,
+} from '../../features/sequences.js';
+export {
+  type CleanCounts,
+  checkFeatureSpecs,
+  type FeatureSpec,
+  type FeatureSpecs,
+  type Modality,
+  modalities,
+} from '../../features/specs.js';
 export { type BatchOptions, type SentimentBatch, SentimentBatches, sentimentBatchesFromShared } from './batches.js';
 export { type CsdFolderOptions, type CsdRole, type Folds, loadCsdFolder } from './csd.js';
 export {
@@ -14,26 +32,5 @@ export { loadMeldFolder, type MeldOptions } from './meld.js';
 export { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
 export { saveMmsaNpz } from './mmsa-save.js';
 export { loadMosiFolder, type MosiFolderOptions } from './mosi.js';
-export {
-  LazySequences,
-  type MemoryOptions,
-  type PackedLayout,
-  PackedSequences,
-  SelectedSequences,
-  type SequenceFeatures,
-  type SequenceSource,
-  storeSequences,
-} from './sequences.js';
-export {
-  type CleanCounts,
-  checkFeatureSpecs,
-  type FeatureSpec,
-  type FeatureSpecs,
-  type Modality,
-  modalities,
-  type SplitName,
-  splitNames,
-  type Utterance,
-  utterance,
-} from './types.js';
+export { type SplitName, splitNames, type Utterance, utterance } from './types.js';
 export { splitWords, WordVectors } from './word-vectors.js';

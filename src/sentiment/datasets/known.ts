@@ -1,5 +1,5 @@
 /** What the rows of the published feature files are, told by their widths. */
-import type { FeatureSpec, Modality } from './types.js';
+import type { FeatureSpec, Modality } from '../../features/specs.js';
 
 /** A published set of features. Sources: the sets' papers and the CMU-MultimodalSDK's issues 172 and 208. */
 interface KnownFeatures {

@@ -1,9 +1,9 @@
 /** Writes a data set as arrays in MMSA's form, with what its features are. */
+import type { SequenceFeatures } from '../../features/sequences.js';
 import { saveNpz } from '../../io/index.js';
 import { DataError } from '../../torch/errors.js';
 import { type Tensor, tensor } from '../../torch/index.js';
 import type { SentimentData } from './data.js';
-import type { SequenceFeatures } from './sequences.js';
 import { splitNames, type Utterance } from './types.js';
 
 type Arrays = Generator<[string, Tensor | readonly string[]]>;

@@ -2,6 +2,8 @@
  * The processed files of MMSA (MOSI, MOSEI, CH-SIMS, CH-SIMS v2 and sets made with MMSA-FET): a dict of splits, each a dict of columns.
  * Read from the original pickle, or from an .npz archive of arrays called `train/audio`, `train/id`, ...
  */
+import { arraySource, type MemoryOptions, type SequenceFeatures, storeSequences } from '../../features/sequences.js';
+import { type FeatureSpec, type Modality, modalities } from '../../features/specs.js';
 import { type LazyArray, NpzFile, PickleFile, type ReadLimits } from '../../io/index.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { scope, type Tensor, tensor } from '../../torch/index.js';
@@ -9,19 +11,8 @@ import { checkOptions } from '../../torch/options.js';
 import { SentimentData } from './data.js';
 import { recogniseSet, specFor } from './known.js';
 import { fromTheEnd, lengthsFromTheEnd, paddedSide } from './padding.js';
-import { arraySource, type MemoryOptions, type SequenceFeatures, storeSequences } from './sequences.js';
 import { type ColumnTable, npzTables, pickleTables } from './tables.js';
-import {
-  type FeatureSpec,
-  type Modality,
-  modalities,
-  type SplitName,
-  sourceFields,
-  splitNames,
-  type Utterance,
-  utterance,
-  widest,
-} from './types.js';
+import { type SplitName, sourceFields, splitNames, type Utterance, utterance, widest } from './types.js';
 
 /** How to read a file in MMSA's form. */
 export interface MmsaOptions extends MemoryOptions {

@@ -5,20 +5,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { seededPermutation } from '../../data/index.js';
+import { PackedSequences } from '../../features/sequences.js';
+import { type FeatureSpec, type Modality, modalities } from '../../features/specs.js';
 import { FileReader, reason } from '../../io/file.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
 import { SentimentData } from './data.js';
-import { PackedSequences } from './sequences.js';
-import {
-  type FeatureSpec,
-  type Modality,
-  modalities,
-  type SplitName,
-  sourceFields,
-  type Utterance,
-  utterance,
-} from './types.js';
+import { type SplitName, sourceFields, type Utterance, utterance } from './types.js';
 
 /** How to read the folder. */
 export interface MosiFolderOptions {

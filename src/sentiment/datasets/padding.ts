@@ -1,6 +1,6 @@
 /** Where files pad their sequences: at the end, as is said of them, or at the start. */
+import { Cleaner, type SequenceSource } from '../../features/sequences.js';
 import type { LazyArray, RawArray } from '../../io/index.js';
-import { Cleaner, type SequenceSource } from './sequences.js';
 
 /** Utterances of an array that are looked at: enough to tell, and little to read of a large file. */
 const LOOKED_AT = 256;

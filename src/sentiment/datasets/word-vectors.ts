@@ -1,10 +1,10 @@
 /** Word vectors: `words.txt`, one word a line, and `vectors.f32`, a row of float32 for each. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PackedSequences } from '../../features/sequences.js';
 import { FileReader, reason } from '../../io/file.js';
 import { DataError } from '../../torch/errors.js';
 import { type Tensor, tensorFromBytes } from '../../torch/index.js';
-import { PackedSequences } from './sequences.js';
 import type { Utterance } from './types.js';
 
 /** Words with their vectors, in memory. */

@@ -1,4 +1,9 @@
 /** A clip as a model reads it: cut into utterances, with their words and the features that the model was trained on. */
+import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from '../../features/audio.js';
+import { recogniseSpans, type SpeechRecogniser } from '../../features/recognise.js';
+import { fitSubtitles, readSubtitles } from '../../features/subtitles.js';
+import { cutAtPauses, type SpokenSpan } from '../../features/utterances.js';
+import { extractVision, visionSpec } from '../../features/vision.js';
 import {
   type Audio,
   FaceAnalyser,
@@ -12,11 +17,6 @@ import { ConfigError, DataError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
 import { type FeatureSpec, type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
-import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from './audio.js';
-import { recogniseSpans, type SpeechRecogniser } from './recognise.js';
-import { fitSubtitles, readSubtitles } from './subtitles.js';
-import { cutAtPauses, type SpokenSpan } from './utterances.js';
-import { extractVision, visionSpec } from './vision.js';
 
 export interface ClipOptions {
   /** What is said in the whole clip, which then is one utterance. */

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { audioExtractor, extractAudio, logMelFeatures, speechFeatures } from 'headrace/features';
 import { readWav, resample, writeWav } from 'headrace/media';
-import { audioExtractor, extractAudio, logMelFeatures, speechFeatures } from 'headrace/sentiment';
 import { numbers, type Packed, readGolden } from '../golden/golden.js';
-import { realData } from './datasets-support.js';
+import { realData } from '../sentiment/datasets-support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-audio-'));
 after(() => rmSync(folder, { recursive: true }));

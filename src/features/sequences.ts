@@ -1,8 +1,8 @@
 /** Features by utterance: sequences of rows, in memory or read from a file when asked for. */
-import { type LazyArray, type NumberArray, type RawArray, viewNumbers } from '../../io/index.js';
-import { ConfigError, DataError, ShapeError } from '../../torch/errors.js';
-import { scope, type Tensor, tensor, tensorFromBytes } from '../../torch/index.js';
-import type { CleanCounts, FeatureSpec } from './types.js';
+import { type LazyArray, type NumberArray, type RawArray, viewNumbers } from '../io/index.js';
+import { ConfigError, DataError, ShapeError } from '../torch/errors.js';
+import { scope, type Tensor, tensor, tensorFromBytes } from '../torch/index.js';
+import type { CleanCounts, FeatureSpec } from './specs.js';
 
 /** One modality's features of every utterance. All values are finite: what was not is 0, and counted. */
 export interface SequenceFeatures {

@@ -1,7 +1,7 @@
 /** Where in a recording something is said: by times that are given, or by its pauses; by its subtitles in `subtitles.ts`. */
-import type { Audio } from '../../media/index.js';
-import { ConfigError } from '../../torch/errors.js';
-import { checkOptions } from '../../torch/options.js';
+import type { Audio } from '../media/index.js';
+import { ConfigError } from '../torch/errors.js';
+import { checkOptions } from '../torch/options.js';
 
 /** A stretch of speech, in seconds since the recording's beginning. */
 export interface SpokenSpan {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { checkSpans, cutAtPauses, parseSubtitles, readSubtitles } from 'headrace/sentiment';
+import { checkSpans, cutAtPauses, parseSubtitles, readSubtitles } from 'headrace/features';
 import { Generator, randn } from 'headrace/torch';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-utterances-'));

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fitSubtitles, parseSubtitles, readSubtitles, speechFeatures } from 'headrace/features';
 import { writeVideo, writeWav } from 'headrace/media';
-import { fitSubtitles, parseSubtitles, readClip, readSubtitles, speechFeatures } from 'headrace/sentiment';
+import { readClip } from 'headrace/sentiment';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-subtitles-'));
 after(() => rmSync(folder, { recursive: true }));

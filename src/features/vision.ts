@@ -8,10 +8,10 @@ import {
   type RgbImage,
   readFrames,
   tilt,
-} from '../../media/index.js';
-import { ConfigError } from '../../torch/errors.js';
-import type { FeatureSpec } from '../datasets/types.js';
+} from '../media/index.js';
+import { ConfigError } from '../torch/errors.js';
 import type { FeatureRows } from './audio.js';
+import type { FeatureSpec } from './specs.js';
 import type { SpokenSpan } from './utterances.js';
 
 /** The numbers of a row: 136 of landmarks, 3 angles, 7 expressions. */

@@ -1,11 +1,11 @@
 /** Speech to text by a model in a local folder, where one is asked for. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { reason } from '../../io/file.js';
-import type { Audio } from '../../media/index.js';
-import { DataError } from '../../torch/errors.js';
-import { optionalPackage } from '../../torch/optional.js';
-import { checkOptions } from '../../torch/options.js';
+import { reason } from '../io/file.js';
+import type { Audio } from '../media/index.js';
+import { DataError } from '../torch/errors.js';
+import { optionalPackage } from '../torch/optional.js';
+import { checkOptions } from '../torch/options.js';
 import { cutAtPauses, type SpokenSpan } from './utterances.js';
 
 /** Words that were heard; times in seconds within the samples, null where the recogniser gives none. */

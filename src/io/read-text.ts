@@ -1,7 +1,7 @@
 /** Text files whose encoding nobody tells: tables, subtitles, lists of words. */
 import { readFileSync } from 'node:fs';
-import { reason } from '../../io/file.js';
-import { DataError } from '../../torch/errors.js';
+import { DataError } from '../torch/errors.js';
+import { reason } from './file.js';
 
 export interface ReadText {
   readonly text: string;

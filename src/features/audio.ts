@@ -1,8 +1,8 @@
 /** Features of speech, frame by frame: the same code for a data set's clips and for a clip to predict. */
-import { type Audio, chromaCqt, logMel, mfcc, readAudio, resample, zeroCrossingRate } from '../../media/index.js';
-import { ConfigError, DataError } from '../../torch/errors.js';
-import { cat, scope, type Tensor, tensor } from '../../torch/index.js';
-import type { FeatureSpec } from '../datasets/types.js';
+import { type Audio, chromaCqt, logMel, mfcc, readAudio, resample, zeroCrossingRate } from '../media/index.js';
+import { ConfigError, DataError } from '../torch/errors.js';
+import { cat, scope, type Tensor, tensor } from '../torch/index.js';
+import type { FeatureSpec } from './specs.js';
 import type { SpokenSpan } from './utterances.js';
 
 /** Makes rows of features from sound. */

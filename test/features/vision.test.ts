@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { extractVision, visionColumns, visionRow, visionRows, visionSpec } from 'headrace/features';
 import { type Face, FaceAnalyser, projectHead, type RgbImage, writeVideo } from 'headrace/media';
-import { extractVision, visionColumns, visionRow, visionRows, visionSpec } from 'headrace/sentiment';
 import { blank, near, scene } from '../media/faces-support.js';
 import { scratch } from '../media/support.js';
 

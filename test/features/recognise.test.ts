@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { type HeardWords, loadRecogniser, recogniseSpans, type SpeechRecogniser } from 'headrace/features';
 import { writeWav } from 'headrace/media';
-import { ClipReader, type HeardWords, loadRecogniser, recogniseSpans, type SpeechRecogniser } from 'headrace/sentiment';
+import { ClipReader } from 'headrace/sentiment';
 import { ConfigError, DataError } from 'headrace/torch';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-recognise-'));

@@ -1,6 +1,6 @@
 /** Subtitles as utterances: SRT as players take it, WebVTT as its specification has it (https://www.w3.org/TR/webvtt1/). */
-import { DataError } from '../../torch/errors.js';
-import { readTextFile } from '../datasets/read-text.js';
+import { readTextFile } from '../io/read-text.js';
+import { DataError } from '../torch/errors.js';
 import { decodeEntities } from './entities.js';
 import type { SpokenSpan } from './utterances.js';
 
