@@ -5,13 +5,13 @@
 import { type Dropout, functional, type Module, StepGenerators } from '../nn/index.js';
 import { Adam, clipGradNorm_ } from '../optim/index.js';
 import type { StageWork } from '../pipeline/index.js';
+import { TextEncoder } from '../text/encoder.js';
 import { cat, keep, noGrad, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
 import { Head, SequenceEncoder } from './models/parts.js';
 import { type RateGroup, rateGroups } from './rates.js';
-import { TextEncoder } from './text/encoder.js';
 import type { UnimodalLabels } from './ulgm.js';
 
 /** What a stage is told of the run. */

@@ -26,6 +26,16 @@ export {
   visionRows,
   visionSpec,
 } from '../features/vision.js';
+export { type BertInput, BertModel, type BertOptions, type BertResult } from '../text/bert.js';
+export { type BertConfig, parseBertConfig, readBertConfig } from '../text/bert-config.js';
+export { BertEncoder, type BertEncoderOptions } from '../text/bert-encoder.js';
+export { loadBertWeights } from '../text/bert-weights.js';
+export { type EncodedText, TextEncoder } from '../text/encoder.js';
+export { type FeaturePool, FeatureText, type FeatureTextOptions } from '../text/feature-text.js';
+export { type Lexicon, lexiconScores } from '../text/lexicon.js';
+export { type TextTokenizer, WordTokenizer } from '../text/tokenizer.js';
+export { type WordPieceOptions, WordPieceTokenizer } from '../text/wordpiece.js';
+export { WordEncoder, type WordEncoderOptions } from '../text/words.js';
 export {
   type AblationOutcome,
   type AblationPart,
@@ -119,17 +129,7 @@ export {
   type WelchTest,
   welchTest,
 } from './statistics.js';
-export { type BertInput, BertModel, type BertOptions, type BertResult } from './text/bert.js';
-export { type BertConfig, parseBertConfig, readBertConfig } from './text/bert-config.js';
-export { BertEncoder, type BertEncoderOptions } from './text/bert-encoder.js';
-export { loadBertWeights } from './text/bert-weights.js';
 export { type TextReader, textReader } from './text/build.js';
-export { type EncodedText, TextEncoder } from './text/encoder.js';
-export { type FeaturePool, FeatureText, type FeatureTextOptions } from './text/feature-text.js';
-export { type Lexicon, lexiconScores } from './text/lexicon.js';
-export { type TextTokenizer, WordTokenizer } from './text/tokenizer.js';
-export { type WordPieceOptions, WordPieceTokenizer } from './text/wordpiece.js';
-export { WordEncoder, type WordEncoderOptions } from './text/words.js';
 export { SeedRuns, type TrainSeedsOptions } from './train.js';
 export { type EpochRecord, type SeedResult, type SeedState, SeedTrainer } from './train-seed.js';
 export { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';

@@ -1,11 +1,11 @@
 /** A model with all that it needs to read a batch: its text encoder, its tokenizer, its scaling. */
 import { Module, StepGenerators } from '../nn/index.js';
+import type { TextEncoder } from '../text/encoder.js';
 import type { SentimentConfig } from './config.js';
 import type { Modality, SentimentBatch } from './datasets/index.js';
 import { buildSentimentModel } from './models/index.js';
 import type { ModelContext, SentimentModel, SentimentOutput } from './models/model.js';
 import { Standardise } from './models/standardise.js';
-import type { TextEncoder } from './text/encoder.js';
 
 /** What the network's shape depends on besides its configuration. */
 export interface NetworkShape {

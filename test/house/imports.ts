@@ -11,6 +11,7 @@ export const FOLDERS = [
   'io',
   'media',
   'features',
+  'text',
   'distributed',
   'pipeline',
   'vision',

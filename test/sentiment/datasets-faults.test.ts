@@ -3,14 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, test } from 'node:test';
-import {
-  loadCsdFolder,
-  loadLabelFolder,
-  loadMmsaPickle,
-  SentimentBatches,
-  splitWords,
-  WordTokenizer,
-} from 'headrace/sentiment';
+import { loadCsdFolder, loadLabelFolder, loadMmsaPickle, SentimentBatches } from 'headrace/sentiment';
 import { indices, lists, stored, storedCsd } from './datasets-support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-faults-'));
@@ -61,22 +54,6 @@ test('labels beyond the range are refused with their lines', () => {
     () => loadLabelFolder(join(folder, 'range'), { range: [-1, 1] }),
     /line 2: expected a label from -1 to 1, got 3/,
   );
-});
-
-test('texts of scripts without blanks are cut into characters, or the longest words that are known', () => {
-  assert.deepEqual(splitWords('我很喜欢,great film！'), ['我', '很', '喜', '欢', ',', 'great', 'film', '！']);
-  const known = new Set(['喜欢', '很喜', '电影']);
-  assert.deepEqual(
-    splitWords('我很喜欢电影', (word) => known.has(word)),
-    ['我', '很喜', '欢', '电影'],
-  );
-  assert.deepEqual(splitWords('とても良い'), ['と', 'て', 'も', '良', 'い']);
-  assert.deepEqual(splitWords('ดีมาก').slice(0, 2), ['ดี', 'ม']);
-  assert.deepEqual(splitWords('안녕 영화'), ['안녕', '영화']);
-  // Marks belong to their letters, however they are stored.
-  assert.deepEqual(splitWords('cafe\u0301 हिन्दी'), ['café', 'हिन्दी']);
-  assert.deepEqual(splitWords("It's good! I don't"), ['it', "'s", 'good', '!', 'i', 'do', "n't"]);
-  assert.deepEqual(new WordTokenizer(['很', '喜欢', '我']).ids('我很喜欢你'), [4, 2, 3, 1]);
 });
 
 test('.csd labels that are no finite numbers are none, and those beyond 3 are cut; both are told', async () => {

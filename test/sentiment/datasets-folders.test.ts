@@ -3,15 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import {
-  loadLabelFolder,
-  loadMeldFolder,
-  loadMosiFolder,
-  loadSentiment,
-  sentimentFormat,
-  splitWords,
-  WordVectors,
-} from 'headrace/sentiment';
+import { loadLabelFolder, loadMeldFolder, loadMosiFolder, loadSentiment, sentimentFormat } from 'headrace/sentiment';
 import { ConfigError, DataError } from 'headrace/torch';
 import { expectedRows, stored } from './datasets-support.js';
 
@@ -198,41 +190,4 @@ test('MELD: three files, dialogues as videos, either label as the class', () => 
     () => loadMeldFolder(dir),
     /dev_sent_emo\.csv: 1 faulty rows:\n {2}line 2: expected negative, neutral, positive as sentiment, got 'happy'/,
   );
-});
-
-test('word vectors: lookup, features of texts, coverage', () => {
-  const dir = join(folder, 'words');
-  mkdirSync(dir);
-  writeFileSync(join(dir, 'words.txt'), 'good\nfilm\n!\n');
-  writeFileSync(join(dir, 'vectors.f32'), floats([1, 2, 3, 4, 5, 6]));
-  const vectors = WordVectors.open(dir);
-  assert.deepEqual([vectors.size, vectors.dims, vectors.index('FILM'), vectors.index('bad')], [3, 2, 1, null]);
-  assert.deepEqual(vectors.tensor().tolist(), [
-    [1, 2],
-    [3, 4],
-    [5, 6],
-  ]);
-  labels('a,1,A GOOD film!,1,,,,,train', 'a,2,,0,,,,,test');
-  const data = loadLabelFolder(folder);
-  const text = vectors.features(data.utterances);
-  assert.deepEqual([[...text.lengths], [...text.rows(0)], [...text.rows(1)]], [[3, 0], [1, 2, 3, 4, 5, 6], []]);
-  assert.deepEqual(vectors.coverage(['good bad', 'bad film']), { share: 0.5, missing: ['bad'] });
-  writeFileSync(join(dir, 'vectors.f32'), floats([1, 2, 3, 4, 5]));
-  assert.throws(() => WordVectors.open(dir), /expected a row of float32 for each of 3 words, got 20 bytes/);
-});
-
-test('words are split as word vectors have them', () => {
-  assert.deepEqual(splitWords("It's GOOD, isn’t it? 3D!"), [
-    'it',
-    "'s",
-    'good',
-    ',',
-    'is',
-    "n't",
-    'it',
-    '?',
-    '3d',
-    '!',
-  ]);
-  assert.deepEqual(splitWords("can't DIDNT"), ['ca', "n't", 'didnt']);
 });

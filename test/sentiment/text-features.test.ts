@@ -9,7 +9,7 @@ import {
   utterance,
 } from 'headrace/sentiment';
 import { tensor } from 'headrace/torch';
-import { batchOf } from './text-bert-support.js';
+import { batchOf } from '../text/bert-support.js';
 
 /** Three utterances of two, one and no rows of width 2. */
 const rows = [[1, 2, 3, 4], [5, 6], []];

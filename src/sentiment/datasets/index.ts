@@ -17,6 +17,7 @@ export {
   type Modality,
   modalities,
 } from '../../features/specs.js';
+export { splitWords, WordVectors } from '../../text/word-vectors.js';
 export { type BatchOptions, type SentimentBatch, SentimentBatches, sentimentBatchesFromShared } from './batches.js';
 export { type CsdFolderOptions, type CsdRole, type Folds, loadCsdFolder } from './csd.js';
 export {
@@ -33,4 +34,3 @@ export { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
 export { saveMmsaNpz } from './mmsa-save.js';
 export { loadMosiFolder, type MosiFolderOptions } from './mosi.js';
 export { type SplitName, splitNames, type Utterance, utterance } from './types.js';
-export { splitWords, WordVectors } from './word-vectors.js';

@@ -12,9 +12,9 @@ import {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from '../../nn/index.js';
+import type { TextEncoder } from '../../text/encoder.js';
 import { cat, stack, type Tensor } from '../../torch/index.js';
 import type { Modality, SentimentBatch } from '../datasets/index.js';
-import type { TextEncoder } from '../text/encoder.js';
 import { centralMomentDiscrepancy, differenceLoss } from './misa-losses.js';
 import {
   asPrediction,

@@ -1,8 +1,8 @@
 /** What every sentiment model is: a module from a batch of utterances to predictions and what losses may want besides. */
 import { Module } from '../../nn/index.js';
+import type { TextEncoder } from '../../text/encoder.js';
 import { ConfigError, type Tensor } from '../../torch/index.js';
 import type { Modality, SentimentBatch } from '../datasets/index.js';
-import type { TextEncoder } from '../text/encoder.js';
 
 /** What a model is built for. */
 export interface ModelContext {

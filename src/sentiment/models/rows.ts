@@ -1,6 +1,6 @@
 /** Sequences without their padding, for models that read more than the text's one vector. */
+import type { EncodedText } from '../../text/encoder.js';
 import { ConfigError, ops, type Tensor, tensor, where } from '../../torch/index.js';
-import type { EncodedText } from '../text/encoder.js';
 import type { ModelContext, SequenceInput } from './model.js';
 
 /** An encoded text as a sequence like those of audio and vision. */

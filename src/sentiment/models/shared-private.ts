@@ -3,9 +3,9 @@
  * modalities off it is Self-MM (Yu et al., AAAI 2021), whose released code decides where its paper is silent.
  */
 import { ModuleDict } from '../../nn/index.js';
+import type { TextEncoder } from '../../text/encoder.js';
 import { cat, type Tensor } from '../../torch/index.js';
 import type { Modality, SentimentBatch } from '../datasets/index.js';
-import type { TextEncoder } from '../text/encoder.js';
 import { type ModelContext, SentimentModel, type SentimentOutput, sequenceOf, textOf, widthOf } from './model.js';
 import { Head, SequenceEncoder } from './parts.js';
 import { type Partially, withDefaults } from './settings.js';

@@ -1,7 +1,7 @@
 /** The baseline that says what audio and vision are worth: a head on the text's vector. */
+import type { TextEncoder } from '../../text/encoder.js';
 import { ConfigError } from '../../torch/index.js';
 import type { SentimentBatch } from '../datasets/index.js';
-import type { TextEncoder } from '../text/encoder.js';
 import { type ModelContext, SentimentModel, type SentimentOutput, textOf } from './model.js';
 import { Head } from './parts.js';
 import { type Partially, withDefaults } from './settings.js';

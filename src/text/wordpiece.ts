@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as library from '@huggingface/tokenizers';
-import { ConfigError, DataError, type Tensor } from '../../torch/index.js';
-import { checkOptions } from '../../torch/options.js';
+import { ConfigError, DataError, type Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { type TextTokenizer, tokenTable } from './tokenizer.js';
 
 /** What is used of the library, whose typings NodeNext cannot follow. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BertModel, parseBertConfig } from 'headrace/sentiment';
+import { BertModel, parseBertConfig } from 'headrace/text';
 import { linspace, manualSeed } from 'headrace/torch';
-import { distance, golden, goldenBert, goldenConfig, goldenInput, int64 } from './text-bert-support.js';
+import { distance, golden, goldenBert, goldenConfig, goldenInput, int64 } from './bert-support.js';
 
 test("BERT has Hugging Face's keys and shapes", () => {
   const state = [...new BertModel(goldenConfig()).stateDict()].map(([key, { shape }]) => [key, shape]);

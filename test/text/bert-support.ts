@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { TensorBatch } from 'headrace/data';
 import { saveSafetensors } from 'headrace/io';
-import { type BertConfig, BertModel, parseBertConfig, type SentimentBatch } from 'headrace/sentiment';
+import { type BertConfig, BertEncoder, BertModel, parseBertConfig } from 'headrace/text';
 import { type NestedNumbers, type Tensor, tensor } from 'headrace/torch';
 
 type Numbers = readonly number[];
@@ -24,7 +25,7 @@ interface Golden {
 }
 
 export const golden = JSON.parse(
-  readFileSync(new URL('../../../test/sentiment/golden/bert.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../test/text/golden/bert.json', import.meta.url), 'utf8'),
 ) as Golden;
 
 /** The script's numbers: FNV-1a of the key starts a linear congruential generator. */
@@ -56,6 +57,14 @@ export function goldenBert(changes: Readonly<Record<string, unknown>> = {}): Ber
   return model;
 }
 
+/** As a text encoder, in training. */
+export function goldenEncoder(options = {}): BertEncoder {
+  const encoder = new BertEncoder(goldenConfig(), options);
+  const weights = [...goldenWeights()].filter(([key]) => !key.startsWith('pooler.'));
+  encoder.loadStateDict(new Map(weights.map(([key, value]) => [`bert.${key}`, value])));
+  return encoder;
+}
+
 export const int64 = (rows: Table): Tensor =>
   tensor(BigInt64Array.from(rows.flat(), BigInt), { shape: [rows.length, rows[0]!.length] });
 
@@ -64,7 +73,7 @@ export function goldenInput(): { ids: Tensor; mask: Tensor; segments: Tensor } {
 }
 
 /** The golden texts as a batch. @param padding - columns of padding after them */
-export function goldenBatch(padding = 0): SentimentBatch {
+export function goldenBatch(padding = 0): TensorBatch {
   const wide = (rows: Table): Table => rows.map((row) => [...row, ...new Array<number>(padding).fill(0)]);
   const rows = golden.ids.flatMap((_, i) =>
     [wide(golden.ids), wide(golden.mask), wide(golden.segments)].map((t) => t[i]!),
@@ -73,7 +82,7 @@ export function goldenBatch(padding = 0): SentimentBatch {
 }
 
 /** A batch with these tensors, and labels that no text encoder reads. */
-export function batchOf(tensors: Readonly<Record<string, Tensor>>): SentimentBatch {
+export function batchOf(tensors: Readonly<Record<string, Tensor>>): TensorBatch {
   const size = Object.values(tensors)[0]!.shape[0]!;
   const zeros = int64([new Array<number>(size).fill(0)]).squeeze(0);
   return { index: zeros, class: zeros, label: zeros.to({ dtype: 'float32' }), ...tensors };

@@ -1,18 +1,7 @@
 /** The small text encoder: what its readers see, and the list of word scores. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import {
-  lexiconScores,
-  type SentimentBatch,
-  type SentimentData,
-  sentimentRecipe,
-  textReader,
-  WordEncoder,
-  WordTokenizer,
-} from 'headrace/sentiment';
+import { lexiconScores, WordEncoder, WordTokenizer } from 'headrace/text';
 import { Generator, type Tensor, tensor } from 'headrace/torch';
 
 const VECTORS = [
@@ -23,8 +12,7 @@ const VECTORS = [
 
 const tokenizer = new WordTokenizer(['a', 'b', 'c']);
 
-const batch = (...texts: string[]): SentimentBatch =>
-  ({ tokens: tokenizer.encode(texts) }) as unknown as SentimentBatch;
+const batch = (...texts: string[]) => ({ tokens: tokenizer.encode(texts) });
 
 function encoder(options: ConstructorParameters<typeof WordEncoder>[1]): WordEncoder {
   const made = new WordEncoder(5, { dims: 2, dropout: 0, wordDropout: 0, ...options });
@@ -106,38 +94,4 @@ test('the list of scores knows words by their own name only', () => {
     [0, 0],
   ]);
   assert.throws(() => lexiconScores('vader' as 'afinn-165', []), /lexicon among afinn-165, got 'vader'/);
-});
-
-test("a recipe's small encoder keeps its settings when the vectors are named", () => {
-  const { text } = sentimentRecipe('ours', { text: { kind: 'words', vectors: 'glove', dropout: 0.2 } });
-  assert.deepEqual(text, {
-    kind: 'words',
-    vectors: 'glove',
-    reader: 'cnn',
-    width: 256,
-    dropout: 0.2,
-    tuneVectors: true,
-    lexicon: 'afinn-165',
-  });
-});
-
-test("the vocabulary 'data' keeps the vectors of the words that the texts have, and no others", () => {
-  const folder = mkdtempSync(join(tmpdir(), 'headrace-words-'));
-  try {
-    writeFileSync(join(folder, 'words.txt'), 'film\nnot\nsea\ndo\n');
-    writeFileSync(join(folder, 'vectors.f32'), new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer));
-    const data = { utterances: [{ text: 'a FILM' }, { text: "I don't" }] } as unknown as SentimentData;
-    const reader = textReader({ kind: 'words', vectors: folder, vocabulary: 'data' }, data);
-    assert.deepEqual(reader.vocabulary, ['film', 'not', 'do']);
-    const { weight } = (reader.encoder(1) as WordEncoder).embedding;
-    assert.deepEqual(weight.tolist(), [
-      [0, 0],
-      [0, 0],
-      [1, 2],
-      [3, 4],
-      [7, 8],
-    ]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 });

@@ -1,7 +1,7 @@
 /** What a BERT is: Hugging Face's `config.json`, read and checked. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../../torch/index.js';
+import { DataError } from '../torch/index.js';
 
 const activations = ['gelu', 'gelu_new', 'relu'] as const;
 

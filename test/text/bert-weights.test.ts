@@ -3,7 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { saveSafetensors, saveTorch, writeSafetensorsIndex } from 'headrace/io';
-import { BertEncoder, BertModel, loadBertWeights, readBertConfig } from 'headrace/sentiment';
+import { BertEncoder, BertModel, loadBertWeights, readBertConfig } from 'headrace/text';
 import { type Tensor, zeros } from 'headrace/torch';
 import {
   distance,
@@ -13,7 +13,7 @@ import {
   goldenFolder,
   goldenWeights,
   temporaryFolder,
-} from './text-bert-support.js';
+} from './bert-support.js';
 
 /** Whether the folder's weights are all in place. */
 function assertGolden(folder: string, tolerance = 0): void {

@@ -1,11 +1,10 @@
 /** Word vectors: `words.txt`, one word a line, and `vectors.f32`, a row of float32 for each. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PackedSequences } from '../../features/sequences.js';
-import { FileReader, reason } from '../../io/file.js';
-import { DataError } from '../../torch/errors.js';
-import { type Tensor, tensorFromBytes } from '../../torch/index.js';
-import type { Utterance } from './types.js';
+import { PackedSequences } from '../features/sequences.js';
+import { FileReader, reason } from '../io/file.js';
+import { DataError } from '../torch/errors.js';
+import { type Tensor, tensorFromBytes } from '../torch/index.js';
 
 /** Words with their vectors, in memory. */
 export class WordVectors {
@@ -94,7 +93,7 @@ export class WordVectors {
   }
 
   /** Text features: a row for each word of an utterance that has a vector; words without one are left out. */
-  features(utterances: readonly Utterance[]): PackedSequences {
+  features(utterances: readonly { readonly text: string | null }[]): PackedSequences {
     const rows = utterances.map(({ text }) =>
       this.split(text ?? '')
         .map((word) => this.index(word))

@@ -13,9 +13,9 @@ import {
   Linear,
   Module,
   ModuleList,
-} from '../../nn/index.js';
-import { type Generator, ops, ShapeError, type Tensor } from '../../torch/index.js';
-import { checkOptions } from '../../torch/options.js';
+} from '../nn/index.js';
+import { type Generator, ops, ShapeError, type Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import type { BertConfig } from './bert-config.js';
 
 /** Initial weights of every matrix: BERT's `initializer_range`. */

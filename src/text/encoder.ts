@@ -1,7 +1,7 @@
-/** What every text encoder gives a sentiment model. */
-import { Module } from '../../nn/index.js';
-import type { Tensor } from '../../torch/index.js';
-import type { SentimentBatch } from '../datasets/index.js';
+/** What every text encoder gives a model. */
+import type { TensorBatch } from '../data/index.js';
+import { Module } from '../nn/index.js';
+import type { Tensor } from '../torch/index.js';
 
 /** A batch of encoded texts. */
 export interface EncodedText {
@@ -19,5 +19,5 @@ export abstract class TextEncoder extends Module {
   abstract readonly width: number;
 
   /** @throws ConfigError when the batch lacks what the encoder reads */
-  abstract override forward(batch: SentimentBatch): EncodedText;
+  abstract override forward(batch: TensorBatch): EncodedText;
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { WordPieceTokenizer } from 'headrace/sentiment';
-import { temporaryFolder, tokenizerJson } from './text-bert-support.js';
+import { WordPieceTokenizer } from 'headrace/text';
+import { temporaryFolder, tokenizerJson } from './bert-support.js';
 
 const tokenizer = new WordPieceTokenizer(tokenizerJson(), { maxLength: 8 });
 

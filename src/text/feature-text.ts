@@ -1,7 +1,7 @@
 /** Texts that come as features: the data set's own rows instead of an encoder. */
-import { ConfigError, ShapeError, type Tensor } from '../../torch/index.js';
-import { checkOptions } from '../../torch/options.js';
-import type { SentimentBatch } from '../datasets/index.js';
+import type { TensorBatch } from '../data/index.js';
+import { ConfigError, ShapeError, type Tensor } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { type EncodedText, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
 
@@ -36,7 +36,7 @@ export class FeatureText extends TextEncoder {
     }
   }
 
-  forward(batch: SentimentBatch): EncodedText {
+  forward(batch: TensorBatch): EncodedText {
     const { text: sequence, textMask } = batch;
     if (!sequence || !textMask) {
       throw new ConfigError(`Expected text features in the batch, got ${Object.keys(batch).join(', ')}`);

@@ -1,8 +1,8 @@
-/** BERT as the text encoder of a sentiment model. */
-import { skipInit } from '../../nn/index.js';
-import { ConfigError, ShapeError } from '../../torch/index.js';
-import { checkOptions } from '../../torch/options.js';
-import type { SentimentBatch } from '../datasets/index.js';
+/** BERT as a text encoder. */
+import type { TensorBatch } from '../data/index.js';
+import { skipInit } from '../nn/index.js';
+import { ConfigError, ShapeError } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { BertModel } from './bert.js';
 import { type BertConfig, readBertConfig } from './bert-config.js';
 import { loadBertWeights } from './bert-weights.js';
@@ -43,7 +43,7 @@ export class BertEncoder extends TextEncoder {
     return encoder;
   }
 
-  forward(batch: SentimentBatch): EncodedText {
+  forward(batch: TensorBatch): EncodedText {
     const { tokens } = batch;
     if (!tokens) throw new ConfigError(`Expected tokens in the batch, got ${Object.keys(batch).join(', ')}`);
     if (tokens.ndim !== 3 || tokens.shape[1] !== 3) {

