@@ -32,7 +32,7 @@ import {
   type Weights,
 } from './branches.js';
 import type { Modality } from './datasets/index.js';
-import { textReader } from './text/build.js';
+import { textReader } from './text-reader.js';
 import { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';
 
 /** A stage as its thread is told of it. */

@@ -15,7 +15,7 @@ import type { FeatureSpecs } from './datasets/index.js';
 import { type NetworkShape, SentimentNetwork } from './network.js';
 import type { PreparedData } from './prepare.js';
 import { readManifest, readResultFile } from './read-manifest.js';
-import { textReader } from './text/build.js';
+import { textReader } from './text-reader.js';
 import type { SeedResult, SeedState } from './train-seed.js';
 
 /** What `config.json` holds. */

@@ -129,7 +129,7 @@ export {
   type WelchTest,
   welchTest,
 } from './statistics.js';
-export { type TextReader, textReader } from './text/build.js';
+export { type TextReader, textReader } from './text-reader.js';
 export { SeedRuns, type TrainSeedsOptions } from './train.js';
 export { type EpochRecord, type SeedResult, type SeedState, SeedTrainer } from './train-seed.js';
 export { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';

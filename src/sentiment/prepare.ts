@@ -4,7 +4,7 @@ import { ConfigError, DataError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import { type Modality, SentimentBatches, type SentimentData, type SplitName, splitNames } from './datasets/index.js';
 import type { NetworkShape } from './network.js';
-import { type TextReader, textReader } from './text/build.js';
+import { type TextReader, textReader } from './text-reader.js';
 
 export interface PreparedData {
   readonly data: SentimentData;

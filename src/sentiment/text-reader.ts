@@ -1,18 +1,18 @@
 /** Text as a configuration wants it: the tokens of a data set, and the encoder that reads them. */
 import { join } from 'node:path';
-import { buildSeeded, skipInit } from '../../nn/index.js';
-import { readBertConfig } from '../../text/bert-config.js';
-import { BertEncoder } from '../../text/bert-encoder.js';
-import { loadBertWeights } from '../../text/bert-weights.js';
-import type { TextEncoder } from '../../text/encoder.js';
-import { type FeaturePool, FeatureText } from '../../text/feature-text.js';
-import { lexiconScores } from '../../text/lexicon.js';
-import { type TextTokenizer, WordTokenizer } from '../../text/tokenizer.js';
-import { WordPieceTokenizer } from '../../text/wordpiece.js';
-import { WordEncoder } from '../../text/words.js';
-import { ConfigError, DataError, deriveSeed } from '../../torch/index.js';
-import type { TextConfig } from '../config.js';
-import { type SentimentData, splitWords, WordVectors } from '../datasets/index.js';
+import { buildSeeded, skipInit } from '../nn/index.js';
+import { readBertConfig } from '../text/bert-config.js';
+import { BertEncoder } from '../text/bert-encoder.js';
+import { loadBertWeights } from '../text/bert-weights.js';
+import type { TextEncoder } from '../text/encoder.js';
+import { type FeaturePool, FeatureText } from '../text/feature-text.js';
+import { lexiconScores } from '../text/lexicon.js';
+import { type TextTokenizer, WordTokenizer } from '../text/tokenizer.js';
+import { WordPieceTokenizer } from '../text/wordpiece.js';
+import { WordEncoder } from '../text/words.js';
+import { ConfigError, DataError, deriveSeed } from '../torch/index.js';
+import type { TextConfig } from './config.js';
+import { type SentimentData, splitWords, WordVectors } from './datasets/index.js';
 
 /** How the texts of one run become vectors. A run's folder keeps what it takes to make it again. */
 export interface TextReader {
