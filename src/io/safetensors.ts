@@ -9,6 +9,7 @@ import { readTensor } from './convert.js';
 import { FileReader } from './file.js';
 import { parseJson } from './json.js';
 import { checkLimits, checkStructure, type ReadLimits } from './limits.js';
+import type { RawArray } from './raw.js';
 import {
   encodeHeader,
   headerLength,
@@ -58,12 +59,21 @@ export class SafetensorsFile {
 
   /** Reads one tensor (CPU). @throws DataError when the file holds no such key */
   get(key: string): Tensor {
-    const entry = this.header.entries.get(key);
-    if (entry === undefined) {
-      const some = [...this.header.entries.keys()].slice(0, 5).join(', ');
-      throw new DataError(`${this.path} holds no tensor '${key}'; it holds ${this.header.entries.size}: ${some}, ...`);
-    }
+    const entry = this.entry(key);
     return readTensor(this.file, entry.offset, entry.dtype, entry.shape);
+  }
+
+  /** Reads one tensor as bytes, without libtorch. @throws DataError when the file holds no such key */
+  raw(key: string): RawArray {
+    const { dtype, shape, offset, bytes } = this.entry(key);
+    return { dtype, shape, bytes: this.file.read(offset, bytes) };
+  }
+
+  private entry(key: string): TensorEntry {
+    const entry = this.header.entries.get(key);
+    if (entry !== undefined) return entry;
+    const some = [...this.header.entries.keys()].slice(0, 5).join(', ');
+    throw new DataError(`${this.path} holds no tensor '${key}'; it holds ${this.header.entries.size}: ${some}, ...`);
   }
 
   /** Reads every tensor, in the order of the header. */
