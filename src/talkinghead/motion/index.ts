@@ -1,0 +1,2 @@
+/** Motion over time: tracks, read and written. */
+export { MotionTrack, type TrackReadOptions, type TrackValues } from './track.js';
