@@ -6,6 +6,7 @@ import path from 'node:path';
 import { root } from './repository.js';
 
 interface Manifest {
+  readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly peerDependencies: Readonly<Record<string, string>>;
 }
