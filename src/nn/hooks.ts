@@ -152,7 +152,7 @@ class Crossing {
     this.#places = entries.map((entry) => wanted.indexOf(entry as Tensor));
     this.#watched = wanted.length > 0;
     if (!this.#watched) return [...inputs];
-    const watched = watchGrads(wanted, (grads) => this.#inputGrads(grads));
+    const watched = watchGrads(wanted, this.#seesInputs());
     return replaceTensors(inputs, (x) => watched[wanted.indexOf(x)] ?? x) as unknown[];
   }
 
@@ -160,12 +160,22 @@ class Crossing {
     const wanted = tensorsOf(output).filter((x) => x.requiresGrad);
     if (wanted.length === 0) return output;
     const places = tensorsOf(output).map((x) => wanted.indexOf(x));
-    const watched = watchGrads(wanted, (grads) => {
+    const watched = watchGrads(wanted, this.#seesOutputs(places));
+    return replaceTensors(output, (x) => watched[wanted.indexOf(x)] ?? x);
+  }
+
+  // Callbacks that the graph keeps hold no tensor of it, see registerHook: each is made by a function without any.
+
+  #seesInputs(): (grads: Grads) => Grads {
+    return (grads) => this.#inputGrads(grads);
+  }
+
+  #seesOutputs(places: readonly number[]): (grads: Grads) => null {
+    return (grads) => {
       this.#gradOutputs = places.map((at) => grads[at] ?? null);
       if (!this.#watched) this.#withoutInputs();
       return null;
-    });
-    return replaceTensors(output, (x) => watched[wanted.indexOf(x)] ?? x);
+    };
   }
 
   /** The gradients of the watched inputs after all hooks; unchanged where they did not come through the outputs. */

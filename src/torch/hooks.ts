@@ -32,16 +32,24 @@ export type GradsHook = (grads: (Tensor | null)[]) => readonly (Tensor | null | 
 
 /** What stands behind `tensor.registerHook`. */
 export function registerHook(tensor: Tensor, hook: GradHook): RemovableHandle {
-  let present: GradHook | null = hook;
-  translating(() =>
-    native.registerHook(
-      tensor.handle,
-      passing(([grad]) => [present?.(grad as Tensor) ?? null]),
-    ),
-  );
+  const slot: Slot = { hook };
+  const callback = ofSlot(slot);
+  translating(() => native.registerHook(tensor.handle, callback));
   return removable(() => {
-    present = null;
+    slot.hook = null;
   });
+}
+
+interface Slot {
+  hook: GradHook | null;
+}
+
+/**
+ * The graph keeps the callback, and the collector cannot see through the graph: a callback that holds a tensor of it keeps both for
+ * ever. All closures of a function share its variables, so that callbacks are made where no tensor is among them.
+ */
+function ofSlot(slot: Slot): () => void {
+  return passing(([grad]) => [slot.hook?.(grad as Tensor) ?? null]);
 }
 
 /**
@@ -49,8 +57,9 @@ export function registerHook(tensor: Tensor, hook: GradHook): RemovableHandle {
  * that require no gradient come back as they are to autograd: their entry is null.
  */
 export function watchGrads(tensors: readonly Tensor[], hook: GradsHook): Tensor[] {
+  const callback = passing(hook);
   writeTensors(tensors);
-  translating(() => native.watchGrads(passing(hook)));
+  translating(() => native.watchGrads(callback));
   return readTensors() as Tensor[];
 }
 

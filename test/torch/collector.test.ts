@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Parameter } from 'headrace/nn';
+import { Linear, Parameter } from 'headrace/nn';
 import { keep, liveTensors, ones, scope, type Tensor, tensor } from 'headrace/torch';
 
 setFlagsFromString('--expose-gc');
@@ -82,6 +82,48 @@ test('a parameter lives on when the tensor that it took over is dropped', async 
   await settle(before + 1);
   assert.equal(holder.parameter?.item(), 3);
   holder.parameter = undefined;
+  assert.equal(await settle(before), before);
+});
+
+const model = new Linear(4, 4);
+
+test('a hook does not keep the tensors that it was registered for, called or not, removed or not', async () => {
+  const seen: number[] = [];
+  const hook = (grad: Tensor): Tensor => {
+    seen.push(grad.numel);
+    return grad.mul(2);
+  };
+  const backwardHook = model.registerFullBackwardHook(() => undefined);
+  const leaf = () => {
+    const x = ones([2, 4]);
+    x.requiresGrad = true;
+    return x;
+  };
+  const before = await baseline();
+  drop(() => leaf().registerHook(hook));
+  drop(() => leaf().mul(2).registerHook(hook).remove());
+  drop(() => model.forward(leaf()).registerHook(hook));
+  drop(() => {
+    const y = model.forward(leaf());
+    y.registerHook(hook);
+    y.sum().backward();
+    model.zeroGrad();
+  });
+  assert.deepEqual(seen, [8]);
+  assert.equal(await settle(before), before);
+  backwardHook.remove();
+});
+
+test('a hook that holds its own tensor lets go of it when it is removed', async () => {
+  const before = await baseline();
+  drop(() => {
+    const x = ones([2]);
+    x.requiresGrad = true;
+    const y = x.mul(2);
+    const handle = y.registerHook((grad) => grad.mul(y));
+    y.sum().backward();
+    handle.remove();
+  });
   assert.equal(await settle(before), before);
 });
 
