@@ -67,7 +67,7 @@ const DIFFERS = {
   'torch.optim.lr_scheduler': [
     [
       'StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR CosineAnnealingWarmRestarts OneCycleLR SequentialLR LambdaLR',
-      'pure functions of the step',
+      'a jump to a step gives its rate',
     ],
   ],
 };

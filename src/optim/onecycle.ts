@@ -94,11 +94,11 @@ export class OneCycleLR extends LRScheduler {
     this.step(0);
   }
 
-  override step(epoch = this.lastEpoch + 1): void {
+  override step(epoch?: number): void {
     super.step(epoch);
     if (!this.#options.cycleMomentum) return;
     const { baseMomentum, maxMomentum } = this.#options;
-    const momentum = this.#at(epoch, { first: maxMomentum, max: baseMomentum, last: maxMomentum });
+    const momentum = this.#at(this.lastEpoch, { first: maxMomentum, max: baseMomentum, last: maxMomentum });
     for (const group of this.optimizer.paramGroups as readonly Annealing[]) {
       if (group.betas) group.betas = [momentum, group.betas[1]];
       else group.momentum = momentum;

@@ -11,11 +11,14 @@ export interface Scheduled {
 
 export interface SchedulerState {
   readonly lastEpoch: number;
+  /** The optimizer's rates, one a group. */
+  readonly lastLr?: readonly number[];
 }
 
 /**
- * A learning rate as a pure function of the step: stepping n times, or jumping to n, gives the same rates.
- * Rates are those of PyTorch's scheduler of the same name. "Epoch" is PyTorch's word for a step of the scheduler.
+ * A learning rate by the step: stepping n times, or jumping to n, gives the same rates. Where another hand has changed a
+ * rate (another scheduler, a plateau, the program), a step goes on from what it finds, as PyTorch's scheduler of the same
+ * name does; those that know the rate by the step alone set it anew. "Epoch" is PyTorch's word for a step of the scheduler.
  */
 export abstract class LRScheduler {
   lastEpoch = 0;
@@ -30,12 +33,32 @@ export abstract class LRScheduler {
   /** The rate of a group at a step, from the rate that it started with. */
   abstract lrAt(epoch: number, baseLr: number, group: number): number;
 
-  /** Goes to the next step, or to the given one, and sets the rates. */
-  step(epoch = this.lastEpoch + 1): void {
-    this.lastEpoch = epoch;
-    // A group that was added later keeps its rate, as in PyTorch.
+  /** The rate at a step from the one before it, where that is not {@link lrAt}'s: here what the step alone says. */
+  lrAfter(_lr: number, epoch: number, baseLr: number, group: number): number {
+    return this.lrAt(epoch, baseLr, group);
+  }
+
+  /** Goes to the next step, or to the given one, and sets the rates: at a given one, whatever they were. */
+  step(epoch?: number): void {
+    const before = this.lastEpoch;
+    this.lastEpoch = epoch ?? before + 1;
+    this.#setRates((lr, baseLr, i) =>
+      epoch !== undefined || lr === this.lrAt(before, baseLr, i)
+        ? this.lrAt(this.lastEpoch, baseLr, i)
+        : this.lrAfter(lr, this.lastEpoch, baseLr, i),
+    );
+  }
+
+  /** The first step, by the constructor: a rate that another scheduler has set is what it starts from. */
+  protected start(): void {
+    this.lastEpoch = 0;
+    this.#setRates((lr, baseLr, i) => (lr === baseLr ? this.lrAt(0, baseLr, i) : this.lrAfter(lr, 0, baseLr, i)));
+  }
+
+  // A group that was added later keeps its rate, as in PyTorch.
+  #setRates(rate: (lr: number, baseLr: number, group: number) => number): void {
     this.optimizer.paramGroups.slice(0, this.baseLrs.length).forEach((group, i) => {
-      group.lr = this.lrAt(epoch, this.baseLrs[i] as number, i);
+      group.lr = rate(group.lr, this.baseLrs[i] as number, i);
     });
   }
 
@@ -44,15 +67,26 @@ export abstract class LRScheduler {
   }
 
   stateDict(): SchedulerState {
-    return { lastEpoch: this.lastEpoch };
+    return { lastEpoch: this.lastEpoch, lastLr: this.getLastLr() };
   }
 
-  /** Goes to a saved step; PyTorch's name of it, `last_epoch`, loads too. */
+  /**
+   * Goes to a saved step and to the rates that were saved with it; where there are none, to those that the step alone says.
+   * PyTorch's name of the step, `last_epoch`, loads too.
+   */
   loadStateDict(state: SchedulerState | { readonly last_epoch: number }): void {
     expectObject(`${this.constructor.name}.loadStateDict`, state, 'what its stateDict() gives');
     const saved = 'last_epoch' in state ? state.last_epoch : state.lastEpoch;
     if (!Number.isInteger(saved)) throw new DataError(`Expected a saved state with lastEpoch, got ${String(saved)}.`);
+    const rates = 'lastLr' in state ? state.lastLr : undefined;
+    const groups = this.optimizer.paramGroups;
+    if (rates && (rates.length !== groups.length || !rates.every((rate) => typeof rate === 'number'))) {
+      throw new DataError(`Expected ${groups.length} saved rates, one a group, got [${rates}].`);
+    }
     this.step(saved);
+    rates?.forEach((rate, i) => {
+      (groups[i] as ParamGroup<Hyperparameters>).lr = rate;
+    });
   }
 }
 
@@ -64,7 +98,8 @@ export function expectOptimizer(where: string, optimizer: unknown): void {
   throw misfit(where, 'an optimizer', optimizer, 'It comes first, the options after it.');
 }
 
-const unsupported = ['lastEpoch', 'verbose'];
+/** PyTorch's options that no scheduler has here. */
+export const unsupported = ['lastEpoch', 'verbose'];
 const numbers = rule<readonly number[]>(
   undefined,
   'a list of whole numbers',
@@ -85,7 +120,7 @@ export class LambdaLR extends LRScheduler {
     if (typeof lrLambda !== 'function' && lrLambda.length !== optimizer.paramGroups.length) {
       throw new ConfigError(`Expected ${optimizer.paramGroups.length} functions, one a group, got ${lrLambda.length}`);
     }
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number, group: number): number {
@@ -116,12 +151,17 @@ export class StepLR extends LRScheduler {
   constructor(optimizer: Scheduled, options: StepOptions) {
     super(optimizer);
     this.#options = stepLR.read('StepLR', [], options);
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number): number {
     const { stepSize, gamma } = this.#options;
     return baseLr * gamma ** Math.floor(epoch / stepSize);
+  }
+
+  override lrAfter(lr: number, epoch: number): number {
+    const { stepSize, gamma } = this.#options;
+    return epoch === 0 || epoch % stepSize !== 0 ? lr : lr * gamma;
   }
 }
 
@@ -147,12 +187,17 @@ export class MultiStepLR extends LRScheduler {
   constructor(optimizer: Scheduled, options: MultiStepOptions) {
     super(optimizer);
     this.#options = multiStepLR.read('MultiStepLR', [], options);
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number): number {
     const { milestones, gamma } = this.#options;
     return baseLr * gamma ** milestones.filter((milestone) => milestone <= epoch).length;
+  }
+
+  override lrAfter(lr: number, epoch: number): number {
+    const { milestones, gamma } = this.#options;
+    return lr * gamma ** milestones.filter((milestone) => milestone === epoch).length;
   }
 }
 
@@ -178,12 +223,17 @@ export class ConstantLR extends LRScheduler {
   constructor(optimizer: Scheduled, options?: ConstantOptions) {
     super(optimizer);
     this.#options = constantLR.read('ConstantLR', [], options);
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number): number {
     const { factor, totalIters } = this.#options;
     return epoch < totalIters || totalIters === 0 ? baseLr * factor : baseLr;
+  }
+
+  override lrAfter(lr: number, epoch: number): number {
+    const { factor, totalIters } = this.#options;
+    return epoch === 0 ? lr * factor : epoch === totalIters ? lr / factor : lr;
   }
 }
 
@@ -211,7 +261,7 @@ export class LinearLR extends LRScheduler {
   constructor(optimizer: Scheduled, options?: LinearOptions) {
     super(optimizer);
     this.#options = linearLR.read('LinearLR', [], options);
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number): number {
@@ -219,6 +269,13 @@ export class LinearLR extends LRScheduler {
     // Without steps it never leaves the start: what PyTorch's does.
     if (totalIters === 0) return baseLr * startFactor;
     return baseLr * (startFactor + ((endFactor - startFactor) * Math.min(totalIters, epoch)) / totalIters);
+  }
+
+  override lrAfter(lr: number, epoch: number): number {
+    const { startFactor, endFactor, totalIters } = this.#options;
+    if (epoch === 0) return lr * startFactor;
+    const rise = endFactor - startFactor;
+    return epoch > totalIters ? lr : lr * (1 + rise / (totalIters * startFactor + (epoch - 1) * rise));
   }
 }
 
@@ -242,11 +299,15 @@ export class ExponentialLR extends LRScheduler {
   constructor(optimizer: Scheduled, options: ExponentialOptions) {
     super(optimizer);
     this.#options = exponentialLR.read('ExponentialLR', [], options);
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number): number {
     return baseLr * this.#options.gamma ** epoch;
+  }
+
+  override lrAfter(lr: number, epoch: number): number {
+    return epoch === 0 ? lr : lr * this.#options.gamma;
   }
 }
 
@@ -272,7 +333,7 @@ export class PolynomialLR extends LRScheduler {
   constructor(optimizer: Scheduled, options?: PolynomialOptions) {
     super(optimizer);
     this.#options = polynomialLR.read('PolynomialLR', [], options);
-    this.step(0);
+    this.start();
   }
 
   lrAt(epoch: number, baseLr: number): number {
@@ -280,75 +341,11 @@ export class PolynomialLR extends LRScheduler {
     if (totalIters === 0) return baseLr;
     return baseLr * (1 - Math.min(totalIters, epoch) / totalIters) ** power;
   }
-}
 
-export interface CosineAnnealingOptions {
-  readonly tMax: number;
-  readonly etaMin?: number;
-}
-
-const cosineAnnealingLR = new Signature(
-  'CosineAnnealingLR',
-  {},
-  {
-    tMax: whole(undefined, 1),
-    etaMin: number(0),
-  } satisfies RulesOf<CosineAnnealingOptions>,
-  unsupported,
-);
-
-/** Half a cosine from the base rate to `etaMin` in `tMax` steps (and back up after, as PyTorch's). */
-export class CosineAnnealingLR extends LRScheduler {
-  readonly #options: Required<CosineAnnealingOptions>;
-
-  constructor(optimizer: Scheduled, options: CosineAnnealingOptions) {
-    super(optimizer);
-    this.#options = cosineAnnealingLR.read('CosineAnnealingLR', [], options);
-    this.step(0);
-  }
-
-  lrAt(epoch: number, baseLr: number): number {
-    const { tMax, etaMin } = this.#options;
-    return etaMin + ((baseLr - etaMin) * (1 + Math.cos((Math.PI * epoch) / tMax))) / 2;
-  }
-}
-
-export interface WarmRestartsOptions {
-  readonly t0: number;
-  readonly tMult?: number;
-  readonly etaMin?: number;
-}
-
-const cosineAnnealingWarmRestarts = new Signature(
-  'CosineAnnealingWarmRestarts',
-  {},
-  {
-    t0: whole(undefined, 1),
-    tMult: whole(1, 1),
-    etaMin: number(0),
-  } satisfies RulesOf<WarmRestartsOptions>,
-  unsupported,
-);
-
-/** Half cosines of `t0`, `t0 · tMult`, `t0 · tMult²`, ... steps, each from the base rate down. */
-export class CosineAnnealingWarmRestarts extends LRScheduler {
-  readonly #options: Required<WarmRestartsOptions>;
-
-  constructor(optimizer: Scheduled, options: WarmRestartsOptions) {
-    super(optimizer);
-    this.#options = cosineAnnealingWarmRestarts.read('CosineAnnealingWarmRestarts', [], options);
-    this.step(0);
-  }
-
-  lrAt(epoch: number, baseLr: number): number {
-    const { t0, tMult, etaMin } = this.#options;
-    let period = t0;
-    let since = epoch;
-    while (since >= period) {
-      since -= period;
-      period *= tMult;
-    }
-    return etaMin + ((baseLr - etaMin) * (1 + Math.cos((Math.PI * since) / period))) / 2;
+  override lrAfter(lr: number, epoch: number): number {
+    const { totalIters, power } = this.#options;
+    if (epoch === 0 || epoch > totalIters) return lr;
+    return lr * ((totalIters - epoch) / (totalIters - epoch + 1)) ** power;
   }
 }
 
@@ -371,8 +368,19 @@ export class SequentialLR extends LRScheduler {
   }
 
   lrAt(epoch: number, baseLr: number, group: number): number {
+    const [scheduler, since] = this.active(epoch);
+    return scheduler.lrAt(since, baseLr, group);
+  }
+
+  override lrAfter(lr: number, epoch: number, baseLr: number, group: number): number {
+    const [scheduler, since] = this.active(epoch);
+    // One that begins does not look back.
+    return since === 0 ? scheduler.lrAt(0, baseLr, group) : scheduler.lrAfter(lr, since, baseLr, group);
+  }
+
+  /** The scheduler of a step, and the step that it is for that one. */
+  private active(epoch: number): [scheduler: LRScheduler, since: number] {
     const at = this.milestones.filter((milestone) => milestone <= epoch).length;
-    const since = at === 0 ? epoch : epoch - (this.milestones[at - 1] as number);
-    return (this.schedulers[at] as LRScheduler).lrAt(since, baseLr, group);
+    return [this.schedulers[at] as LRScheduler, at === 0 ? epoch : epoch - (this.milestones[at - 1] as number)];
   }
 }
