@@ -155,6 +155,7 @@ export function xavierNormal_<T extends Tensor>(t: T | null, gain?: number | Gai
 export function kaimingUniform_<T extends Tensor>(t: T | null, options?: KaimingOptions): T {
   expectWeight('kaimingUniform_', t);
   const o = signature.kaiming.read('kaimingUniform_', [], options);
+  if (t.numel === 0) return t;
   const bound = Math.sqrt(3) * kaimingStd(t, o);
   return uniform_(t, -bound, bound, { generator: o.generator });
 }
@@ -162,6 +163,7 @@ export function kaimingUniform_<T extends Tensor>(t: T | null, options?: Kaiming
 export function kaimingNormal_<T extends Tensor>(t: T | null, options?: KaimingOptions): T {
   expectWeight('kaimingNormal_', t);
   const o = signature.kaiming.read('kaimingNormal_', [], options);
+  if (t.numel === 0) return t;
   return normal_(t, 0, kaimingStd(t, o), { generator: o.generator });
 }
 
@@ -175,11 +177,14 @@ export function orthogonal_<T extends Tensor>(t: T | null, gain?: number | GainO
   const { gain: factor, generator: source } = signature.gained.read('orthogonal_', [gain], options);
   const shape = t.shape;
   if (shape.length < 2) throw new ShapeError(`Expected a tensor of at least 2 dimensions, got [${shape}]`);
+  if (t.numel === 0) return t;
   const rows = shape[0] as number;
   const cols = t.numel / rows;
   return unrecorded(t, (into) => {
     const generator = source ?? defaultGenerator;
-    const drawn = randn([rows, cols], { generator, device: generator.device });
+    // Drawn as what it shall be; libtorch has no QR of 16 bits.
+    const dtype = t.dtype === 'float64' ? 'float64' : 'float32';
+    const drawn = randn([rows, cols], { generator, device: generator.device, dtype });
     const [q, r] = ops.linalgQr(rows < cols ? drawn.t() : drawn);
     const signed = q.mul(r.diagonal().sign());
     into.copy_((rows < cols ? signed.t() : signed).reshape(shape).mul(factor));

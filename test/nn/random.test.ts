@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as nn from 'headrace/nn';
-import { empty, Generator, ones, ops, type Tensor } from 'headrace/torch';
+import { empty, Generator, ones, ops, type Tensor, tensor } from 'headrace/torch';
 
 const { init, functional: F } = nn;
 
@@ -89,6 +89,30 @@ test('an orthogonal matrix is orthogonal, whichever side is longer', () => {
       .max()
       .item();
     assertNear(error, 0, 1e-5);
+  }
+});
+
+test("an orthogonal float64 matrix is so to its last digits, and PyTorch's of that seed", () => {
+  const t = init.orthogonal_(empty([2, 3], { dtype: 'float64' }), { generator: new Generator(5) });
+  const expected = [
+    [-0.5094381771884091, -0.6319267321652228, -0.584073068029963],
+    [-0.012964818711991446, -0.6730407546061161, 0.7394917552718187],
+  ];
+  assertNear(
+    t
+      .sub(tensor(expected, { dtype: 'float64' }))
+      .abs()
+      .max()
+      .item(),
+    0,
+    1e-14,
+  );
+});
+
+test('a weight without elements is left alone', () => {
+  for (const fill of [init.kaimingUniform_, init.kaimingNormal_, init.orthogonal_, init.xavierUniform_]) {
+    const t = empty([0, 3]);
+    assert.equal((fill as (t: Tensor) => Tensor)(t), t);
   }
 });
 

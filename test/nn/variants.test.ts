@@ -233,6 +233,12 @@ test('losses refuse a target that would be stretched over all pairs', () => {
   }
   assert.throws(() => F.marginRankingLoss(x, x, t), ShapeError);
   assert.throws(() => F.gaussianNllLoss(zeros([3, 4]), zeros([3, 4]), ones([4])), ShapeError);
+  assert.throws(() => F.gaussianNllLoss(zeros([]), zeros([]), ones([1])), ShapeError);
+  // One variance for a vector: log(2)/2 + (1 + 4)/2 / (2 * 2).
+  const vector = [zeros([2]), tensor([1, 2])] as const;
+  for (const variance of [tensor([2]), tensor(2)]) {
+    assert.ok(Math.abs(F.gaussianNllLoss(...vector, variance).item() - (Math.log(2) / 2 + 5 / 8)) < 1e-6);
+  }
   assert.throws(() => F.gaussianNllLoss(zeros([3]), zeros([3]), tensor([1, -1, 1])), DataError);
 });
 

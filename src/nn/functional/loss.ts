@@ -206,11 +206,12 @@ export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor,
 /** A variance per element or row, with as many dimensions as the input. */
 function perElement(input: Tensor, variance: Tensor): Tensor {
   const [own, other] = [input.shape, variance.shape];
-  const row = own.slice(0, -1).join();
-  if (own.join() === other.join() || (other.length === own.length && `${row},1` === other.join())) return variance;
-  if (own.length > 0 && row === other.join()) return variance.unsqueeze(-1);
+  const row = own.slice(0, -1);
+  const kept = [...row, 1];
+  if (own.join() === other.join() || (own.length > 0 && kept.join() === other.join())) return variance;
+  if (own.length > 0 && other.length === row.length && row.join() === other.join()) return variance.unsqueeze(-1);
   throw new ShapeError(
-    `Expected a variance of the input's shape [${own}], or one a row, [${[...own.slice(0, -1), 1]}], in gaussianNllLoss, got [${other}]`,
+    `Expected a variance of the input's shape [${own}], or one a row, [${kept}], in gaussianNllLoss, got [${other}]`,
   );
 }
 
