@@ -1,5 +1,5 @@
 /** Bounded random access to a file, synchronous: readers run on worker threads or at start-up. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../torch/errors.js';
 import { expectText } from '../torch/expect.js';
 
@@ -24,7 +24,8 @@ export class FileReader {
     expectText('Reading a file', path, 'its path');
     let fd: number;
     try {
-      fd = openSync(path, 'r');
+      // A named pipe, which is refused, would first be waited for until somebody writes to it.
+      fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     } catch (error) {
       throw new DataError(`Cannot open ${path}: ${reason(error)}`, { cause: error });
     }

@@ -84,6 +84,14 @@ test('without an option, 60 MiB of zeros are read from 60 kB', () => {
   assert.equal(loadIdx(path).numel, zeros.length);
 });
 
+test('a named pipe is refused, and not waited for', () => {
+  const pipe = join(folder, 'pipe');
+  spawnSync('mkfifo', [pipe]);
+  for (const load of [loadNpy, loadNpz, loadIdx, loadMat, loadSafetensors, loadTorch, PickleFile.open]) {
+    assert.throws(() => load(pipe), /Cannot read .*pipe: expected a file, got a special file/);
+  }
+});
+
 test('unknown options and limits that are no numbers are refused by every reader', async () => {
   const wrong = { maxmemory: 5 } as object;
   const calls: (() => unknown)[] = [

@@ -1,5 +1,6 @@
 /** Image folders as people have them: folders in folders, links, odd names, bad files; in memory and read as needed. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,6 +9,7 @@ import { DataLoader, type ImageBatch } from 'headrace/data';
 import type { Tensor } from 'headrace/torch';
 import { type Found, imageFiles, loadDataset, readImageFiles } from 'headrace/vision';
 import sharp from 'sharp';
+import { crc32 } from '../io/crc.js';
 
 const root = mkdtempSync(join(tmpdir(), 'headrace-images-'));
 process.env.HEADRACE_CACHE = join(root, 'cache');
@@ -154,6 +156,31 @@ test('all bad images are named at once, and can be left out', async () => {
   }
   for (let i = 0; i < 5; i++) put(`bad/a/more${i}.png`, 'text');
   await assert.rejects(loadDataset(spec), /\n {2}and 5 more\n/);
+});
+
+/** A PNG of one pixel that says it has more. */
+async function swollen(width: number, height: number): Promise<Buffer> {
+  const png = await sharp(flat(1, [1, 1]), { raw: { width: 1, height: 1, channels: 3 } })
+    .png()
+    .toBuffer();
+  png.writeUInt32BE(width, 16);
+  png.writeUInt32BE(height, 20);
+  png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
+  return png;
+}
+
+test('images that would swell to far more than they are, other kinds of files and named pipes are refused at once', async () => {
+  const drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>';
+  const pipe = join(root, 'pipe.png');
+  execFileSync('mkfifo', [pipe]);
+  const cases: [string, RegExp][] = [
+    [put('swollen.png', await swollen(10_000, 10_000)), /too large: 10000x10000 pixels in \d+ bytes, where 89478485/],
+    [put('drawing.png', drawing), /not an image, or cut off in its first bytes/],
+    [pipe, /a special file, not an image/],
+  ];
+  for (const [path, told] of cases) await assert.rejects(imageFiles([path], [3, 4, 4]), told);
+  // Just below, it is the missing pixels that are told of.
+  await assert.rejects(imageFiles([put('near.png', await swollen(9_000, 9_900))], [3, 4, 4]), /cut short or damaged/);
 });
 
 test('a class that has bad images only is named', async () => {

@@ -1,16 +1,12 @@
 /** Decodes image files: many at a time, on the image library's threads. */
-import { readFile } from 'node:fs/promises';
-import type { Sharp } from 'sharp';
 import { DataError } from '../../torch/errors.js';
 import { optionalPackage } from '../../torch/optional.js';
-import { decodeBmp } from './bmp.js';
+import { oneAtATime, openImage, readImageFile, type SharpModule } from './image-file.js';
 import { imageExtensions, isImageName } from './listing.js';
-import { decodeNetpbm, isNetpbm } from './netpbm.js';
 
 /** Enough to keep the decoding threads busy; each holds one decoded image. */
 const concurrency = 8;
 
-type SharpModule = typeof import('sharp').default;
 export type Size = readonly [height: number, width: number];
 
 /** Interleaved RGB. */
@@ -203,41 +199,34 @@ async function decodeOne(
   path: string,
   size: Size | null,
 ): Promise<DecodedImage | { reason: string }> {
-  let bytes: Uint8Array;
+  const bytes = await readImageFile(path);
+  if ('reason' in bytes) return bytes;
   try {
-    bytes = await readFile(path);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { reason: code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder, not an image' : message };
-  }
-  if (bytes.length === 0) return { reason: 'the file is empty (0 bytes)' };
-  try {
-    let image = open(sharp, bytes, path);
-    if (size !== null) image = image.resize({ height: size[0], width: size[1], fit: 'cover' });
-    const { data, info } = await image.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
-    return { data, height: info.height, width: info.width };
+    const [image, large] = await openImage(sharp, bytes, path);
+    const decode = async (): Promise<DecodedImage> => {
+      const sized = size === null ? image : image.resize({ height: size[0], width: size[1], fit: 'cover' });
+      const { data, info } = await sized
+        .toColourspace('srgb')
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      return { data, height: info.height, width: info.width };
+    };
+    return await (large ? oneAtATime(decode) : decode());
   } catch (error) {
     return { reason: reasonOf(error, path) };
   }
 }
 
-/** By content: names lie. */
-function open(sharp: SharpModule, bytes: Uint8Array, path: string): Sharp {
-  const bitmap = bytes[0] === 0x42 && bytes[1] === 0x4d;
-  if (!bitmap && !isNetpbm(bytes)) return sharp(bytes).autoOrient();
-  const { pixels, width, height } = bitmap ? decodeBmp(bytes, path) : decodeNetpbm(bytes, path);
-  return sharp(pixels, { raw: { width, height, channels: 3 } });
-}
-
 /** In words: the libraries' own messages name their functions. */
 function reasonOf(error: unknown, path: string): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof DataError) return message.replace(`${path}: `, '').replace(`${path} `, '');
   if (/unsupported image format/i.test(message)) {
     return isImageName(path)
       ? `not an image, or cut off in its first bytes (expected the content of one of ${imageExtensions.join(' ')})`
       : `not an image (expected one of ${imageExtensions.join(' ')})`;
   }
+  if (error instanceof DataError) return message.replace(`${path}: `, '').replace(`${path} `, '');
   const first = message.split('\n')[0] as string;
   if (/failOn/.test(first)) return 'cut short or damaged';
   if (/pixel limit/i.test(message)) return `too large: ${first}`;
