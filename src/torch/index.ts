@@ -43,3 +43,8 @@ export { keep, liveBytes, liveTensors, scope } from './scope.js';
 export { buildInfo, getNumThreads, operatorSchemas, setNumThreads } from './system.js';
 export { type NestedNumbers, Tensor } from './tensor.js';
 export { type UniqueOptions, unique, uniqueConsecutive } from './unique.js';
+
+declare global {
+  /** Of Node's types or the browser's; a program that has neither can still read the types that name it. */
+  interface AbortSignal {}
+}

@@ -104,7 +104,12 @@ writeFileSync(
 writeFileSync(path.join(project, 'package.json'), '{ "type": "module" }');
 
 /** Reads every door with a compiler; returns what it says. */
-function check(compiler: string, resolution: 'nodenext' | 'bundler', types: readonly string[] | undefined): string {
+function check(
+  compiler: string,
+  resolution: 'nodenext' | 'bundler',
+  types: readonly string[] | undefined,
+  more: object = {},
+): string {
   const compilerOptions = {
     module: resolution === 'nodenext' ? 'NodeNext' : 'ESNext',
     moduleResolution: resolution,
@@ -113,6 +118,7 @@ function check(compiler: string, resolution: 'nodenext' | 'bundler', types: read
     skipLibCheck: false,
     noEmit: true,
     ...(types === undefined ? {} : { types }),
+    ...more,
   };
   const config = path.join(project, 'tsconfig.json');
   writeFileSync(config, JSON.stringify({ compilerOptions, files: ['all.ts'] }));
@@ -123,6 +129,12 @@ test('the types pass without skipLibCheck', () => {
   for (const resolution of ['nodenext', 'bundler'] as const) {
     for (const types of [[], undefined]) assert.equal(check(tool('typescript'), resolution, types), '');
   }
+});
+
+test('the types need neither the browser nor Node, and are as strict as a program may be', () => {
+  const strictest = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true };
+  assert.equal(check(tool('typescript'), 'nodenext', [], { lib: ['ES2020'], target: 'ES2020', ...strictest }), '');
+  assert.equal(check(tool('typescript'), 'bundler', undefined, { lib: ['ES2022'], ...strictest }), '');
 });
 
 test('every door refers to the library of what it disposes of, which older targets lack', () => {
