@@ -3,6 +3,7 @@
  * check of names and values, the defaults, and the comparison with PyTorch's own signature (FEATURES.md).
  */
 import { ConfigError, checkOptions, Tensor } from '../torch/index.js';
+import { camelCase } from '../torch/spelling.js';
 
 /** What one argument may be. */
 export interface Rule<T> {
@@ -101,8 +102,7 @@ export class Signature<A extends Rules, O extends Rules> {
   }
 
   #refuse(where: string, options: Record<string, unknown>, name: string): never {
-    const camel = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-    if (this.unsupported.includes(camel)) {
+    if (this.unsupported.includes(camelCase(name))) {
       throw new ConfigError(
         `${where} does not support ${name}, which PyTorch has: leave it out. Options here: ${this.#names().join(', ')}.`,
       );

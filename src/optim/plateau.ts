@@ -2,8 +2,8 @@ import { choice, number, type RulesOf, rule, Signature, whole } from '../nn/sign
 import { expectObject } from '../torch/expect.js';
 import { ConfigError, DataError, Tensor } from '../torch/index.js';
 import { guardSpelling } from '../torch/python-names.js';
+import { camelCase } from '../torch/spelling.js';
 import { expectOptimizer, type Scheduled } from './schedulers.js';
-import { camel } from './torch-state.js';
 
 export interface PlateauOptions {
   /** Whether lower (`'min'`, default) or higher is better. */
@@ -121,7 +121,7 @@ export class ReduceLROnPlateau {
   /** Takes over a state saved by {@link stateDict}, by these names or PyTorch's. */
   loadStateDict(state: Readonly<Partial<PlateauState>> | Readonly<Record<string, unknown>>): void {
     expectObject('ReduceLROnPlateau.loadStateDict', state, 'what its stateDict() gives');
-    const saved = new Map(Object.entries(state).map(([name, value]) => [camel(name), value]));
+    const saved = new Map(Object.entries(state).map(([name, value]) => [camelCase(name), value]));
     // JSON has no infinity: what was written of it is null.
     if (saved.get('best') === null) saved.set('best', this.#options.mode === 'min' ? Infinity : -Infinity);
     const names = Object.keys(this.#state) as (keyof PlateauState)[];

@@ -1,5 +1,6 @@
 /** PyTorch's spellings of what is saved: `weight_decay` for weightDecay, parameters by their positions. */
 import { ConfigError, DataError, Tensor, tensor } from '../torch/index.js';
+import { camelCase } from '../torch/spelling.js';
 import type { OptimizerState } from './optimizer.js';
 import { WAYS } from './rules.js';
 
@@ -12,9 +13,6 @@ export interface TorchOptimizerState {
 /** What PyTorch notes in its groups besides hyperparameters. */
 const NOTES = [...WAYS, 'decoupledWeightDecay'];
 
-export const camel = (name: string): string =>
-  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-
 /**
  * The hyperparameters of a saved group by the names they have here.
  * @param known - the names that the optimizer reads
@@ -26,7 +24,7 @@ export function hyperparametersOf(
 ): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(saved)) {
-    const name = camel(key);
+    const name = camelCase(key);
     if (name === 'params' || name === 'names' || NOTES.includes(name)) continue;
     if (known.includes(name)) found[name] = value;
     else if (value !== null && value !== undefined && value !== false) {

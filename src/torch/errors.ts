@@ -1,6 +1,7 @@
 /**
  * Errors that a program can tell apart. Messages say what was expected, what came, where, and what to do.
  */
+import { camelCase } from './spelling.js';
 
 /** The base of every error that Headrace throws on purpose. */
 export class HeadraceError extends Error {
@@ -58,12 +59,11 @@ const BY_CODE: Record<string, typeof HeadraceError> = {
 
 /** libtorch's messages speak Python, of `retain_graph=True` and `.retain_grad()`: what is written here instead. */
 function spelledHere(message: string): string {
-  const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   return message
     .replace(/\b([a-z]+(?:_[a-z]+)+)=(True|False)\b/g, (_, name: string, value: string) => {
-      return `{ ${camel(name)}: ${value.toLowerCase()} }`;
+      return `{ ${camelCase(name)}: ${value.toLowerCase()} }`;
     })
-    .replace(/\.(retain_grad|requires_grad_)\(/g, (_, name: string) => `.${camel(name)}(`);
+    .replace(/\.(retain_grad|requires_grad_)\(/g, (_, name: string) => `.${camelCase(name)}(`);
 }
 
 /** libtorch's ways to say that an index or a class number must be whole. */

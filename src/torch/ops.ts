@@ -6,7 +6,8 @@ import { expectText } from './expect.js';
 import { type Argument, callOperator, type Result } from './frame.js';
 import type { Operators } from './generated/operators.js';
 import { native } from './native.js';
-import { camelCase, refuseSnakeCase } from './python-names.js';
+import { refuseSnakeCase } from './python-names.js';
+import { camelCase } from './spelling.js';
 
 /** An operator of any name, for those that the typings do not know (another libtorch version's, say). */
 export type Operator = (...args: Argument[]) => Result;

@@ -1,11 +1,8 @@
 /** PyTorch's spelling of what has a camelCase name here: silence, or "is not a function", would not tell. */
 import { TorchError } from './errors.js';
+import { camelCase } from './spelling.js';
 
 const snake = /^_*[a-z][a-z0-9]*_[a-z0-9_]*[a-z0-9]_*$/;
-
-/** `requires_grad` as `requiresGrad`; a last underscore, which says "in place", stays. */
-export const camelCase = (name: string): string =>
-  name.replace(/(?<=[a-z0-9])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /** @throws TorchError where `name` is missing in `target` and its camelCase spelling is there */
 export function refuseSnakeCase(
