@@ -1,7 +1,8 @@
 /** The ablation grid of arXiv 2305.08473: which losses, which pairs, which weight, which unimodal tasks. */
+
+import type { Modality } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
-import type { Modality } from './datasets/index.js';
 import { metricNames } from './metrics.js';
 import { type Run, summariseRuns, welchTest } from './statistics.js';
 import type { SeedResult } from './train-seed.js';

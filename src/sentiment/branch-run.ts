@@ -1,12 +1,13 @@
 /** The training of one seed by branches: feeds their threads, chooses the epoch, and gathers the best weights. */
 import { DataLoader } from '../data/index.js';
+import type { Modality } from '../features/specs.js';
 import type { BatchMessage, FaultConfig, Message } from '../pipeline/index.js';
 import { keep, Queue, scope, type Tensor, tensor } from '../torch/index.js';
 import { BranchThreads } from './branch-threads.js';
 import type { BranchStation } from './branch-worker.js';
 import { dropoutOf, inputKeys, partOf } from './branches.js';
 import { checkBranches, checkSentimentConfig, type SentimentConfig } from './config.js';
-import type { Modality, SentimentBatch } from './datasets/index.js';
+import type { SentimentBatch } from './datasets/index.js';
 import { evaluationLoader, lossSum } from './evaluate.js';
 import { freshNetwork, type InitReport } from './init.js';
 import type { SharedPrivate } from './models/shared-private.js';

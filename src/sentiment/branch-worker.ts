@@ -1,5 +1,6 @@
 /** The thread of one branch or of the fusion, or of all of them in turns: builds its stages and runs the stage loop. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Modality } from '../features/specs.js';
 import {
   type Action,
   type Channel,
@@ -31,7 +32,6 @@ import {
   sequenceFrom,
   type Weights,
 } from './branches.js';
-import type { Modality } from './datasets/index.js';
 import { textReader } from './text-reader.js';
 import { UnimodalLabels, type UnimodalLabelsOptions } from './ulgm.js';
 

@@ -2,13 +2,15 @@
  * The branches of the shared-private model as stages of the engine: an encoder with its head for each modality, and the
  * fusion of what they say. Each learns by its own loss; no gradient passes between them.
  */
+
+import type { Modality } from '../features/specs.js';
 import { type Dropout, functional, type Module, StepGenerators } from '../nn/index.js';
 import { Adam, clipGradNorm_ } from '../optim/index.js';
 import type { StageWork } from '../pipeline/index.js';
 import { TextEncoder } from '../text/encoder.js';
 import { cat, keep, noGrad, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
-import type { Modality, SentimentBatch } from './datasets/index.js';
+import type { SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
 import { Head, SequenceEncoder } from './models/parts.js';
 import { type RateGroup, rateGroups } from './rates.js';

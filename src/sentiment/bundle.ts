@@ -6,12 +6,12 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { basename, join } from 'node:path';
+import type { FeatureSpecs } from '../features/specs.js';
 import { FolderLock, loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
 import { describeDifferences, differencesOf } from '../pipeline/index.js';
 import { buildInfo, ConfigError, DataError, HeadraceError, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import { trainingConstant } from './constant.js';
-import type { FeatureSpecs } from './datasets/index.js';
 import { type NetworkShape, SentimentNetwork } from './network.js';
 import type { PreparedData } from './prepare.js';
 import { readManifest, readResultFile } from './read-manifest.js';

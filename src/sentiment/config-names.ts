@@ -1,7 +1,8 @@
 /** The names that a sentiment configuration may have, at every depth, and the values of those that are chosen from a list. */
+
+import { type Modality, modalities } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import { checkOptions, nearest } from '../torch/options.js';
-import { type Modality, modalities } from './datasets/index.js';
 
 /** Fields of a configuration. */
 export const configFields = [

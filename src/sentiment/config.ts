@@ -1,9 +1,10 @@
 /** The configuration of a sentiment run, all of it JSON: a run's folder keeps the one it used. */
+
+import { type Modality, modalities } from '../features/specs.js';
 import type { Lexicon } from '../text/lexicon.js';
 import type { WordEncoderOptions } from '../text/words.js';
 import { ConfigError } from '../torch/index.js';
 import { checkConfigNames } from './config-names.js';
-import { type Modality, modalities } from './datasets/index.js';
 import { type MetricFamily, metricFamilies } from './metrics.js';
 import { type ModelName, modelNames } from './models/index.js';
 

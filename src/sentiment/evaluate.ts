@@ -1,9 +1,10 @@
 /** A network on a split: predictions, loss and metrics. */
 import { DataLoader } from '../data/index.js';
+import type { Modality } from '../features/specs.js';
 import { functional } from '../nn/index.js';
 import { noGrad, scope, type Tensor, tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
-import type { Modality, SentimentBatch, SentimentBatches } from './datasets/index.js';
+import type { SentimentBatch, SentimentBatches } from './datasets/index.js';
 import { sentimentMetrics } from './metrics.js';
 import type { SentimentOutput } from './models/model.js';
 import type { SentimentNetwork } from './network.js';

@@ -1,41 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Multimodal sentiment: the data sets, the losses, the unimodal labels, the metrics and the statistics of runs. */
-export {
-  type AudioExtractor,
-  audioExtractor,
-  audioExtractors,
-  extractAudio,
-  type FeatureRows,
-  logMelFeatures,
-  speechFeatures,
-} from '../features/audio.js';
-export {
-  type HeardWords,
-  loadRecogniser,
-  type RecogniserOptions,
-  recogniseSpans,
-  type SpeechRecogniser,
-} from '../features/recognise.js';
-export { fitSubtitles, parseSubtitles, readSubtitles } from '../features/subtitles.js';
-export { checkSpans, cutAtPauses, type PauseOptions, type SpokenSpan } from '../features/utterances.js';
-export {
-  extractVision,
-  type VisionRows,
-  visionColumns,
-  visionRow,
-  visionRows,
-  visionSpec,
-} from '../features/vision.js';
-export { type BertInput, BertModel, type BertOptions, type BertResult } from '../text/bert.js';
-export { type BertConfig, parseBertConfig, readBertConfig } from '../text/bert-config.js';
-export { BertEncoder, type BertEncoderOptions } from '../text/bert-encoder.js';
-export { loadBertWeights } from '../text/bert-weights.js';
-export { type EncodedText, TextEncoder } from '../text/encoder.js';
-export { type FeaturePool, FeatureText, type FeatureTextOptions } from '../text/feature-text.js';
-export { type Lexicon, lexiconScores } from '../text/lexicon.js';
-export { type TextTokenizer, WordTokenizer } from '../text/tokenizer.js';
-export { type WordPieceOptions, WordPieceTokenizer } from '../text/wordpiece.js';
-export { WordEncoder, type WordEncoderOptions } from '../text/words.js';
+
+export * from '../features/index.js';
+export * from '../text/index.js';
 export {
   type AblationOutcome,
   type AblationPart,

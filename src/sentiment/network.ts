@@ -1,8 +1,10 @@
 /** A model with all that it needs to read a batch: its text encoder, its tokenizer, its scaling. */
+
+import type { Modality } from '../features/specs.js';
 import { Module, StepGenerators } from '../nn/index.js';
 import type { TextEncoder } from '../text/encoder.js';
 import type { SentimentConfig } from './config.js';
-import type { Modality, SentimentBatch } from './datasets/index.js';
+import type { SentimentBatch } from './datasets/index.js';
 import { buildSentimentModel } from './models/index.js';
 import type { ModelContext, SentimentModel, SentimentOutput } from './models/model.js';
 import { Standardise } from './models/standardise.js';

@@ -1,9 +1,11 @@
 /** What a sentiment model is trained by: L2 + L1 + L3, and the state that unimodal labels need. */
+
+import type { Modality } from '../features/specs.js';
 import { functional, Module } from '../nn/index.js';
 import { ConfigError, scope, type Tensor, where } from '../torch/index.js';
 import { type AlignmentReport, alignmentLoss, alignmentReport, type FeatureMatrices } from './alignment.js';
 import type { SentimentConfig } from './config.js';
-import type { Modality, SentimentBatch } from './datasets/index.js';
+import type { SentimentBatch } from './datasets/index.js';
 import type { SentimentOutput } from './models/model.js';
 import { multitaskLoss } from './multitask.js';
 import { SharedProjections } from './projections.js';

@@ -1,15 +1,10 @@
 /** Prediction by a trained model: a score and what the heads of single modalities say, with what was missing. */
+
+import type { SequenceFeatures } from '../features/sequences.js';
+import { checkFeatureSpecs, type FeatureSpecs, type Modality } from '../features/specs.js';
 import { ConfigError, noGrad, scope, tensor, zeros } from '../torch/index.js';
 import type { LoadedModel } from './bundle.js';
-import {
-  checkFeatureSpecs,
-  type FeatureSpecs,
-  type Modality,
-  SentimentBatches,
-  SentimentData,
-  type SequenceFeatures,
-  utterance,
-} from './datasets/index.js';
+import { SentimentBatches, SentimentData, utterance } from './datasets/index.js';
 import type { SentimentOutput } from './models/model.js';
 import { featureModalities } from './prepare.js';
 

@@ -1,8 +1,10 @@
 /** A data set made ready for a configuration: its texts as tokens, its labelled utterances by split, its widths. */
+
+import type { Modality } from '../features/specs.js';
 import type { TextTokenizer } from '../text/tokenizer.js';
 import { ConfigError, DataError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
-import { type Modality, SentimentBatches, type SentimentData, type SplitName, splitNames } from './datasets/index.js';
+import { SentimentBatches, type SentimentData, type SplitName, splitNames } from './datasets/index.js';
 import type { NetworkShape } from './network.js';
 import { type TextReader, textReader } from './text-reader.js';
 

@@ -1,8 +1,9 @@
 /** The parameters of a network by learning rate and weight decay. */
+
+import type { Modality } from '../features/specs.js';
 import type { Parameter } from '../nn/index.js';
 import type { GroupOptions } from '../optim/index.js';
 import type { GroupConfig, SentimentConfig } from './config.js';
-import type { Modality } from './datasets/index.js';
 
 /** A part of a configuration's `groups`. */
 export type RateGroup = Modality | 'other';

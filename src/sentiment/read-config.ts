@@ -1,9 +1,9 @@
 /** A configuration as users give it: a recipe's name, or a JSON file that changes one. */
 import { existsSync, readFileSync } from 'node:fs';
+import type { Modality } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import { checkOptions, nearest } from '../torch/options.js';
 import { checkSentimentConfig, type SentimentConfig, type TextConfig } from './config.js';
-import type { Modality } from './datasets/index.js';
 import { sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 
 /** What the command line says besides. */

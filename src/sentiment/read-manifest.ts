@@ -1,6 +1,7 @@
 /** `config.json` and `metrics.json` of a model's folder: read, and checked before anything is made of them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { modalities } from '../features/specs.js';
 import {
   isList,
   isNumber,
@@ -17,7 +18,6 @@ import {
 import { ConfigError, DataError } from '../torch/index.js';
 import type { SentimentManifest } from './bundle.js';
 import { checkSentimentConfig } from './config.js';
-import { modalities } from './datasets/index.js';
 import { sentimentRecipe } from './recipes.js';
 import type { SeedResult } from './train-seed.js';
 

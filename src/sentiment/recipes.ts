@@ -1,8 +1,9 @@
 /** Recipes: full configurations by name, to run as they are or to change. */
+
+import type { Modality } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
 import type { GroupConfig, SentimentConfig } from './config.js';
-import type { Modality } from './datasets/index.js';
 
 const groups = (text: GroupConfig, other: GroupConfig): Record<Modality | 'other', GroupConfig> => ({
   text,

@@ -8,11 +8,12 @@ import type { TextEncoder } from '../text/encoder.js';
 import { type FeaturePool, FeatureText } from '../text/feature-text.js';
 import { lexiconScores } from '../text/lexicon.js';
 import { type TextTokenizer, WordTokenizer } from '../text/tokenizer.js';
+import { splitWords, WordVectors } from '../text/word-vectors.js';
 import { WordPieceTokenizer } from '../text/wordpiece.js';
 import { WordEncoder } from '../text/words.js';
 import { ConfigError, DataError, deriveSeed } from '../torch/index.js';
 import type { TextConfig } from './config.js';
-import { type SentimentData, splitWords, WordVectors } from './datasets/index.js';
+import type { SentimentData } from './datasets/index.js';
 
 /** How the texts of one run become vectors. A run's folder keeps what it takes to make it again. */
 export interface TextReader {

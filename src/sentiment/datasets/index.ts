@@ -1,23 +1,4 @@
 /** Data sets for multimodal sentiment, in one form. */
-export {
-  LazySequences,
-  type MemoryOptions,
-  type PackedLayout,
-  PackedSequences,
-  SelectedSequences,
-  type SequenceFeatures,
-  type SequenceSource,
-  storeSequences,
-} from '../../features/sequences.js';
-export {
-  type CleanCounts,
-  checkFeatureSpecs,
-  type FeatureSpec,
-  type FeatureSpecs,
-  type Modality,
-  modalities,
-} from '../../features/specs.js';
-export { splitWords, WordVectors } from '../../text/word-vectors.js';
 export { type BatchOptions, type SentimentBatch, SentimentBatches, sentimentBatchesFromShared } from './batches.js';
 export { type CsdFolderOptions, type CsdRole, type Folds, loadCsdFolder } from './csd.js';
 export {

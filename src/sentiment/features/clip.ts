@@ -1,6 +1,8 @@
 /** A clip as a model reads it: cut into utterances, with their words and the features that the model was trained on. */
 import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from '../../features/audio.js';
 import { recogniseSpans, type SpeechRecogniser } from '../../features/recognise.js';
+import { PackedSequences } from '../../features/sequences.js';
+import type { FeatureSpec, FeatureSpecs, Modality } from '../../features/specs.js';
 import { fitSubtitles, readSubtitles } from '../../features/subtitles.js';
 import { cutAtPauses, type SpokenSpan } from '../../features/utterances.js';
 import { extractVision, visionSpec } from '../../features/vision.js';
@@ -15,7 +17,6 @@ import {
 } from '../../media/index.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
-import { type FeatureSpec, type FeatureSpecs, type Modality, PackedSequences } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
 
 export interface ClipOptions {

@@ -1,13 +1,9 @@
 /** The features of a data set whose clips lie beside its labels. */
+
+import { PackedSequences, type SequenceFeatures } from '../../features/sequences.js';
+import type { FeatureSpecs, Modality } from '../../features/specs.js';
 import { HeadraceError } from '../../torch/errors.js';
-import {
-  type FeatureSpecs,
-  type Modality,
-  PackedSequences,
-  SentimentData,
-  type SequenceFeatures,
-  type Utterance,
-} from '../datasets/index.js';
+import { SentimentData, type Utterance } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
 import { ClipReader } from './clip.js';
 

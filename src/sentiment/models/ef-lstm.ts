@@ -1,8 +1,10 @@
 /** Early fusion: the rows of all modalities side by side under one LSTM. MMSA's EF-LSTM (after Williams et al., ACL 2018). */
+
+import type { Modality } from '../../features/specs.js';
 import { Dropout, Linear, LSTM } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
 import { ConfigError, cat, ops, type Tensor, tensor } from '../../torch/index.js';
-import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { SentimentBatch } from '../datasets/index.js';
 import {
   asPrediction,
   type ModelContext,

@@ -1,7 +1,8 @@
 /** Low-rank Multimodal Fusion: Liu et al., ACL 2018 (arXiv 1806.00064). */
+
+import type { Modality } from '../../features/specs.js';
 import { init, Module, Parameter } from '../../nn/index.js';
 import { empty, type Generator, type Tensor } from '../../torch/index.js';
-import type { Modality } from '../datasets/index.js';
 import { asPrediction, type ModelContext } from './model.js';
 import { expectSeveral } from './rows.js';
 import { type Partially, withDefaults } from './settings.js';

@@ -1,4 +1,6 @@
 /** MISA, modality-invariant and -specific representations: Hazarika et al., ACM MM 2020 (arXiv 2005.03545). */
+
+import type { Modality } from '../../features/specs.js';
 import {
   Dropout,
   LayerNorm,
@@ -14,7 +16,7 @@ import {
 } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
 import { cat, stack, type Tensor } from '../../torch/index.js';
-import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { SentimentBatch } from '../datasets/index.js';
 import { centralMomentDiscrepancy, differenceLoss } from './misa-losses.js';
 import {
   asPrediction,

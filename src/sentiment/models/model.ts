@@ -1,8 +1,10 @@
 /** What every sentiment model is: a module from a batch of utterances to predictions and what losses may want besides. */
+
+import type { Modality } from '../../features/specs.js';
 import { Module } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
 import { ConfigError, type Tensor } from '../../torch/index.js';
-import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { SentimentBatch } from '../datasets/index.js';
 
 /** What a model is built for. */
 export interface ModelContext {

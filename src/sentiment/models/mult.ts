@@ -1,8 +1,10 @@
 /** Multimodal Transformer: Tsai et al., ACL 2019 (arXiv 1906.00295), as in its released code where MMSA follows it. */
+
+import type { Modality } from '../../features/specs.js';
 import { Conv1d, Dropout, Linear, Module, ModuleDict } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
 import { cat, type Tensor } from '../../torch/index.js';
-import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { SentimentBatch } from '../datasets/index.js';
 import {
   asPrediction,
   type ModelContext,

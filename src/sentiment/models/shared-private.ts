@@ -2,10 +2,12 @@
  * The model of arXiv 2305.08473: an encoder and a head for each modality, a head over all of them. With the alignment of
  * modalities off it is Self-MM (Yu et al., AAAI 2021), whose released code decides where its paper is silent.
  */
+
+import type { Modality } from '../../features/specs.js';
 import { ModuleDict } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
 import { cat, type Tensor } from '../../torch/index.js';
-import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { SentimentBatch } from '../datasets/index.js';
 import { type ModelContext, SentimentModel, type SentimentOutput, sequenceOf, textOf, widthOf } from './model.js';
 import { Head, SequenceEncoder } from './parts.js';
 import { type Partially, withDefaults } from './settings.js';

@@ -1,7 +1,9 @@
 /** Features brought to mean 0 and deviation 1, as the training split has them; the numbers go with the model's weights. */
+
+import type { Modality } from '../../features/specs.js';
 import { Module } from '../../nn/index.js';
 import { noGrad, ones, type Tensor, tensor, where, zeros } from '../../torch/index.js';
-import type { FeaturesByModality, Modality, SentimentBatch } from '../datasets/index.js';
+import type { FeaturesByModality, SentimentBatch } from '../datasets/index.js';
 
 /** Buffers: `<modality>_mean`, `<modality>_std` [D]. Rows of padding stay zero. */
 export class Standardise extends Module {

@@ -1,8 +1,10 @@
 /** What LF-DNN, TFN and LMF share: one vector a modality, each from a network of its own that sees no other. */
+
+import type { Modality } from '../../features/specs.js';
 import { Dropout, Linear, Module } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
 import type { Tensor } from '../../torch/index.js';
-import type { Modality, SentimentBatch } from '../datasets/index.js';
+import type { SentimentBatch } from '../datasets/index.js';
 import {
   type ModelContext,
   SentimentModel,
