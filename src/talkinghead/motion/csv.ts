@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { reason } from '../../io/file.js';
-import { DataError, nearest } from '../../torch/index.js';
+import { DataError } from '../../torch/index.js';
 import { arkitCount, arkitIndex, arkitNames } from '../face/arkit.js';
 import { evenly } from './even.js';
+import { noteMissing, unknownNames, weightsOf } from './named.js';
 import { degrees, numberIn, shortest } from './numbers.js';
 import { parseTimecode, rateOf, timecode } from './timecode.js';
 import type { MotionTrack, TrackReadOptions, TrackValues } from './track.js';
@@ -79,20 +80,14 @@ export function readCsvTrack(path: string, { fps, note = () => {} }: TrackReadOp
       );
     return read(rows, places as number[], header, faults);
   };
-  const missing = arkitNames.filter((name) => !place.has(columnKey(name)));
   const given = arkitNames.filter((name) => place.has(columnKey(name)));
   const some = numbers(given)!;
-  const weights = new Float64Array(rows.length * arkitCount);
-  for (const [i, name] of given.entries()) {
-    const at = arkitIndex(name);
-    for (let row = 0; row < rows.length; row++) weights[row * arkitCount + at] = some[row * given.length + i]!;
-  }
   const [pose, eyes, position] = [numbers(angleColumns), numbers(eyeColumns), numbers(positionColumns)];
   const rates = numbers([rateColumn]);
   if (faults.length > 0) throw new DataError(told(path, faults));
-  if (missing.length > 0) note(`${path} has no ${missing.join(', ')}: 0 in all frames`);
+  noteMissing(path, (at) => place.has(columnKey(arkitNames[at]!)), note);
   const track = {
-    weights,
+    weights: weightsOf(some, given.map(arkitIndex), rows.length),
     ...(pose ? { pose: pose.map((value, i) => angleSigns[i % 3]! * value * degrees) } : {}),
     ...(position ? { position } : {}),
     ...(eyes ? { gaze: gazeOf(eyes) } : {}),
@@ -174,11 +169,8 @@ function checkHeader(path: string, header: readonly string[]): void {
       `${path}: expected a first line of columns with ARKit's expressions, EyeBlinkLeft, JawOpen and so on, got ${header.slice(0, 8).join(', ') || 'nothing'}`,
     );
   if (unknown.length === 0) return;
-  const near = nearest(unknown[0]!, [...arkitNames, ...known]);
-  throw new DataError(
-    `${path}: expected columns of ARKit's expressions and ${known.join(', ')}, got ${unknown.join(', ')}` +
-      (near === null ? '' : `. Is ${unknown[0]} meant to be ${near}?`),
-  );
+  const expected = `columns of ARKit's expressions and ${known.join(', ')}`;
+  throw unknownNames(path, expected, unknown, [...arkitNames, ...known]);
 }
 
 function read(

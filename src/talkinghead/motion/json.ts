@@ -10,8 +10,9 @@ import {
   readJsonFile,
   type Shape,
 } from '../../io/index.js';
-import { DataError, nearest } from '../../torch/index.js';
+import { DataError } from '../../torch/index.js';
 import { arkitCount, arkitIndex, arkitNames } from '../face/arkit.js';
+import { noteMissing, unknownNames, weightsOf } from './named.js';
 import { shortest } from './numbers.js';
 import type { MotionTrack, TrackReadOptions, TrackValues } from './track.js';
 
@@ -66,16 +67,11 @@ export function readJsonTrack(path: string, { fps, note = () => {} }: TrackReadO
   const rows = object[name('weights')] as Rows;
   const places = placesOf(path, names, note);
   const given = flat(path, name('weights'), rows, names.length, rows.length);
-  const weights = new Float64Array(rows.length * arkitCount);
-  for (const [i, place] of places.entries()) {
-    if (place < 0) continue;
-    for (let row = 0; row < rows.length; row++) weights[row * arkitCount + place] = given[row * names.length + i]!;
-  }
   const more = (field: 'pose' | 'position' | 'gaze', width: number): Partial<TrackValues> =>
     object[field] === undefined ? {} : { [field]: flat(path, field, object[field] as Rows, width, rows.length) };
   return {
     fps: fps ?? (object[name('fps')] as number),
-    weights,
+    weights: weightsOf(given, places, rows.length),
     ...more('pose', 3),
     ...more('position', 3),
     ...more('gaze', 2),
@@ -86,18 +82,12 @@ export function readJsonTrack(path: string, { fps, note = () => {} }: TrackReadO
 function placesOf(path: string, names: readonly string[], note: (remark: string) => void): number[] {
   const places = names.map(arkitIndex);
   const unknown = names.filter((name, i) => places[i]! < 0 && name !== '_neutral');
-  if (unknown.length > 0) {
-    const near = nearest(unknown[0]!, arkitNames);
-    throw new DataError(
-      `${path}: expected names of ARKit's expressions, got ${unknown.join(', ')}` +
-        (near === null ? '' : `. Is ${unknown[0]} meant to be ${near}?`),
-    );
-  }
+  if (unknown.length > 0) throw unknownNames(path, "names of ARKit's expressions", unknown, arkitNames);
   const twice = names.filter((_, i) => places[i]! >= 0 && places.indexOf(places[i]!) !== i);
   if (twice.length > 0) throw new DataError(`${path}: more than one column is called ${twice.join(', ')}`);
-  const missing = arkitNames.filter((_, i) => !places.includes(i));
-  if (missing.length === arkitCount) throw new DataError(`${path}: expected names of ARKit's expressions, got none`);
-  if (missing.length > 0) note(`${path} has no ${missing.join(', ')}: 0 in all frames`);
+  if (places.every((place) => place < 0))
+    throw new DataError(`${path}: expected names of ARKit's expressions, got none`);
+  noteMissing(path, (place) => places.includes(place), note);
   return places;
 }
 
