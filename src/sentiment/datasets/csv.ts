@@ -1,5 +1,6 @@
 /** Tables of text: CSV with a header, as spreadsheets and pandas write them. */
 import { parse } from 'csv-parse/sync';
+import { firstLines } from '../../io/fault-list.js';
 import { reason } from '../../io/file.js';
 import { readTextFile } from '../../io/read-text.js';
 import { DataError } from '../../torch/errors.js';
@@ -65,7 +66,6 @@ export class RowFaults {
   check(): void {
     const count = this.faults.length;
     if (count === 0) return;
-    const more = count > 20 ? `\n  and ${count - 20} more` : '';
-    throw new DataError(`${this.path}: ${count} faulty rows:\n  ${this.faults.slice(0, 20).join('\n  ')}${more}`);
+    throw new DataError(`${this.path}: ${count} faulty rows:\n${firstLines(this.faults, 20)}`);
   }
 }

@@ -1,6 +1,7 @@
 /** Tracks as CSV: the columns of Live Link Face, in any order and in any spelling that names ARKit's expressions. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
+import { firstLines } from '../../io/fault-list.js';
 import { reason } from '../../io/file.js';
 import { DataError } from '../../torch/index.js';
 import { arkitCount, arkitIndex, arkitNames } from '../face/arkit.js';
@@ -206,6 +207,5 @@ function oneRate(path: string, rates: Float64Array): number {
 }
 
 function told(path: string, faults: readonly string[]): string {
-  const more = faults.length > 20 ? `\n  and ${faults.length - 20} more` : '';
-  return `${path}: ${faults.length} faults:\n  ${faults.slice(0, 20).join('\n  ')}${more}`;
+  return `${path}: ${faults.length} faults:\n${firstLines(faults, 20)}`;
 }

@@ -1,4 +1,5 @@
 /** Decodes image files: many at a time, on the image library's threads. */
+import { firstLines } from '../../io/fault-list.js';
 import { DataError } from '../../torch/errors.js';
 import { optionalPackage } from '../../torch/optional.js';
 import { oneAtATime, openImage, readImageFile, type SharpModule } from './image-file.js';
@@ -175,9 +176,8 @@ const mostNamed = 10;
 export function describeBad(bad: readonly BadImage[], total: number): string {
   const [first] = bad;
   if (bad.length === 1) return `Cannot decode the image ${first?.path}: ${first?.reason}`;
-  const lines = bad.slice(0, mostNamed).map(({ path, reason }) => `  ${path}: ${reason};`);
-  if (bad.length > mostNamed) lines.push(`  and ${bad.length - mostNamed} more`);
-  return `Cannot decode ${bad.length} of ${total} images:\n${lines.join('\n')}`;
+  const lines = bad.map(({ path, reason }) => `${path}: ${reason};`);
+  return `Cannot decode ${bad.length} of ${total} images:\n${firstLines(lines, mostNamed)}`;
 }
 
 /** @throws DataError where the images have several sizes */
