@@ -59,11 +59,12 @@ Argument describe(const c10::Argument& source) {
   return result;
 }
 
-// The plain overload first, then the shorter ones; those that write to `out` last.
+// The plain overload first, then the shorter ones; those that write to `out` last. Before all `stft.center`, which is
+// what Python's `torch.stft` does: the plain one never centres its frames.
 bool triedBefore(const Overload& a, const Overload& b) {
   auto rank = [](const Overload& o) {
     const bool out = o.name.size() >= 3 && o.name.compare(o.name.size() - 3, 3, "out") == 0;
-    return std::make_tuple(out, !o.name.empty(), o.arguments.size(), o.name);
+    return std::make_tuple(out, o.name != "center", !o.name.empty(), o.arguments.size(), o.name);
   };
   return rank(a) < rank(b);
 }

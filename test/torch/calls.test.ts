@@ -286,3 +286,12 @@ test('a tensor whose class was lost on the way from another thread is refused', 
   assert.throws(() => loose.relu!(cloned), { name: 'TorchError', code: 'ARGUMENTS' });
   assert.ok(!(cloned instanceof Tensor));
 });
+
+test("stft centres its frames as PyTorch's does, unless it is told not to", () => {
+  const sound = arange(8).float();
+  const sums = (spectra: Tensor) => spectra.select(0, 0).real().tolist();
+  assert.deepEqual(sums(sound.stft(4, { returnComplex: true })), [4, 4, 6, 10, 14, 18, 22, 24, 24]);
+  assert.deepEqual(sums(ops.stft(sound, 4, { hopLength: 2, center: false, returnComplex: true })), [6, 14, 22]);
+  const padded = sound.stft(4, 2, 4, null, true, 'constant', false, true, true);
+  assert.deepEqual(sums(padded), [1, 6, 14, 22, 13]);
+});
