@@ -5,10 +5,16 @@ import { constant_ } from './init.js';
 import { type FactoryOptions, Module } from './module.js';
 import { Parameter } from './parameter.js';
 import { pyFloat } from './repr.js';
+import { expectNoMore } from './signature.js';
 import * as signature from './signatures.js';
 
 /** An activation without options: any shape in, the same shape out. */
 abstract class Plain extends Module {
+  constructor(...surplus: never[]) {
+    super();
+    expectNoMore(this.typeName, surplus);
+  }
+
   abstract override forward(x: Tensor): Tensor;
 }
 
@@ -304,8 +310,9 @@ abstract class Along extends Module {
   readonly dim: number;
 
   /** @param dim - unlike PyTorch's, it must be given; `{ dim: 1 }` is as good as `1` */
-  constructor(dim: number | { readonly dim: number }) {
+  constructor(dim: number | { readonly dim: number }, ...surplus: never[]) {
     super();
+    expectNoMore(this.typeName, surplus);
     const given = typeof dim === 'object' && dim !== null ? checkedDim(this.typeName, dim) : dim;
     this.dim = signature.softmax.read(this.typeName, [given]).dim;
   }

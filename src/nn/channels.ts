@@ -6,11 +6,16 @@ import * as F from './functional/power.js';
 import { Module } from './module.js';
 import * as signature from './more-signatures.js';
 import { pyBool, pyFloat, pySize, pyTuple } from './repr.js';
+import { expectNoMore } from './signature.js';
 
 /** [B, C, ...]: C in `groups` of neighbours becomes C in which the groups alternate. */
 export class ChannelShuffle extends Module {
-  constructor(readonly groups: number) {
+  constructor(
+    readonly groups: number,
+    ...surplus: never[]
+  ) {
     super();
+    expectNoMore('ChannelShuffle', surplus);
     signature.channelShuffle.read('ChannelShuffle', [groups]);
   }
 
@@ -105,6 +110,11 @@ export class LocalResponseNorm extends Module {
 
 /** Softmax over the channels of [B, C, H, W] or [C, H, W]. */
 export class Softmax2d extends Module {
+  constructor(...surplus: never[]) {
+    super();
+    expectNoMore('Softmax2d', surplus);
+  }
+
   forward(x: Tensor): Tensor {
     expectTensor(this.typeName, x);
     if (x.ndim === 3 || x.ndim === 4) return x.softmax(-3);
@@ -145,8 +155,9 @@ abstract class Pad3d extends Module {
   /** Before and after, of the last dimension first: left, right, top, bottom, front, back. */
   readonly padding: readonly number[];
 
-  constructor(padding: number | readonly number[]) {
+  constructor(padding: number | readonly number[], ...surplus: never[]) {
     super();
+    expectNoMore(this.typeName, surplus);
     signature.padding3d.read(this.typeName, [padding]);
     this.padding = typeof padding === 'number' ? new Array<number>(6).fill(padding) : [...padding];
   }
@@ -177,8 +188,9 @@ export class ConstantPad3d extends Pad3d {
   constructor(
     padding: number | readonly number[],
     readonly value: number,
+    ...surplus: never[]
   ) {
-    super(padding);
+    super(padding, ...surplus);
     signature.constantPadding3d.read('ConstantPad3d', [padding, value]);
   }
 

@@ -2,14 +2,16 @@ import { ConfigError, type Tensor } from '../torch/index.js';
 import * as F from './functional/vision.js';
 import { Module } from './module.js';
 import { pyTuple } from './repr.js';
+import { expectNoMore } from './signature.js';
 import * as signature from './signatures.js';
 
 abstract class Pad extends Module {
   /** Before and after, of the last dimension first: left, right, top, bottom. */
   readonly padding: readonly number[];
 
-  protected constructor(padding: number | readonly number[], sides: number) {
+  protected constructor(padding: number | readonly number[], sides: number, surplus: readonly never[]) {
     super();
+    expectNoMore(this.typeName, surplus);
     signature.padding.read(this.typeName, [padding]);
     this.padding = typeof padding === 'number' ? new Array<number>(sides).fill(padding) : [...padding];
     if (this.padding.length !== sides) {
@@ -29,8 +31,9 @@ abstract class ConstantPad extends Pad {
     padding: number | readonly number[],
     readonly value: number,
     sides: number,
+    surplus: readonly never[],
   ) {
-    super(padding, sides);
+    super(padding, sides, surplus);
     signature.constantPadding.read(this.typeName, [padding, value]);
   }
 
@@ -45,8 +48,8 @@ abstract class ConstantPad extends Pad {
 
 /** [B, C, L]. */
 export class ReflectionPad1d extends Pad {
-  constructor(padding: number | readonly number[]) {
-    super(padding, 2);
+  constructor(padding: number | readonly number[], ...surplus: never[]) {
+    super(padding, 2, surplus);
   }
 
   forward(x: Tensor): Tensor {
@@ -56,8 +59,8 @@ export class ReflectionPad1d extends Pad {
 
 /** [B, C, L]. */
 export class ReplicationPad1d extends Pad {
-  constructor(padding: number | readonly number[]) {
-    super(padding, 2);
+  constructor(padding: number | readonly number[], ...surplus: never[]) {
+    super(padding, 2, surplus);
   }
 
   forward(x: Tensor): Tensor {
@@ -67,15 +70,15 @@ export class ReplicationPad1d extends Pad {
 
 /** [B, C, L]. */
 export class ConstantPad1d extends ConstantPad {
-  constructor(padding: number | readonly number[], value: number) {
-    super(padding, value, 2);
+  constructor(padding: number | readonly number[], value: number, ...surplus: never[]) {
+    super(padding, value, 2, surplus);
   }
 }
 
 /** [B, C, H, W]. */
 export class ReflectionPad2d extends Pad {
-  constructor(padding: number | readonly number[]) {
-    super(padding, 4);
+  constructor(padding: number | readonly number[], ...surplus: never[]) {
+    super(padding, 4, surplus);
   }
 
   forward(x: Tensor): Tensor {
@@ -85,8 +88,8 @@ export class ReflectionPad2d extends Pad {
 
 /** [B, C, H, W]. */
 export class ReplicationPad2d extends Pad {
-  constructor(padding: number | readonly number[]) {
-    super(padding, 4);
+  constructor(padding: number | readonly number[], ...surplus: never[]) {
+    super(padding, 4, surplus);
   }
 
   forward(x: Tensor): Tensor {
@@ -96,15 +99,15 @@ export class ReplicationPad2d extends Pad {
 
 /** [B, C, H, W]. */
 export class ConstantPad2d extends ConstantPad {
-  constructor(padding: number | readonly number[], value: number) {
-    super(padding, value, 4);
+  constructor(padding: number | readonly number[], value: number, ...surplus: never[]) {
+    super(padding, value, 4, surplus);
   }
 }
 
 /** [B, C, H, W]. */
 export class ZeroPad2d extends Pad {
-  constructor(padding: number | readonly number[]) {
-    super(padding, 4);
+  constructor(padding: number | readonly number[], ...surplus: never[]) {
+    super(padding, 4, surplus);
   }
 
   forward(x: Tensor): Tensor {

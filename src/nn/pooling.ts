@@ -3,6 +3,7 @@ import type { Size } from './conv.js';
 import * as F from './functional/pooling.js';
 import { Module } from './module.js';
 import { pyBool, pySize, pyTuple } from './repr.js';
+import { expectNoMore } from './signature.js';
 import * as signature from './signatures.js';
 
 abstract class MaxPool<Indices extends boolean> extends Module {
@@ -192,8 +193,12 @@ function printed(size: F.OutputSize): string {
 }
 
 abstract class AdaptiveAvgPool extends Module {
-  constructor(readonly outputSize: F.OutputSize) {
+  constructor(
+    readonly outputSize: F.OutputSize,
+    ...surplus: never[]
+  ) {
     super();
+    expectNoMore(this.typeName, surplus);
     signature.adaptiveAvgPool.read(this.typeName, [outputSize]);
   }
 

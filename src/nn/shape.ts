@@ -3,6 +3,7 @@ import type { Tensor } from '../torch/index.js';
 import * as F from './functional/vision.js';
 import { Module } from './module.js';
 import { pyFloat, pySize, pyTuple } from './repr.js';
+import { expectNoMore } from './signature.js';
 import * as signature from './signatures.js';
 
 /** Merges dimensions `startDim`..`endDim`. */
@@ -32,8 +33,10 @@ export class Unflatten extends Module {
   constructor(
     readonly dim: number,
     readonly size: readonly number[],
+    ...surplus: never[]
   ) {
     super();
+    expectNoMore(this.typeName, surplus);
     signature.unflatten.read(this.typeName, [dim, size]);
   }
 
@@ -90,8 +93,12 @@ export class Upsample extends Module {
 
 /** [B, C·r², H, W] to [B, C, H·r, W·r]. */
 export class PixelShuffle extends Module {
-  constructor(readonly upscaleFactor: number) {
+  constructor(
+    readonly upscaleFactor: number,
+    ...surplus: never[]
+  ) {
     super();
+    expectNoMore(this.typeName, surplus);
     signature.shuffle.read(this.typeName, [upscaleFactor]);
   }
 
@@ -106,8 +113,12 @@ export class PixelShuffle extends Module {
 
 /** [B, C, H·r, W·r] to [B, C·r², H, W]. */
 export class PixelUnshuffle extends Module {
-  constructor(readonly downscaleFactor: number) {
+  constructor(
+    readonly downscaleFactor: number,
+    ...surplus: never[]
+  ) {
     super();
+    expectNoMore(this.typeName, surplus);
     signature.unshuffle.read(this.typeName, [downscaleFactor]);
   }
 

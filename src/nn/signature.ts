@@ -112,6 +112,13 @@ export class Signature<A extends Rules, O extends Rules> {
   }
 }
 
+/** Refuses what stands after the last argument of what takes no options: `new Sigmoid({ inplace: true })`. */
+export function expectNoMore(where: string, surplus: readonly unknown[]): void {
+  if (surplus.length === 0) return;
+  const got = surplus.flatMap((each) => (isRecord(each) ? Object.keys(each) : [describe(each)]));
+  throw new ConfigError(`Expected no options of ${where}, which has none, got ${got.join(', ')}.`);
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Tensor);
 }

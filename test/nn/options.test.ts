@@ -345,3 +345,37 @@ test('the last layer of a stack is a layer, not an object that names one', () =>
     assert.ok(new make(new Layer(4, 2), 1, new nn.LayerNorm(4)).stateDict().has('norm.weight'));
   }
 });
+
+test('options of layers that have none are refused by name', () => {
+  const loose = nn as unknown as Record<string, new (...args: unknown[]) => nn.Module>;
+  const made: Record<string, unknown[]> = {
+    Sigmoid: [],
+    Tanh: [],
+    LogSigmoid: [],
+    Softsign: [],
+    Tanhshrink: [],
+    Softmax: [1],
+    Softmin: [1],
+    LogSoftmax: [1],
+    Softmax2d: [],
+    AdaptiveAvgPool1d: [2],
+    AdaptiveAvgPool2d: [2],
+    AdaptiveAvgPool3d: [2],
+    PixelShuffle: [2],
+    PixelUnshuffle: [2],
+    ChannelShuffle: [2],
+    Unflatten: [1, [2, 3]],
+    ZeroPad2d: [1],
+    ...Object.fromEntries([1, 2, 3].map((n) => [`ConstantPad${n}d`, [1, 0.5]])),
+    ...Object.fromEntries([1, 2, 3].map((n) => [`ReflectionPad${n}d`, [1]])),
+    ...Object.fromEntries([1, 2, 3].map((n) => [`ReplicationPad${n}d`, [1]])),
+  };
+  for (const [name, args] of Object.entries(made)) {
+    const Layer = loose[name]!;
+    assert.ok(new Layer(...args) instanceof nn.Module);
+    assert.throws(() => new Layer(...args, { inplace: true }), {
+      name: 'ConfigError',
+      message: `Expected no options of ${name}, which has none, got inplace.`,
+    });
+  }
+});
