@@ -135,6 +135,7 @@ const PIECE = 1 << 16;
 export async function resample(samples: Float32Array, from: number, to: number): Promise<Float32Array> {
   checkRate(from);
   checkRate(to);
+  if (!(samples instanceof Float32Array)) throw new ConfigError('Expected samples to resample in a Float32Array.');
   if (from === to || samples.length === 0) return samples.slice();
   const ff = await loadFFmpeg();
   const out = new Float32Array(Math.round((samples.length * to) / from));

@@ -4,6 +4,7 @@ import { grad } from './autograd.js';
 import { TorchError } from './errors.js';
 import { expectFunction, expectList, expectTensors } from './expect.js';
 import { ops } from './ops.js';
+import { checkOptions } from './options.js';
 import { scope } from './scope.js';
 import type { Tensor } from './tensor.js';
 
@@ -28,6 +29,7 @@ export function gradcheck(
   expectFunction('gradcheck', fn);
   expectList('gradcheck', inputs, 'inputs in a list');
   expectTensors('gradcheck', ...inputs);
+  checkOptions('gradcheck', options, ['eps', 'atol', 'rtol']);
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = options;
   for (const [i, input] of inputs.entries()) {
     if (input.dtype !== 'float64' || !input.requiresGrad) {

@@ -1,6 +1,6 @@
 /** The image models by name, for the command line, for configurations in JSON, and for the worker threads of a run. */
 import type { ModelRef } from '../pipeline/model.js';
-import { ConfigError, checkOptions, nearest } from '../torch/index.js';
+import { ConfigError, nearest } from '../torch/index.js';
 import { type ModelName, modelNames } from './names.js';
 import {
   type ImageNetResNetOptions,
@@ -20,28 +20,23 @@ type Family = 'resnet' | 'vit';
 interface Entry {
   readonly family: Family;
   readonly make: (options: ImageNetResNetOptions & ViTOptions) => VisionModel;
-  /** Options besides those of every model. */
-  readonly options: readonly string[];
 }
 
-const common = ['classes', 'channels', 'imageSize'];
-const drops = ['dropout', 'attentionDropout', 'dropPath'];
-const cifar = (make: Entry['make']): Entry => ({ family: 'resnet', make, options: [] });
-const imagenet = (make: Entry['make']): Entry => ({ family: 'resnet', make, options: ['smallInput'] });
-const preset = (make: Entry['make']): Entry => ({ family: 'vit', make, options: drops });
+const ofResnets = (make: Entry['make']): Entry => ({ family: 'resnet', make });
+const ofViTs = (make: Entry['make']): Entry => ({ family: 'vit', make });
 
 const registry: Readonly<Record<ModelName, Entry>> = {
-  resnet20: cifar(resnet20),
-  resnet32: cifar(resnet32),
-  resnet56: cifar(resnet56),
-  resnet110: cifar(resnet110),
-  resnet18: imagenet(resnet18),
-  resnet34: imagenet(resnet34),
-  resnet50: imagenet(resnet50),
-  vit: { family: 'vit', make: vit, options: [...drops, 'patch', 'width', 'depth', 'heads', 'mlpRatio'] },
-  'vit-tiny-p4': preset(vitTinyP4),
-  'vit-small-p4': preset(vitSmallP4),
-  'vit-b-p16': preset(vitBP16),
+  resnet20: ofResnets(resnet20),
+  resnet32: ofResnets(resnet32),
+  resnet56: ofResnets(resnet56),
+  resnet110: ofResnets(resnet110),
+  resnet18: ofResnets(resnet18),
+  resnet34: ofResnets(resnet34),
+  resnet50: ofResnets(resnet50),
+  vit: ofViTs(vit),
+  'vit-tiny-p4': ofViTs(vitTinyP4),
+  'vit-small-p4': ofViTs(vitSmallP4),
+  'vit-b-p16': ofViTs(vitBP16),
 };
 
 /** A model by name, with the options of its family. */
@@ -55,9 +50,7 @@ export interface ModelOptions extends ImageNetResNetOptions, ViTOptions {
  */
 export function modelSpec(options: ModelOptions): VisionModel {
   const { name, ...rest } = options;
-  const entry = find(name);
-  checkOptions(name, rest, [...common, ...entry.options]);
-  return entry.make(rest);
+  return find(name).make(rest);
 }
 
 /** What {@link modelSpec} builds, as JSON; checked. */

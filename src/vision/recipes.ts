@@ -6,6 +6,7 @@
  * step for every image), with the square root for AdamW (whose step does not grow with the gradient).
  */
 import type { LrScheduleConfig, OptimizerConfig, RunConfig } from '../pipeline/config.js';
+import { checkOptions } from '../torch/index.js';
 import type { DataKind } from './datasets/index.js';
 import { modelFamily } from './models.js';
 import { epochsOf } from './names.js';
@@ -26,10 +27,12 @@ export interface RecipeOptions {
   readonly lr?: number;
 }
 
+const known = ['batchSize', 'epochs', 'lr'];
 const BASE_BATCH = 128;
 
 /** SGD with Nesterov momentum, weight decay 5e-4, one epoch of warm-up, then a half cosine to zero. */
 export function resnetRecipe(data: DataKind, options: RecipeOptions = {}): Recipe {
+  checkOptions('resnetRecipe', options, known);
   const batchSize = options.batchSize ?? BASE_BATCH;
   const optimizer: OptimizerConfig = {
     name: 'sgd',
@@ -47,6 +50,7 @@ export function resnetRecipe(data: DataKind, options: RecipeOptions = {}): Recip
  * half cosine to zero.
  */
 export function vitRecipe(data: DataKind, options: RecipeOptions = {}): Recipe {
+  checkOptions('vitRecipe', options, known);
   const batchSize = options.batchSize ?? BASE_BATCH;
   const optimizer: OptimizerConfig = {
     name: 'adamw',

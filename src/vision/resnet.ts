@@ -63,8 +63,9 @@ function blocksOf(form: Form): NamedBlock[] {
 }
 
 function resnet(name: string, form: Form, options: ImageNetResNetOptions, defaultSize: number): VisionModel {
-  const { classes, channels, size } = imageOptions(options, defaultSize);
-  const large = form.widths.length === 4 && !(options.smallInput ?? Math.min(...size) <= 64);
+  const ofImageNet = form.widths.length === 4;
+  const { classes, channels, size } = imageOptions(name, options, ofImageNet ? ['smallInput'] : [], defaultSize);
+  const large = ofImageNet && !(options.smallInput ?? Math.min(...size) <= 64);
   const { kind, stemWidth } = form;
   const blocks = blocksOf(form);
   const features = form.widths.at(-1)! * expansion[kind];

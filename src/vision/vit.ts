@@ -41,24 +41,37 @@ export interface ViTOptions extends ViTPresetOptions {
   readonly mlpRatio?: number;
 }
 
+const drops = ['dropout', 'attentionDropout', 'dropPath'];
+const ofAnyForm = [...drops, 'patch', 'width', 'depth', 'heads', 'mlpRatio'];
+
 /** A ViT of any form. */
 export function vit(options: ViTOptions): VisionModel {
-  return build('vit', options, options, 32);
+  const image = imageOptions('vit', options, ofAnyForm, 32);
+  return build('vit', options, options, image);
+}
+
+function preset(name: string, options: ViTPresetOptions, form: Partial<ViTOptions>, defaultSize: number): VisionModel {
+  const image = imageOptions(name, options, drops, defaultSize);
+  return build(name, options, { ...options, ...form }, image);
 }
 
 /** Width 192, 12 blocks, 3 heads, patches of 4: 5.4 million parameters. */
 export const vitTinyP4 = (options: ViTPresetOptions): VisionModel =>
-  build('vit-tiny-p4', options, { ...options, width: 192, depth: 12, heads: 3, patch: 4 }, 32);
+  preset('vit-tiny-p4', options, { width: 192, depth: 12, heads: 3, patch: 4 }, 32);
 /** Width 384, 12 blocks, 6 heads, patches of 4: 21.3 million parameters. */
 export const vitSmallP4 = (options: ViTPresetOptions): VisionModel =>
-  build('vit-small-p4', options, { ...options, width: 384, depth: 12, heads: 6, patch: 4 }, 32);
+  preset('vit-small-p4', options, { width: 384, depth: 12, heads: 6, patch: 4 }, 32);
 /** Width 768, 12 blocks, 12 heads, patches of 16: timm's `vit_base_patch16_224`, 86.6 million parameters. */
 export const vitBP16 = (options: ViTPresetOptions): VisionModel =>
-  build('vit-b-p16', options, { ...options, width: 768, depth: 12, heads: 12, patch: 16 }, 224);
+  preset('vit-b-p16', options, { width: 768, depth: 12, heads: 12, patch: 16 }, 224);
 
 /** @param given - what the caller wrote, which is what another thread needs to make the same model again */
-function build(name: string, given: ViTPresetOptions, options: ViTOptions, defaultSize: number): VisionModel {
-  const { classes, channels, size } = imageOptions(options, defaultSize);
+function build(
+  name: string,
+  given: ViTPresetOptions,
+  options: ViTOptions,
+  { classes, channels, size }: ReturnType<typeof imageOptions>,
+): VisionModel {
   const { patch = 4, width = 192, depth = 12, mlpRatio = 4 } = options;
   const { heads = Math.max(1, Math.floor(width / 64)), dropout = 0, attentionDropout = 0, dropPath = 0 } = options;
   for (const [what, value] of Object.entries({ patch, width, depth, heads })) requireWhole(what, value);

@@ -127,6 +127,7 @@ test('resampling keeps tones, their phase and their length, and drops what the n
   const gone = await resample(tone(9000, 44100), 44100, 16000);
   assert.ok(difference(gone, new Float32Array(16000), 800) < 1e-4);
   assert.equal((await resample(new Float32Array(0), 16000, 8000)).length, 0);
+  await assert.rejects(resample([1, 2] as never, 16000, 8000), /Float32Array/);
   assert.equal((await resample(new Float32Array(1), 16000, 48000)).length, 3);
   await assert.rejects(resample(tone(1, 100), 100.5, 200), /whole number of samples/);
 });

@@ -200,4 +200,6 @@ test('gradcheck catches a wrong gradient, and names input, element and both valu
 test('gradcheck asks for float64 leaves that require grad', () => {
   assert.throws(() => gradcheck((a) => a, [leaf(1)]), { name: 'TorchError', message: /float64 .*input 0 is float32/ });
   assert.throws(() => gradcheck((a) => a, [input(1).detach()]), { message: /require grad/ });
+  const misspelt = { tolerance: 1 } as never;
+  assert.throws(() => gradcheck((a) => a, [input(1)], misspelt), /options of gradcheck among .* got tolerance/);
 });

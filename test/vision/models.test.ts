@@ -7,8 +7,11 @@ import {
   modelNames,
   modelSpec,
   recipe,
+  resnet18,
+  resnet20,
   type VisionModel,
   visionModelRef,
+  vit,
   vitTinyP4,
 } from 'headrace/vision';
 import { keysOf } from './support.js';
@@ -43,6 +46,21 @@ test('an unknown name, option or size is an error that says what there is', () =
   assert.throws(() => modelSpec({ name: 'vit-b-p16', classes: 2, width: 4 }), /got width/);
   assert.throws(() => modelSpec({ name: 'resnet32', classes: 0 }), /classes to be a whole number >= 1, got 0/);
   assert.throws(() => modelSpec({ name: 'vit', depth: 3 } as ModelOptions & { depth: number }), /classes .* undefined/);
+});
+
+test('the makers of models, too, and recipes refuse what nobody would read', () => {
+  const loose = <T>(options: object): T => options as T;
+  assert.throws(
+    () => vit(loose({ classes: 2, patchSize: 8 })),
+    /options of vit among .* got patchSize. Did you mean pat/,
+  );
+  assert.throws(() => vitTinyP4(loose({ classes: 2, width: 8 })), /options of vit-tiny-p4 .* got width/);
+  assert.throws(() => resnet20(loose({ classes: 2, smallInput: true })), /options of resnet20 .* got smallInput/);
+  assert.throws(() => resnet18(loose({ num_classes: 2 })), /options of resnet18 .* got num_classes/);
+  assert.throws(() => resnet18(undefined as never), /options of resnet18 in an object/);
+  for (const name of ['resnet20', 'vit']) {
+    assert.throws(() => recipe(name, 'cifar10', loose({ batch: 4 })), /Recipe among batchSize, .* got batch\./);
+  }
 });
 
 test('families know their recipe, and learning rates follow the batch size', () => {
