@@ -70,6 +70,11 @@ napi_value fromBytes(napi_env env, napi_callback_info info) {
                                    std::to_string(bytes.length));
     }
     if (bytes.length) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
+    if (tensor.scalar_type() == at::kBool) {
+      // Any byte but 0 is true to NumPy; kernels may take a bool for 0 or 1.
+      auto* flags = static_cast<uint8_t*>(tensor.data_ptr());
+      for (size_t i = 0; i < bytes.length; ++i) flags[i] = flags[i] != 0;
+    }
     return fromNumber(env, self.tensors.add(std::move(tensor)));
   });
 }

@@ -220,3 +220,9 @@ test('to() converts, and returns the tensor itself where nothing changes', () =>
     ['float64', 'int64', 'float32', x],
   );
 });
+
+test('a byte of a bool is true or false, whatever it is', () => {
+  const flags = tensorFromBytes(new Uint8Array([7, 0, 1, 255]), 'bool', [4]);
+  assert.deepEqual(flags.tolist(), [1, 0, 1, 1]);
+  assert.deepEqual(flags.bytes(), new Uint8Array([1, 0, 1, 1]));
+});
