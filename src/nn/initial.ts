@@ -16,6 +16,8 @@ const made = new WeakMap<Tensor, Made>();
 /** Modules that have drawn themselves, or were told not to, and the names of the tensors that they had then. */
 const drawn = new WeakMap<Module, ReadonlySet<string>>();
 let skipping = false;
+/** What constructors draw their layers' initial values from; null for the default generator. */
+let source: Generator | null = null;
 
 /** Builds modules without drawing their initial values (memory is allocated, its content arbitrary): for weights that are loaded next. */
 export function skipInit<T>(build: () => T): T {
@@ -31,6 +33,11 @@ export function skipInit<T>(build: () => T): T {
 
 export function initSkipped(): boolean {
   return skipping;
+}
+
+/** The generator that a layer under construction draws its initial values from. */
+export function initialSource(): Generator {
+  return source ?? defaultGenerator;
 }
 
 /** Counts a tensor as not written from now on, and `owner` as the module that draws it. */
@@ -117,16 +124,20 @@ export function initialiseUnwritten(module: Module, g: Generator): void {
 }
 
 /**
- * Builds modules without their initial values, as {@link skipInit}, while the default generator is seeded: what
- * constructors draw from it follows from the seed. It continues afterwards as if nothing had been drawn.
+ * Builds modules while the default generator is seeded: what constructors draw from it follows from the seed. It continues
+ * afterwards as if nothing had been drawn. Layers draw their own initial values from another generator, so that what a
+ * constructor scales, or writes a part of, is drawn, too.
  */
 export function constructSeeded<T>(build: () => T, seed: number): T {
   expectFunction('constructSeeded', build, 'a function that builds a module');
   const [initial, state] = [defaultGenerator.initialSeed, defaultGenerator.getState().keep()];
+  const before = source;
   defaultGenerator.manualSeed(seed);
+  source = new Generator(deriveSeed(seed, 'layers'));
   try {
-    return skipInit(build);
+    return build();
   } finally {
+    source = before;
     defaultGenerator.manualSeed(initial).setState(state);
     state.dispose();
   }

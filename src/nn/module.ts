@@ -3,7 +3,6 @@ import {
   ConfigError,
   checkOptions,
   type DType,
-  defaultGenerator,
   type Generator,
   keep,
   noGrad,
@@ -15,7 +14,7 @@ import {
 import { guardSpelling } from '../torch/python-names.js';
 import { type Copy, cloneModule } from './clone.js';
 import { Hookable } from './hooks.js';
-import { carryingMade, initSkipped, markDrawn, markMade } from './initial.js';
+import { carryingMade, initialSource, initSkipped, markDrawn, markMade } from './initial.js';
 import { Parameter } from './parameter.js';
 import { indentTail } from './repr.js';
 import { copyState, type LoadResult } from './state-dict.js';
@@ -331,7 +330,7 @@ export abstract class Module extends Hookable {
   /** For constructors: draws the initial values from the default generator, except on `'meta'` and inside {@link skipInit}. */
   protected initSelf(options: FactoryOptions = {}): void {
     if (options.device !== 'meta' && !initSkipped()) {
-      noGrad(() => scope(() => this.resetParameters?.(defaultGenerator)));
+      noGrad(() => scope(() => this.resetParameters?.(initialSource())));
     }
     markDrawn(this);
   }

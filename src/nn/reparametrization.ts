@@ -1,16 +1,7 @@
 import { misfit } from '../torch/expect.js';
-import {
-  ConfigError,
-  defaultGenerator,
-  type Generator,
-  noGrad,
-  ops,
-  randn,
-  scope,
-  type Tensor,
-} from '../torch/index.js';
+import { ConfigError, type Generator, noGrad, ops, randn, scope, type Tensor } from '../torch/index.js';
 import { onClone } from './clone.js';
-import { initSkipped, isUntouched, markWritten } from './initial.js';
+import { initialSource, initSkipped, isUntouched, markWritten } from './initial.js';
 import { type Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
 import * as signature from './signatures.js';
@@ -91,7 +82,7 @@ export function spectralNorm<M extends Module>(module: M, options?: SpectralNorm
   module.registerBuffer(`${name}_u`, weight.detach().newEmpty([rows]));
   module.registerBuffer(`${name}_v`, weight.detach().newEmpty([columns]));
   if (weight.device !== 'meta' && !initSkipped())
-    noGrad(() => scope(() => drawVectors(module, generator ?? defaultGenerator)));
+    noGrad(() => scope(() => drawVectors(module, generator ?? initialSource())));
 
   install(module, name, (of) => {
     const original = () => slots(of)[`${name}_orig`] as Parameter;

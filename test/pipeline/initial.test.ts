@@ -7,6 +7,7 @@ import {
   Embedding,
   init,
   Linear,
+  LSTM,
   Module,
   Parameter,
   Sequential,
@@ -64,6 +65,49 @@ test('a constructor that sets a weight keeps it, and nothing else changes', () =
     assert.deepEqual(own.get('0.weight'), new Array(9).fill(2), way);
     for (const key of ['0.bias', '1.weight', '1.bias'])
       assert.deepEqual(own.get(key), drawn.get(key), `${way}: ${key}`);
+  }
+});
+
+test('a constructor that writes a part of a tensor, or scales it, finds drawn values to do so', () => {
+  class Parts extends Module {
+    readonly forgetful = new LSTM(4, 8);
+    readonly scaled = new Linear(16, 8);
+    readonly padded = new Embedding(50, 4);
+
+    forward(x: Tensor): Tensor {
+      return this.scaled.forward(x);
+    }
+  }
+  const drawn = built(() => new Parts());
+  const own = (): Map<string, number[]> => {
+    // What lies in memory that nobody drew into.
+    full([1000], 1e30).dispose();
+    return built(() => {
+      const parts = new Parts();
+      const { forgetful, scaled, padded } = parts;
+      noGrad(() => {
+        new Map<string, Tensor>(forgetful.namedParameters()).get('bias_ih_l0')!.narrow(0, 8, 8).fill_(1);
+        scaled.weight.mul_(0.01);
+        padded.weight.select(0, 2).zero_();
+      });
+      return parts;
+    });
+  };
+  const state = own();
+  assert.deepEqual(own(), state, 'the same for a seed');
+  const bias = state.get('forgetful.bias_ih_l0')!;
+  assert.deepEqual(bias.slice(8, 16), new Array(8).fill(1));
+  const spread = (values: readonly number[]) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+  // Uniform within 1 / sqrt(8), uniform within 0.01 / sqrt(16), normal: deviations of 0.204, 0.00144 and 1.
+  const gates = [...bias.slice(0, 8), ...bias.slice(16)];
+  assert.ok(Math.max(...gates.map(Math.abs)) <= 0.3536 && Math.abs(spread(gates) - 0.204) < 0.08);
+  assert.ok(Math.max(...state.get('scaled.weight')!.map(Math.abs)) <= 0.0025);
+  assert.ok(Math.abs(spread(state.get('scaled.weight')!) - 0.00144) < 2e-4);
+  const rows = state.get('padded.weight')!;
+  assert.deepEqual(rows.splice(8, 4), [0, 0, 0, 0]);
+  assert.ok(Math.abs(spread(rows) - 1) < 0.2);
+  for (const key of ['forgetful.weight_ih_l0', 'forgetful.weight_hh_l0', 'forgetful.bias_hh_l0', 'scaled.bias']) {
+    assert.deepEqual(state.get(key), drawn.get(key), key);
   }
 });
 
