@@ -1,6 +1,7 @@
 import { misfit } from '../torch/expect.js';
 import { ConfigError, type Generator, noGrad, ops, randn, scope, type Tensor } from '../torch/index.js';
 import { onClone } from './clone.js';
+import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv.js';
 import { initialSource, initSkipped, isUntouched, markWritten } from './initial.js';
 import { type Module, slots } from './module.js';
 import { Parameter } from './parameter.js';
@@ -59,8 +60,8 @@ export interface SpectralNormOptions {
   readonly nPowerIterations?: number;
   /** Default 1e-12. */
   readonly eps?: number;
-  /** Dimension of the outputs: 0, or 1 for transposed convolutions. */
-  readonly dim?: number;
+  /** Dimension of the outputs. Default: 1 for transposed convolutions, else 0. */
+  readonly dim?: number | null;
   /** Source of the first singular vectors. */
   readonly generator?: Generator | null;
 }
@@ -70,7 +71,9 @@ export interface SpectralNormOptions {
  * keys: parameter `weight_orig`, buffers `weight_u`, `weight_v`. Returns the same module.
  */
 export function spectralNorm<M extends Module>(module: M, options?: SpectralNormOptions): M {
-  const { name, nPowerIterations, eps, dim, generator } = signature.spectralNorm.read('spectralNorm', [], options);
+  const { name, nPowerIterations, eps, generator, ...given } = signature.spectralNorm.read('spectralNorm', [], options);
+  const transposed = [ConvTranspose1d, ConvTranspose2d, ConvTranspose3d].some((type) => module instanceof type);
+  const dim = given.dim ?? (transposed ? 1 : 0);
   const weight = takeOut(module, name);
   slots(module)[`${name}_orig`] = weight;
   // Looked up each time, because `toEmpty` puts other tensors in their place.
@@ -111,8 +114,8 @@ export function spectralNorm<M extends Module>(module: M, options?: SpectralNorm
 export interface WeightNormOptions {
   /** Parameter to split. Default `'weight'`. */
   readonly name?: string;
-  /** The dimension that keeps a length for each entry. Default 0, the outputs. */
-  readonly dim?: number;
+  /** The dimension that keeps a length for each entry; null for one length of the whole weight. Default 0. */
+  readonly dim?: number | null;
 }
 
 /**
@@ -120,7 +123,8 @@ export interface WeightNormOptions {
  * `weight_g` (1 in all dimensions but `dim`) and `weight_v`. Returns the same module.
  */
 export function weightNorm<M extends Module>(module: M, options?: WeightNormOptions): M {
-  const { name, dim } = signature.weightNorm.read('weightNorm', [], options);
+  const { name, ...given } = signature.weightNorm.read('weightNorm', [], options);
+  const dim = given.dim ?? -1;
   const weight = takeOut(module, name);
   const lengths = (w: Tensor) => ops.normExceptDim(w, 2, dim);
   const own = new Parameter(noGrad(() => lengths(weight)));

@@ -234,7 +234,7 @@ export const spectralNorm = new Signature('spectralNorm', {}, {
   name: rule<string>('weight', 'a name', (value) => typeof value === 'string'),
   nPowerIterations: whole(1, 1),
   eps: number(1e-12),
-  dim: whole(0),
+  dim: orNull(whole()),
   generator,
 } satisfies RulesOf<SpectralNormOptions>);
 export const weightNorm = new Signature(
@@ -242,7 +242,7 @@ export const weightNorm = new Signature(
   {},
   {
     name: spectralNorm.options.name,
-    dim: whole(0),
+    dim: orNull(whole(), 0),
   },
 );
 

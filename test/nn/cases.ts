@@ -68,7 +68,7 @@ const linear: Record<string, Case> = {
     (o) => nn.spectralNorm(new nn.Linear(4, 3, o)),
     (m, x) => m.forward(x.detach()),
   ),
-  'spectral norm, transposed': { make: (o) => nn.spectralNorm(new nn.ConvTranspose2d(3, 2, 2, o), { dim: 1 }) },
+  'spectral norm, transposed': { make: (o) => nn.spectralNorm(new nn.ConvTranspose2d(3, 2, 2, o)) },
 };
 
 const norms: Record<string, Case> = {

@@ -203,3 +203,13 @@ test('dropout of channels and of samples zeroes whole ones', () => {
   const samples = new nn.DropPath(0.5).setGenerator(new Generator(3)).forward(x).mean([1, 2, 3]);
   assert.deepEqual([...new Set(samples.data() as Float32Array)].sort(), [0, 2]);
 });
+
+test('a weight may have one length for all of it', () => {
+  const layer = nn.weightNorm(new nn.Linear(3, 2, { bias: false }), { dim: null });
+  const state = layer.stateDict();
+  assert.deepEqual(state.get('weight_g')!.shape, []);
+  const weight = layer.forward(ops.eye(3)).t();
+  const expected = state.get('weight_v')!;
+  assertNear(weight.sub(expected).abs().max().item(), 0, 1e-6);
+  assertNear(state.get('weight_g')!.item(), expected.norm().item(), 1e-6);
+});
