@@ -1,4 +1,6 @@
 /** Sound as mono samples at a wanted rate. */
+import { statSync } from 'node:fs';
+import { checkLimits, type ReadLimits } from '../io/limits.js';
 import { DataError } from '../torch/errors.js';
 import { checkOptions } from '../torch/options.js';
 import { Decoder, type ReadOptions, readOptionNames } from './decode.js';
@@ -19,17 +21,32 @@ export interface AudioOptions extends ReadOptions {
 
 const audioOptionNames = [...readOptionNames, 'rate'] as const;
 
+/** Bytes of samples that any file may give at once, and that each byte of a larger file may: speech packed to 6 kbit/s needs as many. */
+const freeBytes = 2 ** 28;
+const usualRatio = 256;
+
 /**
  * Reads the sound of a recording or a video. Channels are averaged. Sample `i` is heard at `start + i / rate` seconds on the clock on which
  * frames have their times: where the sound begins later than the file, or has a hole, there is silence.
  *
- * @throws DataError when there is no such file or sound in it, or it is cut short
+ * @param options `maxMemory`: bytes of samples; without it 256 MiB, or 256 times the file's, whichever is more
+ * @throws DataError when there is no such file or sound in it, it is cut short, or unpacks to more than the limit
  */
-export async function readAudio(path: string, options: AudioOptions = {}): Promise<Audio> {
-  checkOptions('readAudio', options, audioOptionNames);
+export async function readAudio(path: string, options: AudioOptions & ReadLimits = {}): Promise<Audio> {
+  checkLimits('readAudio', options, audioOptionNames);
+  const { maxMemory, ...section } = options;
   const chunks: Float32Array[] = [];
-  let rate = 0;
-  for await (const chunk of readAudioChunks(path, options)) {
+  let [rate, bytes] = [0, 0];
+  let most = maxMemory;
+  for await (const chunk of readAudioChunks(path, section)) {
+    most ??= Math.max(freeBytes, usualRatio * statSync(path).size);
+    bytes += chunk.samples.byteLength;
+    if (bytes > most) {
+      throw new DataError(
+        `${path}: its sound takes more than ${most} bytes of samples, from ${statSync(path).size} packed ones: allow more with maxMemory, ` +
+          'read a part (start, end), or read it in pieces with readAudioChunks',
+      );
+    }
     chunks.push(chunk.samples);
     rate = chunk.rate;
   }

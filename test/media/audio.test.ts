@@ -13,6 +13,7 @@ import {
   type WavEncoding,
   writeWav,
 } from 'headrace/media';
+import { silentFlac } from './silence.js';
 import { all, beeps, onsetsOf, scratch } from './support.js';
 
 const file = scratch();
@@ -167,6 +168,18 @@ test('pieces make up the whole', async () => {
     onsetsOf(samples, rate).map((time) => time.toFixed(2)),
     ['0.40', '2.20'],
   );
+});
+
+test('packed silence gives no more samples than a limit, which can be moved', async () => {
+  const path = file('silence.flac');
+  writeFileSync(path, silentFlac(1100)); // 16 kB, 288 MB of samples
+  await assert.rejects(readAudio(path), /more than 268435456 bytes of samples, from 1\d{4} packed ones: .*maxMemory/);
+  assert.equal((await readAudio(path, { end: 10 })).samples.length, 480_000);
+  writeFileSync(path, silentFlac(2));
+  const samples = 2 * 65_535;
+  assert.equal((await readAudio(path, { maxMemory: 4 * samples })).samples.length, samples);
+  await assert.rejects(readAudio(path, { maxMemory: 4 * samples - 1 }), { name: 'DataError' });
+  await assert.rejects(readAudio(path, { maxmemory: 5 } as object), /Did you mean maxMemory\?/);
 });
 
 test('a recording has no frames, and one that is cut short is an error', async () => {
