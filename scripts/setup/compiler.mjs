@@ -14,7 +14,9 @@ export const NODE_API = 8;
 // Choices between numbers are no branches where nobody looks at the processor's exception flags. GCC 14 warns of bounds
 // inside its own library then.
 const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
-export const FLAGS_OF = { 'batchnorm.cpp': LOOPS, 'gates.cpp': LOOPS, 'gelu.cpp': LOOPS };
+export const FLAGS_OF = Object.fromEntries(
+  ['batchnorm', 'gates', 'gelu', 'raster', 'sample'].map((name) => [`${name}.cpp`, LOOPS]),
+);
 
 const candidates = () => (process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++']);
 

@@ -1,0 +1,285 @@
+// Triangles to pixels: coverage, depth and barycentric coordinates, and what vertices have, spread over the pixels.
+//
+// Corners are rounded to 1/4096 of a pixel, and from there coverage is exact integer arithmetic: a pixel whose centre lies
+// on an edge that two triangles share belongs to just one of them (the top-left rule, as in Direct3D 11.3's functional
+// specification, section 3.4.2.1). Every pixel's numbers are computed from its triangle alone, so they are the same to the
+// bit for any number of threads.
+#include <torch/library.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "compat.h"
+#include "planes.h"
+#include "registry.h"
+
+namespace headrace {
+
+namespace {
+
+constexpr int32_t kUnit = 4096;           // of a pixel
+constexpr int kUnitBits = 12;
+constexpr double kFarthest = 131072;      // pixels: products of differences in kUnits then fit in 62 bits
+constexpr int64_t kLargestSide = 32768;   // pixels
+
+constexpr int64_t kDrawGrain = 8192;          // triangles that are worth a thread
+constexpr int64_t kInterpolateGrain = 1 << 18; // numbers that are
+
+enum Cull : int64_t { kCullNone, kCullBack, kCullFront };
+
+// A triangle that is ready to be drawn: its corners in an order in which its area is positive (clockwise on the screen).
+struct Triangle {
+  int32_t x[3], y[3];
+  int32_t left, right, top, bottom; // pixels whose centres may be inside; bottom < top where none is
+  bool swapped;                     // the second and the third corner
+};
+
+constexpr int32_t kNothing = -1;
+
+int32_t unitsOf(float pixels) {
+  const double units = static_cast<double>(pixels) * kUnit;
+  return static_cast<int32_t>(units + (units < 0 ? -0.5 : 0.5));
+}
+
+// The centre of pixel k is (k + 1/2) kUnit.
+int32_t firstCentre(int32_t from) { return (from + kUnit / 2 - 1) >> kUnitBits; }
+int32_t lastCentre(int32_t to) { return (to - kUnit / 2) >> kUnitBits; }
+
+struct Picture {
+  int32_t height, width;
+  float* depth;
+  int32_t* triangle;
+  float* barycentric;
+};
+
+bool isDrawable(const float* corner) {
+  return std::fabs(corner[0]) <= kFarthest && std::fabs(corner[1]) <= kFarthest && std::isfinite(corner[2]);
+}
+
+Triangle prepare(const float* positions, const int32_t* corners, const Picture& picture, int64_t cull) {
+  Triangle t{};
+  t.bottom = kNothing;
+  for (int k = 0; k < 3; ++k) {
+    const float* corner = positions + 3 * static_cast<int64_t>(corners[k]);
+    if (!isDrawable(corner)) return t;
+    t.x[k] = unitsOf(corner[0]);
+    t.y[k] = unitsOf(corner[1]);
+  }
+  const int64_t area = static_cast<int64_t>(t.x[1] - t.x[0]) * (t.y[2] - t.y[0]) -
+                       static_cast<int64_t>(t.y[1] - t.y[0]) * (t.x[2] - t.x[0]);
+  // y runs down: what runs anticlockwise for the eye, a front, has a negative area.
+  if (area == 0 || (cull == kCullBack && area > 0) || (cull == kCullFront && area < 0)) return t;
+  if ((t.swapped = area < 0)) {
+    std::swap(t.x[1], t.x[2]);
+    std::swap(t.y[1], t.y[2]);
+  }
+  const auto [left, right] = std::minmax({t.x[0], t.x[1], t.x[2]});
+  const auto [top, bottom] = std::minmax({t.y[0], t.y[1], t.y[2]});
+  t.left = std::max(firstCentre(left), 0);
+  t.right = std::min(lastCentre(right), picture.width - 1);
+  t.top = std::max(firstCentre(top), 0);
+  t.bottom = t.left > t.right ? kNothing : std::min(lastCentre(bottom), picture.height - 1);
+  return t;
+}
+
+// Twice the area of an edge with a point, which is the weight of the corner opposite: positive inside.
+struct Edge {
+  Edge(const Triangle& t, int from, int to, int32_t row) {
+    const int64_t dx = t.x[to] - t.x[from], dy = t.y[to] - t.y[from];
+    const int64_t x = static_cast<int64_t>(t.left) * kUnit + kUnit / 2, y = static_cast<int64_t>(row) * kUnit + kUnit / 2;
+    // A point on the edge is inside where the edge is a top or a left one; otherwise it must be a little further in.
+    owned = dy < 0 || (dy == 0 && dx > 0) ? 0 : 1;
+    value = dx * (y - t.y[from]) - dy * (x - t.x[from]) - owned;
+    toRight = -dy * kUnit;
+    down = dx * kUnit;
+  }
+  double weight(int64_t v) const { return static_cast<double>(v + owned); }
+
+  int64_t value; // at the row's first pixel; not negative where that is inside
+  int64_t toRight, down, owned;
+};
+
+void draw(const Triangle& t, const float* positions, const int32_t* corners, int32_t id, int32_t firstRow, int32_t endRow,
+          const Picture& picture) {
+  const int32_t top = std::max(t.top, firstRow), bottom = std::min(t.bottom, endRow - 1);
+  Edge a(t, 1, 2, top), b(t, 2, 0, top), c(t, 0, 1, top);
+  // The weights add up to twice the area wherever the point lies.
+  const double inverse = 1 / (a.weight(a.value) + b.weight(b.value) + c.weight(c.value));
+  const double z[3] = {positions[3 * static_cast<int64_t>(corners[0]) + 2],
+                       positions[3 * static_cast<int64_t>(corners[t.swapped ? 2 : 1]) + 2],
+                       positions[3 * static_cast<int64_t>(corners[t.swapped ? 1 : 2]) + 2]};
+  for (int32_t y = top; y <= bottom; ++y, a.value += a.down, b.value += b.down, c.value += c.down) {
+    int64_t u = a.value, v = b.value, w = c.value;
+    bool entered = false;
+    const int64_t row = static_cast<int64_t>(y) * picture.width;
+    for (int32_t x = t.left; x <= t.right; ++x, u += a.toRight, v += b.toRight, w += c.toRight) {
+      if ((u | v | w) < 0) {
+        if (entered) break; // a triangle has one run of pixels in a row
+        continue;
+      }
+      entered = true;
+      const double wa = a.weight(u) * inverse, wb = b.weight(v) * inverse, wc = c.weight(w) * inverse;
+      const float depth = static_cast<float>(wa * z[0] + wb * z[1] + wc * z[2]);
+      const int64_t pixel = row + x;
+      if (!(depth > picture.depth[pixel])) continue;
+      picture.depth[pixel] = depth;
+      picture.triangle[pixel] = id;
+      picture.barycentric[2 * pixel] = static_cast<float>(wa);
+      picture.barycentric[2 * pixel + 1] = static_cast<float>(t.swapped ? wc : wb);
+    }
+  }
+}
+
+// The triangles that reach each band of rows, in their order.
+struct Bands {
+  Bands(const std::vector<Triangle>& triangles, int64_t rows) : first((rows + kBandRows - 1) / kBandRows + 1) {
+    forEachBandOf(triangles, [&](int64_t band, int32_t) { ++first[band + 1]; });
+    for (size_t band = 1; band < first.size(); ++band) first[band] += first[band - 1];
+    members.resize(first.back());
+    std::vector<int64_t> next(first.begin(), first.end() - 1);
+    forEachBandOf(triangles, [&](int64_t band, int32_t i) { members[next[band]++] = i; });
+  }
+
+  template <typename Body>
+  static void forEachBandOf(const std::vector<Triangle>& triangles, Body body) {
+    for (size_t i = 0; i < triangles.size(); ++i) {
+      const Triangle& t = triangles[i];
+      if (t.top > t.bottom) continue;
+      for (int64_t band = t.top / kBandRows; band <= t.bottom / kBandRows; ++band) body(band, static_cast<int32_t>(i));
+    }
+  }
+
+  std::vector<int64_t> first;
+  std::vector<int32_t> members;
+};
+
+// Draws the triangles [first, end) over what the three buffers hold. Nearer is larger; of what is equally near the first
+// stays. Returns how many there were to draw: neither culled nor without area nor outside.
+int64_t rasterise(const at::Tensor& positions, const at::Tensor& triangles, int64_t first, int64_t end, int64_t firstId,
+                  int64_t cull, const at::Tensor& depth, const at::Tensor& triangle, const at::Tensor& barycentric) {
+  TORCH_CHECK(isPlain(positions, at::kFloat, 2) && positions.size(1) == 3,
+              "expected positions contiguous on the CPU, Float [V, 3]");
+  const int32_t* corners = checkTriangles(triangles, positions.size(0));
+  const int64_t count = triangles.size(0);
+  TORCH_CHECK(0 <= first && first <= end && end <= count, "expected a part of the ", count, " triangles, got [", first,
+              ", ", end, ")");
+  TORCH_CHECK(0 <= firstId && firstId <= std::numeric_limits<int32_t>::max() - count, "firstId is out of range");
+  TORCH_CHECK(depth.dim() == 2 && depth.size(0) <= kLargestSide && depth.size(1) <= kLargestSide,
+              "expected a picture of at most ", kLargestSide, " by ", kLargestSide, " pixels");
+  const int64_t height = depth.size(0), width = depth.size(1);
+  checkPlain("depth", depth, at::kFloat, {height, width});
+  checkPlain("triangle", triangle, at::kInt, {height, width});
+  checkPlain("barycentric", barycentric, at::kFloat, {height, width, 2});
+  checkApart("depth", depth, {positions, triangles, triangle, barycentric});
+  checkApart("triangle", triangle, {positions, triangles, barycentric});
+  checkApart("barycentric", barycentric, {positions, triangles});
+
+  const Picture picture{static_cast<int32_t>(height), static_cast<int32_t>(width), depth.data_ptr<float>(),
+                        triangle.data_ptr<int32_t>(), barycentric.data_ptr<float>()};
+  const float* points = positions.data_ptr<float>();
+  std::vector<Triangle> prepared(end - first);
+  at::parallel_for(0, end - first, kDrawGrain, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) prepared[i] = prepare(points, corners + 3 * (first + i), picture, cull);
+  });
+  const Bands bands(prepared, height);
+  const auto bandCount = static_cast<int64_t>(bands.first.size()) - 1;
+  forEachPiece(bandCount, threadsFor(end - first + depth.numel() / 16, kDrawGrain), [&](int64_t band) {
+    const int32_t firstRow = static_cast<int32_t>(band * kBandRows);
+    for (int64_t k = bands.first[band]; k < bands.first[band + 1]; ++k) {
+      const int64_t t = first + bands.members[k];
+      draw(prepared[t - first], points, corners + 3 * t, static_cast<int32_t>(firstId + t), firstRow,
+           firstRow + static_cast<int32_t>(kBandRows), picture);
+    }
+  });
+  return std::count_if(prepared.begin(), prepared.end(), [](const Triangle& t) { return t.top <= t.bottom; });
+}
+
+// What vertices have, in every pixel of this mesh; the others keep what `out` holds. With `weight`, which is 1 / w or
+// 1 / distance of each vertex, straight in space, else straight on the screen.
+void interpolate(const at::Tensor& attributes, const at::Tensor& triangles, const at::Tensor& triangle,
+                 const at::Tensor& barycentric, const Optional<at::Tensor>& weight, int64_t firstId, const at::Tensor& out) {
+  TORCH_CHECK(isPlain(attributes, at::kFloat, 2), "expected attributes contiguous on the CPU, Float [V, C]");
+  const int64_t vertices = attributes.size(0), channels = attributes.size(1);
+  const int32_t* corners = checkTriangles(triangles, vertices);
+  const int64_t count = triangles.size(0);
+  TORCH_CHECK(triangle.dim() == 2, "expected triangle [H, W]");
+  const int64_t height = triangle.size(0), width = triangle.size(1);
+  checkPlain("triangle", triangle, at::kInt, {height, width});
+  checkPlain("barycentric", barycentric, at::kFloat, {height, width, 2});
+  checkPlain("into", out, at::kFloat, {height, width, channels});
+  if (weight) checkPlain("weight", *weight, at::kFloat, {vertices});
+  checkApart("into", out, {attributes, triangles, triangle, barycentric, weight ? *weight : at::Tensor()});
+
+  const float* values = attributes.data_ptr<float>();
+  const float* weights = weight ? weight->data_ptr<float>() : nullptr;
+  const int32_t* ids = triangle.data_ptr<int32_t>();
+  const float* shares = barycentric.data_ptr<float>();
+  float* result = out.data_ptr<float>();
+  forEachBand(height, threadsFor(triangle.numel() * (channels + 4), kInterpolateGrain), [&](int64_t firstRow, int64_t endRow) {
+    for (int64_t pixel = firstRow * width; pixel < endRow * width; ++pixel) {
+      const int64_t t = ids[pixel] - firstId;
+      if (t < 0 || t >= count) continue;
+      const int64_t a = corners[3 * t], b = corners[3 * t + 1], c = corners[3 * t + 2];
+      double wa = shares[2 * pixel], wb = shares[2 * pixel + 1], wc = 1 - wa - wb;
+      if (weights) {
+        wa *= weights[a], wb *= weights[b], wc *= weights[c];
+        const double inverse = 1 / (wa + wb + wc);
+        wa *= inverse, wb *= inverse, wc *= inverse;
+      }
+      const float *va = values + a * channels, *vb = values + b * channels, *vc = values + c * channels;
+      for (int64_t k = 0; k < channels; ++k) {
+        result[pixel * channels + k] = static_cast<float>(wa * va[k] + wb * vb[k] + wc * vc[k]);
+      }
+    }
+  });
+}
+
+// Means of the triangles' normals by their areas, of length 1. One thread: sums depend on their order, and it is quick.
+at::Tensor vertexNormals(const at::Tensor& positions, const at::Tensor& triangles) {
+  TORCH_CHECK(isPlain(positions, at::kFloat, 2) && positions.size(1) == 3,
+              "expected positions contiguous on the CPU, Float [V, 3]");
+  const int64_t vertices = positions.size(0);
+  const int32_t* corners = checkTriangles(triangles, vertices);
+  const float* points = positions.data_ptr<float>();
+  std::vector<double> sums(3 * vertices);
+  for (int64_t t = 0; t < triangles.size(0); ++t) {
+    const int32_t* corner = corners + 3 * t;
+    const float *a = points + 3 * static_cast<int64_t>(corner[0]), *b = points + 3 * static_cast<int64_t>(corner[1]),
+                *c = points + 3 * static_cast<int64_t>(corner[2]);
+    double u[3], v[3];
+    for (int k = 0; k < 3; ++k) {
+      u[k] = static_cast<double>(b[k]) - a[k];
+      v[k] = static_cast<double>(c[k]) - a[k];
+    }
+    const double normal[3] = {u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]};
+    if (!std::isfinite(normal[0] + normal[1] + normal[2])) continue;
+    for (int k = 0; k < 3; ++k) {
+      for (int axis = 0; axis < 3; ++axis) sums[3 * static_cast<int64_t>(corner[k]) + axis] += normal[axis];
+    }
+  }
+  at::Tensor result = at::empty({vertices, 3}, positions.options().requires_grad(false));
+  float* normals = result.data_ptr<float>();
+  for (int64_t i = 0; i < 3 * vertices; i += 3) {
+    const double length = std::sqrt(sums[i] * sums[i] + sums[i + 1] * sums[i + 1] + sums[i + 2] * sums[i + 2]);
+    for (int64_t k = i; k < i + 3; ++k) normals[k] = length > 0 ? static_cast<float>(sums[k] / length) : 0.0f;
+  }
+  return result;
+}
+
+} // namespace
+
+TORCH_LIBRARY_FRAGMENT(headrace, library) {
+  if (isRegistered("rasterise")) return;
+  library.def(
+      "rasterise(Tensor positions, Tensor triangles, int first, int end, int first_id, int cull, Tensor(a!) depth, "
+      "Tensor(b!) triangle, Tensor(c!) barycentric) -> int",
+      rasterise);
+  library.def(
+      "interpolate(Tensor attributes, Tensor triangles, Tensor triangle, Tensor barycentric, Tensor? weight, "
+      "int first_id, Tensor(a!) out) -> ()",
+      interpolate);
+  library.def("vertex_normals(Tensor positions, Tensor triangles) -> Tensor", vertexNormals);
+}
+
+} // namespace headrace
