@@ -52,7 +52,8 @@ test('pixels, depth and barycentric coordinates are those of a slow raster in ex
     assertSame(points, triangles, 20, 23);
   }
   const small = randomNumbers(7);
-  const points = Float32Array.from({ length: 3 * 60 }, () => 6 * small());
+  // Corners on pixels' centres and borders: level and upright edges, and many pixels on edges.
+  const points = Float32Array.from({ length: 3 * 60 }, () => Math.floor(13 * small()) / 2);
   const triangles = Uint32Array.from({ length: 3 * 200 }, () => Math.floor(60 * small()));
   assertSame(points, triangles, 6, 6);
 });

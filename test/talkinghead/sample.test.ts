@@ -134,6 +134,7 @@ test('what cannot be sampled is refused with words', () => {
   assert.throws(() => sample(picture, map, { interpolation: other('cubic') }), /'bicubic' or 'bilinear'/);
   assert.throws(() => sample(picture, map, { channels: other(3) }), ConfigError);
   assert.throws(() => sample(picture, map, { sharpness: Number.NaN }), ConfigError);
+  assert.throws(() => sample(picture, map, { sharpness: 0.5 }), /sharpness from -2 to 0/);
   assert.throws(() => sample(picture, map, other({ mode: 'bilinear' })), ConfigError);
   assert.throws(() => sample(picture, map, { mask: noise(1, [2, 2]) }), /mask of bool \[2, 2\]/);
   assert.throws(() => sample(picture, map, { into: noise(1, [2, 2, 4]) }), /into of float32 \[2, 2, 3\]/);

@@ -80,7 +80,11 @@ export class Camera {
    * @param into - to write to, which may be `points` itself; by default a new array
    * @throws ConfigError, ShapeError
    */
-  project(points: Float32Array, place: HeadPlace = {}, into = new Float32Array(points.length)): Float32Array {
+  project(
+    points: Float32Array,
+    place: HeadPlace = {},
+    into: Float32Array = new Float32Array(points.length),
+  ): Float32Array {
     const where = 'Camera.project';
     checkOptions(where, place, ['pose', 'position']);
     const [px, py, pz] = checkTuple(where, 'position', place.position ?? [0, 0, 0], 3) as [number, number, number];
@@ -102,7 +106,11 @@ export class Camera {
   }
 
   /** Directions of the face's space, such as normals, `[V * 3]`: turned with the head. @throws ConfigError, ShapeError */
-  turn(directions: Float32Array, pose: HeadTurn, into = new Float32Array(directions.length)): Float32Array {
+  turn(
+    directions: Float32Array,
+    pose: HeadTurn,
+    into: Float32Array = new Float32Array(directions.length),
+  ): Float32Array {
     const where = 'Camera.turn';
     const r = rotation(where, pose);
     checkPoints(where, directions, into);

@@ -1,4 +1,5 @@
 /** A picture looked up in between its pixels. */
+import { misfit } from '../../torch/expect.js';
 import { checkOptions, op, ShapeError, scope, type Tensor } from '../../torch/index.js';
 import { checkChoice, checkFinite } from './checks.js';
 import { plainTensor, writable } from './mesh.js';
@@ -8,7 +9,7 @@ export interface SampleOptions {
   readonly interpolation?: 'bicubic' | 'bilinear';
   /**
    * The bicubic kernel's a. By default -0.5, Keys' choice (also called Catmull-Rom), the only one that gives straight slopes
-   * back exactly. -0.75, which PyTorch and OpenCV have, is sharper, and leaves a ripple on slopes and darker seams at edges.
+   * back exactly. -0.75, which PyTorch and OpenCV have, is sharper, and leaves a ripple on slopes and darker seams at edges. From -2 to 0.
    */
   readonly sharpness?: number;
   /** Where the channels stand in picture and result: `[H, W, C]` by default, or `[C, H, W]`. */
@@ -40,6 +41,7 @@ export function sample(picture: Tensor, map: Tensor, options: SampleOptions = {}
   ]);
   const first = checkChoice(where, 'channels', options.channels ?? 'last', ['last', 'first']) === 'first';
   const slope = checkFinite(where, 'sharpness', options.sharpness ?? -0.5);
+  if (slope < -2 || slope > 0) throw misfit(where, 'sharpness from -2 to 0', slope);
   return scope(() => {
     const from = plainTensor(where, 'picture', picture, ['uint8', 'float32'], [null, null, null]);
     const places = plainTensor(where, 'map', map, 'float32', [null, null, 2]);
