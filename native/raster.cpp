@@ -23,8 +23,8 @@ constexpr int kUnitBits = 12;
 constexpr double kFarthest = 131072;      // pixels: products of differences in kUnits then fit in 62 bits
 constexpr int64_t kLargestSide = 32768;   // pixels
 
-constexpr int64_t kDrawGrain = 8192;          // triangles that are worth a thread
-constexpr int64_t kInterpolateGrain = 1 << 18; // numbers that are
+// What is worth a thread: triangles to prepare and to draw, numbers to interpolate.
+constexpr int64_t kPrepareGrain = 16384, kDrawGrain = 4096, kInterpolateGrain = 1 << 18;
 
 enum Cull : int64_t { kCullNone, kCullBack, kCullFront };
 
@@ -179,8 +179,11 @@ int64_t rasterise(const at::Tensor& positions, const at::Tensor& triangles, int6
                         triangle.data_ptr<int32_t>(), barycentric.data_ptr<float>()};
   const float* points = positions.data_ptr<float>();
   std::vector<Triangle> prepared(end - first);
-  at::parallel_for(0, end - first, kDrawGrain, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) prepared[i] = prepare(points, corners + 3 * (first + i), picture, cull);
+  constexpr int64_t kPiece = 1024;
+  forEachPiece((end - first + kPiece - 1) / kPiece, threadsFor(end - first, kPrepareGrain), [&](int64_t piece) {
+    for (int64_t i = piece * kPiece; i < std::min(end - first, (piece + 1) * kPiece); ++i) {
+      prepared[i] = prepare(points, corners + 3 * (first + i), picture, cull);
+    }
   });
   const Bands bands(prepared, height);
   const auto bandCount = static_cast<int64_t>(bands.first.size()) - 1;
