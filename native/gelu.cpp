@@ -1,7 +1,6 @@
 // GELU, x Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016, section 2), for contiguous float32 on
 // the CPU. The distribution and its density come from one exponential, in loops that are vectors. Whatever these are not
 // made for takes libtorch's own operator.
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -10,6 +9,7 @@
 #include "compat.h"
 #include "exponential.h"
 #include "registry.h"
+#include "threads.h"
 
 namespace headrace {
 
@@ -46,7 +46,7 @@ HEADRACE_VECTORS void backwardEach(const float* __restrict dy, const float* __re
   }
 }
 
-constexpr int64_t kGrain = 8192; // numbers that are worth a thread
+constexpr int64_t kGrain = 32768; // numbers that are worth a thread
 
 bool fits(const at::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.layout() == at::kStrided && x.is_contiguous();
@@ -56,8 +56,8 @@ at::Tensor outputOf(const at::Tensor& input) {
   at::Tensor output = at::empty_like(input);
   const float* x = input.data_ptr<float>();
   float* y = output.data_ptr<float>();
-  at::parallel_for(0, input.numel(), kGrain,
-                   [&](int64_t begin, int64_t end) { forwardEach(x + begin, end - begin, y + begin); });
+  forEachRange(input.numel(), kGrain,
+               [&](int64_t begin, int64_t end) { forwardEach(x + begin, end - begin, y + begin); });
   return output;
 }
 
@@ -67,8 +67,8 @@ at::Tensor gradientOf(const at::Tensor& dOutput, const at::Tensor& input) {
   const float* dy = gradient.data_ptr<float>();
   const float* x = input.data_ptr<float>();
   float* dx = dInput.data_ptr<float>();
-  at::parallel_for(0, input.numel(), kGrain,
-                   [&](int64_t begin, int64_t end) { backwardEach(dy + begin, x + begin, end - begin, dx + begin); });
+  forEachRange(input.numel(), kGrain,
+               [&](int64_t begin, int64_t end) { backwardEach(dy + begin, x + begin, end - begin, dx + begin); });
   return dInput;
 }
 

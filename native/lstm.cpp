@@ -7,7 +7,6 @@
 //
 // Sequences come packed, as in PyTorch: the rows of step 0, of step 1, ..., of those sequences that are still going,
 // the longest first. A padded batch is one in which all are equally long.
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -20,6 +19,7 @@
 #include "compat.h"
 #include "gates.h"
 #include "registry.h"
+#include "threads.h"
 
 namespace headrace {
 
@@ -30,7 +30,7 @@ using Tensors = torch::autograd::variable_list;
 // Rows of a step on several threads, where there are enough of them.
 template <typename Body>
 void forEachRows(int64_t rows, int64_t hidden, const Body& body) {
-  at::parallel_for(0, rows, std::max<int64_t>(1, 8192 / hidden), body);
+  forEachRange(rows, std::max<int64_t>(1, 8192 / hidden), body);
 }
 
 // ---- The steps of one direction. ----

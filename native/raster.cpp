@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "planes.h"
 #include "registry.h"
+#include "threads.h"
 
 namespace headrace {
 

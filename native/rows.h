@@ -2,10 +2,10 @@
 // channel, in chunks of rows that do not depend on the number of threads.
 #pragma once
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <vector>
+
+#include "threads.h"
 
 namespace headrace {
 
@@ -38,9 +38,8 @@ struct Rows {
   // body(chunk, offset of its first float, number of its floats), on several threads.
   template <typename Body>
   void forEachChunk(Body body) const {
-    at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t k = begin; k < end; ++k) body(k, k * chunkRows * channels, rowsOf(k) * channels);
-    });
+    forEachPiece(chunks, threadsFor(chunks, 2),
+                 [&](int64_t k) { body(k, k * chunkRows * channels, rowsOf(k) * channels); });
   }
 
   // What belongs to channels, repeated to the width of the loops.

@@ -7,6 +7,7 @@
 #include "compat.h"
 #include "planes.h"
 #include "registry.h"
+#include "threads.h"
 #include "vectors.h"
 
 namespace headrace {
