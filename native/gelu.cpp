@@ -46,7 +46,7 @@ HEADRACE_VECTORS void backwardEach(const float* __restrict dy, const float* __re
   }
 }
 
-constexpr int64_t kGrain = 32768; // numbers that are worth a thread
+constexpr int64_t kGrain = 131072; // numbers that are worth a thread
 
 bool fits(const at::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.layout() == at::kStrided && x.is_contiguous();
