@@ -43,7 +43,7 @@ const optionNames = ['width', 'height', 'distance', 'fieldOfView', 'pixelsPerCm'
 const nearest = 0.1;
 
 /** Rows of a rotation. */
-type Matrix = readonly [number, number, number, number, number, number, number, number, number];
+export type Matrix = readonly [number, number, number, number, number, number, number, number, number];
 
 /**
  * A pinhole camera at a head: the face's space (cm; +x the viewer's right, +y up, +z towards the viewer) to pixels, y down.
@@ -139,7 +139,7 @@ function checkPoints(where: string, points: Float32Array, into: Float32Array): v
 }
 
 /** The head's turn: about the vertical by yaw, after about the horizontal by pitch, after about its nose by roll. */
-function rotation(where: string, pose: HeadTurn = {}): Matrix {
+export function rotation(where: string, pose: HeadTurn = {}): Matrix {
   checkOptions(`the pose of ${where}`, pose, ['yaw', 'pitch', 'roll']);
   const radians = (name: keyof HeadTurn): number => (checkFinite(where, name, pose[name] ?? 0) * Math.PI) / 180;
   const [a, b, c] = [radians('yaw'), radians('pitch'), radians('roll')];
