@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** Audio and video: decoding and encoding through FFmpeg, WAV files, and spectral features on tensors. */
+/** Audio, video and pictures: decoding and encoding, WAV files, faces, and spectral features on tensors. */
 export { type Audio, type AudioOptions, readAudio, readAudioChunks } from './audio.js';
 export type { ReadOptions } from './decode.js';
 export * from './faces/index.js';
 export { type FFmpegInfo, ffmpegInfo } from './ffmpeg.js';
 export { type FrameOptions, type RgbImage, readFrames, type VideoFrame } from './frames.js';
+export { imageExtensions, isImageName } from './images/names.js';
+export { readImage, writeImage } from './images/read-image.js';
 export { type AudioInfo, type MediaExtent, type MediaInfo, mediaExtent, mediaInfo, type VideoInfo } from './info.js';
 export { resample } from './resampler.js';
 export * from './spectral/index.js';

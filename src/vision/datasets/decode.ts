@@ -1,21 +1,13 @@
 /** Decodes image files: many at a time, on the image library's threads. */
 import { firstLines } from '../../io/fault-list.js';
+import { type DecodedImage, decodeImageFile, type SharpModule, type Size } from '../../media/images/decode-image.js';
 import { DataError } from '../../torch/errors.js';
 import { optionalPackage } from '../../torch/optional.js';
-import { oneAtATime, openImage, readImageFile, type SharpModule } from './image-file.js';
-import { imageExtensions, isImageName } from './listing.js';
+
+export type { Size };
 
 /** Enough to keep the decoding threads busy; each holds one decoded image. */
 const concurrency = 8;
-
-export type Size = readonly [height: number, width: number];
-
-/** Interleaved RGB. */
-export interface DecodedImage {
-  readonly data: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** A file that could not be decoded. */
 export interface BadImage {
@@ -84,7 +76,7 @@ export function decodeEach(
         hooks.signal?.throwIfAborted();
         const at = next++;
         const path = paths[at] as string;
-        const image = await decodeOne(sharp, path, size);
+        const image = await decodeImageFile(sharp, path, size);
         if ('reason' in image) reasons.set(at, image.reason);
         else {
           const key = `${image.height}x${image.width}`;
@@ -192,52 +184,6 @@ export function checkOneSize(paths: readonly string[], { sizes }: Decoding): voi
     `${paths[other.first]} is ${otherShown}, but ${paths[first]} is ${shown}: ${sizeRemedy}. ` +
       `Of the images (height x width) ${counts.join(', ')}${more}`,
   );
-}
-
-async function decodeOne(
-  sharp: SharpModule,
-  path: string,
-  size: Size | null,
-): Promise<DecodedImage | { reason: string }> {
-  const bytes = await readImageFile(path);
-  if ('reason' in bytes) return bytes;
-  try {
-    const [image, large] = await openImage(sharp, bytes, path);
-    const decode = async (): Promise<DecodedImage> => {
-      const sized = size === null ? image : image.resize({ height: size[0], width: size[1], fit: 'cover' });
-      const { data, info } = await sized
-        .toColourspace('srgb')
-        .removeAlpha()
-        .raw()
-        .toBuffer({ resolveWithObject: true });
-      return { data, height: info.height, width: info.width };
-    };
-    return await (large ? oneAtATime(decode) : decode());
-  } catch (error) {
-    return { reason: reasonOf(error, path) };
-  }
-}
-
-/** In words: the libraries' own messages name their functions. */
-function reasonOf(error: unknown, path: string): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/unsupported image format/i.test(message)) {
-    return isImageName(path)
-      ? `not an image, or cut off in its first bytes (expected the content of one of ${imageExtensions.join(' ')})`
-      : `not an image (expected one of ${imageExtensions.join(' ')})`;
-  }
-  if (error instanceof DataError) return message.replace(`${path}: `, '').replace(`${path} `, '');
-  const first = message.split('\n')[0] as string;
-  if (/failOn/.test(first)) return 'cut short or damaged';
-  if (/pixel limit/i.test(message)) return `too large: ${first}`;
-  if (
-    /read error|premature|unexpected end|end of file|bad seek|unable to parse|corrupt|truncated|too small/i.test(
-      message,
-    )
-  ) {
-    return `cut short or damaged (${first})`;
-  }
-  return first;
 }
 
 /** Interleaved RGB to three planes. */

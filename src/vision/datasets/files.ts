@@ -1,10 +1,11 @@
 /** Image files without labels, as a data set to predict on. */
 import { existsSync, statSync } from 'node:fs';
 import { TensorImageDataset } from '../../data/index.js';
+import { imageExtensions } from '../../media/index.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { noGrad, scope, type Tensor, tensor, zeros } from '../../torch/index.js';
 import { type BadImage, decodeImages, describeBad } from './decode.js';
-import { imageExtensions, imagesBelow } from './listing.js';
+import { imagesBelow } from './listing.js';
 import type { LoadHooks } from './types.js';
 
 /** Image files as a model takes them, and those that could not be decoded. */

@@ -1,4 +1,5 @@
 /** Labelled image sets in their official formats, image folders, and downloads from the official sources. */
+export { imageExtensions } from '../../media/index.js';
 export { loadCifar10 } from './cifar10.js';
 export type { BadImage } from './decode.js';
 export { type DownloadProgress, downloadFile, formatProgress } from './download.js';
@@ -6,7 +7,6 @@ export { imageFiles, listImageFiles, type NamedFile, type PredictedImages, readI
 export { loadFolder } from './folder.js';
 export { type DatasetSource, datasetSources, type GetOptions, getDataset } from './get.js';
 export { LazyImageDataset, type LazyImages } from './lazy.js';
-export { imageExtensions } from './listing.js';
 export { loadDataset } from './load.js';
 export { loadEmbeddedMnist, loadMnistFiles } from './mnist.js';
 export { type DataKind, type DataSpec, parseDataSpec } from './spec.js';

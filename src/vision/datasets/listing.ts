@@ -5,26 +5,8 @@
 import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { splitBySeed } from '../../data/index.js';
+import { imageExtensions, isImageName } from '../../media/index.js';
 import { DataError } from '../../torch/errors.js';
-
-/** torchvision's, and two more that are decoded here. */
-export const imageExtensions: readonly string[] = [
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.ppm',
-  '.bmp',
-  '.pgm',
-  '.tif',
-  '.tiff',
-  '.webp',
-  '.gif',
-  '.avif',
-];
-
-export function isImageName(name: string): boolean {
-  return imageExtensions.includes(extname(name).toLowerCase());
-}
 
 /** The images of one part of a data set. */
 export interface Listing {
