@@ -171,6 +171,24 @@ export class FaceModel {
     return face;
   }
 
+  /**
+   * The middle of an eyeball of a person, about which it turns: cm.
+   * @param identity - coefficients of identity shapes; those left out are 0
+   * @throws ShapeError for more than there are
+   */
+  eyeCentre(side: 'left' | 'right', identity: ArrayLike<number> = []): [x: number, y: number, z: number] {
+    return this.centreOf(this.rest(checked('identity', identity, this.identity.count, false)), side === 'left' ? 0 : 1);
+  }
+
+  /** An eyeball's middle, which has moved with the person as the eyeball has. */
+  private centreOf(rest: Float32Array, eye: number): [x: number, y: number, z: number] {
+    const { vertices } = this.parts[eye === 0 ? 'eyeballLeft' : 'eyeballRight'];
+    const centre: [number, number, number] = [...this.eyes[eye]!];
+    for (let i = 3 * vertices[0]; i < 3 * vertices[1]; i++)
+      centre[i % 3]! += (rest[i]! - this.vertices[i]!) / (vertices[1] - vertices[0]);
+    return centre;
+  }
+
   private rest(coefficients: ArrayLike<number>): Float32Array {
     const same = (kept: Float32Array): boolean => kept.every((value, i) => value === Math.fround(coefficients[i] ?? 0));
     if (this.rested !== null && same(this.rested.coefficients)) return this.rested.face;
@@ -201,17 +219,14 @@ export class FaceModel {
     }
   }
 
-  /** Turns an eyeball about its middle, which has moved with the person as the eyeball has. */
+  /** Turns an eyeball about its middle. */
   private turn(face: Float32Array, rest: Float32Array, eye: number, angles: EyeAngles): void {
     const { yaw, pitch } = angles;
     if (!Number.isFinite(yaw) || !Number.isFinite(pitch))
       throw new ShapeError(`FaceModel.shape: expected gaze of finite degrees, got yaw ${yaw}, pitch ${pitch}`);
     if (yaw === 0 && pitch === 0) return;
     const { vertices } = this.parts[eye === 0 ? 'eyeballLeft' : 'eyeballRight'];
-    const centre: [number, number, number] = [...this.eyes[eye]!];
-    for (let i = 3 * vertices[0]; i < 3 * vertices[1]; i++)
-      centre[i % 3]! += (rest[i]! - this.vertices[i]!) / (vertices[1] - vertices[0]);
-    turnEye(face, vertices, centre, angles);
+    turnEye(face, vertices, this.centreOf(rest, eye), angles);
   }
 }
 

@@ -1,3 +1,4 @@
 /** Photographs and videos of faces, fitted by the face model. */
 export { FaceFit, type FaceFitValues, type FitCamera, type FitResidual } from './face-fit.js';
 export { type FaceLandmarks, type FitFaceOptions, fitFace, fitFaces, type PictureSize } from './fit-face.js';
+export { type FitPhotographOptions, fitPhotograph, fitPhotographs } from './fit-photograph.js';
