@@ -25,6 +25,7 @@ import {
   whole,
 } from './options.js';
 import { addSentiment } from './sentiment-program.js';
+import { addTalk } from './talk-program.js';
 
 /** What a model's recipe says. */
 const epochsHelp = Object.entries(epochsOf)
@@ -56,6 +57,7 @@ export function buildProgram(version: string): Command {
   addPlan(verb);
   addHouse(verb, program);
   addSentiment(program);
+  addTalk(program);
   return program;
 }
 

@@ -1,0 +1,131 @@
+// `headrace talk ...`: the verbs and their options. Light: what a verb does is imported when it runs, from talk-VERB.ts.
+
+import { type Command, Option } from 'commander';
+import { jsonOption, positive, requireOptions, whole } from './options.js';
+
+// Each verb has three places here, in the order of the help: its flags, its line in addTalk, its options.
+
+// fit: flags
+
+// track: flags
+
+// animate: flags
+
+export interface TalkAnimateFlags {
+  portrait: string;
+  audio: string;
+  output: string;
+  emotion?: string;
+  pose?: string;
+  transcript?: string;
+  fps: number;
+  size?: number;
+  full: boolean;
+  face?: number;
+  preview: boolean;
+  mark: boolean;
+  poseScale?: number;
+  emotionScale?: number;
+  mouthScale?: number;
+  seed: number;
+  report?: string;
+  json: boolean;
+}
+
+// synth: flags
+
+// prepare: flags
+
+// train: flags
+
+// evaluate: flags
+
+/** @param remarks - lines before the example */
+type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
+
+/** Adds the command `talk` with its verbs. */
+export function addTalk(program: Command): void {
+  const talk = program
+    .command('talk')
+    .description('talking heads: a photograph speaks')
+    .addHelpText('after', '\nExample:\n  headrace talk animate --portrait p.jpg --audio speech.wav -o out.mp4');
+  const verb: Verb = (name, description, example, remarks = '') =>
+    talk
+      .command(name)
+      .description(description)
+      .addHelpText('after', `${remarks}\nExample:\n  ${example}`)
+      .allowExcessArguments(false);
+  // fit
+
+  // track
+
+  // animate
+  addAnimate(verb);
+
+  // synth
+
+  // prepare
+
+  // train
+
+  // evaluate
+}
+
+// fit
+
+// track
+
+// animate
+
+const consent = `
+Make heads speak of people who agreed to it, and say that what you show is made. The file says in its
+metadata that it is synthetic; --mark says so in the picture.
+`;
+
+function addAnimate(verb: Verb): void {
+  verb(
+    'animate',
+    'make a portrait speak: a photograph and a recording to a video',
+    'headrace talk animate --portrait p.jpg --audio speech.wav --emotion happy:0.6 -o out.mp4',
+    consent,
+  )
+    .option('--portrait <file>', 'a photograph with a face (required)')
+    .option('--audio <file>', 'what is said: a recording or a video, of any format and length (required)')
+    .option(
+      '-o, --output <file>',
+      '.mp4, .mov, .mkv, .webm, .gif, a folder or NAME-%05d.png, or - for raw RGB (required)',
+    )
+    .option(
+      '--emotion <what>',
+      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a video whose face is followed',
+    )
+    .option('--pose <what>', 'idle, still, ranges such as yaw=-15..15,pitch=0, or a video whose head is followed')
+    .option('--transcript <text>', 'the words that are said')
+    .addOption(new Option('--fps <n>', 'pictures a second').argParser(positive).default(25))
+    .addOption(
+      new Option('--size <n>', "pixels of the longer side (default: the photograph's own)").argParser(whole(16)),
+    )
+    .option('--full', 'the whole photograph, not the head alone', false)
+    .addOption(new Option('--face <n>', 'which face, of several: 0 is the largest').argParser(whole(0)))
+    .option('--preview', 'small and quick, to see what comes', false)
+    .option('--mark', 'a visible mark that says that the video is synthetic', false)
+    .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(positive))
+    .addOption(new Option('--emotion-scale <x>', 'times the expression').argParser(positive))
+    .addOption(new Option('--mouth-scale <x>', 'times the motion of the mouth').argParser(positive))
+    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(0)).default(0))
+    .option('--report <file>', 'JSON: what was asked for, and what came out')
+    .addOption(jsonOption())
+    .action(async (flags: TalkAnimateFlags, command: Command) => {
+      requireOptions(command, 'portrait', 'audio', 'output');
+      const { animateTalk } = await import('./talk-animate.js');
+      await animateTalk(flags);
+    });
+}
+
+// synth
+
+// prepare
+
+// train
+
+// evaluate
