@@ -1,92 +1,94 @@
 /** Makes the frames of a performance, one after another. */
-import type { ExpressionName } from '../../media/index.js';
-import { ConfigError, checkOptions, nearest } from '../../torch/index.js';
-import { arkitCount, arkitIndex, arkitNames, type EyeAngles } from '../face/index.js';
-import type { HeadTurn } from '../render/index.js';
+import type { Expressions } from '../../media/index.js';
+import { arkitCount, type EyeAngles } from '../face/index.js';
+import { type Accent, Accents } from './accents.js';
+import { Blinks } from './blinks.js';
+import { closeLids, composeFace, raiseBrows } from './compose.js';
+import { HeardEmotion, PhraseEnds, Speaking, TurnBegins } from './cues.js';
 import type { MotionFrame, SpeechFrame } from './frame.js';
-import { emotionWeights } from './recipes.js';
+import { Gaze, lookAside } from './gaze.js';
+import { type PerformerOptions, type Plans, plansOf } from './performer-options.js';
+import { RowSource } from './source.js';
 
-export interface PerformerOptions {
+const silence: SpeechFrame = { mouth: new Float32Array(arkitCount), closure: 0, energy: 0, stress: 0 };
+
+/**
+ * A performance: frames one after another, of expression, speech, head, eyes and lids together. Streaming, in constant memory;
+ * the numbers depend on the options, the seed among them, and on the frames of speech so far alone.
+ */
+export class Performer {
   /** Frames a second. */
   readonly fps: number;
-  /** The same seed gives the same performance; 0 by default. */
-  readonly seed?: number;
-  /** `[52]`: the expression that the photograph shows; by default a neutral face. */
-  readonly rest?: ArrayLike<number>;
-  /** Where the photograph's head points, needed for poses that are told from the camera. */
-  readonly restPose?: HeadTurn;
-  /** Where the photograph's eyes look in the head; by default what `rest` says. */
-  readonly restGaze?: EyeAngles;
-  /** `'happy:0.7'`; by default the photograph's own expression. */
-  readonly emotion?: string;
-  /** `'idle'`, the default, or `'still'`. */
-  readonly pose?: string;
-  /** Multiplies the strength of emotions; 1 by default. */
-  readonly emotionScale?: number;
-  /** Multiplies the head's movement; 1 by default. */
-  readonly poseScale?: number;
-  /** Multiplies what speech does to the mouth; 1 by default. */
-  readonly mouthScale?: number;
-}
-
-const optionNames = [
-  'fps',
-  'seed',
-  'rest',
-  'restPose',
-  'restGaze',
-  'emotion',
-  'pose',
-  'emotionScale',
-  'poseScale',
-  'mouthScale',
-] as const;
-
-const openings = arkitNames.flatMap((name, at) =>
-  /^(jawOpen|mouth(LowerDown|UpperUp|Funnel))/.test(name) ? [at] : [],
-);
-const mouthPlaces = arkitNames.flatMap((name, at) => (/^(jaw|mouth)/.test(name) ? [at] : []));
-
-/** Streaming, seeded, in constant memory: the numbers depend on the seed and on the frames of speech alone. */
-export class Performer {
-  readonly fps: number;
-  readonly #options: PerformerOptions;
-  readonly #base: Float32Array;
+  readonly #plans: Plans;
+  readonly #accents: Accents;
+  readonly #blinks: Blinks | null;
+  readonly #eyes: Gaze | null;
+  readonly #speaking: Speaking;
+  readonly #heard: HeardEmotion;
+  readonly #phrases = new PhraseEnds();
+  readonly #turns: TurnBegins;
   #frame = 0;
 
-  /** @throws ConfigError */
+  /** @throws ConfigError for options that cannot be used; one for a plan shows the place in it */
   constructor(options: PerformerOptions) {
-    checkOptions('Performer', options, optionNames);
-    this.fps = options.fps;
-    this.#options = options;
-    const [name, strength = '1'] = (options.emotion ?? 'neutral:0').split(':') as [string, string?];
-    const recipe = emotionWeights[name as ExpressionName];
-    if (!recipe)
-      throw new ConfigError(`Expected an emotion, got ${name}: ${nearest(name, Object.keys(emotionWeights))}?`);
-    const share = Math.min(1, Number(strength) * (options.emotionScale ?? 1));
-    this.#base = new Float32Array(arkitCount).map(
-      (_, at) => (options.rest?.[at] ?? 0) * (1 - share) + share * recipe[at]!,
-    );
+    const plans = plansOf(options);
+    const { fps, seed } = plans;
+    this.fps = fps;
+    this.#plans = plans;
+    this.#accents = new Accents(seed);
+    this.#blinks = plans.blinks ? new Blinks(seed, fps) : null;
+    this.#eyes = plans.gaze === 'viewer' ? new Gaze(seed, plans.restGaze) : null;
+    this.#speaking = new Speaking(fps);
+    this.#heard = new HeardEmotion(fps);
+    this.#turns = new TurnBegins(fps);
   }
 
-  /** The next frame. @param speech - null where nobody speaks */
+  /**
+   * The next frame.
+   * @param speech - null where nobody speaks
+   * @throws ConfigError where the emotion is to be heard in a voice that tells none
+   */
   next(speech: SpeechFrame | null): MotionFrame {
     const time = this.#frame++ / this.fps;
-    const weights = this.#base.slice();
-    if (speech !== null) {
-      for (const at of mouthPlaces) weights[at]! += (this.#options.mouthScale ?? 1) * speech.mouth[at]!;
-      for (const at of openings) weights[at]! *= 1 - speech.closure;
+    const said = speech ?? silence;
+    const weights = this.#plans.expression(time, this.#hear(speech), new Float32Array(arkitCount));
+    const speaking = this.#speaking.next(said.energy);
+    composeFace({ expression: weights, speech: said, speaking, mouthScale: this.#plans.mouthScale }, weights);
+    const accent = this.#accents.at(time, said.stress);
+    raiseBrows(weights, accent.brows);
+    const place = this.#place(time, accent);
+    const gaze = this.#look(time, place.pose, weights);
+    const turn = this.#turns.next(place.pose.yaw + (gaze?.yaw ?? 0), place.pose.pitch + (gaze?.pitch ?? 0));
+    const pause = this.#phrases.next(time, said.energy);
+    if (this.#blinks !== null) closeLids(weights, this.#blinks.at(time, { pause, turn }));
+    return { weights, ...place, ...(gaze === null ? {} : { gaze }) };
+  }
+
+  /** What has been heard so far: nothing, as probabilities too, before anyone has spoken. */
+  #hear(speech: SpeechFrame | null): Expressions | null {
+    const heard = this.#heard.next(speech?.emotion);
+    return heard === null && speech === null ? HeardEmotion.nothing : heard;
+  }
+
+  #place(time: number, accent: Accent): Pick<MotionFrame, 'pose' | 'position'> {
+    const { head, poseScale } = this.#plans;
+    const shift = head.at(time);
+    const turn = (axis: 'yaw' | 'pitch' | 'roll'): number => poseScale * (shift[axis] + head.nods * accent[axis]);
+    const pose = { yaw: turn('yaw'), pitch: turn('pitch'), roll: turn('roll') };
+    return head.moves ? { pose, position: [poseScale * shift.x, poseScale * shift.y, poseScale * shift.z] } : { pose };
+  }
+
+  /** Where the eyes look, and lets the lids follow; null where the weights say it. */
+  #look(time: number, pose: MotionFrame['pose'], weights: Float32Array): EyeAngles | null {
+    const { gaze: plan, restGaze } = this.#plans;
+    if (plan instanceof RowSource) {
+      // A track's own weights let the lids follow its gaze.
+      const [yaw, pitch] = plan.at(time) as unknown as [number, number];
+      return { yaw, pitch };
     }
-    const blink = Math.max(0, 1 - Math.abs(((time + 2) % 3.5) - 0.2) / 0.15);
-    for (const side of ['Left', 'Right']) {
-      const at = arkitIndex(`eyeBlink${side}`);
-      weights[at]! += (1 - weights[at]!) * blink;
-    }
-    const scale = this.#options.pose === 'still' ? 0 : (this.#options.poseScale ?? 1) * Math.min(1, time);
-    const wave = (rate: number, size: number): number => scale * size * Math.sin(2 * Math.PI * rate * time);
-    return {
-      weights: weights.map((weight) => Math.min(1, Math.max(0, weight))),
-      pose: { yaw: wave(0.21, 2.2), pitch: wave(0.33, 1.4), roll: wave(0.17, 1.2) },
-    };
+    const gaze = this.#eyes?.at(time, pose) ?? plan;
+    if (typeof gaze === 'string') return null;
+    lookAside(weights, { yaw: gaze.yaw - restGaze.yaw, pitch: gaze.pitch - restGaze.pitch });
+    return gaze;
   }
 }

@@ -1,0 +1,49 @@
+/** Where the head is: as planned, or as a track has it, with what heads do by themselves. */
+import type { HeadTurn } from '../render/index.js';
+import { type HeadShift, IdleHead } from './idle.js';
+import { type PosePlan, poseAt } from './pose-plan.js';
+import { checkSource, type PoseSource, RowSource } from './source.js';
+
+/** Where the head is at a moment, from where it was photographed; times grow from call to call. */
+export interface HeadMotion {
+  /** True where it may move along. */
+  readonly moves: boolean;
+  at(time: number): HeadShift;
+  /** How much of nods there is. */
+  readonly nods: number;
+}
+
+export function headOfPlan(plan: PosePlan, restPose: Required<HeadTurn>, seed: number): HeadMotion {
+  const idle = plan.idle > 0 ? new IdleHead(seed) : null;
+  const from: Record<'yaw' | 'pitch' | 'roll', number> = plan.absolute ? restPose : { yaw: 0, pitch: 0, roll: 0 };
+  return {
+    moves: idle !== null || ['x', 'y', 'z'].some((axis) => axis in plan.motions),
+    nods: plan.idle,
+    at: (time) => {
+      const asked = poseAt(plan, time);
+      const shift = idle?.at(time);
+      const sum = (axis: keyof HeadShift): number => asked[axis] + plan.idle * (shift?.[axis] ?? 0);
+      // An axis that is not told of stays as photographed, from the camera too.
+      const turn = (axis: 'yaw' | 'pitch' | 'roll'): number => sum(axis) - (axis in plan.motions ? from[axis] : 0);
+      return { yaw: turn('yaw'), pitch: turn('pitch'), roll: turn('roll'), x: sum('x'), y: sum('y'), z: sum('z') };
+    },
+  };
+}
+
+export function headOfTrack(source: PoseSource, restPose: Required<HeadTurn>): HeadMotion {
+  const { track, relative = false } = checkSource('pose', source, ['track', 'relative']);
+  const pose = new RowSource(track.pose, 3, track.fps);
+  const position = track.position && new RowSource(track.position, 3, track.fps);
+  const from = relative ? pose.first : [restPose.yaw, restPose.pitch, restPose.roll];
+  return {
+    moves: position !== null,
+    nods: 0,
+    at: (time) => {
+      const [yaw, pitch, roll] = [...pose.at(time)].map((angle, i) => angle - from[i]!) as [number, number, number];
+      const [x, y, z] = position
+        ? ([...position.at(time)].map((shift, i) => shift - position.first[i]!) as [number, number, number])
+        : [0, 0, 0];
+      return { yaw, pitch, roll, x, y, z };
+    },
+  };
+}
