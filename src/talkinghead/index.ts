@@ -4,3 +4,4 @@ export * from './face/index.js';
 export * from './fit/index.js';
 export * from './motion/index.js';
 export * from './render/index.js';
+export * from './voice/index.js';
