@@ -14,8 +14,8 @@ const difference = Math.sqrt(15 / (16 * Math.PI));
 /** What a matt surface keeps of each order of light: the cosine's own harmonics, over pi (the same, equation 8). */
 const mattness = [1, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4];
 
-/** 1, y, z, x, xy, yz, 3zz - 1, xz, xx - yy, each times its constant. */
-function basis(x: number, y: number, z: number): number[] {
+/** The nine harmonics of a direction of length 1: 1, y, z, x, xy, yz, 3zz - 1, xz, xx - yy, each times its constant. */
+export function basis(x: number, y: number, z: number): number[] {
   return [
     constant,
     linear * y,
