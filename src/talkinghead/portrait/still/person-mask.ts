@@ -1,8 +1,10 @@
 /** The person, with hair, apart from the background. */
 
 import type { RgbImage } from '../../../media/frames.js';
-import { type HeadFrame, headFrame, inFrame } from './head-frame.js';
-import { smoothstep } from './planes.js';
+import { figureOf, outsideOf } from './head-prior.js';
+import { matte } from './matte.js';
+import { resize, smoothstep } from './planes.js';
+import { segment } from './segment.js';
 import { checkHead, checkPicture, type PicturedHead } from './types.js';
 
 export interface PersonMask {
@@ -24,25 +26,20 @@ export function personMask(picture: RgbImage, head: PicturedHead): PersonMask {
   const where = 'personMask';
   checkPicture(where, picture);
   checkHead(where, head);
-  return { alpha: geometricMask(picture, headFrame(head)), confidence: 0, source: 'geometry' };
+  const { person, width, height } = segment(picture, head);
+  const large = resize(person, width, height, picture.width, picture.height);
+  return { alpha: matte(picture, large, figureOf(head).frame.size), confidence: 1, source: 'picture' };
 }
 
 /** A soft head with hair, neck and shoulders. */
-function geometricMask({ width, height }: RgbImage, frame: HeadFrame): Float32Array {
+export function geometricMask({ width, height }: RgbImage, head: PicturedHead): Float32Array {
+  const figure = figureOf(head);
   const alpha = new Float32Array(width * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const [across, down] = inFrame(frame, x + 0.5, y + 0.5);
-      alpha[y * width + x] = smoothstep(0.6, -0.1, outsideOf(across, down));
+      const outside = outsideOf(figure, x + 0.5, y + 0.5);
+      alpha[y * width + x] = smoothstep(0.75, 0.1, Math.min(outside.head, outside.body));
     }
   }
   return alpha;
-}
-
-/** How far a place is outside of a head and shoulders, in eye distances; negative inside. */
-function outsideOf(across: number, down: number): number {
-  const skull = (Math.hypot(across / 1.45, (down - 0.1) / 2.1) - 1) * 1.45;
-  const halfWidth = 0.85 + 2.4 * smoothstep(2.2, 3.9, down);
-  const body = Math.max(Math.abs(across) - halfWidth, 1.2 - down);
-  return Math.min(skull, body);
 }

@@ -7,12 +7,10 @@ import { ShapeError } from '../../../torch/index.js';
 /** Red, green and blue, 0 to 255, not rounded. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** Where a photograph shows a head. A `FaceFit` is one; a portrait adds the vertices. */
+/** Where a photograph shows a head. A `FaceFit` is one. */
 export interface PicturedHead {
   /** The 68 landmarks, x and y in pixels, `[136]`; (0, 0) is the upper left corner of the first pixel. */
   readonly landmarks: Float32Array;
-  /** The face model's vertices as `Camera.project` gives them, `[V * 3]`: x, y, 1 / distance. */
-  readonly vertices?: Float32Array;
 }
 
 /** @throws ConfigError, ShapeError unless it is a picture of 8-bit pixels */
