@@ -1,0 +1,174 @@
+// The mouth's inside in a portrait's frame, where the mesh shows it: its own colours in the shadow of the upper lip, or what
+// the photograph shows of it, with a soft edge to the lips.
+#include <torch/library.h>
+
+#include <cmath>
+#include <vector>
+
+#include "compat.h"
+#include "photograph.h"
+#include "planes.h"
+#include "registry.h"
+#include "threads.h"
+
+namespace headrace {
+
+namespace {
+
+// Of a vertex of the mouth's inside.
+enum Attribute { kRed, kGreen, kBlue, kSourceX, kSourceY, kShown };
+
+constexpr int64_t kGrain = 1 << 13;
+
+// Planes of numbers over a part of the picture, the channels of a pixel side by side.
+struct Planes {
+  Planes(int64_t rows, int64_t columns, int64_t numbers)
+      : height(rows), width(columns), channels(numbers), values(rows * columns * numbers) {}
+  float* at(int64_t p) { return values.data() + p * channels; }
+
+  int64_t height, width, channels;
+  std::vector<float> values;
+};
+
+std::vector<float> gaussian(double sigma) {
+  const int radius = std::max(1, static_cast<int>(std::ceil(3 * sigma)));
+  std::vector<float> kernel(2 * radius + 1);
+  double sum = 0;
+  for (int i = -radius; i <= radius; ++i) sum += std::exp(-0.5 * i * i / (sigma * sigma));
+  for (int i = -radius; i <= radius; ++i) {
+    kernel[i + radius] = static_cast<float>(std::exp(-0.5 * i * i / (sigma * sigma)) / sum);
+  }
+  return kernel;
+}
+
+// Along rows and down columns; beyond the borders there is nothing.
+void blur(Planes& planes, double sigma) {
+  const std::vector<float> kernel = gaussian(sigma);
+  const int64_t radius = static_cast<int64_t>(kernel.size()) / 2, line = planes.width * planes.channels;
+  std::vector<float> across(planes.values.size());
+  const int64_t threads = threadsFor(planes.height * planes.width, kGrain);
+  forEachBand(planes.height, threads, [&](int64_t first, int64_t end) {
+    for (int64_t y = first; y < end; ++y) {
+      const float* row = planes.values.data() + y * line;
+      float* to = across.data() + y * line;
+      for (int64_t k = -radius; k <= radius; ++k) {
+        const int64_t shift = k * planes.channels, from = std::max<int64_t>(0, -shift), until = std::min(line, line - shift);
+        for (int64_t i = from; i < until; ++i) to[i] += kernel[k + radius] * row[i + shift];
+      }
+    }
+  });
+  forEachBand(planes.height, threads, [&](int64_t first, int64_t end) {
+    for (int64_t y = first; y < end; ++y) {
+      float* to = planes.values.data() + y * line;
+      std::fill_n(to, line, 0.0f);
+      for (int64_t k = -radius; k <= radius; ++k) {
+        if (y + k < 0 || y + k >= planes.height) continue;
+        const float* row = across.data() + (y + k) * line;
+        for (int64_t i = 0; i < line; ++i) to[i] += kernel[k + radius] * row[i];
+      }
+    }
+  });
+}
+
+struct Box {
+  int64_t left, top, width, height, pictureWidth;
+  int64_t pixel(int64_t p) const { return (top + p / width) * pictureWidth + left + p % width; }
+};
+
+// The share of each pixel of the inside that the upper lip leaves in the light: it shades what lies `drop` pixels below it.
+Planes lightBelowLip(const Box& box, const std::vector<uint8_t>& inside, int64_t drop, double softness) {
+  Planes light(box.height, box.width, 1);
+  for (int64_t p = drop * box.width; p < box.height * box.width; ++p) {
+    light.values[p] = inside[p] && inside[p - drop * box.width] ? 1.0f : 0.0f;
+  }
+  blur(light, softness);
+  return light;
+}
+
+void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const at::Tensor& meshShares,
+                  const at::Tensor& meshTriangles, const at::Tensor& attributes, int64_t firstInside, int64_t left,
+                  int64_t top, int64_t right, int64_t bottom, double unit, const at::Tensor& out) {
+  TORCH_CHECK(out.dim() == 3, "expected into [H, W, 3]");
+  const int64_t height = out.size(0), width = out.size(1);
+  checkPlain("photo", photo, at::kByte, {height, width, 3});
+  checkPlain("into", out, at::kByte, {height, width, 3});
+  checkPlain("triangle", meshTriangle, at::kInt, {height, width});
+  checkPlain("barycentric", meshShares, at::kFloat, {height, width, 2});
+  checkApart("into", out, {photo});
+  TORCH_CHECK(isPlain(attributes, at::kFloat, 2) && attributes.size(1) == kAttributes, "expected attributes Float [V, ",
+              kAttributes, "]");
+  TORCH_CHECK(0 <= left && left <= right && right <= width && 0 <= top && top <= bottom && bottom <= height && unit > 0,
+              "expected a box within the picture");
+  const Drawn mesh{meshTriangle.data_ptr<int32_t>(), meshShares.data_ptr<float>(),
+                   checkTriangles(meshTriangles, attributes.size(0))};
+  const Box box{left, top, right - left, bottom - top, width};
+  const int64_t count = box.width * box.height;
+
+  std::vector<uint8_t> inside(count);
+  bool any = false;
+  for (int64_t p = 0; p < count; ++p) {
+    inside[p] = mesh.triangle[box.pixel(p)] >= firstInside;
+    any = any || inside[p];
+  }
+  if (!any) return;
+
+  const uint8_t* picture = photo.data_ptr<uint8_t>();
+  uint8_t* result = out.data_ptr<uint8_t>();
+  Planes light = lightBelowLip(box, inside, std::llround(2.5 * unit), std::max(0.5, 1.5 * unit));
+  Planes shown(box.height, box.width, 4);  // of the inside: the photograph's colour, and how much of it counts
+  Planes soft(box.height, box.width, 5);   // colour, share of the inside, share that the photograph shows
+  Planes lips(box.height, box.width, 4);   // colour and share of what is not inside
+  forEachBand(box.height, threadsFor(count, kGrain), [&](int64_t firstRow, int64_t endRow) {
+    for (int64_t p = firstRow * box.width; p < endRow * box.width; ++p) {
+      const int64_t pixel = box.pixel(p);
+      if (!inside[p]) {
+        if (mesh.triangle[pixel] < 0) continue;
+        float* lip = lips.at(p);
+        for (int c = 0; c < 3; ++c) lip[c] = result[3 * pixel + c];
+        lip[3] = 1;
+        continue;
+      }
+      float has[kAttributes];
+      mesh.at<6>(pixel, attributes.data_ptr<float>(), kAttributes, has);
+      float *photograph = shown.at(p), *colour = soft.at(p);
+      photograph[3] = has[kShown];
+      if (has[kShown] > 0) lookUp<3>(picture, height, width, has[kSourceX], has[kSourceY], photograph);
+      const float shade = 0.6f + 0.4f * std::min(1.3f * light.values[p], 1.0f);
+      for (int c = 0; c < 3; ++c) {
+        colour[c] = shade * has[kRed + c] + has[kShown] * (photograph[c] - shade * has[kRed + c]);
+      }
+      colour[3] = 1;
+      colour[4] = has[kShown];
+    }
+  });
+  blur(soft, std::max(0.5, 0.8 * unit));
+  blur(lips, std::max(1.0, 1.2 * unit));
+  forEachBand(box.height, threadsFor(count, kGrain), [&](int64_t firstRow, int64_t endRow) {
+    for (int64_t p = firstRow * box.width; p < endRow * box.width; ++p) {
+      const float *own = soft.at(p), *lip = lips.at(p), *photograph = shown.at(p);
+      if (own[3] < 1e-3f) continue;
+      uint8_t* pixel = result + 3 * box.pixel(p);
+      const float edge = std::min(std::max(1.1f * own[3] - 0.05f, 0.0f), 1.0f);
+      const bool nearLip = lip[3] > 0.01f;
+      const float share = inside[p] ? (nearLip ? edge : 1) : 0.8f * edge * (1 - own[4] / own[3]);
+      for (int c = 0; c < 3; ++c) {
+        const float under = inside[p] && nearLip ? lip[c] / lip[3] : static_cast<float>(pixel[c]);
+        float colour = under + share * (own[c] / own[3] - under);
+        if (inside[p]) colour += photograph[3] * (photograph[c] - colour);
+        pixel[c] = static_cast<uint8_t>(std::min(std::max(colour, 0.0f), 255.0f) + 0.5f);
+      }
+    }
+  });
+}
+
+} // namespace
+
+TORCH_LIBRARY_FRAGMENT(headrace, library) {
+  if (isRegistered("compose_mouth")) return;
+  library.def(
+      "compose_mouth(Tensor photo, Tensor mesh_triangle, Tensor mesh_shares, Tensor mesh_triangles, Tensor attributes, "
+      "int first_inside, int left, int top, int right, int bottom, float unit, Tensor(a!) out) -> ()",
+      composeMouth);
+}
+
+} // namespace headrace

@@ -1,0 +1,57 @@
+// What the loops of a portrait share: what a drawn mesh has in a pixel, and a photograph looked up between its pixels.
+#pragma once
+
+#include "taps.h"
+
+namespace headrace {
+
+constexpr int64_t kAttributes = 7; // of each vertex of the face
+
+// What a drawn mesh has in a pixel: its triangle's corners and their shares.
+struct Drawn {
+  const int32_t* triangle;
+  const float* shares;
+  const int32_t* corners;
+
+  template <int kCount>
+  HEADRACE_INLINE void at(int64_t pixel, const float* values, int64_t stride, float* out) const {
+    const int32_t* corner = corners + 3 * static_cast<int64_t>(triangle[pixel]);
+    const float *a = values + stride * corner[0], *b = values + stride * corner[1], *c = values + stride * corner[2];
+    const float wa = shares[2 * pixel], wb = shares[2 * pixel + 1], wc = 1 - wa - wb;
+    for (int k = 0; k < kCount; ++k) out[k] = wa * a[k] + wb * b[k] + wc * c[k];
+  }
+};
+
+constexpr float kSharpness = -0.5f; // Keys' a
+
+// Beyond a border the picture goes back the way it came.
+HEADRACE_INLINE float mirrored(float at, float size) {
+  if (at < 0) at = -at;
+  return at > size ? 2 * size - at : at;
+}
+
+template <int kChannels>
+HEADRACE_INLINE void lookUp(const uint8_t* picture, int64_t height, int64_t width, float x, float y, float* out) {
+  constexpr int kLine = 4 * kChannels;
+  const auto columns = tapsOf<4>(mirrored(x, width) - 0.5f, width, kChannels, kSharpness);
+  const auto rows = tapsOf<4>(mirrored(y, height) - 0.5f, height, width * kChannels, kSharpness);
+  const bool inside = columns.offset[3] - columns.offset[0] == 3 * kChannels;
+  float sums[kLine] = {};
+  for (int j = 0; j < 4; ++j) {
+    const uint8_t* row = picture + rows.offset[j];
+    const uint8_t* line = row + columns.offset[0];
+    uint8_t gathered[kLine];
+    if (!inside) {
+      for (int i = 0; i < 4; ++i) std::copy_n(row + columns.offset[i], kChannels, gathered + i * kChannels);
+      line = gathered;
+    }
+    for (int k = 0; k < kLine; ++k) sums[k] += rows.weight[j] * static_cast<float>(line[k]);
+  }
+  for (int c = 0; c < kChannels; ++c) {
+    float sum = 0;
+    for (int i = 0; i < 4; ++i) sum += columns.weight[i] * sums[i * kChannels + c];
+    out[c] = sum;
+  }
+}
+
+} // namespace headrace

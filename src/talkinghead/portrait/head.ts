@@ -1,0 +1,85 @@
+/** A fitted head in its photograph: the model, the camera and the way it is turned there, and moves from there. */
+import { arkitCount } from '../face/arkit.js';
+import type { EyeAngles } from '../face/eyes.js';
+import type { FaceModel } from '../face/face-model.js';
+import { Camera, type CameraOptions, type HeadTurn } from '../render/camera.js';
+
+/** The middle of the neck, in the face's space: what a head turns about. */
+const neck: readonly [number, number, number] = [0, -7, -1];
+
+/** What of a fit a head needs: `FaceFit` has it. */
+export interface FittedFace {
+  readonly width: number;
+  readonly height: number;
+  readonly camera: Required<Pick<CameraOptions, 'distance' | 'pixelsPerCm' | 'centre' | 'pivot'>>;
+  readonly pose: Required<HeadTurn>;
+  readonly identity: Float32Array;
+  readonly weights: Float32Array;
+  readonly gaze: EyeAngles;
+  /** `[136]` */
+  readonly landmarks: Float32Array;
+  /** `[17]` */
+  readonly contour: Uint32Array;
+}
+
+export class PhotographedHead {
+  readonly camera: Camera;
+  /** Pixels between the middles of the eyes. */
+  readonly eyes: number;
+  /** `[9]`: the columns of the photograph's rotation, which are the head's axes as the camera sees them. */
+  private readonly axes: Float32Array;
+
+  constructor(
+    readonly model: FaceModel,
+    readonly fit: FittedFace,
+  ) {
+    const { width, height, camera } = fit;
+    this.camera = new Camera({ width, height, ...camera });
+    this.axes = this.camera.turn(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), fit.pose);
+    let [dx, dy] = [0, 0];
+    for (let k = 36; k < 42; k++) {
+      dx += (fit.landmarks[2 * k + 12]! - fit.landmarks[2 * k]!) / 6;
+      dy += (fit.landmarks[2 * k + 13]! - fit.landmarks[2 * k + 1]!) / 6;
+    }
+    this.eyes = Math.hypot(dx, dy);
+  }
+
+  get width(): number {
+    return this.fit.width;
+  }
+
+  get height(): number {
+    return this.fit.height;
+  }
+
+  get pixelsPerCm(): number {
+    return this.fit.camera.pixelsPerCm;
+  }
+
+  /** The person with these weights, at rest where none are given: `[V * 3]` in cm. */
+  shape(weights: ArrayLike<number> = new Float32Array(arkitCount), gaze: EyeAngles = this.fit.gaze): Float32Array {
+    return this.model.shape({ identity: this.fit.identity, weights, gaze });
+  }
+
+  /** Where the camera sees points of the face's space, as photographed: x, y, 1 / distance. */
+  project(points: Float32Array): Float32Array {
+    return this.camera.project(points, { pose: this.fit.pose });
+  }
+
+  /** A direction of the camera's space (x to the right, y up, z towards it) as one of the face's. */
+  toFace(x: number, y: number, z: number): [number, number, number] {
+    const a = this.axes;
+    return [0, 3, 6].map((i) => a[i]! * x + a[i + 1]! * y + a[i + 2]! * z) as [number, number, number];
+  }
+
+  /** Where the head is once it has turned by `by` about its neck, which stays where it was, and moved. */
+  place(by: Required<HeadTurn>, moved: readonly [number, number, number]) {
+    const { pose, camera } = this.fit;
+    const turned = { yaw: pose.yaw + by.yaw, pitch: pose.pitch + by.pitch, roll: pose.roll + by.roll };
+    const arm = Float32Array.from(neck, (value, axis) => value - camera.pivot[axis]!);
+    const before = this.camera.turn(arm, pose);
+    const after = this.camera.turn(arm, turned);
+    const position = [0, 1, 2].map((axis) => moved[axis]! + before[axis]! - after[axis]!);
+    return { pose: turned, position: position as [number, number, number] };
+  }
+}

@@ -1,0 +1,184 @@
+/** Eyelids: how far they close, and the pictures that closed lids and turned eyes show. */
+import type { RgbImage } from '../../media/index.js';
+import { arkitIndex } from '../face/arkit.js';
+import type { PhotographedHead } from './head.js';
+import { closedEyes } from './still/closed-eyes.js';
+import { distanceTo } from './still/planes.js';
+
+/** cm by which the upper lid goes past the lower one when an eye is shut. */
+const overlap = 0.09;
+
+/** Landmarks: of the corners and the upper lid, and of points of the upper and the lower lid above one another. */
+const sides = {
+  Right: { margin: [36, 37, 38, 39], pairs: [[37, 41], [38, 40]], outline: 36 }, // biome-ignore format: a table
+  Left: { margin: [42, 43, 44, 45], pairs: [[43, 47], [44, 46]], outline: 42 }, // biome-ignore format: a table
+} as const;
+
+type Side = keyof typeof sides;
+
+interface Blink {
+  /** The place of its weight among the 52, and what that is in the photograph. */
+  readonly place: number;
+  readonly rest: number;
+  readonly vertices: Uint32Array;
+  /** cm at weight 1, three for each of `vertices`. */
+  readonly moves: Float32Array;
+  /** Upper and lower vertices, and how much nearer they come at weight 1, cm. */
+  readonly pairs: readonly (readonly [upper: number, lower: number, closes: number])[];
+}
+
+export class Lids {
+  /** `[V * 2]`, pixels: where each vertex is seen once the lids are shut. */
+  readonly closedPlaces: Float32Array;
+  /** `[V]`: how much of a vertex is lid. */
+  readonly lid: Float32Array;
+  /** The photograph with its eyes closed. */
+  readonly closed: RgbImage;
+  private readonly blinks: readonly Blink[];
+
+  /** @param face - `[V * 3]`: the aligned face as photographed */
+  constructor(head: PhotographedHead, picture: RgbImage, face: Float32Array) {
+    const { model } = head;
+    this.blinks = (['Right', 'Left'] as const).map((side) => blinkOf(head, side));
+    const shut = Float32Array.from(face);
+    this.close(shut, [1, 1]);
+    const seen = head.project(shut);
+    this.closedPlaces = Float32Array.from({ length: 2 * model.vertexCount }, (_, i) => seen[3 * (i >> 1) + (i & 1)]!);
+    this.lid = new Float32Array(model.vertexCount);
+    for (let v = 0; v < model.parts.outerFace.vertices[1]; v++) {
+      const down = face[3 * v + 1]! - shut[3 * v + 1]!;
+      this.lid[v] = Math.min(1, Math.max(0, (down - 0.05) / 0.22));
+    }
+    const eyes = (['Right', 'Left'] as const).map((side) => ({
+      opening: head.fit.landmarks.subarray(2 * sides[side].outline, 2 * sides[side].outline + 12),
+      margin: Float32Array.from(
+        sides[side].margin.flatMap((k) => [seen[3 * model.landmarks[k]!]!, seen[3 * model.landmarks[k]! + 1]!]),
+      ),
+    }));
+    this.closed = closedEyes(picture, eyes, head.eyes);
+  }
+
+  /** The weights with lids as photographed, which `close` then closes further; and by how much: 0 not, 1 shut. */
+  split(weights: ArrayLike<number>): { weights: Float32Array; shares: readonly number[] } {
+    const out = Float32Array.from(weights);
+    const shares = this.blinks.map(({ place, rest }) => {
+      const share = (out[place]! - rest) / Math.max(1 - rest, 0.1);
+      if (share > 0) out[place] = rest;
+      return Math.min(1, Math.max(0, share));
+    });
+    return { weights: out, shares };
+  }
+
+  /**
+   * Closes the lids of a face, in place, wherever they are: 1 until they meet, whatever else moves them.
+   * @param shares - of the eye at the viewer's left, and of the other
+   * @returns the weights of the two blinks that did it
+   */
+  close(face: Float32Array, shares: readonly number[]): number[] {
+    return this.blinks.map(({ vertices, moves, pairs }, i) => {
+      let weight = 0;
+      for (const [upper, lower, closes] of pairs)
+        weight += (Math.max(0, face[3 * upper + 1]! - face[3 * lower + 1]!) + overlap) / closes / pairs.length;
+      weight = shares[i]! * Math.min(1.6, weight);
+      if (weight > 0)
+        for (let k = 0; k < vertices.length; k++)
+          for (let axis = 0; axis < 3; axis++) face[3 * vertices[k]! + axis]! += weight * moves[3 * k + axis]!;
+      return weight;
+    });
+  }
+
+  /** Adds the weights that `close` gave to the 52. */
+  addTo(weights: Float32Array, blinks: readonly number[]): void {
+    for (const [i, { place }] of this.blinks.entries()) weights[place]! += blinks[i]!;
+  }
+}
+
+function blinkOf({ model, fit }: PhotographedHead, side: Side): Blink {
+  const delta = model.expressionDelta(side === 'Left' ? 'eyeBlink_L' : 'eyeBlink_R');
+  const vertices: number[] = [];
+  for (let v = 0; v < model.vertexCount; v++)
+    if (delta[3 * v] !== 0 || delta[3 * v + 1] !== 0 || delta[3 * v + 2] !== 0) vertices.push(v);
+  const place = arkitIndex(`eyeBlink${side}`);
+  return {
+    place,
+    rest: fit.weights[place]!,
+    vertices: Uint32Array.from(vertices),
+    moves: Float32Array.from(vertices.flatMap((v) => [delta[3 * v]!, delta[3 * v + 1]!, delta[3 * v + 2]!])),
+    pairs: sides[side].pairs.map(([up, low]) => {
+      const [upper, lower] = [model.landmarks[up]!, model.landmarks[low]!];
+      return [upper, lower, delta[3 * lower + 1]! - delta[3 * upper + 1]!] as const;
+    }),
+  };
+}
+
+/**
+ * The photograph with its eyeballs carried on beneath the lids, for eyes that turn: what an iris lacks is its mirror image,
+ * the white goes on.
+ * @param eyes - `[H * W]`: 1 where the photograph shows an eyeball
+ * @param face - `[V * 3]`: the aligned face as photographed
+ */
+export function eyeballPicture(
+  head: PhotographedHead,
+  picture: RgbImage,
+  eyes: Uint8Array,
+  face: Float32Array,
+): RgbImage {
+  const { width, height } = picture;
+  const data = Uint8Array.from(picture.data);
+  const points = head.project(face);
+  const reach = 0.22 * head.eyes;
+  const away = distanceTo(eyes, width, height);
+  const irises = (['irisRight', 'irisLeft'] as const).map((part) => irisOf(head, points, part));
+  const irisAt = (x: number, y: number) => irises.find((iris) => Math.hypot(x - iris.x, y - iris.y) < iris.radius);
+  const copy = (to: number, from: number): void => data.copyWithin(3 * to, 3 * from, 3 * from + 3) && undefined;
+  const whites = eyes.map((eye, i) => (eye && !irisAt((i % width) + 0.5, Math.floor(i / width) + 0.5) ? 1 : 0));
+  for (let i = 0; i < eyes.length; i++) {
+    if (eyes[i] || away[i]! > reach) continue;
+    const [x, y] = [(i % width) + 0.5, Math.floor(i / width) + 0.5];
+    const iris = irisAt(x, y);
+    const across = iris && Math.floor(2 * iris.y - y) * width + Math.floor(x);
+    if (across !== undefined && eyes[across]) copy(i, across);
+    else copy(i, nearestOf(iris ? eyes : whites, width, height, x, y, reach) ?? i);
+  }
+  return { width, height, data };
+}
+
+interface Iris {
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+}
+
+function irisOf({ model }: PhotographedHead, points: Float32Array, part: 'irisLeft' | 'irisRight'): Iris {
+  const [first, end] = model.parts[part].vertices;
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let v = first; v < end; v++) {
+    left = Math.min(left, points[3 * v]!);
+    right = Math.max(right, points[3 * v]!);
+    top = Math.min(top, points[3 * v + 1]!);
+    bottom = Math.max(bottom, points[3 * v + 1]!);
+  }
+  return { x: (left + right) / 2, y: (top + bottom) / 2, radius: (right - left) / 2 };
+}
+
+/** The nearest pixel of a set, looked for in growing squares; undefined where none is in reach. */
+function nearestOf(
+  set: Uint8Array,
+  width: number,
+  height: number,
+  x: number,
+  y: number,
+  reach: number,
+): number | undefined {
+  const [cx, cy] = [Math.floor(x), Math.floor(y)];
+  let [best, least] = [-1, Infinity];
+  for (let r = 1; r <= Math.min(reach, least + 1); r++)
+    for (let dy = -r; dy <= r; dy++)
+      for (let dx = -r; dx <= r; dx += Math.abs(dy) === r ? 1 : 2 * r) {
+        const [px, py] = [cx + dx, cy + dy];
+        if (px < 0 || py < 0 || px >= width || py >= height || !set[py * width + px]) continue;
+        const distance = Math.hypot(dx, dy);
+        if (distance < least) [best, least] = [py * width + px, distance];
+      }
+  return best < 0 ? undefined : best;
+}
