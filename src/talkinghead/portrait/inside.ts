@@ -31,7 +31,7 @@ export function mouthInside(
   light: { readonly skin: readonly [number, number, number]; readonly bright: number },
 ): MouthInside {
   const { model } = head;
-  const colours = mouthColours(picture, head.fit, light);
+  const colours = mouthColours(picture, head.fit, { skin: light.skin, bright: light.bright });
   // Teeth that are seen between lips that hardly part stay where they are: on the upper lip's picture.
   const withoutUpper = !open && colours.ownTeeth.seen;
   const drawn = parts.filter((part) => !(withoutUpper && part === 'upperTeeth'));

@@ -13,6 +13,8 @@ export interface SeenSkin {
   readonly sources: Float32Array;
   /** `[V]`: how far the mesh counts, and not the grid of the picture: 0 at its border and near what is hidden. */
   readonly over: Float32Array;
+  /** `[V]`: 1 about mouth, eyes and nose, where the mesh always counts. */
+  readonly fixed: Uint8Array;
   /** `[V * 3]`, as the camera sees them. */
   readonly normals: Float32Array;
 }
@@ -24,6 +26,7 @@ const mouth: Zone = (x, y, z) => Math.abs(x) < 3.2 && y < -1.8 && y > -5.2 && z 
 const lids: Zone = (x, y) => Math.abs(Math.abs(x) - 3.1) < 1.9 && Math.abs(y - 3.4) < 1.2;
 const eyes: Zone = (x, y) => Math.abs(Math.abs(x) - 3.1) < 2.1 && Math.abs(y - 3.4) < 1.4;
 const nose: Zone = (x, y) => Math.abs(x) < 1.9 && y < 3 && y > -1.8;
+const inner: Zone = (x, y, z) => mouth(x, y, z) || eyes(x, y, z) || nose(x, y, z);
 
 const within = ({ vertices }: FaceModel, v: number, zone: Zone): boolean =>
   zone(vertices[3 * v]!, vertices[3 * v + 1]!, vertices[3 * v + 2]!);
@@ -36,7 +39,14 @@ const [hiddenFrom, hiddenFade] = [0.15, 1.1];
 export function seenSkin(head: PhotographedHead, face: Float32Array): SeenSkin {
   const normals = skinNormals(head, face);
   const visible = visibleVertices(head, face, normals);
-  return { visible, sources: stretched(head, face, visible), over: meshShare(head, normals, visible), normals };
+  const fixed = new Uint8Array(head.model.vertexCount).map((_, v) => (within(head.model, v, inner) ? 1 : 0));
+  return {
+    visible,
+    sources: stretched(head, face, visible),
+    over: meshShare(head, normals, visible, fixed),
+    fixed,
+    normals,
+  };
 }
 
 function visibleVertices(head: PhotographedHead, face: Float32Array, normals: Float32Array): Uint8Array {
@@ -115,20 +125,24 @@ function nearest({ vertices }: FaceModel, v: number, others: readonly number[]):
   return Math.sqrt(least);
 }
 
-function meshShare(head: PhotographedHead, normals: Float32Array, visible: Uint8Array): Float32Array {
+function meshShare(
+  head: PhotographedHead,
+  normals: Float32Array,
+  visible: Uint8Array,
+  fixed: Uint8Array,
+): Float32Array {
   const { model } = head;
   const border = borderVertices(model);
-  const isInner: Zone = (x, y, z) => mouth(x, y, z) || eyes(x, y, z) || nose(x, y, z);
-  const inner = model.parts.innerFace.vertices[1];
-  const hidden = Array.from({ length: inner }, (_, v) => v).filter((v) => !visible[v] && !within(model, v, isInner));
+  const end = model.parts.innerFace.vertices[1];
+  const hidden = Array.from({ length: end }, (_, v) => v).filter((v) => !visible[v] && !fixed[v]);
   const over = new Float32Array(model.vertexCount).fill(1);
   for (let v = 0; v < model.parts.skin.vertices[1]; v++) {
-    if (v >= inner) {
+    if (v >= end) {
       over[v] = 0;
       continue;
     }
     over[v] = smoothstep(0, borderFade, nearest(model, v, border));
-    if (within(model, v, isInner)) continue;
+    if (fixed[v]) continue;
     const facing = Math.min(1, Math.max(0, (normals[3 * v + 2]! - 0.15) / 0.3));
     const fade = hidden.length === 0 ? facing : smoothstep(0, 1, (nearest(model, v, hidden) - hiddenFrom) / hiddenFade);
     over[v]! *= fade;

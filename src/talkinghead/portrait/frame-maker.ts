@@ -1,0 +1,220 @@
+/** One frame after another of a portrait: what moves is computed anew, what was made once is on the stage. */
+import { op, scope, type Tensor, tensor, zeros } from '../../torch/index.js';
+import type { EyeAngles } from '../face/eyes.js';
+import type { HeadTurn } from '../render/camera.js';
+import { vertexNormals } from '../render/mesh.js';
+import { Raster } from '../render/raster.js';
+import { basis } from '../render/shading.js';
+import { attributeCount, type Stage } from './stage.js';
+import { smoothstep } from './still/planes.js';
+
+/** An instant of a head's motion, all of it told. */
+export interface Moment {
+  readonly weights: Float32Array;
+  readonly pose: Required<HeadTurn>;
+  readonly position: readonly [number, number, number];
+  readonly gaze?: EyeAngles;
+}
+
+/** Light may change by so much, and changes by this power of what its harmonics say: skin is not all matt. */
+const [darkest, brightest, matt] = [0.65, 1.45, 0.7];
+
+/** What skin has of light that comes from all sides, beyond what the harmonics say: it holds dark places back. */
+const ambient = 0.2;
+
+/** The mesh gives way to the grid where the skin turns away from the camera: cosines. */
+const [edgeOn, facing] = [0.02, 0.3];
+
+/** cm by which the mouth's inside stays behind lips that touch it. */
+const behindLips = 0.02;
+
+/** Places of a vertex's numbers, as `native/portrait.cpp` reads them. */
+const [overAt, lightAt, lidAt] = [2, 3, 6];
+
+export class FrameMaker {
+  private readonly shaped: Float32Array;
+  private readonly face: Float32Array;
+  private readonly points: Float32Array;
+  private readonly attributes: Float32Array;
+  private readonly gridRaster: Raster;
+  private readonly meshRaster: Raster;
+  private readonly out: Tensor;
+  /** `[V]`: how bright the photograph's light makes each vertex there. */
+  private readonly restLight: Float32Array;
+  private readonly restWeights: Float32Array;
+  private readonly harmonics: Harmonics;
+
+  constructor(private readonly stage: Stage) {
+    const { head, skin } = stage;
+    const { vertexCount } = head.model;
+    this.shaped = new Float32Array(3 * vertexCount);
+    this.face = new Float32Array(3 * vertexCount);
+    this.points = new Float32Array(3 * vertexCount);
+    this.attributes = fixedAttributes(stage);
+    this.gridRaster = new Raster(head.height, head.width);
+    this.meshRaster = new Raster(head.height, head.width);
+    this.out = zeros([head.height, head.width, 3], { dtype: 'uint8' }).keep();
+    this.harmonics = polynomial(stage.light);
+    this.restLight = this.brightness(skin.normals);
+    this.restWeights = head.fit.weights;
+  }
+
+  /** `[H * W * 3]`, red, green and blue. */
+  make(moment: Moment): Uint8Array {
+    const { head, grid, mesh, pictures } = this.stage;
+    const place = head.place(moment.pose, moment.position);
+    const { weights, lidShares } = this.shape(moment);
+    head.camera.project(this.face, place, this.points);
+    const box = this.mouthBox();
+    return scope(() => {
+      this.light(place.pose);
+      this.closeLids(lidShares);
+      this.draw(grid.project(weights, place));
+      const attributes = tensor(this.attributes, { shape: [head.model.vertexCount, attributeCount] });
+      const { triangle, barycentric } = this.meshRaster;
+      op('headrace::composePortrait')(
+        pictures.photo,
+        pictures.person,
+        pictures.background,
+        pictures.eyes,
+        pictures.lids,
+        this.gridRaster.triangle,
+        this.gridRaster.barycentric,
+        grid.triangles,
+        grid.sources,
+        triangle,
+        barycentric,
+        mesh.triangles,
+        attributes,
+        mesh.firstEye,
+        mesh.firstInside,
+        this.out,
+      );
+      op('headrace::composeMouth')(
+        pictures.photo,
+        triangle,
+        barycentric,
+        mesh.triangles,
+        attributes,
+        mesh.firstInside,
+        ...box,
+        head.eyes / 100,
+        this.out,
+      );
+      return Uint8Array.from(this.out.data() as Uint8Array);
+    });
+  }
+
+  /** The face's vertices; and the weights, less those of the photograph, that the grid follows. */
+  private shape({ weights, gaze }: Moment): { weights: Float32Array; lidShares: readonly number[] } {
+    const { head, offsets, seal, lids } = this.stage;
+    const { weights: open, shares } = lids.split(weights);
+    head.model.shape({ identity: head.fit.identity, weights: open, into: this.shaped, ...(gaze && { gaze }) });
+    for (let i = 0; i < offsets.length; i++) this.face[i] = this.shaped[i]! + offsets[i]!;
+    seal.close(this.face, this.shaped);
+    lids.addTo(open, lids.close(this.face, shares));
+    return { weights: open.map((weight, i) => weight - this.restWeights[i]!), lidShares: shares };
+  }
+
+  private draw(nodes: Float32Array): void {
+    const { grid, mesh } = this.stage;
+    this.gridRaster.clear().draw(nodes, grid.triangles);
+    for (const v of mesh.inside) {
+      const near = this.points[3 * v + 2]!;
+      this.points[3 * v + 2] = near / (1 + behindLips * near);
+    }
+    this.meshRaster.clear().draw(this.points, mesh.triangles);
+  }
+
+  /** How the light on each vertex has changed. */
+  private light(pose: HeadTurn): void {
+    const { head, mouth, mesh, skin } = this.stage;
+    const skinEnd = head.model.parts.innerFace.vertices[1];
+    const normals = vertexNormals(this.face, head.model.triangles).data() as Float32Array;
+    head.camera.turn(normals, pose, normals);
+    const now = this.brightness(normals);
+    for (let v = 0; v < skinEnd; v++) {
+      const change = Math.min(brightest, Math.max(darkest, now[v]! / this.restLight[v]!));
+      this.attributes[attributeCount * v + lightAt] = change ** matt;
+      const over = skin.over[v]!;
+      this.attributes[attributeCount * v + overAt] = skin.fixed[v] ? over : over * smoothstep(edgeOn, facing, normals[3 * v + 2]!);
+    }
+    for (const v of mesh.inside) {
+      const facing = Math.min(1, Math.max(0.25, 0.5 + 0.5 * normals[3 * v + 2]!));
+      for (let c = 0; c < 3; c++) this.attributes[attributeCount * v + c] = mouth.colours[3 * v + c]! * facing;
+    }
+  }
+
+  private brightness(normals: Float32Array): Float32Array {
+    const [l0, ly, lz, lx, lxy, lyz, lzz, lxz, lxxyy] = this.harmonics;
+    const out = new Float32Array(this.stage.head.model.parts.innerFace.vertices[1]);
+    for (let v = 0; v < out.length; v++) {
+      const [x, y, z] = [normals[3 * v]!, normals[3 * v + 1]!, normals[3 * v + 2]!];
+      const linear = l0 + ly * y + lz * z + lx * x;
+      const square = lxy * x * y + lyz * y * z + lzz * (3 * z * z - 1) + lxz * x * z + lxxyy * (x * x - y * y);
+      out[v] = Math.max(0, linear + square) + ambient;
+    }
+    return out;
+  }
+
+  /** How far each vertex takes its colour from the picture of closed eyes. */
+  private closeLids(shares: readonly number[]): void {
+    const { head, lids } = this.stage;
+    const end = head.model.parts.innerFace.vertices[1];
+    const amounts = shares.map((share) => Math.min(1, share / 0.5));
+    for (let v = 0; v < end; v++) {
+      const side = head.model.vertices[3 * v]! > 0 ? 1 : 0;
+      this.attributes[attributeCount * v + lidAt] = lids.lid[v]! * amounts[side]!;
+    }
+  }
+
+  /** The pixels about the mouth's inside: left, top, right, bottom. */
+  private mouthBox(): [number, number, number, number] {
+    const { head } = this.stage;
+    const { landmarks } = head.model;
+    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (let k = 48; k < 68; k++) {
+      const [x, y] = [this.points[3 * landmarks[k]!]!, this.points[3 * landmarks[k]! + 1]!];
+      [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+    }
+    const [w, h] = [head.width, head.height];
+    const within = (value: number, most: number): number => Math.min(most, Math.max(0, Math.round(value)));
+    const margin = 0.03 * head.eyes + 2;
+    if (!(left <= right && top <= bottom)) return [0, 0, 0, 0];
+    return [
+      within(left - margin, w),
+      within(top - margin, h),
+      within(right + margin, w),
+      within(bottom + margin, h),
+    ];
+  }
+
+  dispose(): void {
+    this.gridRaster.dispose();
+    this.meshRaster.dispose();
+    this.out.dispose();
+  }
+}
+
+/** Of 1, y, z, x, xy, yz, 3zz - 1, xz, xx - yy. */
+type Harmonics = readonly [number, number, number, number, number, number, number, number, number];
+
+/** Light as what stands before each term of {@link basis}. */
+function polynomial(light: Float32Array): Harmonics {
+  const [level, along, between] = [basis(0, 0, 0), basis(1, 1, 1), basis(1, 0, 0)];
+  const factors = [along[0]!, along[1]!, along[2]!, along[3]!, along[4]!, along[5]!, -level[6]!, along[7]!, between[8]!];
+  return factors.map((factor, k) => factor * light[k]!) as unknown as Harmonics;
+}
+
+/** What no frame changes: places in the photograph, shares of the mesh, lids' places; of the inside what the photograph shows. */
+function fixedAttributes({ head, skin, lids, mesh, mouth }: Stage): Float32Array {
+  const { model } = head;
+  const out = new Float32Array(attributeCount * model.vertexCount);
+  for (let v = 0; v < model.vertexCount; v++) {
+    const place = [skin.sources[2 * v]!, skin.sources[2 * v + 1]!];
+    out.set([...place, skin.over[v]!, 1, lids.closedPlaces[2 * v]!, lids.closedPlaces[2 * v + 1]!, 0], attributeCount * v);
+  }
+  for (const v of mesh.inside)
+    out.set([0, 0, 0, skin.sources[2 * v]!, skin.sources[2 * v + 1]!, mouth.shown[v]!, 0], attributeCount * v);
+  return out;
+}

@@ -1,0 +1,2 @@
+/** Photographs that move. */
+export { Portrait, type PortraitMotion, type PortraitOptions, type PortraitRest } from './portrait.js';

@@ -1,0 +1,126 @@
+/** All that is made once of a photograph so that its head can move. */
+import type { RgbImage } from '../../media/index.js';
+import { type Tensor, tensor } from '../../torch/index.js';
+import type { FacePart } from '../face/face-model.js';
+import { Raster } from '../render/raster.js';
+import { alignment } from './alignment.js';
+import { concatenated, PictureGrid } from './grid.js';
+import type { PhotographedHead } from './head.js';
+import { type MouthInside, mouthInside } from './inside.js';
+import { eyeballPicture, Lids } from './lids.js';
+import { isMouthOpen, LipSeal, onLipLine } from './lips.js';
+import { type SeenSkin, seenSkin } from './seen.js';
+import { fillBackground } from './still/background.js';
+import { lightOf } from './still/light.js';
+import { lipLine } from './still/lip-line.js';
+import { personMask } from './still/person-mask.js';
+
+/** Numbers of a vertex that the loops of `native/portrait.cpp` and `native/mouth.cpp` read. */
+export const attributeCount = 7;
+
+/** What the mesh of a portrait is made of, in the order in which it is drawn. */
+export interface PortraitMesh {
+  readonly triangles: Tensor;
+  /** The first triangles of eyeballs and of the mouth's inside. */
+  readonly firstEye: number;
+  readonly firstInside: number;
+  /** Vertices of the mouth's inside that are drawn. */
+  readonly inside: Uint32Array;
+}
+
+export interface Stage {
+  readonly head: PhotographedHead;
+  /** `[V * 3]`, cm: what is added to the fitted face's vertices, whatever its expression. */
+  readonly offsets: Float32Array;
+  readonly seal: LipSeal;
+  readonly lids: Lids;
+  readonly skin: SeenSkin;
+  readonly mouth: MouthInside;
+  readonly grid: PictureGrid;
+  readonly mesh: PortraitMesh;
+  /** `[9]`: the photograph's light. */
+  readonly light: Float32Array;
+  /** Pictures as tensors of bytes, `[H, W, 3]`; `person` `[H, W, 4]` has colours times alpha, and alpha. */
+  readonly pictures: Readonly<Record<'photo' | 'person' | 'background' | 'eyes' | 'lids', Tensor>>;
+}
+
+export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
+  const { fit } = head;
+  const open = isMouthOpen(head);
+  const targets = open ? fit.landmarks : onLipLine(fit.landmarks, lipLine(picture, fit).points);
+  const shaped = head.shape(fit.weights);
+  const offsets = alignment(head, shaped, targets);
+  const face = shaped.map((value, i) => value + offsets[i]!);
+  const seal = new LipSeal(head, offsets, open);
+  seal.close(face, shaped);
+  const skin = seenSkin(head, face);
+  const points = head.project(face);
+  const lit = lightOf(picture, points, skin.normals, { visible: skin.visible });
+  const lids = new Lids(head, picture, face);
+  const mouth = mouthInside(head, picture, face, open, lit);
+  const mesh = meshOf(head, mouth);
+  const person = personMask(picture, { landmarks: fit.landmarks, vertices: points }).alpha;
+  const background = fillBackground(picture, person);
+  const eyes = eyeballPicture(head, picture, eyePixels(head, points, mesh), face);
+  return {
+    head,
+    offsets,
+    seal,
+    lids,
+    skin,
+    mouth,
+    mesh,
+    grid: new PictureGrid(head, face, skin, person),
+    light: lit.light,
+    pictures: {
+      photo: pictureTensor(picture),
+      person: personTensor(picture, background, person),
+      background: pictureTensor(background),
+      eyes: pictureTensor(eyes),
+      lids: pictureTensor(lids.closed),
+    },
+  };
+}
+
+function meshOf({ model }: PhotographedHead, mouth: MouthInside): PortraitMesh {
+  const part = (name: FacePart): Uint32Array => model.trianglesOf(name);
+  const [skin, eyes] = [part('innerFace'), concatenated([part('scleraLeft'), part('scleraRight')])];
+  const all = concatenated([skin, eyes, mouth.triangles]);
+  return {
+    triangles: tensor(Int32Array.from(all), { shape: [all.length / 3, 3] }).keep(),
+    firstEye: skin.length / 3,
+    firstInside: (skin.length + eyes.length) / 3,
+    inside: Uint32Array.from(new Set(mouth.triangles)),
+  };
+}
+
+/** `[H * W]`: 1 where the photograph shows an eyeball. */
+function eyePixels(head: PhotographedHead, points: Float32Array, mesh: PortraitMesh): Uint8Array {
+  using raster = new Raster(head.height, head.width);
+  raster.draw(points, mesh.triangles);
+  const drawn = raster.triangle.data() as Int32Array;
+  return Uint8Array.from(drawn, (t) => (t >= mesh.firstEye && t < mesh.firstInside ? 1 : 0));
+}
+
+const pictureTensor = ({ width, height, data }: RgbImage): Tensor =>
+  tensor(Uint8Array.from(data), { shape: [height, width, 3] }).keep();
+
+/** What the person adds to the background behind, and how much of a pixel the person hides of it. */
+function personTensor({ width, height, data }: RgbImage, background: RgbImage, alpha: Float32Array): Tensor {
+  const out = new Uint8Array(4 * width * height);
+  for (let i = 0; i < alpha.length; i++) {
+    const behind = 1 - alpha[i]!;
+    for (let c = 0; c < 3; c++) {
+      const own = Math.round(data[3 * i + c]! - behind * background.data[3 * i + c]!);
+      out[4 * i + c] = Math.min(255, Math.max(0, own));
+    }
+    out[4 * i + 3] = Math.round(255 * alpha[i]!);
+  }
+  return tensor(out, { shape: [height, width, 4] }).keep();
+}
+
+export function strike({ grid, mesh, pictures }: Stage): void {
+  grid.dispose();
+  mesh.triangles.dispose();
+  for (const picture of Object.values(pictures)) picture.dispose();
+}
