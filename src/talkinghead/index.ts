@@ -5,4 +5,5 @@ export * from './fit/index.js';
 export * from './motion/index.js';
 export * from './portrait/index.js';
 export * from './render/index.js';
+export * from './synth/index.js';
 export * from './voice/index.js';

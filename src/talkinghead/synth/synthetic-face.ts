@@ -1,0 +1,333 @@
+/** People who do not exist, drawn by seed: pictures, with everything in them known exactly. */
+import type { RgbImage } from '../../media/index.js';
+import { ConfigError, checkOptions, op, scope, type Tensor, tensor } from '../../torch/index.js';
+import { arkitCount, type EyeAngles, type FaceModel } from '../face/index.js';
+import { Camera, type HeadTurn, Raster, vertexNormals } from '../render/index.js';
+import { paintCloth, paintEye, paintMouth } from './body.js';
+import { hairlineOf, paintHair } from './hair.js';
+import { buildMesh, materialNames, materials, type PersonMesh } from './mesh.js';
+import { creasesOf, lampArrives, lightEyes, lightMouth, mouthGap } from './moving.js';
+import { blurTaps, curveEnd, drawPlace, type PlaceTraits, paintBackground, toneCurve } from './place.js';
+import { mixSeed } from './random.js';
+import { paintSkin } from './skin.js';
+import { FaceStage } from './stage.js';
+import { atlasRegions } from './surface.js';
+import { drawTraits, type PersonTraits } from './traits.js';
+
+export interface SyntheticFaceOptions {
+  /** Where to draw; shared by all people of one size. By default a new one. */
+  readonly stage?: FaceStage;
+  /** Pixels of a new stage; 128 by default. */
+  readonly size?: number;
+  /** Who it is, instead of the seed's own coefficients: as many of `FaceModel.identity` as one likes. */
+  readonly identity?: ArrayLike<number>;
+  /** Light, camera and background, instead of the seed's own: the same person elsewhere. */
+  readonly place?: number;
+}
+
+/** What a frame shows. */
+export interface SyntheticFrameOptions {
+  /** ARKit's 52; at rest by default. */
+  readonly weights?: ArrayLike<number>;
+  readonly pose?: HeadTurn;
+  /** cm: to the viewer's right, up, towards the viewer. */
+  readonly position?: readonly [number, number, number];
+  /** Where both eyes look in the head, instead of what the weights say. */
+  readonly gaze?: EyeAngles;
+  /** The frame's number: grain is another in each; 0 by default. */
+  readonly index?: number;
+  /** Measure the distances, too. */
+  readonly depth?: boolean;
+}
+
+/** A picture and what is in it. All but the picture and its mask are exact. */
+export interface SyntheticFrame {
+  readonly image: RgbImage;
+  /** `[size * size]`: how much of each pixel the person covers, of 255. */
+  readonly mask: Uint8Array;
+  /** `[136]`: x and y of the 68, in pixels, hidden ones too; those of the jaw are fixed points of it, not its outline. */
+  readonly landmarks: Float32Array;
+  /** `[52]` */
+  readonly weights: Float32Array;
+  readonly pose: Required<HeadTurn>;
+  readonly position: readonly [number, number, number];
+  readonly gaze: EyeAngles | null;
+  /** `[size * size]`: cm from the camera along its axis, at the pixels' centres; infinite where nobody is. */
+  readonly depth: Float32Array | null;
+}
+
+/** About which a head turns, in the face's space: where the neck begins. */
+const pivot: readonly [number, number, number] = [0, -5, 0];
+/** The part of the head's turn that the shoulders share. */
+const shouldersShare = 0.2;
+/** cm between the lips from which teeth may be seen. */
+const openGap = 0.13;
+
+const frameOptions = ['weights', 'pose', 'position', 'gaze', 'index', 'depth'] as const;
+
+export class SyntheticFace {
+  readonly seed: number;
+  readonly stage: FaceStage;
+  readonly traits: PersonTraits;
+  readonly place: PlaceTraits;
+  readonly camera: Camera;
+  readonly #face: FaceModel;
+  readonly #mesh: PersonMesh;
+  readonly #kept: Readonly<
+    Record<
+      | 'triangles'
+      | 'materialOf'
+      | 'atlas'
+      | 'relief'
+      | 'materials'
+      | 'lights'
+      | 'background'
+      | 'taps'
+      | 'gains'
+      | 'curve',
+      Tensor
+    >
+  >;
+  readonly #vertices: Float32Array;
+  readonly #view: Float32Array;
+  readonly #points: Float32Array;
+  readonly #attributes: Float32Array;
+  readonly #arrives: Float32Array;
+  readonly #bends: Uint32Array;
+
+  /**
+   * Makes up a person, in some tens of milliseconds.
+   * @param seed - a whole number: the same one gives the same person, place and pictures, byte by byte
+   * @throws ConfigError, ShapeError
+   */
+  constructor(seed: number, options: SyntheticFaceOptions = {}) {
+    checkOptions('SyntheticFace', options, ['stage', 'size', 'identity', 'place']);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new ConfigError(`SyntheticFace: expected a seed of 0 or more, got ${seed}`);
+    this.seed = seed;
+    this.stage = options.stage ?? new FaceStage({ size: options.size ?? 128 });
+    if (options.size !== undefined && options.size !== this.stage.size)
+      throw new ConfigError(
+        `SyntheticFace: expected the stage's size, ${this.stage.size}, or none, got ${options.size}`,
+      );
+    const { size, face, texels, skin } = this.stage;
+    this.#face = face;
+    const drawn = drawTraits(seed, Math.min(50, face.identity.count));
+    this.traits = options.identity ? { ...drawn, identity: Float32Array.from(options.identity) } : drawn;
+    const placeSeed = options.place ?? seed;
+    this.place = drawPlace(placeSeed);
+    const { distance, view, centre } = this.place;
+    this.camera = new Camera({
+      width: size,
+      height: size,
+      distance,
+      pixelsPerCm: size / view,
+      centre: [centre[0] * size, centre[1] * size],
+      pivot,
+    });
+    const rest = face.shape({ identity: this.traits.identity });
+    this.#mesh = buildMesh(this.stage, this.traits, rest);
+    this.#vertices = new Float32Array(3 * this.#mesh.count);
+    this.#vertices.set(this.#mesh.fixed, rest.length);
+    this.#view = new Float32Array(3 * this.#mesh.count);
+    this.#points = new Float32Array(3 * this.#mesh.count);
+    this.#attributes = this.#mesh.attributes.slice();
+    this.#arrives = new Float32Array(face.vertexCount);
+    this.#bends = Uint32Array.from(this.#mesh.follows.keys()).filter((i) => this.#mesh.follows[i]! < 1);
+    const keep = (values: Float32Array | Uint8Array | Int32Array, shape: number[]): Tensor =>
+      tensor(values, { shape }).keep();
+    const { triangles, materialOf } = this.#mesh;
+    this.#kept = {
+      triangles: keep(Int32Array.from(triangles), [triangles.length / 3, 3]),
+      materialOf: keep(materialOf, [materialOf.length]),
+      atlas: keep(this.#paint(), [texels, 2 * texels, 4]),
+      relief: keep(skin.folds, [texels, texels, 4]),
+      materials: keep(Float32Array.from(materialNames.flatMap((name) => [...materials[name]])), [
+        materialNames.length,
+        6,
+      ]),
+      lights: keep(Float32Array.of(...this.place.ambient, ...this.place.lamp, ...this.place.lampColour), [33]),
+      background: keep(paintBackground(placeSeed, size, size), [size, size, 3]),
+      taps: keep(blurTaps(this.place.blur), [4]),
+      gains: keep(Float32Array.from(this.place.gains), [3]),
+      curve: keep(toneCurve(this.place.contrast), [1024]),
+    };
+  }
+
+  #paint(): Uint8Array {
+    const { texels, skin } = this.stage;
+    const stride = 2 * texels;
+    const atlas = new Uint8Array(4 * stride * texels);
+    const regions = atlasRegions(texels);
+    paintSkin(skin, this.traits, hairlineOf(this.traits), atlas, stride);
+    paintHair(this.traits, regions.hair, atlas, stride);
+    paintCloth(this.traits, regions.cloth, atlas, stride);
+    paintEye(this.traits, regions.eye, atlas, stride);
+    paintMouth(this.traits, regions.mouth, atlas, stride);
+    return atlas;
+  }
+
+  /**
+   * Draws the person.
+   * @throws ConfigError, ShapeError for numbers that cannot be
+   */
+  frame(options: SyntheticFrameOptions = {}): SyntheticFrame {
+    checkOptions('SyntheticFace.frame', options, frameOptions);
+    const weights = Float32Array.from(options.weights ?? new Float32Array(arkitCount));
+    const pose = { yaw: 0, pitch: 0, roll: 0, ...options.pose };
+    const position = options.position ?? ([0, 0, 0] as const);
+    const gaze = options.gaze ?? null;
+    const own = this.#vertices.subarray(0, 3 * this.#face.vertexCount);
+    this.#face.shape({ identity: this.traits.identity, weights, ...(gaze ? { gaze } : {}), into: own });
+    this.#turn(pose, position);
+    const gap = mouthGap(this.#face, own);
+    this.#lightUp(pose, own, gap);
+    const image = this.#draw(weights, gap > openGap, options.index ?? 0);
+    const depth = options.depth ? this.#measure(gap > openGap) : null;
+    return { ...image, landmarks: this.#landmarks(), weights, pose, position, gaze, depth };
+  }
+
+  /** From the face's space to the camera's, and to samples. */
+  #turn(pose: HeadTurn, position: readonly number[]): void {
+    const [vertices, view, points] = [this.#vertices, this.#view, this.#points];
+    const { camera } = this;
+    for (let i = 0; i < vertices.length; i += 3) {
+      points[i] = vertices[i]! - pivot[0];
+      points[i + 1] = vertices[i + 1]! - pivot[1];
+      points[i + 2] = vertices[i + 2]! - pivot[2];
+    }
+    camera.turn(points, pose, view);
+    const bends = this.#bends;
+    const still = new Float32Array(3 * bends.length);
+    for (let k = 0; k < bends.length; k++) for (let c = 0; c < 3; c++) still[3 * k + c] = points[3 * bends[k]! + c]!;
+    const { yaw = 0, pitch = 0, roll = 0 } = pose;
+    camera.turn(
+      still,
+      { yaw: shouldersShare * yaw, pitch: shouldersShare * pitch, roll: shouldersShare * roll },
+      still,
+    );
+    for (let k = 0; k < bends.length; k++) {
+      const i = bends[k]!;
+      const share = this.#mesh.follows[i]!;
+      for (let c = 0; c < 3; c++) view[3 * i + c] = still[3 * k + c]! + share * (view[3 * i + c]! - still[3 * k + c]!);
+    }
+    const [px, py, pz] = position as [number, number, number];
+    for (let i = 0; i < view.length; i += 3) {
+      view[i]! += px;
+      view[i + 1]! += py;
+      view[i + 2]! += pz;
+      const near = 1 / (camera.distance - view[i + 2]!);
+      points[i] = 2 * (camera.centre[0] + camera.focal * near * view[i]!);
+      points[i + 1] = 2 * (camera.centre[1] - camera.focal * near * view[i + 1]!);
+      points[i + 2] = near;
+    }
+  }
+
+  /** How much light arrives where. */
+  #lightUp(pose: HeadTurn, own: Float32Array, gap: number): void {
+    const [attributes, base] = [this.#attributes, this.#mesh.attributes];
+    // Turning the axes of the face's space gives the columns of the rotation: the lamp along each is the lamp in that space.
+    const axes = this.camera.turn(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), pose);
+    const { lamp } = this.place;
+    const turned = [0, 3, 6].map((at) => axes[at]! * lamp[0] + axes[at + 1]! * lamp[1] + axes[at + 2]! * lamp[2]);
+    lampArrives(this.stage.visibility, turned, this.#arrives);
+    for (let i = 0; i < this.#face.parts.skin.vertices[1]; i++)
+      attributes[4 * i + 2] = base[4 * i + 2]! * this.#arrives[i]!;
+    lightEyes(this.#face, own, attributes);
+    lightMouth(this.#face, own, gap, attributes);
+  }
+
+  #draw(weights: Float32Array, open: boolean, index: number): Pick<SyntheticFrame, 'image' | 'mask'> {
+    const { raster, hairRaster, samples, picture, mask, size } = this.stage;
+    const { ends, count } = this.#mesh;
+    const kept = this.#kept;
+    return scope(() => {
+      const points = tensor(this.#points, { shape: [count, 3] });
+      const view = tensor(this.#view, { shape: [count, 3] });
+      const normals = vertexNormals(view, kept.triangles);
+      const attributes = tensor(this.#attributes, { shape: [count, 4] });
+      const creases = tensor(creasesOf(weights, this.traits.age));
+      this.#rasterise(raster, points, open);
+      samples.zero_();
+      const light = (target: Raster, behind: Tensor | null): void => {
+        op('headrace::lightMesh')(
+          target.triangle,
+          target.barycentric,
+          target.depth,
+          behind,
+          kept.triangles,
+          kept.materialOf,
+          view,
+          normals,
+          attributes,
+          kept.atlas,
+          kept.relief,
+          creases,
+          kept.materials,
+          kept.lights,
+          this.camera.distance,
+          samples,
+        );
+      };
+      light(raster, null);
+      if (ends.hair > ends.mouth) {
+        hairRaster.clear().draw(points, kept.triangles, { range: [ends.mouth, ends.hair] });
+        light(hairRaster, raster.depth);
+      }
+      const seed = mixSeed(this.seed >>> 0, 1000 + index);
+      op('headrace::develop')(
+        samples,
+        kept.background,
+        kept.taps,
+        kept.gains,
+        kept.curve,
+        curveEnd,
+        this.place.grain,
+        seed,
+        picture,
+        mask,
+      );
+      const data = Uint8Array.from(picture.data() as Uint8Array);
+      return { image: { width: size, height: size, data }, mask: Uint8Array.from(mask.data() as Uint8Array) };
+    });
+  }
+
+  /** All but hair. */
+  #rasterise(raster: Raster, points: Tensor, open: boolean): void {
+    const { ends } = this.#mesh;
+    const { triangles } = this.#kept;
+    raster.clear().draw(points, triangles, { range: [0, ends.skin], cull: 'back' });
+    raster.draw(points, triangles, { range: [ends.skin, open ? ends.mouth : ends.outside] });
+  }
+
+  /** Distances at the pixels' centres, which lie between the samples. */
+  #measure(open: boolean): Float32Array {
+    const { size } = this.stage;
+    const { count, ends } = this.#mesh;
+    return scope(() => {
+      using raster = new Raster(size, size);
+      const scaled = this.#points.map((value, i) => (i % 3 === 2 ? value : value / 2));
+      const points = tensor(scaled, { shape: [count, 3] });
+      this.#rasterise(raster, points, open);
+      raster.draw(points, this.#kept.triangles, { range: [ends.mouth, ends.hair] });
+      return (raster.depth.data() as Float32Array).map((near) => (near > 0 ? 1 / near : Number.POSITIVE_INFINITY));
+    });
+  }
+
+  #landmarks(): Float32Array {
+    const { landmarks } = this.#face;
+    return Float32Array.from(
+      { length: 2 * landmarks.length },
+      (_, k) => this.#points[3 * landmarks[k >> 1]! + (k & 1)]! / 2,
+    );
+  }
+
+  /** Frees the person's tensors; the stage stays. */
+  dispose(): void {
+    for (const kept of Object.values(this.#kept)) kept.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
