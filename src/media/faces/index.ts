@@ -1,4 +1,13 @@
 export { FaceAnalyser, type FaceAnalyserOptions } from './analyser.js';
+export {
+  descriptorDistance,
+  descriptorSize,
+  FaceDescriber,
+  type FaceDescriberOptions,
+  FaceRecognitionNetwork,
+  loadRecognitionNetwork,
+  type ShownFace,
+} from './descriptor.js';
 export type { DetectorName, DetectorOptions } from './detector.js';
 export { headModel } from './head-model.js';
 export { centreOf, faceParts, tilt } from './landmarks.js';

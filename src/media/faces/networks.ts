@@ -43,7 +43,7 @@ export const tinyAnchors: readonly (readonly [width: number, height: number])[] 
 const tinyMean = [117.001, 114.697, 97.404] as const;
 
 /** RGB in [0, 255] to the network's range. */
-function centred(x: Tensor, mean: readonly [number, number, number]): Tensor {
+export function centred(x: Tensor, mean: readonly [number, number, number]): Tensor {
   return ops
     .stack(
       mean.map((value, channel) => x.select(1, channel).sub(value)),
@@ -104,7 +104,7 @@ class DenseBlock extends Module {
 /** Side of the square pictures that {@link FaceReader} reads. */
 export const faceSize = 112;
 
-const faceMean = [122.782, 117.001, 104.298] as const;
+export const faceMean = [122.782, 117.001, 104.298] as const;
 
 /**
  * RGB in [0, 255], [B, 3, 112, 112], to `outputs` numbers a face: 68 landmarks as x, y in fractions of the picture, or the

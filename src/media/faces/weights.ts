@@ -6,7 +6,12 @@ import { DataError, type Tensor, tensor } from '../../torch/index.js';
 import { optionalFolder } from '../../torch/optional.js';
 
 /** The networks of the package that are used here, by the names of their files. */
-export type FaceNetwork = 'tiny_face_detector' | 'ssd_mobilenetv1' | 'face_landmark_68' | 'face_expression';
+export type FaceNetwork =
+  | 'tiny_face_detector'
+  | 'ssd_mobilenetv1'
+  | 'face_landmark_68'
+  | 'face_expression'
+  | 'face_recognition';
 
 /** An array of a manifest: its values as they are stored, and what turns them into numbers. */
 interface Entry {
@@ -86,7 +91,9 @@ const kernels: Readonly<Record<string, (kernel: Tensor) => Tensor>> = {
   depthwise_weights: (k) => k.permute([2, 3, 0, 1]),
   pointwise_filter: (k) => k.permute([3, 2, 0, 1]), // [h, w, in, out]
   filters: (k) => k.permute([3, 2, 0, 1]),
-  weights: (k) => (k.ndim === 2 ? k.t() : k.permute([3, 2, 0, 1])), // [in, out] of a linear layer
+  // [in, out] of a linear layer; one factor for each channel stays as it is
+  weights: (k) => (k.ndim === 1 ? k : k.ndim === 2 ? k.t() : k.permute([3, 2, 0, 1])),
+  fc: (k) => k.t(),
 };
 
 /** The last part of a kernel's name tells its layout; what is no kernel stays. */

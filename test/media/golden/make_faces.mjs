@@ -17,8 +17,8 @@ const faceapi = require('@vladmandic/face-api/dist/face-api.node-wasm.js');
 await tf.setBackend('wasm');
 await tf.ready();
 const folder = join(dirname(require.resolve('@vladmandic/face-api/package.json')), 'model');
-const { tinyFaceDetector, ssdMobilenetv1, faceLandmark68Net, faceExpressionNet } = faceapi.nets;
-for (const net of [tinyFaceDetector, ssdMobilenetv1, faceLandmark68Net, faceExpressionNet])
+const { tinyFaceDetector, ssdMobilenetv1, faceLandmark68Net, faceExpressionNet, faceRecognitionNet } = faceapi.nets;
+for (const net of [tinyFaceDetector, ssdMobilenetv1, faceLandmark68Net, faceExpressionNet, faceRecognitionNet])
   await net.loadFromDisk(folder);
 
 /** The faces of faces-networks.test.ts. */
@@ -32,6 +32,7 @@ const scenes = {
     ],
   ],
   face: [112, [{ x: 56, y: 42, eyes: 36, mouth: 0.5 }]],
+  chip: [150, [{ x: 75, y: 50, eyes: 52, mouth: 0.3 }]],
 };
 const picture = ([size, faces]) => tf.tensor3d(Int32Array.from(drawFaces(size, size, faces)), [size, size, 3], 'int32');
 const input = async (scene) => faceapi.toNetInput(picture(scene));
@@ -42,6 +43,7 @@ const [boxes, scores] = [await ssd.boxes[0].array(), await ssd.scores[0].array()
 const rows = scores.map((_, i) => i).filter((i) => i % 97 === 0 || scores[i] > 0.5);
 const landmarks = faceLandmark68Net.forwardInput(await input(scenes.face));
 const expressions = faceExpressionNet.forwardInput(await input(scenes.face));
+const descriptor = faceRecognitionNet.forwardInput(await input(scenes.chip));
 const tiny = tinyFaceDetector.forwardInput(await input(scenes.tiny), 160);
 const golden = {
   scenes,
@@ -49,5 +51,6 @@ const golden = {
   ssd: rows.map((row) => ({ row, box: rounded(boxes[row]), score: Number(scores[row].toPrecision(7)) })),
   landmarks: rounded(await landmarks.data()),
   expressions: rounded(await expressions.data()),
+  descriptor: rounded(await descriptor.data()),
 };
 writeFileSync(new URL('faces.json', import.meta.url), `${JSON.stringify(golden)}\n`);
