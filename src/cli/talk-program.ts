@@ -1,6 +1,7 @@
 // `headrace talk ...`: the verbs and their options. Light: what a verb does is imported when it runs, from talk-VERB.ts.
 
 import { type Command, Option } from 'commander';
+import type { ExpressionName } from '../media/index.js';
 import { jsonOption, positive, requireOptions, whole } from './options.js';
 
 // Each verb has three places here, in the order of the help: its flags, its line in addTalk, its options.
@@ -40,6 +41,14 @@ export interface TalkAnimateFlags {
 
 // evaluate: flags
 
+export interface TalkEvaluateFlags {
+  emotion?: ExpressionName;
+  identity?: string;
+  size: number;
+  fps?: number;
+  json: boolean;
+}
+
 /** @param remarks - lines before the example */
 type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
 
@@ -69,6 +78,7 @@ export function addTalk(program: Command): void {
   // train
 
   // evaluate
+  addEvaluate(verb);
 }
 
 // fit
@@ -129,3 +139,37 @@ function addAnimate(verb: Verb): void {
 // train
 
 // evaluate
+
+const expressionNames: readonly ExpressionName[] = [
+  'neutral',
+  'happy',
+  'sad',
+  'angry',
+  'fearful',
+  'disgusted',
+  'surprised',
+];
+
+function addEvaluate(verb: Verb): void {
+  verb(
+    'evaluate',
+    'measure generated videos against references: pictures, landmarks, identity, pose, emotion, sync, with controls',
+    'headrace talk evaluate out.mp4 truth.mp4',
+  )
+    .argument('<generated>', 'a video, or a folder of videos')
+    .argument('<reference>', 'the true one, or a folder with videos of the same names')
+    .addOption(
+      new Option(
+        '--emotion <name>',
+        "the expression that was meant (default: that of the reference's name, in a data set's layout)",
+      ).choices(expressionNames),
+    )
+    .option('--identity <file>', "a picture of the person who is meant (default: the reference's face)")
+    .addOption(new Option('--size <n>', 'pixels of the face crops').argParser(whole(16)).default(256))
+    .addOption(new Option('--fps <n>', "frames a second (default: the reference's own)").argParser(positive))
+    .addOption(jsonOption())
+    .action(async (generated: string, reference: string, flags: TalkEvaluateFlags) => {
+      const { evaluateTalkVideos } = await import('./talk-evaluate.js');
+      await evaluateTalkVideos(generated, reference, flags);
+    });
+}
