@@ -8,7 +8,9 @@ export { type FrameOptions, type RgbImage, readFrames, type VideoFrame } from '.
 export { imageExtensions, isImageName } from './images/names.js';
 export { readImage, writeImage } from './images/read-image.js';
 export { type AudioInfo, type MediaExtent, type MediaInfo, mediaExtent, mediaInfo, type VideoInfo } from './info.js';
-export { resample } from './resampler.js';
+export { encodePng } from './png.js';
+export { resample, resampleChunks } from './resampler.js';
+export type { SoundSource } from './sound-feed.js';
 export * from './spectral/index.js';
 export { encodeWav, parseWav, readWav, type WavAudio, type WavEncoding, writeWav } from './wav.js';
-export { type WriteVideoOptions, writeVideo } from './write-video.js';
+export { type VideoTarget, videoTarget, type WriteVideoOptions, writeVideo } from './write-video.js';

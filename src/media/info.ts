@@ -37,6 +37,8 @@ export interface MediaInfo {
   readonly audio: AudioInfo | null;
   /** All streams, those that are not read too: `video h264`, `audio aac`, `subtitle mov_text`. */
   readonly streams: readonly string[];
+  /** What the file says about itself, such as `{ title: 'Rain', comment: '..' }`, under FFmpeg's names. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 /** Describes a video, a recording or a picture. @throws DataError when there is no such file or it is none of these */
@@ -58,6 +60,7 @@ export function mediaInfo(path: string): Promise<MediaInfo> {
         (stream) =>
           `${media.ff.avGetMediaTypeString(stream.codecpar.codecType) ?? 'unknown'} ${codecName(media, stream)}`,
       ),
+      tags: media.format.metadata?.getAll() ?? {},
     };
   });
 }

@@ -1,6 +1,7 @@
 /** Sound of any kind to mono float samples at another rate, by FFmpeg's resampler. */
 import type { FilterContext, FilterGraph, Frame } from 'node-av/lib';
 import { ConfigError } from '../torch/errors.js';
+import type { Audio } from './audio.js';
 import { Breath, checked, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
 
 /** Length of the filter in samples of the lower rate. FFmpeg's default of 32 lets more through near the limit. */
@@ -137,39 +138,73 @@ export async function resample(samples: Float32Array, from: number, to: number):
   checkRate(to);
   if (!(samples instanceof Float32Array)) throw new ConfigError('Expected samples to resample in a Float32Array.');
   if (from === to || samples.length === 0) return samples.slice();
-  const ff = await loadFFmpeg();
   const out = new Float32Array(Math.round((samples.length * to) / from));
   let filled = 0;
-  const put = (pieces: readonly Float32Array[]): void => {
-    for (const piece of pieces) {
-      const part = piece.subarray(0, out.length - filled);
-      out.set(part, filled);
-      filled += part.length;
-    }
-  };
-  const breath = new Breath();
-  let resampler: Resampler | null = null;
-  try {
-    for (let at = 0; at < samples.length; at += PIECE) {
-      const frame = monoFrame(ff, samples.subarray(at, at + PIECE), from);
-      resampler ??= Resampler.for(ff, frame, to, 0, 'resample');
-      put(resampler.push(frame, at / from));
-      frame.free();
-      if (breath.due()) await breath.take();
-    }
-    if (resampler !== null) put(resampler.finish());
-  } finally {
-    resampler?.close();
+  for await (const piece of resampleChunks([{ samples, rate: from }], to)) {
+    out.set(piece.samples, filled);
+    filled += piece.samples.length;
   }
   return out;
 }
 
-/** A frame of FFmpeg with a copy of mono samples. @internal */
-export function monoFrame(ff: FFmpeg, samples: Float32Array, rate: number): Frame {
+/**
+ * As {@link resample}, in pieces as they come: the same samples, however they are cut. Only what the filter still needs is held.
+ * @param chunks - all of one rate
+ */
+export async function* resampleChunks(
+  chunks: Iterable<Audio> | AsyncIterable<Audio>,
+  to: number,
+): AsyncGenerator<Audio, void, void> {
+  checkRate(to);
+  const ff = await loadFFmpeg();
+  const breath = new Breath();
+  let resampler: Resampler | null = null;
+  let [heard, given, from] = [0, 0, to];
+  try {
+    for await (const { samples, rate } of chunks) {
+      checkRate(rate);
+      from = rate;
+      for (let at = 0; at < samples.length; at += PIECE) {
+        const frame = monoFrame(ff, samples.subarray(at, at + PIECE), rate);
+        resampler ??= Resampler.for(ff, frame, to, 0, 'resample');
+        const pieces = resampler.push(frame, (heard + at) / rate);
+        frame.free();
+        for (const piece of pieces) {
+          given += piece.length;
+          yield { samples: piece, rate: to };
+        }
+        if (breath.due()) await breath.take();
+      }
+      heard += samples.length;
+    }
+    const last = new Float32Array(Math.max(0, Math.round((heard * to) / from) - given));
+    fill(last, resampler?.finish() ?? []);
+    if (last.length > 0) yield { samples: last, rate: to };
+  } finally {
+    resampler?.close();
+  }
+}
+
+/** Puts pieces one behind the other, as far as there is room. */
+function fill(out: Float32Array, pieces: readonly Float32Array[]): void {
+  let filled = 0;
+  for (const piece of pieces) {
+    const part = piece.subarray(0, out.length - filled);
+    out.set(part, filled);
+    filled += part.length;
+  }
+}
+
+/**
+ * A frame of FFmpeg with a copy of mono samples.
+ * @param planar - as what the samples are declared: of one channel the bytes are the same
+ * @internal
+ */
+export function monoFrame(ff: FFmpeg, samples: Float32Array, rate: number, planar = true): Frame {
   const { constants } = ff;
   return ff.Frame.fromAudioBuffer(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength), {
     nbSamples: samples.length,
-    format: constants.AV_SAMPLE_FMT_FLTP,
+    format: planar ? constants.AV_SAMPLE_FMT_FLTP : constants.AV_SAMPLE_FMT_FLT,
     sampleRate: rate,
     channelLayout: constants.AV_CHANNEL_LAYOUT_MONO,
     timeBase: { num: 1, den: rate },
