@@ -17,6 +17,8 @@ export class ReadingProgress {
     private readonly what: string,
     private readonly stream: ProgressStream = process.stderr,
     private readonly now: () => number = Date.now,
+    /** How fast it is, of so many a second. */
+    private readonly speed: (rate: number) => string = (rate) => `${rate.toFixed(0)} images/s`,
   ) {
     this.#begun = now();
   }
@@ -28,7 +30,7 @@ export class ReadingProgress {
     this.#shown = now;
     const seconds = (now - this.#begun) / 1000;
     const left = ((total - done) * seconds) / Math.max(1, done);
-    const text = `${this.what} ${done}/${total}  ${(done / seconds).toFixed(0)} images/s  ETA ${duration(left)}`;
+    const text = `${this.what} ${done}/${total}  ${this.speed(done / seconds)}  ETA ${duration(left)}`;
     this.stream.write(this.stream.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
     this.#open = this.stream.isTTY ?? false;
   }

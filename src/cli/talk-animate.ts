@@ -1,7 +1,124 @@
-import { ConfigError } from '../torch/errors.js';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { writeFileAtomic } from '../io/index.js';
+import { mediaInfo, videoTarget } from '../media/index.js';
+import { type AnimateOptions, type Animation, AnimationReport, MotionTrack, Portrait } from '../talkinghead/index.js';
+import { ConfigError, DataError } from '../torch/index.js';
+import { ReadingProgress } from './reading.js';
+import { exitCodes, onInterrupt, print, say } from './report.js';
 import type { TalkAnimateFlags } from './talk-program.js';
+
+/** What `--preview` makes of a portrait. */
+const previewSize = 256;
 
 /** `headrace talk animate`. */
 export async function animateTalk(flags: TalkAnimateFlags): Promise<void> {
-  throw new ConfigError(`${flags.portrait}: not built yet`);
+  const raw = flags.output === '-';
+  if (!raw) videoTarget(flags.output); // before anything takes time
+  if (raw && flags.json) throw new ConfigError('Expected --json or -o -, got both: stdout can take one of them');
+  const seconds = await soundSeconds(flags.audio);
+  const stop = new AbortController();
+  const release = onInterrupt(() => stop.abort());
+  try {
+    const portrait = await Portrait.load(flags.portrait, portraitOptions(flags));
+    const animation = portrait.animate(animateOptions(flags, stop.signal));
+    const report = flags.report === undefined ? null : await AnimationReport.open(portrait.frame(), flags.fps);
+    const made = await make(animation, flags, Math.round(seconds * flags.fps), report);
+    if (report !== null)
+      writeFileAtomic(flags.report!, `${JSON.stringify({ ...made, ...report.figures() }, null, 2)}\n`);
+    if (raw) say(summary(made, portrait));
+    else print(flags.json, made, summary(made, portrait));
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    say(`headrace: stopped; nothing is left of ${flags.output}`);
+    process.exitCode = exitCodes.interrupted;
+  } finally {
+    release();
+  }
+}
+
+/** Seconds, as far as the file tells. @throws DataError where there is no sound in it */
+async function soundSeconds(path: string): Promise<number> {
+  const { audio, duration } = await mediaInfo(path);
+  if (audio === null) throw new DataError(`${path}: expected sound to speak by, but the file has none`);
+  return audio.duration ?? duration ?? 0;
+}
+
+function portraitOptions(flags: TalkAnimateFlags) {
+  const size = flags.preview ? previewSize : flags.size;
+  return {
+    note: (remark: string) => say(`note: ${remark}`),
+    crop: flags.full ? ('full' as const) : ('head' as const),
+    ...(flags.face !== undefined && { face: flags.face }),
+    ...(size !== undefined && { size }),
+  };
+}
+
+function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): AnimateOptions {
+  const { audio, fps, seed, mark, emotion, pose, poseScale, emotionScale, mouthScale } = flags;
+  return {
+    speech: audio,
+    fps,
+    seed,
+    mark,
+    signal,
+    ...(emotion !== undefined && { emotion: planOrTrack(emotion) }),
+    ...(pose !== undefined && { pose: planOrTrack(pose) }),
+    ...(poseScale !== undefined && { poseScale }),
+    ...(emotionScale !== undefined && { emotionScale }),
+    ...(mouthScale !== undefined && { mouthScale }),
+  };
+}
+
+/** The name of a file is a track's, anything else is a plan in words. */
+function planOrTrack(text: string): string | MotionTrack {
+  return ['.csv', '.json'].includes(extname(text).toLowerCase()) ? MotionTrack.load(text) : text;
+}
+
+interface Made {
+  readonly out: string;
+  readonly frames: number;
+  readonly duration: number;
+  readonly fps: number;
+  /** Seconds of film that a second of work made. */
+  readonly realTimeFactor: number;
+}
+
+async function make(
+  animation: Animation,
+  flags: TalkAnimateFlags,
+  total: number,
+  report: AnimationReport | null,
+): Promise<Made> {
+  const { output, fps } = flags;
+  const speed = (rate: number): string => `${rate.toFixed(0)} frames/s (${(rate / fps).toFixed(1)} x real time)`;
+  const progress = new ReadingProgress('frame', process.stderr, Date.now, speed);
+  const begun = performance.now();
+  let frames = 0;
+  const onFrame: NonNullable<Parameters<Animation['write']>[1]>['onFrame'] = (picture, motion, speech) => {
+    report?.add(picture, motion, speech);
+    progress.update(++frames, Math.max(total, frames));
+  };
+  try {
+    if (output === '-') await pipe(animation, () => progress.update(++frames, Math.max(total, frames)));
+    else await animation.write(output, { onFrame });
+  } finally {
+    progress.finish();
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  return { out: output, frames, duration: frames / fps, fps, realTimeFactor: frames / fps / seconds };
+}
+
+/** Raw RGB to stdout, as fast as it is taken. */
+async function pipe(animation: Animation, onFrame: () => void): Promise<void> {
+  for await (const { data } of animation) {
+    if (!process.stdout.write(data)) await once(process.stdout, 'drain');
+    onFrame();
+  }
+}
+
+function summary({ out, frames, duration, fps, realTimeFactor }: Made, { width, height }: Portrait): string {
+  const what = `${frames} frames of ${width} x ${height}, ${duration.toFixed(2)} s at ${fps} frames/s`;
+  return `${what}, made at ${realTimeFactor.toFixed(1)} times real time\nwritten to ${out === '-' ? 'stdout as raw RGB' : out}`;
 }

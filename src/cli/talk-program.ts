@@ -18,7 +18,6 @@ export interface TalkAnimateFlags {
   output: string;
   emotion?: string;
   pose?: string;
-  transcript?: string;
   fps: number;
   size?: number;
   full: boolean;
@@ -107,16 +106,20 @@ function addAnimate(verb: Verb): void {
     )
     .option(
       '--emotion <what>',
-      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a video whose face is followed',
+      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a track (.csv, .json) whose face is followed',
     )
-    .option('--pose <what>', 'idle, still, ranges such as yaw=-15..15,pitch=0, or a video whose head is followed')
-    .option('--transcript <text>', 'the words that are said')
+    .option(
+      '--pose <what>',
+      'idle (default), still, ranges such as yaw=-15..15,pitch=0, or a track (.csv, .json) whose head is followed',
+    )
     .addOption(new Option('--fps <n>', 'pictures a second').argParser(positive).default(25))
     .addOption(
       new Option('--size <n>', "pixels of the longer side (default: the photograph's own)").argParser(whole(16)),
     )
     .option('--full', 'the whole photograph, not the head alone', false)
-    .addOption(new Option('--face <n>', 'which face, of several: 0 is the largest').argParser(whole(0)))
+    .addOption(
+      new Option('--face <n>', 'which face, of several: 1 is the one that stands out most').argParser(whole(1)),
+    )
     .option('--preview', 'small and quick, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)
     .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(positive))

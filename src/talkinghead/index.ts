@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Talking heads: a model of the face, tracks of its motion, and pictures of it. */
+
+export * from './animate/index.js';
 export * from './evaluate/index.js';
 export * from './face/index.js';
 export * from './fit/index.js';

@@ -1,4 +1,5 @@
 /** Measuring: generated videos beside references, and what the figures are worth. */
+export { type AnimationFigures, AnimationReport, type PoseRange } from './animation-report.js';
 export {
   type EvaluatedRow,
   type EvaluateOptions,

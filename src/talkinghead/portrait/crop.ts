@@ -1,8 +1,8 @@
 /** The part of a photograph that a portrait shows, at the size that it has. */
 import type { RgbImage } from '../../media/index.js';
-import { ConfigError, scope, tensor } from '../../torch/index.js';
+import { scope, tensor } from '../../torch/index.js';
+import { FaceFit } from '../fit/index.js';
 import { sample } from '../render/sample.js';
-import type { FittedFace } from './head.js';
 import { headFrame } from './still/head-frame.js';
 import { resize } from './still/planes.js';
 import { pictureOf, planesOf } from './still/types.js';
@@ -19,7 +19,7 @@ const [headSide, headBelow] = [4.8, 0.62];
 
 export interface Cropped {
   readonly picture: RgbImage;
-  readonly fit: FittedFace;
+  readonly fit: FaceFit;
 }
 
 /** A rectangle of whole pixels. */
@@ -31,17 +31,17 @@ interface Part {
 }
 
 /** The picture to animate, and the face's fit in it. */
-export function cropped(picture: RgbImage, fit: FittedFace, { crop, size }: CropOptions): Cropped {
-  const part = crop === 'full' ? { left: 0, top: 0, width: picture.width, height: picture.height } : headPart(fit);
+export function cropped(picture: RgbImage, fit: FaceFit, { crop, size }: CropOptions): Cropped {
+  const part = crop === 'full' ? { left: 0, top: 0, width: even(fit.width), height: even(fit.height) } : headPart(fit);
   const scale = size === undefined ? 1 : size / Math.max(part.width, part.height);
-  const [width, height] = [part.width, part.height].map((side) => Math.max(1, Math.round(side * scale)));
-  const [sx, sy] = [width! / part.width, height! / part.height];
-  const { camera, landmarks } = fit;
+  const [width, height] = [even(part.width * scale), even(part.height * scale)];
+  const [sx, sy] = [width / part.width, height / part.height];
+  const { camera } = fit;
   return {
-    picture: resized(cut(picture, part), width!, height!),
-    fit: {
-      width: width!,
-      height: height!,
+    picture: resized(cut(picture, part), width, height),
+    fit: new FaceFit({
+      width,
+      height,
       camera: {
         distance: camera.distance,
         pixelsPerCm: camera.pixelsPerCm * Math.sqrt(sx * sy),
@@ -52,17 +52,20 @@ export function cropped(picture: RgbImage, fit: FittedFace, { crop, size }: Crop
       identity: fit.identity,
       weights: fit.weights,
       gaze: fit.gaze,
+      landmarks: fit.landmarks.map((value, i) => (i & 1 ? (value - part.top) * sy : (value - part.left) * sx)),
       contour: fit.contour,
-      landmarks: landmarks.map((value, i) => (i & 1 ? (value - part.top) * sy : (value - part.left) * sx)),
-    },
+      residual: fit.residual,
+    }),
   };
 }
 
+/** The even number next to a side, or before it: videos need even sides. */
+const even = (side: number): number => Math.max(2, 2 * Math.floor(side / 2 + 1e-6));
+
 /** A square of an even side, within the picture. */
-function headPart(fit: FittedFace): Part {
+function headPart(fit: FaceFit): Part {
   const frame = headFrame(fit);
-  const side = 2 * Math.floor(Math.min(headSide * frame.size, fit.width, fit.height) / 2);
-  if (side < 2) throw new ConfigError(`Portrait.load: expected a picture of some pixels, got ${fit.width} x ${fit.height}`);
+  const side = even(Math.min(headSide * frame.size, fit.width, fit.height));
   const place = (middle: number, length: number): number =>
     Math.round(Math.min(length - side, Math.max(0, middle - side / 2)));
   return {

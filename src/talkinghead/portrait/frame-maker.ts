@@ -137,7 +137,9 @@ export class FrameMaker {
       const change = Math.min(brightest, Math.max(darkest, now[v]! / this.restLight[v]!));
       this.attributes[attributeCount * v + lightAt] = change ** matt;
       const over = skin.over[v]!;
-      this.attributes[attributeCount * v + overAt] = skin.fixed[v] ? over : over * smoothstep(edgeOn, facing, normals[3 * v + 2]!);
+      this.attributes[attributeCount * v + overAt] = skin.fixed[v]
+        ? over
+        : over * smoothstep(edgeOn, facing, normals[3 * v + 2]!);
     }
     for (const v of mesh.inside) {
       const facing = Math.min(1, Math.max(0.25, 0.5 + 0.5 * normals[3 * v + 2]!));
@@ -181,12 +183,7 @@ export class FrameMaker {
     const within = (value: number, most: number): number => Math.min(most, Math.max(0, Math.round(value)));
     const margin = 0.03 * head.eyes + 2;
     if (!(left <= right && top <= bottom)) return [0, 0, 0, 0];
-    return [
-      within(left - margin, w),
-      within(top - margin, h),
-      within(right + margin, w),
-      within(bottom + margin, h),
-    ];
+    return [within(left - margin, w), within(top - margin, h), within(right + margin, w), within(bottom + margin, h)];
   }
 
   dispose(): void {
@@ -202,7 +199,17 @@ type Harmonics = readonly [number, number, number, number, number, number, numbe
 /** Light as what stands before each term of {@link basis}. */
 function polynomial(light: Float32Array): Harmonics {
   const [level, along, between] = [basis(0, 0, 0), basis(1, 1, 1), basis(1, 0, 0)];
-  const factors = [along[0]!, along[1]!, along[2]!, along[3]!, along[4]!, along[5]!, -level[6]!, along[7]!, between[8]!];
+  const factors = [
+    along[0]!,
+    along[1]!,
+    along[2]!,
+    along[3]!,
+    along[4]!,
+    along[5]!,
+    -level[6]!,
+    along[7]!,
+    between[8]!,
+  ];
   return factors.map((factor, k) => factor * light[k]!) as unknown as Harmonics;
 }
 
@@ -212,7 +219,10 @@ function fixedAttributes({ head, skin, lids, mesh, mouth }: Stage): Float32Array
   const out = new Float32Array(attributeCount * model.vertexCount);
   for (let v = 0; v < model.vertexCount; v++) {
     const place = [skin.sources[2 * v]!, skin.sources[2 * v + 1]!];
-    out.set([...place, skin.over[v]!, 1, lids.closedPlaces[2 * v]!, lids.closedPlaces[2 * v + 1]!, 0], attributeCount * v);
+    out.set(
+      [...place, skin.over[v]!, 1, lids.closedPlaces[2 * v]!, lids.closedPlaces[2 * v + 1]!, 0],
+      attributeCount * v,
+    );
   }
   for (const v of mesh.inside)
     out.set([0, 0, 0, skin.sources[2 * v]!, skin.sources[2 * v + 1]!, mouth.shown[v]!, 0], attributeCount * v);

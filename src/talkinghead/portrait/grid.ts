@@ -66,9 +66,7 @@ export class PictureGrid {
     this.columns = Math.ceil(width / this.step) + 1 + 2 * left;
     this.rows = Math.ceil(height / this.step) + 1 + 2 * top;
     this.places = Float32Array.from({ length: 2 * this.count }, (_, i) =>
-      i & 1
-        ? (Math.floor((i >> 1) / this.columns) - top) * this.step
-        : (((i >> 1) % this.columns) - left) * this.step,
+      i & 1 ? (Math.floor((i >> 1) / this.columns) - top) * this.step : (((i >> 1) % this.columns) - left) * this.step,
     );
     const seen = this.look(face, skin);
     const away = this.extendDepth(seen);

@@ -2,25 +2,11 @@
 import { arkitCount } from '../face/arkit.js';
 import type { EyeAngles } from '../face/eyes.js';
 import type { FaceModel } from '../face/face-model.js';
-import { Camera, type CameraOptions, type HeadTurn } from '../render/camera.js';
+import type { FaceFit } from '../fit/index.js';
+import type { Camera, HeadTurn } from '../render/camera.js';
 
 /** The middle of the neck, in the face's space: what a head turns about. */
 const neck: readonly [number, number, number] = [0, -7, -1];
-
-/** What of a fit a head needs: `FaceFit` has it. */
-export interface FittedFace {
-  readonly width: number;
-  readonly height: number;
-  readonly camera: Required<Pick<CameraOptions, 'distance' | 'pixelsPerCm' | 'centre' | 'pivot'>>;
-  readonly pose: Required<HeadTurn>;
-  readonly identity: Float32Array;
-  readonly weights: Float32Array;
-  readonly gaze: EyeAngles;
-  /** `[136]` */
-  readonly landmarks: Float32Array;
-  /** `[17]` */
-  readonly contour: Uint32Array;
-}
 
 export class PhotographedHead {
   readonly camera: Camera;
@@ -31,17 +17,11 @@ export class PhotographedHead {
 
   constructor(
     readonly model: FaceModel,
-    readonly fit: FittedFace,
+    readonly fit: FaceFit,
   ) {
-    const { width, height, camera } = fit;
-    this.camera = new Camera({ width, height, ...camera });
+    this.camera = fit.view();
     this.axes = this.camera.turn(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), fit.pose);
-    let [dx, dy] = [0, 0];
-    for (let k = 36; k < 42; k++) {
-      dx += (fit.landmarks[2 * k + 12]! - fit.landmarks[2 * k]!) / 6;
-      dy += (fit.landmarks[2 * k + 13]! - fit.landmarks[2 * k + 1]!) / 6;
-    }
-    this.eyes = Math.hypot(dx, dy);
+    this.eyes = fit.eyeDistance;
   }
 
   get width(): number {

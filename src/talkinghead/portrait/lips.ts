@@ -87,7 +87,9 @@ export class LipSeal {
     const { vertices } = this.head.model;
     const at = Math.min(columns - 1.001, Math.max(0, ((vertices[3 * v]! + widest) / (2 * widest)) * (columns - 1)));
     const i = Math.floor(at);
-    return (gaps[i]! + (at - i) * (gaps[i + 1]! - gaps[i]!)) * smoothstep(0.9, 0, Math.abs(vertices[3 * v + 1]! + 3.35));
+    return (
+      (gaps[i]! + (at - i) * (gaps[i + 1]! - gaps[i]!)) * smoothstep(0.9, 0, Math.abs(vertices[3 * v + 1]! + 3.35))
+    );
   }
 
   /** Closes the lips of a face, in place, as far as its weights do. @param shaped - the model's own, without alignment */

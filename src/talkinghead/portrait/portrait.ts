@@ -1,28 +1,36 @@
 /** A photograph of a person that moves. */
-import { FaceAnalyser, type RgbImage, readImage } from '../../media/index.js';
-import { checkOptions, DataError, ShapeError } from '../../torch/index.js';
+import { type FaceAnalyser, type RgbImage, readImage } from '../../media/index.js';
+import { misfit } from '../../torch/expect.js';
+import { ConfigError, checkOptions, ShapeError } from '../../torch/index.js';
+import { type AnimateOptions, Animation } from '../animate/index.js';
 import { arkitCount } from '../face/arkit.js';
 import type { EyeAngles } from '../face/eyes.js';
 import { FaceModel } from '../face/face-model.js';
-import { type FaceFit, fitFace } from '../fit/index.js';
+import { type FaceFit, fitPhotograph } from '../fit/index.js';
 import type { HeadTurn } from '../render/camera.js';
 import { checkChoice, checkFinite, checkTuple, checkWhole } from '../render/checks.js';
 import { cropped } from './crop.js';
-import { FrameMaker } from './frame-maker.js';
-import { type FittedFace, PhotographedHead } from './head.js';
-import { setUp, type Stage, strike } from './stage.js';
+import { FrameMaker, type Moment } from './frame-maker.js';
+import { PhotographedHead } from './head.js';
+import { type Stage, setUp, strike } from './stage.js';
 import { checkPicture } from './still/types.js';
 
 export interface PortraitOptions {
-  /** Which face, from the largest on, where the photograph shows several; 0 by default. */
+  /** Which of several faces: 1 (default) is the one that stands out most, by size and place. */
   readonly face?: number;
-  /** How the photograph shows the face, in its own pixels; by default it is fitted. */
+  /** How the photograph shows the face, in its own pixels; by default {@link fitPhotograph} finds it. */
   readonly fit?: FaceFit;
   /** `'head'`, a square about head and shoulders, by default; or the `'full'` photograph. */
   readonly crop?: 'head' | 'full';
-  /** Pixels of the longer side; by default as many as the photograph has there. */
+  /** Pixels of the longer side; by default as many as the photograph has there. Sides are even, as videos need them. */
   readonly size?: number;
+  /** What finds the face; by default one that is loaded for this call. */
+  readonly analyser?: FaceAnalyser;
+  /** Told of what was chosen, such as one of several faces. */
+  readonly note?: (remark: string) => void;
 }
+
+const optionNames = ['face', 'fit', 'crop', 'size', 'analyser', 'note'] as const;
 
 /** One instant of a head's motion. What is left out stays as photographed. */
 export interface PortraitMotion {
@@ -36,27 +44,40 @@ export interface PortraitMotion {
   readonly gaze?: EyeAngles;
 }
 
-/** A portrait's motion, all of it told. */
+/** What a photograph shows, as a motion. */
 export interface PortraitRest {
   readonly weights: Float32Array;
   readonly pose: Required<HeadTurn>;
 }
 
 /** Pixels of a side. */
-const [smallest, largest] = [16, 8192];
+const [smallest, largest] = [32, 8192];
 
+/** Beyond this no photograph can be turned: its other side would be seen. Degrees, and cm for shifts. */
+const [widestTurn, widestShift] = [60, 40];
+
+/**
+ * A photograph of a person whose head turns, speaks, blinks and looks around, with the photograph's own pixels wherever it
+ * shows what is seen. What it does not show is made once, when it is loaded: the background behind the person, closed lids, the
+ * mouth's inside.
+ *
+ * @example
+ * const portrait = await Portrait.load('portrait.jpg', { size: 512 });
+ * const { width, height, data } = portrait.frame({ pose: { yaw: 10 }, weights: arkitWeights({ jawOpen: 0.3 }) });
+ */
 export class Portrait {
   /** Pixels of each frame. */
   readonly width: number;
   readonly height: number;
-  /** How the photograph shows the face, in the portrait's pixels. */
-  readonly fit: FittedFace;
-  /** What gives the photograph back. */
+  /** How the picture that moves shows the face, in its own pixels. */
+  readonly fit: FaceFit;
+  /** What gives the photograph back: its own expression, and no turn. */
   readonly rest: PortraitRest;
   private readonly stage: Stage;
   private readonly maker: FrameMaker;
+  private struck = false;
 
-  private constructor(picture: RgbImage, fit: FittedFace) {
+  private constructor(picture: RgbImage, fit: FaceFit) {
     this.width = picture.width;
     this.height = picture.height;
     this.fit = fit;
@@ -65,42 +86,71 @@ export class Portrait {
     this.maker = new FrameMaker(this.stage);
   }
 
+  /**
+   * Makes a photograph ready to move, which takes some seconds.
+   * @param picture - a file (any usual format; turned as EXIF says, white behind what is transparent), or pixels
+   * @throws DataError for a picture that cannot be read, or without a face that can be fitted, see {@link fitPhotograph};
+   * ConfigError, ShapeError for options that cannot be used
+   */
   static async load(picture: string | RgbImage, options: PortraitOptions = {}): Promise<Portrait> {
     const where = 'Portrait.load';
-    checkOptions(where, options, ['face', 'fit', 'crop', 'size']);
-    const crop = checkChoice(where, 'crop', options.crop ?? 'head', ['head', 'full']);
-    const { size } = options;
+    checkOptions(where, options, optionNames);
+    const { crop = 'head', size, fit: _, ...fitting } = options;
+    checkChoice(where, 'crop', crop, ['head', 'full']);
     if (size !== undefined) checkWhole(where, 'size', size, smallest, largest);
     const image = typeof picture === 'string' ? await readImage(picture) : picture;
     checkPicture(where, image);
-    const analyser = await FaceAnalyser.load();
-    const found = analyser.analyse(image);
-    if (found === null) throw new DataError('no face');
-    const fit = options.fit ?? fitFace(found.landmarks, { width: image.width, height: image.height });
+    const fit = options.fit ?? (await fitPhotograph(image, fitting));
+    if (fit.width !== image.width || fit.height !== image.height)
+      throw new ShapeError(
+        `${where}: expected a fit of this picture's ${image.width} x ${image.height} pixels, got one of ${fit.width} x ${fit.height}`,
+      );
     const part = cropped(image, fit, { crop, ...(size !== undefined && { size }) });
     return new Portrait(part.picture, part.fit);
   }
 
-  /** The frame of an instant. The same motion gives the same bytes. */
+  /**
+   * The frame of an instant. The same motion gives the same bytes, on any number of threads.
+   * @throws ConfigError, ShapeError for numbers that are no motion, or turn the head by more than 60 degrees or shift it by more
+   * than 40 cm
+   */
   frame(motion: PortraitMotion = {}): RgbImage {
+    if (this.struck) throw new ConfigError('Portrait.frame: the portrait was disposed; load it again');
+    return { width: this.width, height: this.height, data: this.maker.make(this.moment(motion)) };
+  }
+
+  /**
+   * The portrait speaks: pictures as long as what is said, which can be looped over or written to a file, see {@link Animation}.
+   * @throws ConfigError for options that cannot be used
+   */
+  animate(options: AnimateOptions): Animation {
+    const { pose: restPose, gaze: restGaze } = this.fit;
+    const frame = (motion: PortraitMotion): RgbImage => this.frame(motion);
+    return new Animation({ rest: this.rest.weights, restPose, restGaze, frame }, options);
+  }
+
+  private moment(motion: PortraitMotion): Moment {
     const where = 'Portrait.frame';
     checkOptions(where, motion, ['weights', 'pose', 'position', 'gaze']);
     const { weights = this.rest.weights, pose = {}, position = [0, 0, 0], gaze } = motion;
     if (weights.length !== arkitCount)
       throw new ShapeError(`${where}: expected ${arkitCount} weights, got ${weights.length}`);
     checkOptions(`the pose of ${where}`, pose, ['yaw', 'pitch', 'roll']);
-    const angle = (name: keyof HeadTurn): number => checkFinite(where, name, pose[name] ?? 0);
-    const turn = { yaw: angle('yaw'), pitch: angle('pitch'), roll: angle('roll') };
-    const data = this.maker.make({
+    const angle = (name: keyof HeadTurn): number => within(where, name, pose[name] ?? 0, widestTurn);
+    const shift = checkTuple(where, 'position', position as [number, number, number], 3);
+    for (const [axis, cm] of shift.entries()) within(where, `position[${axis}]`, cm, widestShift);
+    return {
       weights: Float32Array.from(weights),
-      pose: turn,
-      position: checkTuple(where, 'position', position as [number, number, number], 3),
+      pose: { yaw: angle('yaw'), pitch: angle('pitch'), roll: angle('roll') },
+      position: shift,
       ...(gaze && { gaze }),
-    });
-    return { width: this.width, height: this.height, data };
+    };
   }
 
+  /** Frees the pictures. */
   dispose(): void {
+    if (this.struck) return;
+    this.struck = true;
     this.maker.dispose();
     strike(this.stage);
   }
@@ -108,4 +158,10 @@ export class Portrait {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws ConfigError */
+function within(where: string, name: string, value: number, most: number): number {
+  if (Math.abs(checkFinite(where, name, value)) <= most) return value;
+  throw misfit(where, `${name} from -${most} to ${most}`, value);
 }

@@ -59,7 +59,7 @@ export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
   const lids = new Lids(head, picture, face);
   const mouth = mouthInside(head, picture, face, open, lit);
   const mesh = meshOf(head, mouth);
-  const person = personMask(picture, { landmarks: fit.landmarks, vertices: points }).alpha;
+  const person = personMask(picture, fit).alpha;
   const background = fillBackground(picture, person);
   const eyes = eyeballPicture(head, picture, eyePixels(head, points, mesh), face);
   return {

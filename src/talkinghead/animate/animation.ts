@@ -1,0 +1,190 @@
+/** Speech to moving pictures of a head: what is heard, what the head does, what is seen, as it comes. */
+import {
+  type Audio,
+  type RgbImage,
+  readAudioChunks,
+  resampleChunks,
+  videoTarget,
+  writeVideo,
+} from '../../media/index.js';
+import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
+import type { EyeAngles } from '../face/index.js';
+import { type MotionFrame, Performer, type PerformerOptions, type SpeechFrame } from '../motion/index.js';
+import type { HeadTurn } from '../render/index.js';
+import { VoiceModel, voiceRate } from '../voice/index.js';
+import { marked } from './mark.js';
+
+/** A head that can be moved: a `Portrait` is one. */
+export interface Actor {
+  /** `[52]`: its expression where nothing is asked of it. */
+  readonly rest: Float32Array;
+  /** Where it points, and its eyes look, before it moves. */
+  readonly restPose: HeadTurn;
+  readonly restGaze: EyeAngles;
+  frame(motion: MotionFrame): RgbImage;
+}
+
+export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 'restPose' | 'restGaze'> {
+  /** What is said: a recording or a video of any length, or samples. */
+  readonly speech: string | Audio;
+  /** Pictures a second, 10 to 60; 25 by default. */
+  readonly fps?: number;
+  /** What hears it; by default the model that comes with Headrace. */
+  readonly voice?: VoiceModel;
+  /** Whether a mark in the pictures says that they are made. By default the file alone says it. */
+  readonly mark?: boolean;
+  /** Ends the work when it is aborted: what is being written is removed. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WriteOptions {
+  /** 0 (lossless) to 51 (worst); 18 by default. */
+  readonly quality?: number;
+  /** `'little'` (default) for speed, or `'usual'` for files that are a little smaller. */
+  readonly effort?: 'usual' | 'little';
+  /** Told of each frame, with what it shows, before it is encoded. */
+  readonly onFrame?: (picture: RgbImage, motion: MotionFrame, speech: SpeechFrame) => void;
+}
+
+/** What a file says of itself: IPTC's word for media that software has composed is in it, where programs look for it. */
+export const syntheticComment =
+  'Synthetic media: a portrait animated by Headrace (http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic)';
+
+/** The pictures of one moment, and what made them. */
+interface Moment {
+  readonly picture: RgbImage;
+  readonly motion: MotionFrame;
+  readonly speech: SpeechFrame;
+}
+
+const ownNames = ['speech', 'fps', 'voice', 'mark', 'signal'] as const;
+const performerNames = [
+  'seed',
+  'emotion',
+  'pose',
+  'gaze',
+  'blinks',
+  'emotionScale',
+  'poseScale',
+  'mouthScale',
+] as const;
+
+/**
+ * A head that speaks: pictures, one after another, as long as the sound is (`round(seconds * fps)` of them, at least one). Each
+ * loop over it begins anew and gives the same pictures. Sound is read as it is needed, so that memory does not grow with its length.
+ *
+ * @example
+ * for await (const { width, height, data } of portrait.animate({ speech: 'hello.wav' })) show(data);
+ * await portrait.animate({ speech: 'hello.wav', emotion: 'happy:0.7' }).write('hello.mp4');
+ */
+export class Animation implements AsyncIterable<RgbImage> {
+  readonly fps: number;
+  readonly #actor: Actor;
+  readonly #options: AnimateOptions;
+
+  /** @throws ConfigError for options that cannot be used */
+  constructor(actor: Actor, options: AnimateOptions) {
+    checkOptions('animate', options, [...ownNames, ...performerNames]);
+    const { fps = 25, speech } = options;
+    if (!(fps >= 10 && fps <= 60)) throw new ConfigError(`animate: expected fps from 10 to 60, got ${fps}`);
+    if (typeof speech !== 'string' && !(speech?.samples instanceof Float32Array))
+      throw new ConfigError('animate: expected speech as the name of a file or { samples: Float32Array, rate }');
+    this.fps = fps;
+    this.#actor = actor;
+    this.#options = options;
+    this.#performer(); // which checks the plans
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RgbImage, void, void> {
+    for await (const { picture } of this.#moments()) yield picture;
+  }
+
+  /** What the head does, without the pictures. */
+  async *motion(): AsyncGenerator<MotionFrame, void, void> {
+    const performer = this.#performer();
+    for await (const speech of this.#heard()) yield performer.next(speech);
+  }
+
+  /**
+   * Writes pictures and sound: `.mp4`, `.mov`, `.mkv`, `.webm`, `.gif`, `NAME-%05d.png` or a folder, see `writeVideo`. The same
+   * animation gives the same bytes. The file says of itself that it is synthetic.
+   * @returns how many frames, and seconds
+   * @throws DataError for sound that cannot be read or a file that cannot be written, ConfigError for a name of another kind
+   */
+  async write(
+    path: string,
+    options: WriteOptions = {},
+  ): Promise<{ readonly frames: number; readonly duration: number }> {
+    checkOptions('Animation.write', options, ['quality', 'effort', 'onFrame']);
+    const { quality, effort = 'little', onFrame } = options;
+    const moments = this.#moments();
+    async function* pictures(): AsyncGenerator<RgbImage> {
+      for await (const { picture, motion, speech } of moments) {
+        onFrame?.(picture, motion, speech);
+        yield picture;
+      }
+    }
+    return await writeVideo(path, pictures(), {
+      fps: this.fps,
+      effort,
+      metadata: { comment: syntheticComment },
+      ...(quality !== undefined && { quality }),
+      ...(videoTarget(path) === 'video' && { audio: this.#sound() }),
+    });
+  }
+
+  async *#moments(): AsyncGenerator<Moment, void, void> {
+    const performer = this.#performer();
+    const mark = this.#options.mark === true;
+    for await (const speech of this.#heard()) {
+      const motion = performer.next(speech);
+      const picture = this.#actor.frame(motion);
+      yield { picture: mark ? marked(picture) : picture, motion, speech };
+    }
+  }
+
+  #performer(): Performer {
+    const { speech: _, fps: _fps, voice: _voice, mark: _mark, signal: _signal, ...plans } = this.#options;
+    const { rest, restPose, restGaze } = this.#actor;
+    return new Performer({ ...plans, fps: this.fps, rest, restPose, restGaze });
+  }
+
+  /** What is said, frame by frame. */
+  async *#heard(): AsyncGenerator<SpeechFrame, void, void> {
+    const { signal, voice = VoiceModel.load() } = this.#options;
+    const stream = voice.stream(this.fps);
+    let [samples, frames] = [0, 0];
+    for await (const chunk of this.#sound(voiceRate)) {
+      samples += chunk.samples.length;
+      for (const frame of stream.push(chunk.samples)) {
+        if (signal?.aborted) throw new HeadraceError('animate: stopped', { code: 'STOPPED' });
+        frames += 1;
+        yield frame;
+      }
+    }
+    if (samples === 0)
+      throw new DataError(`${this.#name()}: there is no sound to speak by: it is empty`, { code: 'EMPTY' });
+    for (const frame of stream.end()) {
+      frames += 1;
+      yield frame;
+    }
+    // Less than half a frame is one picture all the same.
+    if (frames === 0) yield { mouth: new Float32Array(this.#actor.rest.length), closure: 0, energy: 0, stress: 0 };
+  }
+
+  /** The sound, at a rate or its own. */
+  #sound(rate?: number): AsyncIterable<Audio> {
+    const { speech } = this.#options;
+    if (typeof speech === 'string') return readAudioChunks(speech, rate === undefined ? {} : { rate });
+    return rate === undefined || rate === speech.rate ? once(speech) : resampleChunks([speech], rate);
+  }
+
+  #name(): string {
+    const { speech } = this.#options;
+    return typeof speech === 'string' ? speech : 'animate';
+  }
+}
+
+async function* once(sound: Audio): AsyncGenerator<Audio> {
+  yield sound;
+}
