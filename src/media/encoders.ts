@@ -5,6 +5,7 @@ import type { FFmpeg } from './ffmpeg.js';
 /** How much time the encoder may take. */
 export type Effort = 'usual' | 'little';
 
+/** @internal */
 export interface VideoCoding {
   readonly name: string;
   /** Whether width and height have to be even. */
@@ -14,6 +15,7 @@ export interface VideoCoding {
   settings(quality: number, effort: Effort): Record<string, string>;
 }
 
+/** @internal */
 export interface AudioCoding {
   readonly name: string;
   /** Samples a second that it takes. */
@@ -60,7 +62,7 @@ const opus: AudioCoding = {
   bitRate: () => 96_000,
 };
 
-/** What is written into each container, by the end of the file's name. */
+/** What is written into each container, by the end of the file's name. @internal */
 export const codings: Readonly<Record<string, { readonly video: VideoCoding; readonly audio: AudioCoding }>> = {
   '.mp4': { video: h264, audio: aac },
   '.m4v': { video: h264, audio: aac },

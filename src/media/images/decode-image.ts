@@ -3,6 +3,7 @@ import { DataError } from '../../torch/errors.js';
 import { oneAtATime, openImage, readImageFile, type SharpModule } from './image-file.js';
 import { imageExtensions, isImageName } from './names.js';
 
+/** @internal */
 export type { SharpModule } from './image-file.js';
 
 export type Size = readonly [height: number, width: number];
@@ -18,6 +19,7 @@ export interface DecodedImage {
  * Greys become RGB, other colour spaces sRGB, EXIF rotation is applied, 16 bits become 8, of an animation the first picture counts.
  * @param size - resize (scaled to cover, then cut at the centre); null for the image's own
  * @param behind - the colour behind what is transparent; null drops transparency, and shows what colour lies there
+ * @internal
  */
 export async function decodeImageFile(
   sharp: SharpModule,

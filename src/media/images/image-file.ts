@@ -6,6 +6,7 @@ import { DataError } from '../../torch/errors.js';
 import { decodeBmp } from './bmp.js';
 import { decodeNetpbm, isNetpbm } from './netpbm.js';
 
+/** @internal */
 export type SharpModule = typeof import('sharp').default;
 
 /** Pixels of any image, however few its bytes: those above which Pillow warns of a decompression bomb. */
@@ -33,6 +34,7 @@ export async function readImageFile(path: string): Promise<Uint8Array | { reason
 /**
  * An image that is not decoded yet, turned as its EXIF data asks.
  * @throws DataError for what is none of the formats that are read (a drawing or a document, say), and for one of too many pixels
+ * @internal
  */
 export async function openImage(sharp: SharpModule, bytes: Uint8Array, path: string): Promise<[Sharp, large: boolean]> {
   const bitmap = hasAt(bytes, 0, 'BM');
