@@ -1,5 +1,5 @@
 /** Landmarks to a fitted face: no pictures, no networks. */
-import { fitPose, landmarkCount } from '../../media/index.js';
+import { type Expressions, fitPose, landmarkCount } from '../../media/index.js';
 import { misfit } from '../../torch/expect.js';
 import { ConfigError, checkOptions, ShapeError } from '../../torch/index.js';
 import { arkitCount, arkitIndex } from '../face/arkit.js';
@@ -9,6 +9,7 @@ import { checkFinite, checkWhole } from '../render/checks.js';
 import { type Contour, contourCount } from './contour.js';
 import { FaceFit, type FitResidual } from './face-fit.js';
 import { fitViews, landmarkVertices } from './fit-views.js';
+import { likelyWeights } from './likely.js';
 import { cameraDistance, type FitRig, fitRig, headPivot } from './rig.js';
 import {
   eyeDistanceOf,
@@ -24,6 +25,8 @@ import {
 export interface FitFaceOptions {
   /** Where the eyes look in the head, where it is known: landmarks do not tell. By default straight ahead. */
   readonly gaze?: EyeAngles;
+  /** What a classifier sees in the face (`Face.expressions`): tells a smile from a wide mouth. */
+  readonly expressions?: Expressions;
   /** Another face than the one that comes with Headrace. */
   readonly model?: FaceModel;
 }
@@ -39,6 +42,7 @@ export interface FaceLandmarks extends PictureSize {
   /** `[136]`, pixels, in the order of `Face.landmarks`. */
   readonly landmarks: Float32Array;
   readonly gaze?: EyeAngles;
+  readonly expressions?: Expressions;
 }
 
 /** Less far apart, in pixels, eyes tell nothing. */
@@ -51,10 +55,10 @@ const leastEyes = 1;
  * @throws ConfigError, ShapeError for numbers that are no landmarks
  */
 export function fitFace(landmarks: Float32Array, size: PictureSize, options: FitFaceOptions = {}): FaceFit {
-  checkOptions('fitFace', options, ['gaze', 'model']);
+  checkOptions('fitFace', options, ['gaze', 'expressions', 'model']);
   checkOptions('the size of fitFace', size, ['width', 'height']);
-  const { gaze, model } = options;
-  return fitFaces([{ landmarks, ...size, ...(gaze && { gaze }) }], model)[0]!;
+  const { model, ...known } = options;
+  return fitFaces([{ landmarks, ...size, ...known }], model)[0]!;
 }
 
 /**
@@ -72,7 +76,7 @@ export function fitFaces(photographs: readonly FaceLandmarks[], model?: FaceMode
 const straight: EyeAngles = { yaw: 0, pitch: 0 };
 
 /** @throws ConfigError, ShapeError for numbers that are no landmarks of a face */
-export function viewOf({ landmarks, width, height, gaze = straight }: FaceLandmarks): View {
+export function viewOf({ landmarks, width, height, gaze = straight, expressions }: FaceLandmarks): View {
   const where = 'fitFace';
   if (!(landmarks instanceof Float32Array)) throw misfit(where, 'the landmarks in a Float32Array', landmarks);
   if (landmarks.length !== 2 * landmarkCount)
@@ -87,7 +91,8 @@ export function viewOf({ landmarks, width, height, gaze = straight }: FaceLandma
   const eyes = eyeDistanceOf(landmarks);
   if (!(eyes >= leastEyes))
     throw new ConfigError(`${where}: expected eyes at least ${leastEyes} pixel apart, got landmarks with ${eyes}`);
-  return { landmarks, width, height, eyes, pitch: fitPose(landmarks).pose.pitch, known: lookWeights(gaze) };
+  const { pitch } = fitPose(landmarks).pose;
+  return { landmarks, width, height, eyes, pitch, known: lookWeights(gaze), likely: likelyWeights(expressions) };
 }
 
 /** The weights that make both eyes look there, and the lids follow. */

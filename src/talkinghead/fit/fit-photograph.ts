@@ -57,7 +57,8 @@ export async function fitPhotographs(
     const image = typeof picture === 'string' ? await readImage(picture) : picture;
     const name = typeof picture === 'string' ? picture : 'The picture';
     const face = chooseFace(name, image, analyser, options);
-    const seen = { landmarks: face.landmarks, width: image.width, height: image.height };
+    const { landmarks, expressions } = face;
+    const seen = { landmarks, expressions, width: image.width, height: image.height };
     found.push({ name, image, seen });
   }
   // First without the eyes' looks, which need the fit to be found; then with the lids that follow them.

@@ -1,6 +1,7 @@
 /** The fit itself: one person's shape, and place and expression in each of one or more photographs. */
 import { solveBounded } from './bounded.js';
 import { type Contour, contourCandidates, findContour } from './contour.js';
+import { meanPerson } from './mean-person.js';
 import { type FitRig, fittedIdentity } from './rig.js';
 import {
   cameraOf,
@@ -23,6 +24,9 @@ export interface ViewsFit {
   readonly contours: readonly Contour[];
 }
 
+/** How far people are from the mean one; below 1, lest a person's shape takes what is expression. */
+const personSigma = 0.7;
+
 const mostSteps = 25;
 /** Of the first steps, while the jaw line still slides far, not all is believed. */
 const [carefulSteps, carefulShare] = [4, 0.7];
@@ -30,11 +34,11 @@ const [carefulSteps, carefulShare] = [4, 0.7];
 const settled = 1e-4;
 
 /**
- * Fits one person to several photographs by Gauss-Newton: shape of the person (independent, variance 1), and for each photograph
+ * Fits one person to several photographs by Gauss-Newton: the person's shape, near the mean person's, and for each photograph
  * place, and expressions between 0 and 1. The jaw line's vertices are chosen anew in each step.
  */
 export function fitViews(rig: FitRig, views: readonly View[]): ViewsFit {
-  const identity = new Float64Array(fittedIdentity);
+  const identity = Float64Array.from(meanPerson);
   const states = views.map((view) => firstState(rig, view));
   const candidates = contourCandidates(rig.model);
   const bases = views.map(({ known }) => rig.model.shape({ weights: known }));
@@ -94,8 +98,8 @@ function joined(
     }
   }
   for (let k = 0; k < people; k++) {
-    normal[k * n + k]! += 1;
-    gradient[k]! += identity[k]!;
+    normal[k * n + k]! += 1 / personSigma ** 2;
+    gradient[k]! += (identity[k]! - meanPerson[k]!) / personSigma ** 2;
   }
   return { normal, gradient };
 }

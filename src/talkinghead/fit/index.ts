@@ -2,3 +2,4 @@
 export { FaceFit, type FaceFitValues, type FitCamera, type FitResidual } from './face-fit.js';
 export { type FaceLandmarks, type FitFaceOptions, fitFace, fitFaces, type PictureSize } from './fit-face.js';
 export { type FitPhotographOptions, fitPhotograph, fitPhotographs } from './fit-photograph.js';
+export { fitSheet } from './sheet.js';

@@ -16,6 +16,8 @@ export interface View {
   readonly pitch: number;
   /** `[52]`: weights that are known beforehand, such as where the eyes look; the fitted ones are 0 here. */
   readonly known: Float32Array;
+  /** `[52]`: weights that the fitted ones are likely to be near. */
+  readonly likely: Float32Array;
 }
 
 /** Yaw, pitch and roll in degrees, pixels for 1 cm, and the pixel of the pivot; the weights follow. */
@@ -31,8 +33,8 @@ const sigma = { eyes: 1.5, lips: 1.5, nose: 2, brows: 5, across: 4, along: 15 } 
 /** Degrees. */
 const pitchSigma = 1.5;
 
-/** The weights of expressions spread this far from 0. */
-const weightSigma = 0.4;
+/** The weights of expressions spread this far from the likely ones. */
+const weightSigma = 0.5;
 
 export function sigmaOf(landmark: number): number {
   if (landmark < 27) return sigma.brows;
@@ -287,5 +289,8 @@ function addPriors(normal: Float64Array, gradient: Float64Array, view: View, sta
     gradient[at]! += off / s ** 2;
   };
   prior(people + 1, state[1]! - view.pitch, pitchSigma);
-  for (let k = placeCount; k < viewUnknowns; k++) prior(people + k, state[k]!, weightSigma);
+  for (let k = placeCount; k < viewUnknowns; k++) {
+    const likely = view.likely[fittedPlaces[k - placeCount]!]!;
+    prior(people + k, state[k]! - likely, weightSigma);
+  }
 }
