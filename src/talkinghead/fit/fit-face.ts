@@ -45,6 +45,9 @@ export interface FaceLandmarks extends PictureSize {
   readonly expressions?: Expressions;
 }
 
+/** Degrees by which a photograph's pitch may differ from a rigid head's. */
+const pitchSigma = 1.5;
+
 /** Less far apart, in pixels, eyes tell nothing. */
 const leastEyes = 1;
 
@@ -92,7 +95,16 @@ export function viewOf({ landmarks, width, height, gaze = straight, expressions 
   if (!(eyes >= leastEyes))
     throw new ConfigError(`${where}: expected eyes at least ${leastEyes} pixel apart, got landmarks with ${eyes}`);
   const { pitch } = fitPose(landmarks).pose;
-  return { landmarks, width, height, eyes, pitch, known: lookWeights(gaze), likely: likelyWeights(expressions) };
+  return {
+    landmarks,
+    width,
+    height,
+    eyes,
+    pitch,
+    pitchSigma,
+    known: lookWeights(gaze),
+    likely: likelyWeights(expressions),
+  };
 }
 
 /** The weights that make both eyes look there, and the lids follow. */

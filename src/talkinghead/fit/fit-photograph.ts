@@ -10,7 +10,7 @@ import { fitRig } from './rig.js';
 import { eyeDistanceOf } from './view.js';
 
 export interface FitPhotographOptions {
-  /** Which of several faces: 1 (default) is the one that stands out most, by size and place. */
+  /** Which of several faces: 0 (default) is the one that stands out most, by size and place. */
   readonly face?: number;
   /** By default one that is loaded for this call. */
   readonly analyser?: FaceAnalyser;
@@ -78,7 +78,7 @@ export async function fitPhotographs(
 
 /** @throws DataError where there is none, or not as many */
 function chooseFace(name: string, image: RgbImage, analyser: FaceAnalyser, options: FitPhotographOptions): Face {
-  const chosen = checkWhole('fitPhotograph', 'face', options.face ?? 1, 1, 1000);
+  const chosen = checkWhole('fitPhotograph', 'face', options.face ?? 0, 0, 1000);
   const faces = analyser.analyseAll(image);
   const size = `${image.width} x ${image.height} pixels`;
   if (faces.length === 0) {
@@ -88,7 +88,7 @@ function chooseFace(name: string, image: RgbImage, analyser: FaceAnalyser, optio
       { code: 'NO_FACE' },
     );
   }
-  const face = faces[chosen - 1];
+  const face = faces[chosen];
   if (face === undefined) {
     throw new DataError(
       `${name}: expected face ${chosen}, but ${faces.length} ${faces.length > 1 ? 'were' : 'was'} found`,
@@ -99,7 +99,7 @@ function chooseFace(name: string, image: RgbImage, analyser: FaceAnalyser, optio
   }
   if (faces.length > 1 && options.face === undefined) {
     options.note?.(
-      `${name} shows ${faces.length} faces: the one at ${placeOf(face)} is taken, which stands out most; choose with face: 1 to ${faces.length}`,
+      `${name} shows ${faces.length} faces: the one at ${placeOf(face)} is taken, which stands out most; choose with face: 0 to ${faces.length - 1}`,
     );
   }
   const eyes = eyeDistanceOf(face.landmarks);

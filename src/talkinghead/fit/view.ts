@@ -14,6 +14,8 @@ export interface View {
   readonly eyes: number;
   /** What a rigid head's fit says of the pitch: landmarks alone hardly tell it from a long or short nose. */
   readonly pitch: number;
+  /** How far the pitch may be from that: degrees. */
+  readonly pitchSigma: number;
   /** `[52]`: weights that are known beforehand, such as where the eyes look; the fitted ones are 0 here. */
   readonly known: Float32Array;
   /** `[52]`: weights that the fitted ones are likely to be near. */
@@ -29,9 +31,6 @@ export type ViewState = Float64Array;
 
 /** Standard deviations in % of the eyes' distance, of the detector and of what the model cannot follow. */
 const sigma = { eyes: 1.5, lips: 1.5, nose: 2, brows: 5, across: 4, along: 15 } as const;
-
-/** Degrees. */
-const pitchSigma = 1.5;
 
 /** The weights of expressions spread this far from the likely ones. */
 const weightSigma = 0.5;
@@ -288,7 +287,7 @@ function addPriors(normal: Float64Array, gradient: Float64Array, view: View, sta
     normal[at * n + at]! += 1 / s ** 2;
     gradient[at]! += off / s ** 2;
   };
-  prior(people + 1, state[1]! - view.pitch, pitchSigma);
+  prior(people + 1, state[1]! - view.pitch, view.pitchSigma);
   for (let k = placeCount; k < viewUnknowns; k++) {
     const likely = view.likely[fittedPlaces[k - placeCount]!]!;
     prior(people + k, state[k]! - likely, weightSigma);

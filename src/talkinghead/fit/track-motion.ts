@@ -1,0 +1,168 @@
+/** Videos of a speaking person to tracks. */
+import {
+  type Face,
+  FaceAnalyser,
+  mediaExtent,
+  mediaInfo,
+  type RgbImage,
+  readFrames,
+  type VideoFrame,
+} from '../../media/index.js';
+import { checkOptions, DataError } from '../../torch/index.js';
+import type { FaceModel } from '../face/face-model.js';
+import type { MotionTrack } from '../motion/track.js';
+import { fitFaces } from './fit-face.js';
+import { leastEyeDistance } from './fit-photograph.js';
+import { MotionFitter, type MotionFitterOptions } from './motion-fitter.js';
+import { eyeDistanceOf } from './view.js';
+
+export interface TrackMotionOptions extends Pick<MotionFitterOptions, 'relative' | 'smooth'> {
+  /** Frames a second of the track; the film's own by default. */
+  readonly fps?: number;
+  /** Seconds of the film. */
+  readonly start?: number;
+  readonly end?: number;
+  /** The person's shape, where it is known from photographs; by default it is fitted to frames from all over the film. */
+  readonly identity?: Float32Array;
+  /** By default one that is loaded for this call. */
+  readonly analyser?: FaceAnalyser;
+  readonly model?: FaceModel;
+  /** Told of frames without a face, and the like. */
+  readonly note?: (remark: string) => void;
+  /** Told after some frames how many of how many are done. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Ends the work with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+const optionNames = [
+  'relative',
+  'smooth',
+  'fps',
+  'start',
+  'end',
+  'identity',
+  'analyser',
+  'model',
+  'note',
+  'onProgress',
+  'signal',
+] as const;
+
+/** Frames that are read together. */
+const atOnce = 8;
+
+/** Frames from which the person's shape is fitted, and those among which they are looked for. */
+const [personFrames, lookedAt] = [6, 10];
+
+/**
+ * Follows a person through a video: first the shape of the person from frames all over it, then pose, expression and gaze of each
+ * frame, with blinks as the pixels show them, evened out without delay. The person is the most prominent one of the first frame
+ * with a face. Frames without a face hold what was before, and are told to `note`.
+ * @throws DataError for a video that cannot be read or shows no face that can be followed, ConfigError for options that cannot be used
+ */
+export async function trackMotion(video: string, options: TrackMotionOptions = {}): Promise<MotionTrack> {
+  checkOptions('trackMotion', options, optionNames);
+  const { start = 0, relative, smooth, model, note = () => {}, onProgress, signal } = options;
+  const info = await mediaInfo(video);
+  if (info.video === null) throw new DataError(`${video}: expected a video, got a file without pictures`);
+  const fps = options.fps ?? info.video.fps ?? 25;
+  const end = Math.min(options.end ?? Infinity, (await mediaExtent(video)).end);
+  const analyser = options.analyser ?? (await FaceAnalyser.load());
+  const span = { start, ...(options.end !== undefined && { end: options.end }) };
+  const identity = options.identity ?? (await personOf(video, span, end, analyser, model, signal));
+  const total = Math.max(1, Math.round((end - start) * fps));
+  const tracker = analyser.follow({ rate: fps, smooth: false });
+  let fitter: MotionFitter | null = null;
+  for await (const frames of batched(readFrames(video, { ...span, fps }), signal)) {
+    const [{ width, height }] = frames as [VideoFrame];
+    fitter ??= new MotionFitter({
+      width,
+      height,
+      fps,
+      identity,
+      ...(relative && { relative }),
+      ...(smooth !== undefined && { smooth }),
+      ...(model && { model }),
+    });
+    for (const [i, face] of tracker.next(frames).entries()) fitter.add(large(face), frames[i]!);
+    onProgress?.(fitter.frames, Math.max(total, fitter.frames));
+    // Others have their turn: Ctrl-C, say.
+    await new Promise(setImmediate);
+  }
+  if (fitter === null) throw new DataError(`${video}: no frames from ${start} s on`, { code: 'EMPTY' });
+  const { track, missing } = endOf(fitter, video);
+  for (const [first, after] of missing)
+    note(
+      `${video}: no face in ${after - first} frame${after - first > 1 ? 's' : ''} from ${(start + first / fps).toFixed(2)} s on: held`,
+    );
+  return track;
+}
+
+/** Faces too small to tell anything are none. */
+function large(face: Face | null): Face | null {
+  return face === null || eyeDistanceOf(face.landmarks) < leastEyeDistance ? null : face;
+}
+
+function endOf(fitter: MotionFitter, video: string): ReturnType<MotionFitter['end']> {
+  try {
+    return fitter.end();
+  } catch (cause) {
+    if (cause instanceof DataError) throw new DataError(`${video}: ${cause.message}`, { code: cause.code, cause });
+    throw cause;
+  }
+}
+
+/** The shape of the person, from frames evenly over the film. */
+async function personOf(
+  video: string,
+  span: { readonly start: number; readonly end?: number },
+  end: number,
+  analyser: FaceAnalyser,
+  model: FaceModel | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const seen: { face: Face; frame: RgbImage }[] = [];
+  const rate = Math.min(25, lookedAt / Math.max(0.04, end - span.start));
+  for (let fps = rate; seen.length === 0; fps = Math.min(25, 8 * fps)) {
+    for await (const frames of batched(readFrames(video, { ...span, fps }), signal)) {
+      for (const [i, face] of analyser.analyseBatch(frames).entries()) {
+        const usable = large(face);
+        if (usable !== null && seen.length < lookedAt) seen.push({ face: usable, frame: frames[i]! });
+      }
+      if (seen.length >= lookedAt) break;
+    }
+    if (fps === 25) break;
+  }
+  if (seen.length === 0) {
+    throw new DataError(
+      `${video}: no face was found in any frame. A face that looks towards the camera is needed, with eyes at least ${leastEyeDistance} pixels apart`,
+      { code: 'NO_FACE' },
+    );
+  }
+  // Evenly among them: neighbours tell the same.
+  const chosen = seen.filter(
+    (_, i) => Math.floor((i * personFrames) / seen.length) !== Math.floor(((i - 1) * personFrames) / seen.length),
+  );
+  const photographs = chosen.map(({ face, frame: { width, height } }) => {
+    const { landmarks, expressions } = face;
+    return { landmarks, expressions, width, height };
+  });
+  return fitFaces(photographs, model)[0]!.identity;
+}
+
+async function* batched(
+  frames: AsyncIterable<VideoFrame>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<VideoFrame[], void, void> {
+  let batch: VideoFrame[] = [];
+  for await (const frame of frames) {
+    signal?.throwIfAborted();
+    batch.push(frame);
+    if (batch.length === atOnce) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
