@@ -10,6 +10,7 @@ import { type Contour, contourCount } from './contour.js';
 import { FaceFit, type FitResidual } from './face-fit.js';
 import { fitViews, landmarkVertices } from './fit-views.js';
 import { likelyWeights } from './likely.js';
+import { lipsTogether } from './lips.js';
 import { cameraDistance, type FitRig, fitRig, headPivot } from './rig.js';
 import {
   eyeDistanceOf,
@@ -41,8 +42,11 @@ export interface PictureSize {
 export interface FaceLandmarks extends PictureSize {
   /** `[136]`, pixels, in the order of `Face.landmarks`. */
   readonly landmarks: Float32Array;
+  /** As in {@link FitFaceOptions}. */
   readonly gaze?: EyeAngles;
   readonly expressions?: Expressions;
+  /** How much expression there may be, over what is usual (1): less where the face is known to be at rest. */
+  readonly liveliness?: number;
 }
 
 /** Degrees by which a photograph's pitch may differ from a rigid head's. */
@@ -73,13 +77,20 @@ export function fitFaces(photographs: readonly FaceLandmarks[], model?: FaceMode
   const views = photographs.map(viewOf);
   const rig = fitRig(model);
   const { identity, states, contours } = fitViews(rig, views);
-  return views.map((view, v) => fitOf(rig, view, photographs[v]!.gaze ?? straight, identity, states[v]!, contours[v]!));
+  return views.map((view, v) => fitOf(rig, view, photographs[v]!, identity, states[v]!, contours[v]!));
 }
 
 const straight: EyeAngles = { yaw: 0, pitch: 0 };
 
 /** @throws ConfigError, ShapeError for numbers that are no landmarks of a face */
-export function viewOf({ landmarks, width, height, gaze = straight, expressions }: FaceLandmarks): View {
+export function viewOf({
+  landmarks,
+  width,
+  height,
+  gaze = straight,
+  expressions,
+  liveliness = 1,
+}: FaceLandmarks): View {
   const where = 'fitFace';
   if (!(landmarks instanceof Float32Array)) throw misfit(where, 'the landmarks in a Float32Array', landmarks);
   if (landmarks.length !== 2 * landmarkCount)
@@ -95,8 +106,9 @@ export function viewOf({ landmarks, width, height, gaze = straight, expressions 
   if (!(eyes >= leastEyes))
     throw new ConfigError(`${where}: expected eyes at least ${leastEyes} pixel apart, got landmarks with ${eyes}`);
   const { pitch } = fitPose(landmarks).pose;
+  const closed = lipsTogether(landmarks, eyes);
   return {
-    landmarks,
+    landmarks: closed,
     width,
     height,
     eyes,
@@ -104,6 +116,7 @@ export function viewOf({ landmarks, width, height, gaze = straight, expressions 
     pitchSigma,
     known: lookWeights(gaze),
     likely: likelyWeights(expressions),
+    liveliness,
   };
 }
 
@@ -129,7 +142,7 @@ export function lookWeights({ yaw, pitch }: EyeAngles): Float32Array {
 function fitOf(
   rig: FitRig,
   view: View,
-  gaze: EyeAngles,
+  { landmarks, gaze = straight }: FaceLandmarks,
   identity: Float64Array,
   state: ViewState,
   contour: Contour,
@@ -147,7 +160,7 @@ function fitOf(
     identity: Float32Array.from(identity),
     weights: weightsOf(view, state),
     gaze,
-    landmarks: view.landmarks.slice(),
+    landmarks: landmarks.slice(),
     contour: contour.vertices,
     residual: residualOf(rig, view, identity, state, contour),
   });

@@ -13,6 +13,7 @@ import type { FaceModel } from '../face/face-model.js';
 import type { MotionTrack } from '../motion/track.js';
 import { fitFaces } from './fit-face.js';
 import { leastEyeDistance } from './fit-photograph.js';
+import { lipGap } from './lips.js';
 import { MotionFitter, type MotionFitterOptions } from './motion-fitter.js';
 import { eyeDistanceOf } from './view.js';
 
@@ -53,7 +54,10 @@ const optionNames = [
 const atOnce = 8;
 
 /** Frames from which the person's shape is fitted, and those among which they are looked for. */
-const [personFrames, lookedAt] = [6, 10];
+const [personFrames, lookedAt] = [6, 12];
+
+/** How much expression such frames are given, over what is usual. */
+const calmness = 0.5;
 
 /**
  * Follows a person through a video: first the shape of the person from frames all over it, then pose, expression and gaze of each
@@ -140,13 +144,11 @@ async function personOf(
       { code: 'NO_FACE' },
     );
   }
-  // Evenly among them: neighbours tell the same.
-  const chosen = seen.filter(
-    (_, i) => Math.floor((i * personFrames) / seen.length) !== Math.floor(((i - 1) * personFrames) / seen.length),
-  );
-  const photographs = chosen.map(({ face, frame: { width, height } }) => {
-    const { landmarks, expressions } = face;
-    return { landmarks, expressions, width, height };
+  // What is at rest tells the person from the expression: of a mouth that speaks, where it is most closed.
+  const gap = ({ face: { landmarks } }: { face: Face }): number => lipGap(landmarks);
+  const calm = [...seen].sort((a, b) => gap(a) - gap(b)).slice(0, personFrames);
+  const photographs = calm.map(({ face: { landmarks, expressions }, frame: { width, height } }) => {
+    return { landmarks, expressions, width, height, liveliness: calmness };
   });
   return fitFaces(photographs, model)[0]!.identity;
 }

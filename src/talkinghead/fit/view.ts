@@ -1,12 +1,13 @@
 /** One photograph's part of a fit: its unknowns, and how its landmarks depend on them. */
 import { fitPose, landmarkCount } from '../../media/index.js';
+import type { ArkitName } from '../face/arkit.js';
 import { Camera, type HeadTurn, rotation } from '../render/camera.js';
 import { type Contour, contourCount } from './contour.js';
-import { cameraDistance, type FitRig, fittedPlaces, headPivot } from './rig.js';
+import { cameraDistance, type FitRig, fittedNames, fittedPlaces, headPivot } from './rig.js';
 
 /** What is known of a photograph. */
 export interface View {
-  /** `[136]`, pixels. */
+  /** `[136]`, pixels, lips that touch brought together. */
   readonly landmarks: Float32Array;
   readonly width: number;
   readonly height: number;
@@ -20,6 +21,8 @@ export interface View {
   readonly known: Float32Array;
   /** `[52]`: weights that the fitted ones are likely to be near. */
   readonly likely: Float32Array;
+  /** How far weights may be from the likely ones, over what is usual: below 1 where the face is known to be at rest. */
+  readonly liveliness: number;
 }
 
 /** Yaw, pitch and roll in degrees, pixels for 1 cm, and the pixel of the pivot; the weights follow. */
@@ -32,8 +35,21 @@ export type ViewState = Float64Array;
 /** Standard deviations in % of the eyes' distance, of the detector and of what the model cannot follow. */
 const sigma = { eyes: 1.5, lips: 1.5, nose: 2, brows: 5, across: 4, along: 15 } as const;
 
-/** The weights of expressions spread this far from the likely ones. */
+/**
+ * How far weights spread from the likely ones. Where several would do (an open jaw with the lips rolled in looks like a closed
+ * one), those are preferred that move most by themselves.
+ */
 const weightSigma = 0.5;
+const weightSigmas: Partial<Record<ArkitName, number>> = {
+  jawOpen: 0.8,
+  mouthClose: 0.15,
+  mouthRollLower: 0.15,
+  mouthRollUpper: 0.15,
+  mouthFunnel: 0.25,
+  mouthFrownLeft: 0.25,
+  mouthFrownRight: 0.25,
+};
+const sigmas = fittedNames.map((name) => weightSigmas[name] ?? weightSigma);
 
 export function sigmaOf(landmark: number): number {
   if (landmark < 27) return sigma.brows;
@@ -290,6 +306,6 @@ function addPriors(normal: Float64Array, gradient: Float64Array, view: View, sta
   prior(people + 1, state[1]! - view.pitch, view.pitchSigma);
   for (let k = placeCount; k < viewUnknowns; k++) {
     const likely = view.likely[fittedPlaces[k - placeCount]!]!;
-    prior(people + k, state[k]! - likely, weightSigma);
+    prior(people + k, state[k]! - likely, view.liveliness * sigmas[k - placeCount]!);
   }
 }
