@@ -7,7 +7,7 @@ import { exitCodes, onInterrupt, say } from './report.js';
 /** Milliseconds in which nothing is shown: a short wait needs no progress. */
 const quiet = 2000;
 
-/** How far the reading of many files is, once it takes more than two seconds. */
+/** How far the reading of many files or frames is, once it takes more than two seconds. */
 export class ReadingProgress {
   readonly #begun: number;
   #shown = 0;
@@ -18,7 +18,7 @@ export class ReadingProgress {
     private readonly stream: ProgressStream = process.stderr,
     private readonly now: () => number = Date.now,
     /** How fast it is, of so many a second. */
-    private readonly speed: (rate: number) => string = (rate) => `${rate.toFixed(0)} images/s`,
+    private readonly speed: (rate: number) => string = perSecond('images'),
   ) {
     this.#begun = now();
   }

@@ -8,7 +8,25 @@ import { jsonOption, positive, requireOptions, whole } from './options.js';
 
 // fit: flags
 
+export interface TalkFitFlags {
+  output?: string;
+  sheet?: string;
+  face?: number;
+  json: boolean;
+}
+
 // track: flags
+
+export interface TalkTrackFlags {
+  output: string;
+  fps?: number;
+  start?: number;
+  end?: number;
+  relative: 'none' | 'first' | 'neutral';
+  raw: boolean;
+  photo?: string[];
+  json: boolean;
+}
 
 // animate: flags
 
@@ -64,8 +82,10 @@ export function addTalk(program: Command): void {
       .addHelpText('after', `${remarks}\nExample:\n  ${example}`)
       .allowExcessArguments(false);
   // fit
+  addFit(verb);
 
   // track
+  addTrack(verb);
 
   // animate
   addAnimate(verb);
@@ -82,7 +102,62 @@ export function addTalk(program: Command): void {
 
 // fit
 
+function addFit(verb: Verb): void {
+  verb(
+    'fit',
+    'fit the face model to a photograph: camera, pose, person, expression, gaze',
+    'headrace talk fit p.jpg -o fit.json --sheet sheet.png',
+    '\nSeveral photographs of one person give one shape together. What cannot be fitted is refused with the\nreason: no face, too small, turned too far, covered.\n',
+  )
+    .argument('<photos...>', 'a photograph, or several of one person')
+    .option('-o, --output <file>', 'JSON; with several photographs NAME-1.json, NAME-2.json, ...')
+    .option(
+      '--sheet <file>',
+      'a picture (.png, .jpg, .webp) of the landmarks, the fitted face over the photograph, and the numbers',
+    )
+    .addOption(new Option('--face <n>', 'which face, of several: 0 is the largest').argParser(whole(0)))
+    .addOption(jsonOption())
+    .action(async (photos: string[], flags: TalkFitFlags) => {
+      const { fitTalk } = await import('./talk-fit.js');
+      await fitTalk(photos, flags);
+    });
+}
+
 // track
+
+function addTrack(verb: Verb): void {
+  verb(
+    'track',
+    "follow the face of a video: a track of ARKit's 52 weights, head pose and gaze",
+    'headrace talk track v.mp4 -o track.json',
+  )
+    .argument('<video>', 'a video with a face')
+    .option('-o, --output <file>', '.json, or .csv as Live Link Face writes it (required)')
+    .addOption(new Option('--fps <n>', "frames a second (default: the video's own)").argParser(positive))
+    .addOption(new Option('--start <s>', 'seconds from which on').argParser(positive))
+    .addOption(new Option('--end <s>', 'seconds up to which').argParser(positive))
+    .addOption(
+      new Option(
+        '--relative <to>',
+        'what motion is told from: the camera and a face at rest, the first frame, or the usual face',
+      )
+        .choices(['none', 'first', 'neutral'])
+        .default('none'),
+    )
+    .option('--raw', 'leave in what trembles', false)
+    .addOption(
+      new Option(
+        '--photo <file>',
+        "a photograph that tells the person's shape; may be repeated (default: the video)",
+      ).argParser((file: string, before: string[] = []) => [...before, file]),
+    )
+    .addOption(jsonOption())
+    .action(async (video: string, flags: TalkTrackFlags, command: Command) => {
+      requireOptions(command, 'output');
+      const { trackTalk } = await import('./talk-track.js');
+      await trackTalk(video, flags);
+    });
+}
 
 // animate
 

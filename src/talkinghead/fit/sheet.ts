@@ -10,7 +10,7 @@ import { Raster } from '../render/raster.js';
 import { directionalLight, shade } from '../render/shading.js';
 import type { FaceFit } from './face-fit.js';
 import { landmarkVertices } from './fit-views.js';
-import { lineHeight, write } from './letters.js';
+import { lineHeight, write } from '../render/letters.js';
 import { fitRig } from './rig.js';
 
 /** cm. */
