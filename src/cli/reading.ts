@@ -7,6 +7,12 @@ import { exitCodes, onInterrupt, say } from './report.js';
 /** Milliseconds in which nothing is shown: a short wait needs no progress. */
 const quiet = 2000;
 
+/** Such as `12 images/s`. */
+export const perSecond =
+  (things: string) =>
+  (rate: number): string =>
+    `${rate.toFixed(0)} ${things}/s`;
+
 /** How far the reading of many files or frames is, once it takes more than two seconds. */
 export class ReadingProgress {
   readonly #begun: number;

@@ -3,9 +3,16 @@ import { extname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { writeFileAtomic } from '../io/index.js';
 import { mediaInfo, videoTarget } from '../media/index.js';
-import { type AnimateOptions, type Animation, AnimationReport, MotionTrack, Portrait } from '../talkinghead/index.js';
+import {
+  type AnimateOptions,
+  type Animation,
+  AnimationReport,
+  MotionTrack,
+  Portrait,
+  trackMotion,
+} from '../talkinghead/index.js';
 import { ConfigError, DataError } from '../torch/index.js';
-import { ReadingProgress } from './reading.js';
+import { perSecond, ReadingProgress } from './reading.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import type { TalkAnimateFlags } from './talk-program.js';
 
@@ -22,7 +29,7 @@ export async function animateTalk(flags: TalkAnimateFlags): Promise<void> {
   const release = onInterrupt(() => stop.abort());
   try {
     const portrait = await Portrait.load(flags.portrait, portraitOptions(flags));
-    const animation = portrait.animate(animateOptions(flags, stop.signal));
+    const animation = portrait.animate(await animateOptions(flags, stop.signal));
     const report = flags.report === undefined ? null : await AnimationReport.open(portrait.frame(), flags.fps);
     const made = await make(animation, flags, Math.round(seconds * flags.fps), report);
     if (report !== null)
@@ -55,7 +62,7 @@ function portraitOptions(flags: TalkAnimateFlags) {
   };
 }
 
-function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): AnimateOptions {
+async function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): Promise<AnimateOptions> {
   const { audio, fps, seed, mark, emotion, pose, poseScale, emotionScale, mouthScale } = flags;
   return {
     speech: audio,
@@ -63,17 +70,25 @@ function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): AnimateOp
     seed,
     mark,
     signal,
-    ...(emotion !== undefined && { emotion: planOrTrack(emotion) }),
-    ...(pose !== undefined && { pose: planOrTrack(pose) }),
+    ...(emotion !== undefined && { emotion: await planOrTrack(emotion) }),
+    ...(pose !== undefined && { pose: await planOrTrack(pose) }),
     ...(poseScale !== undefined && { poseScale }),
     ...(emotionScale !== undefined && { emotionScale }),
     ...(mouthScale !== undefined && { mouthScale }),
   };
 }
 
-/** The name of a file is a track's, anything else is a plan in words. */
-function planOrTrack(text: string): string | MotionTrack {
-  return ['.csv', '.json'].includes(extname(text).toLowerCase()) ? MotionTrack.load(text) : text;
+/** Endings of names are a track's or a video's; anything else is a plan in words. */
+async function planOrTrack(text: string): Promise<string | MotionTrack> {
+  if (['.csv', '.json'].includes(extname(text).toLowerCase())) return MotionTrack.load(text);
+  if (!/\.[a-z]\w{1,4}$/i.test(text)) return text;
+  const progress = new ReadingProgress(`following the face of ${text}:`, process.stderr, Date.now, perSecond('frames'));
+  try {
+    const note = (remark: string): void => say(`note: ${remark}`);
+    return await trackMotion(text, { note, onProgress: (done, total) => progress.update(done, total) });
+  } finally {
+    progress.finish();
+  }
 }
 
 interface Made {

@@ -181,11 +181,11 @@ function addAnimate(verb: Verb): void {
     )
     .option(
       '--emotion <what>',
-      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a track (.csv, .json) whose face is followed',
+      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a video or track (.csv, .json) whose face is followed',
     )
     .option(
       '--pose <what>',
-      'idle (default), still, ranges such as yaw=-15..15,pitch=0, or a track (.csv, .json) whose head is followed',
+      'idle (default), still, ranges such as yaw=-15..15,pitch=0, or a video or track (.csv, .json) whose head is followed',
     )
     .addOption(new Option('--fps <n>', 'pictures a second').argParser(positive).default(25))
     .addOption(

@@ -5,12 +5,12 @@ import { noGrad, scope, tensor } from '../../torch/index.js';
 import { arkitNames } from '../face/arkit.js';
 import type { FaceModel } from '../face/face-model.js';
 import { Camera } from '../render/camera.js';
+import { lineHeight, write } from '../render/letters.js';
 import { vertexNormals } from '../render/mesh.js';
 import { Raster } from '../render/raster.js';
 import { directionalLight, shade } from '../render/shading.js';
 import type { FaceFit } from './face-fit.js';
 import { landmarkVertices } from './fit-views.js';
-import { lineHeight, write } from '../render/letters.js';
 import { fitRig } from './rig.js';
 
 /** cm. */

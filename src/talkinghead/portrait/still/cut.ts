@@ -47,12 +47,12 @@ export class Cut {
         if (u + 1 < width) {
           const limit = borders.across[i]!;
           const value = across[i]! + step * (ahead[i + 1]! - here);
-          across[i] = value > limit ? limit : value < -limit ? -limit : value;
+          across[i] = Math.min(limit, Math.max(-limit, value));
         }
         if (y + 1 < height) {
           const limit = borders.down[i]!;
           const value = down[i]! + step * (ahead[i + width]! - here);
-          down[i] = value > limit ? limit : value < -limit ? -limit : value;
+          down[i] = Math.min(limit, Math.max(-limit, value));
         }
       }
     }
@@ -65,7 +65,7 @@ export class Cut {
         const spread = across[i]! - (u > 0 ? across[i - 1]! : 0) + down[i]! - (y > 0 ? down[i - width]! : 0);
         const before = x[i]!;
         const moved = before + step * (spread - cost[i]!);
-        const next = moved > 1 ? 1 : moved < 0 ? 0 : moved;
+        const next = Math.min(1, Math.max(0, moved));
         x[i] = next;
         ahead[i] = 2 * next - before;
       }
@@ -84,8 +84,10 @@ export function borderCosts(planes: readonly Float32Array[], width: number, heig
   let [sum, count] = [0, 0];
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
-      if (x + 1 < width) [sum, count] = [sum + (across[i] = square(i, i + 1)), count + 1];
-      if (y + 1 < height) [sum, count] = [sum + (down[i] = square(i, i + width)), count + 1];
+      if (x + 1 < width) across[i] = square(i, i + 1);
+      if (y + 1 < height) down[i] = square(i, i + width);
+      sum += across[i]! + down[i]!;
+      count += Number(x + 1 < width) + Number(y + 1 < height);
     }
   }
   const beta = 1 / Math.max(2 * (sum / Math.max(1, count)), 1);
