@@ -52,6 +52,24 @@ struct Pictures {
 // Of a vertex of the skin or an eye. Those of the mouth's inside have others in the same places: see mouth.cpp.
 enum Attribute { kSourceX, kSourceY, kOver, kLight, kLidX, kLidY, kLid };
 
+// Pixels that a frame would need of what lies beyond each border of the photograph.
+struct Beyond {
+  float left, right, top, bottom;
+};
+
+// Instead, what lies within the border is stretched: three times as much of it as is lacking.
+HEADRACE_INLINE float stretched(float at, float size, float before, float after) {
+  if (before > 0 && at < 3 * before) {
+    const float share = std::max((at + before) / (4 * before), 0.0f);
+    at = 3 * before * share * std::cbrt(share); // of the same slope where the band ends
+  }
+  if (after > 0 && size - at < 3 * after) {
+    const float share = std::max((size - at + after) / (4 * after), 0.0f);
+    at = size - 3 * after * share * std::cbrt(share);
+  }
+  return at;
+}
+
 struct Scene {
   Pictures pictures;
   Drawn grid;
@@ -59,7 +77,36 @@ struct Scene {
   Drawn mesh;
   const float* attributes;
   int64_t firstEye, firstInside; // triangles: skin, eyes, the mouth's inside
+  Beyond beyond;
 };
+
+// Where the grid finds a pixel's colour.
+HEADRACE_INLINE void gridPlace(const Scene& scene, int64_t pixel, float* place) {
+  if (scene.grid.triangle[pixel] >= 0) scene.grid.at<2>(pixel, scene.gridSources, 2, place);
+}
+
+// The border of a frame shows the most of what lies beyond the photograph.
+Beyond beyondOf(const Scene& scene) {
+  const int64_t height = scene.pictures.height, width = scene.pictures.width;
+  Beyond beyond{};
+  const auto look = [&](int64_t x, int64_t y) {
+    float place[2] = {static_cast<float>(x) + 0.5f, static_cast<float>(y) + 0.5f};
+    gridPlace(scene, y * width + x, place);
+    beyond.left = std::max(beyond.left, -place[0]);
+    beyond.right = std::max(beyond.right, place[0] - static_cast<float>(width));
+    beyond.top = std::max(beyond.top, -place[1]);
+    beyond.bottom = std::max(beyond.bottom, place[1] - static_cast<float>(height));
+  };
+  for (int64_t x = 0; x < width; ++x) {
+    look(x, 0);
+    look(x, height - 1);
+  }
+  for (int64_t y = 0; y < height; ++y) {
+    look(0, y);
+    look(width - 1, y);
+  }
+  return beyond;
+}
 
 HEADRACE_INLINE void overlay(const Scene& scene, const float* has, float* colour) {
   float lid[3];
@@ -79,10 +126,14 @@ HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t 
       const int32_t t = scene.mesh.triangle[p];
       const bool isEye = t >= scene.firstEye && t < scene.firstInside, isFace = t >= 0 && t < scene.firstInside;
       if (isFace) scene.mesh.at<7>(p, scene.attributes, kAttributes, has);
-      if (scene.grid.triangle[p] >= 0 && !(isFace && has[kOver] >= 1)) scene.grid.at<2>(p, scene.gridSources, 2, place);
+      if (!(isFace && has[kOver] >= 1)) gridPlace(scene, p, place);
       if (isFace) {
         place[0] += has[kOver] * (has[kSourceX] - place[0]);
         place[1] += has[kOver] * (has[kSourceY] - place[1]);
+      }
+      if (!isEye) {
+        place[0] = stretched(place[0], static_cast<float>(from.width), scene.beyond.left, scene.beyond.right);
+        place[1] = stretched(place[1], static_cast<float>(from.height), scene.beyond.top, scene.beyond.bottom);
       }
       const float light = 1 + (has[kLight] - 1) * has[kOver];
       uint8_t* result = out + 3 * p;
@@ -138,14 +189,16 @@ void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at
   checkDrawn(gridTriangle, gridTriangles.size(0));
   checkDrawn(meshTriangle, meshTriangles.size(0));
 
-  const Scene scene{{height, width, photo.data_ptr<uint8_t>(), person.data_ptr<uint8_t>(), background.data_ptr<uint8_t>(),
+  Scene scene{{height, width, photo.data_ptr<uint8_t>(), person.data_ptr<uint8_t>(), background.data_ptr<uint8_t>(),
                      eyes.data_ptr<uint8_t>(), lids.data_ptr<uint8_t>()},
                     {gridTriangle.data_ptr<int32_t>(), gridShares.data_ptr<float>(), gridCorners},
                     gridSources.data_ptr<float>(),
                     {meshTriangle.data_ptr<int32_t>(), meshShares.data_ptr<float>(), meshCorners},
                     attributes.data_ptr<float>(),
                     firstEye,
-                    firstInside};
+                    firstInside,
+                    Beyond{}};
+  scene.beyond = beyondOf(scene);
   uint8_t* result = out.data_ptr<uint8_t>();
   forEachBand(height, threadsFor(height * width, kGrain),
               [&](int64_t first, int64_t end) { composeRows(scene, first, end, result); });

@@ -5,7 +5,7 @@ import type { HeadTurn } from '../render/camera.js';
 import { vertexNormals } from '../render/mesh.js';
 import { Raster } from '../render/raster.js';
 import { basis } from '../render/shading.js';
-import { attributeCount, type Stage } from './stage.js';
+import { attributeCount, type Stage, withRims } from './stage.js';
 import { smoothstep } from './still/planes.js';
 
 /** An instant of a head's motion, all of it told. */
@@ -17,7 +17,10 @@ export interface Moment {
 }
 
 /** Light may change by so much, and changes by this power of what its harmonics say: skin is not all matt. */
-const [darkest, brightest, matt] = [0.65, 1.45, 0.7];
+const [darkest, brightest, matt] = [0.65, 1.45, 0.6];
+
+/** Times that changes of light are spread to neighbours: what harmonics say of small folds is not so. */
+const lightRounds = 12;
 
 /** What skin has of light that comes from all sides, beyond what the harmonics say: it holds dark places back. */
 const ambient = 0.2;
@@ -42,6 +45,8 @@ export class FrameMaker {
   /** `[V]`: how bright the photograph's light makes each vertex there. */
   private readonly restLight: Float32Array;
   private readonly restWeights: Float32Array;
+  /** By what the light on each vertex of the inner face is multiplied. */
+  private readonly changes: Float32Array;
   private readonly harmonics: Harmonics;
 
   constructor(private readonly stage: Stage) {
@@ -57,6 +62,7 @@ export class FrameMaker {
     this.harmonics = polynomial(stage.light);
     this.restLight = this.brightness(skin.normals);
     this.restWeights = head.fit.weights;
+    this.changes = new Float32Array(head.model.parts.innerFace.vertices[1]);
   }
 
   /** `[H * W * 3]`, red, green and blue. */
@@ -70,7 +76,7 @@ export class FrameMaker {
       this.light(place.pose);
       this.closeLids(lidShares);
       this.draw(grid.project(weights, place));
-      const attributes = tensor(this.attributes, { shape: [head.model.vertexCount, attributeCount] });
+      const attributes = tensor(this.attributes, { shape: [this.attributes.length / attributeCount, attributeCount] });
       const { triangle, barycentric } = this.meshRaster;
       op('headrace::composePortrait')(
         pictures.photo,
@@ -119,11 +125,12 @@ export class FrameMaker {
   private draw(nodes: Float32Array): void {
     const { grid, mesh } = this.stage;
     this.gridRaster.clear().draw(nodes, grid.triangles);
-    for (const v of mesh.inside) {
-      const near = this.points[3 * v + 2]!;
-      this.points[3 * v + 2] = near / (1 + behindLips * near);
+    const points = withRims(this.points, mesh.rims);
+    for (const v of mesh.inside.keys()) {
+      const near = points[3 * v + 2]!;
+      points[3 * v + 2] = near / (1 + behindLips * near);
     }
-    this.meshRaster.clear().draw(this.points, mesh.triangles);
+    this.meshRaster.clear().draw(points, mesh.triangles);
   }
 
   /** How the light on each vertex has changed. */
@@ -135,15 +142,17 @@ export class FrameMaker {
     const now = this.brightness(normals);
     for (let v = 0; v < skinEnd; v++) {
       const change = Math.min(brightest, Math.max(darkest, now[v]! / this.restLight[v]!));
-      this.attributes[attributeCount * v + lightAt] = change ** matt;
+      this.changes[v] = change ** matt;
       const over = skin.over[v]!;
       this.attributes[attributeCount * v + overAt] = skin.fixed[v]
         ? over
         : over * smoothstep(edgeOn, facing, normals[3 * v + 2]!);
     }
-    for (const v of mesh.inside) {
-      const facing = Math.min(1, Math.max(0.25, 0.5 + 0.5 * normals[3 * v + 2]!));
-      for (let c = 0; c < 3; c++) this.attributes[attributeCount * v + c] = mouth.colours[3 * v + c]! * facing;
+    skin.neighbours.smooth(this.changes, lightRounds);
+    for (let v = 0; v < skinEnd; v++) this.attributes[attributeCount * v + lightAt] = this.changes[v]!;
+    for (const [v, own] of mesh.inside) {
+      const facing = Math.min(1, Math.max(0.25, 0.5 + 0.5 * normals[3 * own + 2]!));
+      for (let c = 0; c < 3; c++) this.attributes[attributeCount * v + c] = mouth.colours[3 * own + c]! * facing;
     }
   }
 
@@ -216,7 +225,7 @@ function polynomial(light: Float32Array): Harmonics {
 /** What no frame changes: places in the photograph, shares of the mesh, lids' places; of the inside what the photograph shows. */
 function fixedAttributes({ head, skin, lids, mesh, mouth }: Stage): Float32Array {
   const { model } = head;
-  const out = new Float32Array(attributeCount * model.vertexCount);
+  const out = new Float32Array(attributeCount * (model.vertexCount + mesh.rims.length));
   for (let v = 0; v < model.vertexCount; v++) {
     const place = [skin.sources[2 * v]!, skin.sources[2 * v + 1]!];
     out.set(
@@ -224,7 +233,7 @@ function fixedAttributes({ head, skin, lids, mesh, mouth }: Stage): Float32Array
       attributeCount * v,
     );
   }
-  for (const v of mesh.inside)
-    out.set([0, 0, 0, skin.sources[2 * v]!, skin.sources[2 * v + 1]!, mouth.shown[v]!, 0], attributeCount * v);
+  for (const [v, own] of mesh.inside)
+    out.set([0, 0, 0, skin.sources[2 * own]!, skin.sources[2 * own + 1]!, mouth.shown[own]!, 0], attributeCount * v);
   return out;
 }

@@ -38,7 +38,7 @@ export function mouthInside(
   const triangles = concatenated(drawn.map((part) => frontOf(head, part)));
   return {
     triangles,
-    colours: shaded(head, colours),
+    colours: shaded(head, colours, triangles),
     shown: open ? shownVertices(head, face, triangles) : new Float32Array(model.vertexCount),
   };
 }
@@ -55,7 +55,7 @@ function frontOf({ model }: PhotographedHead, part: FacePart): Uint32Array {
 }
 
 /** Colours in the dark of the mouth: less light further back, beyond the corners, and behind the lower lip. */
-function shaded({ model }: PhotographedHead, colours: MouthColours): Float32Array {
+function shaded({ model }: PhotographedHead, colours: MouthColours, triangles: Uint32Array): Float32Array {
   const out = new Float32Array(3 * model.vertexCount);
   const of = {
     mouthSocket: colours.socket,
@@ -64,15 +64,17 @@ function shaded({ model }: PhotographedHead, colours: MouthColours): Float32Arra
     upperTeeth: colours.teeth,
     lowerTeeth: colours.teeth,
   };
+  const put = (v: number, part: (typeof parts)[number]): void => {
+    const depth = Math.min(6, Math.max(0, 11 - model.vertices[3 * v + 2]!));
+    const aside = Math.max(0, Math.abs(model.vertices[3 * v]!) - 1.5);
+    const open = Math.max(0.3, Math.exp(-Math.max(0, depth - 0.4) / 2.2 - aside / 1.4));
+    const light = part === 'lowerTeeth' ? 0.8 * open : open;
+    for (let c = 0; c < 3; c++) out[3 * v + c] = of[part][c]! * light;
+  };
+  for (const v of triangles) put(v, 'mouthSocket'); // the lips' rims among them, where the socket hangs on the skin
   for (const part of parts) {
     const [first, end] = model.parts[part].vertices;
-    for (let v = first; v < end; v++) {
-      const depth = Math.min(6, Math.max(0, 11 - model.vertices[3 * v + 2]!));
-      const aside = Math.max(0, Math.abs(model.vertices[3 * v]!) - 1.5);
-      const open = Math.max(0.3, Math.exp(-Math.max(0, depth - 0.4) / 2.2 - aside / 1.4));
-      const light = part === 'lowerTeeth' ? 0.8 * open : open;
-      for (let c = 0; c < 3; c++) out[3 * v + c] = of[part][c]! * light;
-    }
+    for (let v = first; v < end; v++) put(v, part);
   }
   return out;
 }

@@ -24,8 +24,10 @@ export interface PortraitMesh {
   /** The first triangles of eyeballs and of the mouth's inside. */
   readonly firstEye: number;
   readonly firstInside: number;
-  /** Vertices of the mouth's inside that are drawn. */
-  readonly inside: Uint32Array;
+  /** Vertices of the lips' rims, which follow the model's as a second set, for the mouth's inside. */
+  readonly rims: Uint32Array;
+  /** The model's vertex of each vertex of the mouth's inside. */
+  readonly inside: ReadonlyMap<number, number>;
 }
 
 export interface Stage {
@@ -85,21 +87,33 @@ export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
 function meshOf({ model }: PhotographedHead, mouth: MouthInside): PortraitMesh {
   const part = (name: FacePart): Uint32Array => model.trianglesOf(name);
   const [skin, eyes] = [part('innerFace'), concatenated([part('scleraLeft'), part('scleraRight')])];
-  const all = concatenated([skin, eyes, mouth.triangles]);
+  // The mouth's inside hangs on the lips' rims: as part of it these have other numbers than as skin, so they are there twice.
+  const rims = [...new Set(mouth.triangles)].filter((v) => v < model.parts.skin.vertices[1]);
+  const copyOf = new Map(rims.map((v, i) => [v, model.vertexCount + i]));
+  const all = concatenated([skin, eyes, mouth.triangles.map((v) => copyOf.get(v) ?? v)]);
   return {
     triangles: tensor(Int32Array.from(all), { shape: [all.length / 3, 3] }).keep(),
     firstEye: skin.length / 3,
     firstInside: (skin.length + eyes.length) / 3,
-    inside: Uint32Array.from(new Set(mouth.triangles)),
+    rims: Uint32Array.from(rims),
+    inside: new Map([...new Set(mouth.triangles)].map((v) => [copyOf.get(v) ?? v, v])),
   };
 }
 
 /** `[H * W]`: 1 where the photograph shows an eyeball. */
 function eyePixels(head: PhotographedHead, points: Float32Array, mesh: PortraitMesh): Uint8Array {
   using raster = new Raster(head.height, head.width);
-  raster.draw(points, mesh.triangles);
+  raster.draw(withRims(points, mesh.rims), mesh.triangles);
   const drawn = raster.triangle.data() as Int32Array;
   return Uint8Array.from(drawn, (t) => (t >= mesh.firstEye && t < mesh.firstInside ? 1 : 0));
+}
+
+/** The rims once more, behind all vertices. */
+export function withRims(points: Float32Array, rims: Uint32Array): Float32Array {
+  const out = new Float32Array(points.length + 3 * rims.length);
+  out.set(points);
+  for (const [i, v] of rims.entries()) out.set(points.subarray(3 * v, 3 * v + 3), points.length + 3 * i);
+  return out;
 }
 
 const pictureTensor = ({ width, height, data }: RgbImage): Tensor =>
