@@ -12,7 +12,7 @@ import { findGaze } from './gaze.js';
 import { blinksOf, eyeDarkness } from './lids.js';
 import { cameraDistance, type FitRig, fitRig } from './rig.js';
 import { smoothed } from './smooth.js';
-import { cameraOf, firstState, poseOf, type ViewState, weightsOf } from './view.js';
+import { cameraOf, eyeDistanceOf, firstState, poseOf, type ViewState, weightsOf } from './view.js';
 
 export interface MotionFitterOptions {
   /** Pixels of the frames. */
@@ -51,6 +51,9 @@ export interface FittedMotion {
 /** Seconds over which values are evened out: they tremble at rest, and move no quicker. */
 const evening = { pose: 0.05, weights: 0.022, gaze: 0.03 } as const;
 
+/** Landmarks that move further from one frame to the next, in distances of the eyes, are fitted as if they were the first. */
+const farthest = 0.1;
+
 /** Degrees by which the pitch may be from a rigid head's: with a known person, landmarks tell it well. */
 const pitchSigma = 8;
 
@@ -75,6 +78,8 @@ export class MotionFitter {
   readonly #gazes: (EyeAngles | null)[] = [];
   readonly #darkness: ([left: number, right: number] | null)[] = [];
   #gaze: EyeAngles = { yaw: 0, pitch: 0 };
+  /** The landmarks of the frame before. */
+  #last: Float32Array | null = null;
 
   /** @throws ConfigError */
   constructor(options: MotionFitterOptions) {
@@ -101,16 +106,11 @@ export class MotionFitter {
     const { landmarks, expressions } = face;
     const seen = { landmarks, width, height, gaze: this.#gaze, ...(expressions && { expressions }) };
     const view = { ...viewOf(seen), pitchSigma };
-    const last = this.#states.at(-1);
-    const begin = last ?? firstState(this.#rig, view);
-    const { state } = followState(
-      this.#rig,
-      this.#candidates,
-      identity,
-      view,
-      begin,
-      last === undefined || last === null,
-    );
+    const last = this.#states.at(-1) ?? null;
+    const fresh = last === null || this.#last === null || leap(this.#last, landmarks) > farthest;
+    const begin = last === null || fresh ? firstState(this.#rig, view) : last;
+    const { state } = followState(this.#rig, this.#candidates, identity, view, begin, fresh);
+    this.#last = landmarks;
     const weights = weightsOf(view, state);
     if (picture === undefined) {
       this.#push(state, weights, null, null);
@@ -207,6 +207,13 @@ export class MotionFitter {
     }
     return runs;
   }
+}
+
+/** How far landmarks have moved on average, in distances of the eyes. */
+function leap(before: Float32Array, now: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < now.length; i += 2) sum += Math.hypot(now[i]! - before[i]!, now[i + 1]! - before[i + 1]!);
+  return (2 * sum) / now.length / eyeDistanceOf(now);
 }
 
 /** How far a head is from where it was in the reference, in cm: to the viewer's right, up, nearer. */
