@@ -30,7 +30,10 @@ export async function writeImage(path: string, image: RgbImage): Promise<void> {
   checkFrame(image);
   const { data, width, height } = image;
   const sharp = await imageLibrary('Writing image files');
-  const encoded = sharp(data, { raw: { width, height, channels: 3 } }).toFormat(format as 'png', { quality: 95 });
+  const encoded = sharp(data, { raw: { width, height, channels: 3 } }).toFormat(
+    format as 'png',
+    format === 'png' ? {} : { quality: 95 }, // for a PNG this would mean fewer colours
+  );
   writeFileAtomic(path, await encoded.toBuffer());
 }
 

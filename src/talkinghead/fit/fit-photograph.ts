@@ -3,6 +3,7 @@ import { type Face, FaceAnalyser, type RgbImage, readImage } from '../../media/i
 import { ConfigError, checkOptions, DataError } from '../../torch/index.js';
 import type { FaceModel } from '../face/face-model.js';
 import { checkWhole } from '../render/checks.js';
+import { coveredParts } from './covered.js';
 import type { FaceFit } from './face-fit.js';
 import { type FaceLandmarks, fitFaces } from './fit-face.js';
 import { findGaze } from './gaze.js';
@@ -72,7 +73,7 @@ export async function fitPhotographs(
     return { ...seen, gaze: findGaze(image, model, { camera: rough[i]!.view(), pose, identity, landmarks }) };
   });
   const fits = fitFaces(looking, options.model);
-  for (const [i, fit] of fits.entries()) refuseUnlike(found[i]!.name, fit);
+  for (const [i, fit] of fits.entries()) refuseUnlike(found[i]!.name, found[i]!.image, fit);
   return fits;
 }
 
@@ -90,12 +91,8 @@ function chooseFace(name: string, image: RgbImage, analyser: FaceAnalyser, optio
   }
   const face = faces[chosen];
   if (face === undefined) {
-    throw new DataError(
-      `${name}: expected face ${chosen}, but ${faces.length} ${faces.length > 1 ? 'were' : 'was'} found`,
-      {
-        code: 'NO_FACE',
-      },
-    );
+    const known = faces.length > 1 ? `${faces.length} were found, 0 to ${faces.length - 1}` : 'one was found, face 0';
+    throw new DataError(`${name}: expected a face ${chosen}, but ${known}`, { code: 'NO_FACE' });
   }
   if (faces.length > 1 && options.face === undefined) {
     options.note?.(
@@ -118,8 +115,8 @@ function placeOf({ box }: Face): string {
   return `(${Math.round(box.x + box.width / 2)}, ${Math.round(box.y + box.height / 2)})`;
 }
 
-/** @throws DataError for a face that is turned too far, or that the model does not follow */
-function refuseUnlike(name: string, fit: FaceFit): void {
+/** @throws DataError for a face that is turned too far, covered in part, or that the model does not follow */
+function refuseUnlike(name: string, image: RgbImage, fit: FaceFit): void {
   const { yaw, pitch } = fit.pose;
   if (Math.abs(yaw) > widestTurn || Math.abs(pitch) > widestTurn) {
     const turned = `yaw ${yaw.toFixed(0)}, pitch ${pitch.toFixed(0)} degrees`;
@@ -128,11 +125,18 @@ function refuseUnlike(name: string, fit: FaceFit): void {
       { code: 'TURNED_FACE' },
     );
   }
+  const covered = coveredParts(image, fit.landmarks);
+  if (covered.length > 0) {
+    throw new DataError(
+      `${name}: ${covered.join(' and ')} of the face cannot be seen: covered by a hand, hair, a mask or dark glasses, or out of the picture. Use a picture that shows the whole face`,
+      { code: 'COVERED_FACE' },
+    );
+  }
   const { eyes, lips } = fit.residual;
   if (eyes <= worstResidual.eyes && lips <= worstResidual.lips) return;
   throw new DataError(
     `${name}: the face cannot be fitted: its eyes are ${eyes.toFixed(1)} % and its lips ${lips.toFixed(1)} % of the eyes' distance off, where ` +
-      `${worstResidual.eyes} and ${worstResidual.lips} are the most. It may be covered, by a hand, hair, a mask or dark glasses, or no real face`,
+      `${worstResidual.eyes} and ${worstResidual.lips} are the most. It may be covered in part, or be no real face`,
     { code: 'COVERED_FACE' },
   );
 }

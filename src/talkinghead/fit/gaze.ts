@@ -102,10 +102,10 @@ function irisAt(
   return { x: x!, y: y!, radius: irisRadius * camera.focal * near! };
 }
 
-/** Whether a point lies between the lids: inside of the polygon. */
-function between(lids: Float32Array, x: number, y: number): boolean {
+/** Whether a point lies inside of a polygon. */
+export function between(lids: Float32Array, x: number, y: number): boolean {
   let inside = false;
-  for (let i = 0, j = 10; i < 12; j = i, i += 2) {
+  for (let i = 0, j = lids.length - 2; i < lids.length; j = i, i += 2) {
     const [ax, ay, bx, by] = [lids[i]!, lids[i + 1]!, lids[j]!, lids[j + 1]!];
     if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
   }
