@@ -2,10 +2,11 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { saveTorch } from 'headrace/io';
-import { writeVideo } from 'headrace/media';
+import { writeImage, writeVideo } from 'headrace/media';
 import { buildModel } from 'headrace/pipeline';
 import { resnet18 } from 'headrace/vision';
 import sharp from 'sharp';
+import { drawFaces } from '../media/faces-drawing.js';
 import { root } from './repository.js';
 
 /** Two seconds of a grey picture that grows lighter, and a tone. */
@@ -30,6 +31,18 @@ export async function makeFixtures(folder: string): Promise<void> {
   const audio = { samples: tone(16000, 2), rate: 16000 };
   await writePhotos(path.join(folder, 'photos'));
   await writeVideo(path.join(folder, 'clip.mp4'), grey(50, 64), { fps: 25, audio });
+  await writeFaces(folder);
+}
+
+/** A portrait, and a video of a mouth that opens and closes. */
+async function writeFaces(folder: string): Promise<void> {
+  const [width, height] = [320, 360];
+  const drawn = (mouth: number): Uint8Array => drawFaces(width, height, [{ x: 160, y: 150, eyes: 70, mouth }]);
+  await writeImage(path.join(folder, 'p.jpg'), { width, height, data: drawn(0) });
+  async function* speaking(): AsyncGenerator<{ data: Uint8Array; width: number; height: number }> {
+    for (let i = 0; i < 10; i++) yield { width, height, data: drawn(0.5 - 0.5 * Math.cos(i)) };
+  }
+  await writeVideo(path.join(folder, 'talk.mp4'), speaking(), { fps: 25 });
 }
 
 /** Folders of classes, with what one finds in such: a text, and a picture that is none. */

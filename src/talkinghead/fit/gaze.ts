@@ -19,6 +19,9 @@ const [irisRadius, eyeRadius] = [0.59, 1.1];
 /** Degrees between the looks that are tried, and the spread of looks about straight ahead. */
 const [step, yawSpread, pitchSpread] = [3, 14, 8];
 
+/** Degrees up and down to which looks are tried. */
+const highest = 24;
+
 /** How much darker the iris must be than what is around it, of 255, to be followed all the way. */
 const clearContrast = 25;
 
@@ -37,12 +40,15 @@ export function findGaze(picture: RgbImage, model: FaceModel, head: SeenHead): E
     return sum - ((yaw / yawSpread) ** 2 + (pitch / pitchSpread) ** 2) / 2;
   };
   let [best, yaw, pitch] = [-Infinity, 0, 0];
-  for (let y = -eyeTravel.sideways; y <= eyeTravel.sideways; y += step) {
-    for (let p = -eyeTravel.down + step; p <= eyeTravel.up - step; p += step) {
-      const value = score(y, p);
-      if (value > best) [best, yaw, pitch] = [value, y, p];
-    }
-  }
+  const attempt = (y: number, p: number): void => {
+    const value = score(y, p);
+    if (value > best) [best, yaw, pitch] = [value, y, p];
+  };
+  // Every other look first, then those around the best.
+  for (let y = -eyeTravel.sideways; y <= eyeTravel.sideways; y += 2 * step)
+    for (let p = -highest; p <= highest; p += 2 * step) attempt(y, p);
+  const [nearYaw, nearPitch] = [yaw, pitch];
+  for (const y of [-step, 0, step]) for (const p of [-step, 0, step]) attempt(nearYaw + y, nearPitch + p);
   return {
     yaw: yaw + step * peak(score(yaw - step, pitch), best, score(yaw + step, pitch)),
     pitch: pitch + step * peak(score(yaw, pitch - step), best, score(yaw, pitch + step)),

@@ -57,9 +57,6 @@ const farthest = 0.1;
 /** Degrees by which the pitch may be from a rigid head's: with a known person, landmarks tell it well. */
 const pitchSigma = 8;
 
-/** Of a lid that the landmarks let hang, what a blink in the pixels does not say is not believed. */
-const lidNames = { left: 'eyeBlinkLeft', right: 'eyeBlinkRight' } as const;
-
 /**
  * Follows one person: give it each frame's face, and it gives the track. Where it is given pictures too, it sees where the
  * eyes look, and blinks, which landmarks do not show.
@@ -186,14 +183,21 @@ export class MotionFitter {
 
   /** Lids as the pixels show them, where they do. */
   #blink(weights: Float32Array, source: readonly number[]): void {
-    for (const [at, side] of (['left', 'right'] as const).entries()) {
-      const seen = this.#darkness.flatMap((dark) => (dark === null ? [] : [dark[at]!]));
-      const blinks = blinksOf(seen);
-      if (blinks === null) continue;
-      const place = arkitIndex(lidNames[side]);
-      let count = 0;
-      const ofFrame = this.#darkness.map((dark) => (dark === null ? 0 : blinks[count++]!));
-      for (const [frame, from] of source.entries()) weights[frame * arkitCount + place] = ofFrame[from]!;
+    const [left, right] = ([0, 1] as const).map((side) =>
+      blinksOf(this.#darkness.flatMap((dark) => (dark === null ? [] : [dark[side]]))),
+    ) as [Float32Array | null, Float32Array | null];
+    let count = 0;
+    const places = this.#darkness.map((dark) => (dark === null ? -1 : count++));
+    for (const [own, other, name] of [
+      [left, right, 'eyeBlinkLeft'],
+      [right, left, 'eyeBlinkRight'],
+    ] as const) {
+      if (own === null) continue;
+      for (const [frame, from] of source.entries()) {
+        const place = places[from]!;
+        const closed = place < 0 ? 0 : together(own[place]!, other?.[place] ?? 0);
+        weights[frame * arkitCount + arkitIndex(name)] = closed;
+      }
     }
   }
 
@@ -207,6 +211,11 @@ export class MotionFitter {
     }
     return runs;
   }
+}
+
+/** Eyes blink together: one that begins to close closes as far as the other, which glasses may hide from the picture. */
+function together(own: number, other: number): number {
+  return own > 0.15 ? Math.max(own, other) : own;
 }
 
 /** How far landmarks have moved on average, in distances of the eyes. */
