@@ -18,6 +18,7 @@ export interface DecodedImage {
 /**
  * Greys become RGB, other colour spaces sRGB, EXIF rotation is applied, 16 bits become 8, of an animation the first picture counts.
  * @param size - resize (scaled to cover, then cut at the centre); null for the image's own
+ * @internal
  * @param behind - the colour behind what is transparent; null drops transparency, and shows what colour lies there
  * @internal
  */

@@ -33,6 +33,7 @@ export async function readImageFile(path: string): Promise<Uint8Array | { reason
 
 /**
  * An image that is not decoded yet, turned as its EXIF data asks.
+ * @internal
  * @throws DataError for what is none of the formats that are read (a drawing or a document, say), and for one of too many pixels
  * @internal
  */
