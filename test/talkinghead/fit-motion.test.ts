@@ -10,14 +10,16 @@ import { landmarksOf, person, size } from './fit-truth.js';
 const identity = person(4);
 const fps = 25;
 const frames = 50;
-const yawAt = (frame: number): number => 12 * Math.sin((2 * Math.PI * frame) / 40);
+/** What the networks make of a head's turn: 10, 20 and 30 degrees are read as 8.5, 16.9 and 24.2. */
+const asRead = (yaw: number): number => Math.sign(yaw) * (0.886 * Math.abs(yaw) - 0.0027 * yaw ** 2);
+const yawAt = (frame: number): number => 20 * Math.sin((2 * Math.PI * frame) / 40);
 /** A mouth that opens and closes twice in two seconds. */
 const jawAt = (frame: number): number => 0.3 - 0.3 * Math.cos((2 * Math.PI * frame) / 25);
 const readAt = (frame: number): { landmarks: Float32Array } => ({
   landmarks: landmarksOf({
     identity,
     weights: arkitWeights({ jawOpen: jawAt(frame) }),
-    pose: { yaw: yawAt(frame), pitch: 3, roll: -4 },
+    pose: { yaw: asRead(yawAt(frame)), pitch: 3, roll: -4 },
   }),
 });
 const read = Array.from({ length: frames }, (_, frame) => readAt(frame));
@@ -41,13 +43,13 @@ function correlation(a: readonly number[], b: readonly number[], later = 0): num
   return ab / Math.sqrt(aa * bb);
 }
 
-test('known motion is followed: the turn of the head to two degrees, the jaw in step', () => {
+test('known motion is followed: the turn of the head to three degrees of 20, the jaw in step', () => {
   const { track, missing } = follow(read);
   assert.deepEqual([track.frames, track.fps, missing], [frames, fps, []]);
   const yaw = column(track.pose, 3, 0);
   const trueYaw = read.map((_, frame) => yawAt(frame));
   for (const [frame, value] of yaw.entries())
-    assert.ok(Math.abs(value - trueYaw[frame]!) < 2, `frame ${frame}: yaw ${value}, not ${trueYaw[frame]}`);
+    assert.ok(Math.abs(value - trueYaw[frame]!) < 3, `frame ${frame}: yaw ${value}, not ${trueYaw[frame]}`);
   for (const roll of column(track.pose, 3, 2)) assert.ok(Math.abs(roll + 4) < 1, `roll ${roll}`);
   const jaw = [...track.curve('jawOpen')];
   const trueJaw = read.map((_, frame) => jawAt(frame));

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { DataError } from 'headrace';
 import { FaceAnalyser, type RgbImage, readImage, writeImage } from 'headrace/media';
-import { type FaceFit, fitPhotograph, fitPhotographs, fitSheet } from 'headrace/talkinghead';
+import { arkitWeights, type FaceFit, fitPhotograph, fitPhotographs, fitSheet } from 'headrace/talkinghead';
 import sharp from 'sharp';
 import { type DrawnFace, drawFaces } from '../media/faces-drawing.js';
 import { realData } from '../media/support.js';
+import { landmarksOf, person, size } from './fit-truth.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fit-photograph-'));
 const [width, height] = [320, 360];
@@ -95,6 +96,24 @@ test('what cannot be fitted is refused with the reason', async () => {
   await refused(mouth, 'COVERED_FACE', /the mouth of the face cannot be seen/);
   const eye = { width, height, data: await hidden(125, 150, 30, 22, '#101010') };
   await refused(eye, 'COVERED_FACE', /the left eye of the face cannot be seen/);
+});
+
+test('a face that is turned by more than 40 degrees is refused, one of 30 is not', async () => {
+  // What the networks make of a turn of 45 and of 30 degrees.
+  const seen = (yaw: number): FaceAnalyser => {
+    const landmarks = landmarksOf({ identity: person(1), weights: arkitWeights({}), pose: { yaw, pitch: 0, roll: 0 } });
+    const box = { x: 150, y: 100, width: 250, height: 300 };
+    return { analyseAll: () => [{ box, score: 1, landmarks }] } as unknown as FaceAnalyser;
+  };
+  // Pixels in which nothing looks covered.
+  const data = Uint8Array.from({ length: 3 * size.width * size.height }, (_, i) => 90 + ((i * 7919) % 101));
+  const picture = { ...size, data };
+  await assert.rejects(fitPhotograph(picture, { analyser: seen(36) }), {
+    code: 'TURNED_FACE',
+    message: /turned too far: yaw 4\d, pitch -?\d+ degrees, where 40 are the most/,
+  });
+  const { pose } = await fitPhotograph(picture, { analyser: seen(24) });
+  assert.ok(Math.abs(pose.yaw - 24) < 3, JSON.stringify(pose));
 });
 
 test('of two faces the larger is taken and told, or the one that is asked for', async () => {

@@ -32,7 +32,7 @@ export interface FitFaceOptions {
   readonly model?: FaceModel;
 }
 
-/** A photograph's pixels across and down. */
+/** A photograph's pixels across and down; the photograph itself will do. */
 export interface PictureSize {
   readonly width: number;
   readonly height: number;
@@ -63,9 +63,9 @@ const leastEyes = 1;
  */
 export function fitFace(landmarks: Float32Array, size: PictureSize, options: FitFaceOptions = {}): FaceFit {
   checkOptions('fitFace', options, ['gaze', 'expressions', 'model']);
-  checkOptions('the size of fitFace', size, ['width', 'height']);
   const { model, ...known } = options;
-  return fitFaces([{ landmarks, ...size, ...known }], model)[0]!;
+  const { width, height } = size;
+  return fitFaces([{ landmarks, width, height, ...known }], model)[0]!;
 }
 
 /**

@@ -8,6 +8,7 @@ import type { FaceFit } from './face-fit.js';
 import { type FaceLandmarks, fitFaces } from './fit-face.js';
 import { findGaze } from './gaze.js';
 import { fitRig } from './rig.js';
+import { headYaw } from './turn.js';
 import { eyeDistanceOf } from './view.js';
 
 export interface FitPhotographOptions {
@@ -117,7 +118,7 @@ function placeOf({ box }: Face): string {
 
 /** @throws DataError for a face that is turned too far, covered in part, or that the model does not follow */
 function refuseUnlike(name: string, image: RgbImage, fit: FaceFit): void {
-  const { yaw, pitch } = fit.pose;
+  const [yaw, pitch] = [headYaw(fit.pose.yaw), fit.pose.pitch];
   if (Math.abs(yaw) > widestTurn || Math.abs(pitch) > widestTurn) {
     const turned = `yaw ${yaw.toFixed(0)}, pitch ${pitch.toFixed(0)} degrees`;
     throw new DataError(

@@ -12,6 +12,7 @@ import { findGaze } from './gaze.js';
 import { blinksOf, eyeDarkness } from './lids.js';
 import { cameraDistance, type FitRig, fitRig } from './rig.js';
 import { smoothed } from './smooth.js';
+import { headYaw } from './turn.js';
 import { cameraOf, eyeDistanceOf, firstState, poseOf, type ViewState, weightsOf } from './view.js';
 
 export interface MotionFitterOptions {
@@ -147,7 +148,10 @@ export class MotionFitter {
     };
     const reference = this.#states[first]!;
     const pose = even(
-      taken(3, (frame) => this.#states[frame]!.subarray(0, 3)),
+      taken(3, (frame) => {
+        const { yaw, pitch, roll } = poseOf(this.#states[frame]!);
+        return [headYaw(yaw), pitch, roll];
+      }),
       3,
       evening.pose,
     );
