@@ -1,4 +1,5 @@
-import { extname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, extname } from 'node:path';
 import { FaceAnalyser } from '../media/index.js';
 import { fitPhotographs, type MotionTrack, trackMotion } from '../talkinghead/index.js';
 import { ConfigError } from '../torch/errors.js';
@@ -12,6 +13,8 @@ export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<v
   // Before all the work, not after it.
   if (!['.json', '.csv'].includes(extname(output).toLowerCase()))
     throw new ConfigError(`Expected --output to end in .json or .csv, got ${output}`);
+  if (!existsSync(dirname(output)))
+    throw new ConfigError(`Expected --output in a folder that exists, got ${output}: make ${dirname(output)} first`);
   const progress = new ReadingProgress('following the face:', process.stderr, Date.now, perSecond('frames'));
   const notes: string[] = [];
   const note = (remark: string): void => {

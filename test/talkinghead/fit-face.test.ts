@@ -33,7 +33,8 @@ test('landmarks of a known face give its pose, its place and its landmarks back'
     }
     assert.ok(Math.abs(fit.camera.pixelsPerCm / 20 - 1) < 0.06, `${fit.camera.pixelsPerCm} pixels a cm, not 20`);
     const { eyes, lips, nose } = fit.residual;
-    assert.ok(eyes < 0.8 && lips < 0.6 && nose < 1, JSON.stringify(fit.residual));
+    // Of the lips' twenty, six are read 1.75 % from where they are: 0.53 on average.
+    assert.ok(eyes < 0.8 && lips < 0.53 + 0.35 && nose < 1, JSON.stringify(fit.residual));
     assert.equal(fit.eyeDistance.toFixed(3), eyeDistance(landmarks).toFixed(3));
   }
 });
@@ -78,9 +79,8 @@ test('the residual is the distance of the drawn landmarks from those that were f
   assert.ok(Math.abs(fit.residual.eyes - off(36, 48)) < 1e-3);
   assert.ok(Math.abs(fit.residual.nose - off(27, 36)) < 1e-3);
   assert.ok(Math.abs(fit.residual.brows - off(17, 27)) < 1e-3);
-  // Six of the twenty are where lips touch: there half of 3.5 % is the networks' own.
-  assert.ok(Math.abs(fit.residual.lips - off(48, 68)) < (1.75 * 6) / 20 + 1e-3);
-  assert.ok(fit.residual.lips > 0.5, 'the grimace is not followed whole');
+  assert.ok(Math.abs(fit.residual.lips - off(48, 68)) < 1e-3);
+  assert.ok(fit.residual.lips > 0.8, 'the grimace is not followed whole');
 });
 
 /** Of the inner face, moved to the middle and scaled to one size: landmarks do not tell how large a head is. */

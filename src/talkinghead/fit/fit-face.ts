@@ -162,17 +162,24 @@ function fitOf(
     gaze,
     landmarks: landmarks.slice(),
     contour: contour.vertices,
-    residual: residualOf(rig, view, identity, state, contour),
+    residual: residualOf(rig, view, landmarks, identity, state, contour),
   });
 }
 
-/** How far the fitted face's landmarks are from those that were found. */
-function residualOf(rig: FitRig, view: View, identity: Float64Array, state: ViewState, contour: Contour): FitResidual {
+/** How far the fitted face's landmarks are from those that were found, as they were found. */
+function residualOf(
+  rig: FitRig,
+  view: View,
+  landmarks: Float32Array,
+  identity: Float64Array,
+  state: ViewState,
+  contour: Contour,
+): FitResidual {
   const base = rig.model.shape({ weights: view.known });
   const shapes = landmarkShapes(rig, landmarkVertices(rig, contour), base, identity.length);
   const seen = projected(pointsOf(shapes, identity, state), state);
   const off = (i: number): number => {
-    const [x, y] = [seen[2 * i]! - view.landmarks[2 * i]!, seen[2 * i + 1]! - view.landmarks[2 * i + 1]!];
+    const [x, y] = [seen[2 * i]! - landmarks[2 * i]!, seen[2 * i + 1]! - landmarks[2 * i + 1]!];
     if (i >= contourCount) return Math.hypot(x, y);
     return Math.abs(x * contour.normals[2 * i]! + y * contour.normals[2 * i + 1]!);
   };
