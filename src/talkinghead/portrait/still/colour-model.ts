@@ -46,12 +46,12 @@ export class ColourModel {
   improved(points: Float32Array, weights: Float32Array, floor: readonly number[], rounds: number): ColourModel {
     const count = this.components.length;
     const share = new Float64Array(weights.length * count);
-    let model: ColourModel = this;
+    let model: ColourModel | null = null;
     for (let round = 0; round < rounds; round++) {
-      model.shares(points, share);
+      (model ?? this).shares(points, share);
       model = new ColourModel(this.dimensions, maximise(points, weights, this.dimensions, count, share, floor));
     }
-    return model;
+    return model ?? this;
   }
 
   /** log of the density at `points[at * dimensions]` and on. */

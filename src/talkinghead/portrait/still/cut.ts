@@ -81,16 +81,15 @@ export function borderCosts(planes: readonly Float32Array[], width: number, heig
   const square = (i: number, j: number): number => planes.reduce((sum, plane) => sum + (plane[i]! - plane[j]!) ** 2, 0);
   const across = new Float32Array(width * height);
   const down = new Float32Array(width * height);
-  let [sum, count] = [0, 0];
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       if (x + 1 < width) across[i] = square(i, i + 1);
       if (y + 1 < height) down[i] = square(i, i + width);
-      sum += across[i]! + down[i]!;
-      count += Number(x + 1 < width) + Number(y + 1 < height);
     }
   }
-  const beta = 1 / Math.max(2 * (sum / Math.max(1, count)), 1);
+  const sum = [across, down].reduce((all, plane) => all + plane.reduce((total, value) => total + value, 0), 0);
+  const count = Math.max(1, (width - 1) * height + width * (height - 1));
+  const beta = 1 / Math.max(2 * (sum / count), 1);
   const cost = (value: number): number => most * (0.05 + 0.95 * Math.exp(-beta * value));
   return { across: across.map(cost), down: down.map(cost) };
 }

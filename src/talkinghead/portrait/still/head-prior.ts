@@ -72,10 +72,10 @@ const headOdds = [
 ] as const;
 /** Beside neck and chest, where long hair falls: [eye distances from the middle, log odds]. */
 const hairOdds = [
-  [1, 0.3],
-  [1.8, -0.3],
-  [2.4, -1.5],
-  [3, -3],
+  [1, 0.6],
+  [2, 0.3],
+  [2.6, -1],
+  [3.2, -3],
 ] as const;
 const bodyOdds = [
   [-0.7, 4],

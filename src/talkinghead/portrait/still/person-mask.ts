@@ -26,10 +26,13 @@ export function personMask(picture: RgbImage, head: PicturedHead): PersonMask {
   const where = 'personMask';
   checkPicture(where, picture);
   checkHead(where, head);
-  const { person, width, height } = segment(picture, head);
+  const { person, width, height, confidence } = segment(picture, head);
+  if (confidence < leastConfidence) return { alpha: geometricMask(picture, head), confidence, source: 'geometry' };
   const large = resize(person, width, height, picture.width, picture.height);
-  return { alpha: matte(picture, large, figureOf(head).frame.size), confidence: 1, source: 'picture' };
+  return { alpha: matte(picture, large, figureOf(head).frame.size), confidence, source: 'picture' };
 }
+
+const leastConfidence = 0.35;
 
 /** A soft head with hair, neck and shoulders. */
 export function geometricMask({ width, height }: RgbImage, head: PicturedHead): Float32Array {

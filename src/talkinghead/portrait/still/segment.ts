@@ -1,6 +1,7 @@
 /** A person's pixels, at a working size: what lies where, which colours, and where the edges are. */
 
 import type { RgbImage } from '../../../media/frames.js';
+import { clarity } from './clarity.js';
 import { ColourModel } from './colour-model.js';
 import { borderCosts, Cut } from './cut.js';
 import { type Figure, facePixels, figureOf, personOdds } from './head-prior.js';
@@ -13,8 +14,8 @@ export interface Segment {
   readonly height: number;
   /** `[H * W]`: nearly 0 or 1. */
   readonly person: Float32Array;
-  /** `[H * W]`: log of the odds by colour alone. */
-  readonly odds: Float32Array;
+  /** 0 to 1: how clearly. */
+  readonly confidence: number;
 }
 
 /** Pixels of the longer side. */
@@ -42,16 +43,16 @@ export function segment(picture: RgbImage, head: PicturedHead): Segment {
   let person = prior.map((odds) => 1 / (1 + Math.exp(-odds)));
   const cut = new Cut(borderCosts(planes, width, height, stiffness), width, height, person);
   const sides = new TwoSides(points);
-  let odds = prior;
   for (let round = 0; round < rounds; round++) {
-    odds = sides.odds(person, round < 2 ? (i) => prior[i]! < -1.2 : null);
+    const odds = sides.odds(person, round < 2 ? (i) => prior[i]! < -1.2 : null);
     const cost = odds.map((value, i) => -(0.7 * Math.min(5, Math.max(-5, value)) + 0.8 * prior[i]!));
     const set = cut.solve(cost, round + 1 < rounds ? 60 : 150);
     // Some of what the colours say beside what was cut: a wrong first cut must not confirm itself.
     person = round + 1 < rounds ? set.map((value, i) => 0.7 * value + 0.3 / (1 + Math.exp(cost[i]!))) : set;
   }
   person = withoutSpecks(person, width, height, face, (0.25 * figure.frame.size * scale) ** 2);
-  return { width, height, person, odds };
+  const confidence = clarity(planes, person, prior, width, height, figure.frame.size * scale);
+  return { width, height, person, confidence };
 }
 
 const dimensions = 5;
