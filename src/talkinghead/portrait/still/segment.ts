@@ -6,7 +6,7 @@ import { ColourModel } from './colour-model.js';
 import { borderCosts, Cut } from './cut.js';
 import { type Figure, facePixels, figureOf, personOdds } from './head-prior.js';
 import { pieces } from './pieces.js';
-import { blur, resize } from './planes.js';
+import { blur, distanceTo, resize } from './planes.js';
 import { type PicturedHead, planesOf } from './types.js';
 
 export interface Segment {
@@ -50,7 +50,7 @@ export function segment(picture: RgbImage, head: PicturedHead): Segment {
     // Some of what the colours say beside what was cut: a wrong first cut must not confirm itself.
     person = round + 1 < rounds ? set.map((value, i) => 0.7 * value + 0.3 / (1 + Math.exp(cost[i]!))) : set;
   }
-  person = withoutSpecks(person, width, height, face, (0.25 * figure.frame.size * scale) ** 2);
+  person = withoutSpecks(person, width, height, face, figure.frame.size * scale);
   const confidence = clarity(planes, person, prior, width, height, figure.frame.size * scale);
   return { width, height, person, confidence };
 }
@@ -112,22 +112,33 @@ class TwoSides {
   }
 }
 
-/** One person: what hangs together with the face, without holes smaller than `smallest` pixels. */
+/**
+ * One person: what hangs together with the face, or is nearer to that than a fifth of an eye distance, without holes smaller
+ * than a quarter of one.
+ */
 function withoutSpecks(
   person: Float32Array<ArrayBuffer>,
   width: number,
   height: number,
   face: Uint8Array,
-  smallest: number,
+  unit: number,
 ): Float32Array<ArrayBuffer> {
   const inside = pieces(
     Uint8Array.from(person, (value) => (value > 0.5 ? 1 : 0)),
     width,
     height,
   );
-  const faces = new Uint8Array(inside.sizes.length);
-  for (let i = 0; i < face.length; i++) if (face[i] && inside.piece[i]! >= 0) faces[inside.piece[i]!] = 1;
-  const kept = person.map((value, i) => (inside.piece[i]! >= 0 && !faces[inside.piece[i]!] ? 0 : value));
+  const pieceAt = (i: number): number => inside.piece[i]!;
+  const own = new Uint8Array(inside.sizes.length);
+  for (let i = 0; i < face.length; i++) if (face[i] && pieceAt(i) >= 0) own[pieceAt(i)] = 1;
+  const away = distanceTo(
+    Uint8Array.from(person, (_, i) => (pieceAt(i) >= 0 ? own[pieceAt(i)]! : 0)),
+    width,
+    height,
+  );
+  for (let i = 0; i < face.length; i++) if (pieceAt(i) >= 0 && away[i]! < 0.2 * unit) own[pieceAt(i)] = 1;
+  const kept = person.map((value, i) => (pieceAt(i) >= 0 && !own[pieceAt(i)] ? 0 : value));
+  const smallest = (0.25 * unit) ** 2;
   const outside = pieces(
     Uint8Array.from(kept, (value) => (value > 0.5 ? 0 : 1)),
     width,
