@@ -25,8 +25,8 @@ const [around, lashesReach] = [0.06, 0.13];
 
 /**
  * The photograph with closed eyes: eyeballs, lashes and creases give way to the skin around, with its grain and the shading of
- * a lid's bulge, and lashes lie along the line where the lids meet. What is further than a fifth of the eyes' distance from
- * their openings and margins stays as it is.
+ * a lid's bulge, and lashes lie along the line where the lids meet. What is further than a quarter of the eyes' distance
+ * from their openings and margins stays as it is.
  * @param eyeDistance - pixels between the eyes' centres
  * @throws ConfigError, ShapeError
  */
@@ -61,7 +61,7 @@ function close(picture: RgbImage, eyes: readonly EyeToClose[], eyeDistance: numb
   const opened = new Uint8Array(width * height);
   for (const { opening } of eyes) fillPolygon(opened, width, height, opening);
   const away = distanceTo(opened, width, height);
-  const gone = goneWithTheEyes(picture, away, eyeDistance);
+  const gone = goneWithTheEyes(picture, away, lashesOf(eyes, away, width, height, eyeDistance), eyeDistance);
   const known = Float32Array.from(gone, (value) => 1 - value);
   const skin = pullPush(planes, known, width, height);
   const share = blur(Float32Array.from(gone), width, height, 0.012 * eyeDistance);
@@ -70,7 +70,7 @@ function close(picture: RgbImage, eyes: readonly EyeToClose[], eyeDistance: numb
   const shading = lidShading(eyes, width, height, eyeDistance);
   const out = planes.map((plane, c) =>
     plane.map((value, i) => {
-      if (!(shading.reach[i]! || away[i]! < lashesReach * eyeDistance + 2)) return value;
+      if (!(shading.reach[i]! || away[i]! < 0.25 * eyeDistance)) return value;
       const weight = Math.max(gone[i]!, smoothstep(0, 1, share[i]!));
       const grain = texture ? textureAt(texture, c, i % width, Math.floor(i / width)) : 0;
       const lid = (skin[c]![i]! + grain) * shading.light[i]!;
@@ -120,8 +120,27 @@ function paste({ data }: RgbImage, { left, top, width, height }: Box, into: Uint
     into.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * ((top + y) * stride + left));
 }
 
+/** Where lashes and liner may be: around the openings, and further beyond the corners, but not up to the brows. */
+function lashesOf(
+  eyes: readonly EyeToClose[],
+  away: Float32Array,
+  width: number,
+  height: number,
+  eyeDistance: number,
+): Uint8Array {
+  const set = Uint8Array.from(away, (distance) => (distance <= lashesReach * eyeDistance ? 1 : 0));
+  for (const { margin } of eyes) {
+    const [ax, ay, bx, by] = [margin[0]!, margin[1]!, margin.at(-2)!, margin.at(-1)!];
+    const more = (0.14 * eyeDistance) / Math.max(1, Math.hypot(bx - ax, by - ay));
+    const [dx, dy] = [more * (bx - ax), more * (by - ay)];
+    const line = distanceToLine([ax - dx, ay - dy, bx + dx, by + dy], width, height, 0.11 * eyeDistance);
+    for (let i = 0; i < set.length; i++) if (line[i]! < Infinity) set[i] = 1;
+  }
+  return set;
+}
+
 /** The openings, a little more, and near them what is darker than the skin: lashes, liner, the crease. */
-function goneWithTheEyes(picture: RgbImage, away: Float32Array, eyeDistance: number): Uint8Array {
+function goneWithTheEyes(picture: RgbImage, away: Float32Array, lashes: Uint8Array, eyeDistance: number): Uint8Array {
   const { width, height } = picture;
   const bright = blur(luma(picture), width, height, Math.max(0.5, 0.008 * eyeDistance));
   const near = Array.from(away.keys()).filter(
@@ -133,11 +152,11 @@ function goneWithTheEyes(picture: RgbImage, away: Float32Array, eyeDistance: num
   );
   const isDark = Uint8Array.from(bright, (value) => (value < 0.8 * skin ? 1 : 0));
   const core = Uint8Array.from(away, (distance, i) =>
-    distance <= around * eyeDistance || (distance <= lashesReach * eyeDistance && isDark[i]) ? 1 : 0,
+    distance <= around * eyeDistance || (lashes[i] && isDark[i]) ? 1 : 0,
   );
   // What little is left between lashes goes too.
   const toCore = distanceTo(core, width, height);
-  return core.map((_, i) => (toCore[i]! <= 0.03 * eyeDistance && away[i]! <= lashesReach * eyeDistance ? 1 : 0));
+  return core.map((_, i) => (toCore[i]! <= 0.03 * eyeDistance && lashes[i] ? 1 : 0));
 }
 
 interface LidShading {
