@@ -3,6 +3,7 @@
 #include <torch/library.h>
 
 #include <cmath>
+#include <vector>
 
 #include "compat.h"
 #include "photograph.h"
@@ -52,24 +53,6 @@ struct Pictures {
 // Of a vertex of the skin or an eye. Those of the mouth's inside have others in the same places: see mouth.cpp.
 enum Attribute { kSourceX, kSourceY, kOver, kLight, kLidX, kLidY, kLid };
 
-// Pixels that a frame would need of what lies beyond each border of the photograph.
-struct Beyond {
-  float left, right, top, bottom;
-};
-
-// Instead, what lies within the border is stretched: three times as much of it as is lacking.
-HEADRACE_INLINE float stretched(float at, float size, float before, float after) {
-  if (before > 0 && at < 3 * before) {
-    const float share = std::max((at + before) / (4 * before), 0.0f);
-    at = 3 * before * share * std::cbrt(share); // of the same slope where the band ends
-  }
-  if (after > 0 && size - at < 3 * after) {
-    const float share = std::max((size - at + after) / (4 * after), 0.0f);
-    at = size - 3 * after * share * std::cbrt(share);
-  }
-  return at;
-}
-
 struct Scene {
   Pictures pictures;
   Drawn grid;
@@ -77,36 +60,7 @@ struct Scene {
   Drawn mesh;
   const float* attributes;
   int64_t firstEye, firstInside; // triangles: skin, eyes, the mouth's inside
-  Beyond beyond;
 };
-
-// Where the grid finds a pixel's colour.
-HEADRACE_INLINE void gridPlace(const Scene& scene, int64_t pixel, float* place) {
-  if (scene.grid.triangle[pixel] >= 0) scene.grid.at<2>(pixel, scene.gridSources, 2, place);
-}
-
-// The border of a frame shows the most of what lies beyond the photograph.
-Beyond beyondOf(const Scene& scene) {
-  const int64_t height = scene.pictures.height, width = scene.pictures.width;
-  Beyond beyond{};
-  const auto look = [&](int64_t x, int64_t y) {
-    float place[2] = {static_cast<float>(x) + 0.5f, static_cast<float>(y) + 0.5f};
-    gridPlace(scene, y * width + x, place);
-    beyond.left = std::max(beyond.left, -place[0]);
-    beyond.right = std::max(beyond.right, place[0] - static_cast<float>(width));
-    beyond.top = std::max(beyond.top, -place[1]);
-    beyond.bottom = std::max(beyond.bottom, place[1] - static_cast<float>(height));
-  };
-  for (int64_t x = 0; x < width; ++x) {
-    look(x, 0);
-    look(x, height - 1);
-  }
-  for (int64_t y = 0; y < height; ++y) {
-    look(0, y);
-    look(width - 1, y);
-  }
-  return beyond;
-}
 
 HEADRACE_INLINE void overlay(const Scene& scene, const float* has, float* colour) {
   float lid[3];
@@ -114,7 +68,7 @@ HEADRACE_INLINE void overlay(const Scene& scene, const float* has, float* colour
   for (int c = 0; c < 3; ++c) colour[c] += has[kLid] * (lid[c] - colour[c]);
 }
 
-HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t endRow, uint8_t* out) {
+HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t endRow, float* places, uint8_t* out) {
   const Pictures& from = scene.pictures;
   for (int64_t y = firstRow; y < endRow; ++y) {
     for (int64_t x = 0; x < from.width; ++x) {
@@ -126,15 +80,13 @@ HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t 
       const int32_t t = scene.mesh.triangle[p];
       const bool isEye = t >= scene.firstEye && t < scene.firstInside, isFace = t >= 0 && t < scene.firstInside;
       if (isFace) scene.mesh.at<7>(p, scene.attributes, kAttributes, has);
-      if (!(isFace && has[kOver] >= 1)) gridPlace(scene, p, place);
+      if (scene.grid.triangle[p] >= 0 && !(isFace && has[kOver] >= 1)) scene.grid.at<2>(p, scene.gridSources, 2, place);
       if (isFace) {
         place[0] += has[kOver] * (has[kSourceX] - place[0]);
         place[1] += has[kOver] * (has[kSourceY] - place[1]);
       }
-      if (!isEye) {
-        place[0] = stretched(place[0], static_cast<float>(from.width), scene.beyond.left, scene.beyond.right);
-        place[1] = stretched(place[1], static_cast<float>(from.height), scene.beyond.top, scene.beyond.bottom);
-      }
+      places[2 * p] = place[0];
+      places[2 * p + 1] = place[1];
       const float light = 1 + (has[kLight] - 1) * has[kOver];
       uint8_t* result = out + 3 * p;
       if (std::fabs(place[0] - here[0]) < kStill && std::fabs(place[1] - here[1]) < kStill && has[kLid] < kStill &&
@@ -158,17 +110,65 @@ HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t 
   }
 }
 
+constexpr float kTorn = 3; // pixels of the photograph that are left out from one pixel to the next: an edge
+
+// Pixels on either side of an edge at which one part of the face or the picture hides another become means of those around
+// them, for an edge runs through a pixel, not around it.
+struct Softened {
+  int64_t pixel;
+  uint8_t colour[3];
+};
+
+std::vector<Softened> softenRows(const Scene& scene, int64_t firstRow, int64_t endRow, const float* places,
+                                 const uint8_t* picture) {
+  const int64_t width = scene.pictures.width, height = scene.pictures.height;
+  const auto torn = [&](int64_t p, int64_t q) {
+    return std::fabs(places[2 * p] - places[2 * q]) > kTorn || std::fabs(places[2 * p + 1] - places[2 * q + 1]) > kTorn;
+  };
+  std::vector<Softened> softened;
+  for (int64_t y = std::max<int64_t>(firstRow, 1); y < std::min(endRow, height - 1); ++y) {
+    for (int64_t x = 1; x < width - 1; ++x) {
+      const int64_t p = y * width + x;
+      if (!torn(p, p - 1) && !torn(p, p + 1) && !torn(p, p - width) && !torn(p, p + width)) continue;
+      Softened pixel{p, {}};
+      for (int c = 0; c < 3; ++c) {
+        int sum = 8; // half of the weights
+        for (int64_t j = -1; j <= 1; ++j) {
+          for (int64_t i = -1; i <= 1; ++i) {
+            sum += (i == 0 ? 2 : 1) * (j == 0 ? 2 : 1) * picture[3 * (p + j * width + i) + c];
+          }
+        }
+        pixel.colour[c] = static_cast<uint8_t>(sum / 16);
+      }
+      softened.push_back(pixel);
+    }
+  }
+  return softened;
+}
+
+void soften(const Scene& scene, const float* places, uint8_t* picture) {
+  const int64_t height = scene.pictures.height, bands = (height + kBandRows - 1) / kBandRows;
+  std::vector<std::vector<Softened>> found(bands);
+  forEachPiece(bands, threadsFor(height * scene.pictures.width, 4 * kGrain), [&](int64_t band) {
+    found[band] = softenRows(scene, band * kBandRows, std::min(height, (band + 1) * kBandRows), places, picture);
+  });
+  for (const auto& band : found) {
+    for (const Softened& pixel : band) std::copy_n(pixel.colour, 3, picture + 3 * pixel.pixel);
+  }
+}
+
 void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at::Tensor& background, const at::Tensor& eyes,
                      const at::Tensor& lids, const at::Tensor& gridTriangle, const at::Tensor& gridShares,
                      const at::Tensor& gridTriangles, const at::Tensor& gridSources, const at::Tensor& meshTriangle,
                      const at::Tensor& meshShares, const at::Tensor& meshTriangles, const at::Tensor& attributes,
-                     int64_t firstEye, int64_t firstInside, const at::Tensor& out) {
+                     int64_t firstEye, int64_t firstInside, const at::Tensor& places, const at::Tensor& out) {
   TORCH_CHECK(out.dim() == 3, "expected into [H, W, 3]");
   const int64_t height = out.size(0), width = out.size(1);
   for (const auto& [name, picture] : {std::pair<const char*, const at::Tensor&>{"photo", photo},
                                       {"background", background}, {"eyes", eyes}, {"lids", lids}, {"into", out}}) {
     checkPlain(name, picture, at::kByte, {height, width, 3});
   }
+  checkPlain("places", places, at::kFloat, {height, width, 2});
   checkPlain("person", person, at::kByte, {height, width, 4});
   for (const auto& [triangle, shares] : {std::pair<const at::Tensor&, const at::Tensor&>{gridTriangle, gridShares},
                                          {meshTriangle, meshShares}}) {
@@ -189,19 +189,19 @@ void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at
   checkDrawn(gridTriangle, gridTriangles.size(0));
   checkDrawn(meshTriangle, meshTriangles.size(0));
 
-  Scene scene{{height, width, photo.data_ptr<uint8_t>(), person.data_ptr<uint8_t>(), background.data_ptr<uint8_t>(),
+  const Scene scene{{height, width, photo.data_ptr<uint8_t>(), person.data_ptr<uint8_t>(), background.data_ptr<uint8_t>(),
                      eyes.data_ptr<uint8_t>(), lids.data_ptr<uint8_t>()},
                     {gridTriangle.data_ptr<int32_t>(), gridShares.data_ptr<float>(), gridCorners},
                     gridSources.data_ptr<float>(),
                     {meshTriangle.data_ptr<int32_t>(), meshShares.data_ptr<float>(), meshCorners},
                     attributes.data_ptr<float>(),
                     firstEye,
-                    firstInside,
-                    Beyond{}};
-  scene.beyond = beyondOf(scene);
+                    firstInside};
   uint8_t* result = out.data_ptr<uint8_t>();
+  float* map = places.data_ptr<float>();
   forEachBand(height, threadsFor(height * width, kGrain),
-              [&](int64_t first, int64_t end) { composeRows(scene, first, end, result); });
+              [&](int64_t first, int64_t end) { composeRows(scene, first, end, map, result); });
+  soften(scene, map, result);
 }
 
 } // namespace
@@ -212,7 +212,7 @@ TORCH_LIBRARY_FRAGMENT(headrace, library) {
   library.def(
       "compose_portrait(Tensor photo, Tensor person, Tensor background, Tensor eyes, Tensor lids, Tensor grid_triangle, "
       "Tensor grid_shares, Tensor grid_triangles, Tensor grid_sources, Tensor mesh_triangle, Tensor mesh_shares, "
-      "Tensor mesh_triangles, Tensor attributes, int first_eye, int first_inside, Tensor(a!) out) -> ()",
+      "Tensor mesh_triangles, Tensor attributes, int first_eye, int first_inside, Tensor(a!) places, Tensor(b!) out) -> ()",
       composePortrait);
 }
 

@@ -17,13 +17,13 @@ export interface Moment {
 }
 
 /** Light may change by so much, and changes by this power of what its harmonics say: skin is not all matt. */
-const [darkest, brightest, matt] = [0.65, 1.45, 0.6];
-
-/** Times that changes of light are spread to neighbours: what harmonics say of small folds is not so. */
-const lightRounds = 12;
+const [darkest, brightest, matt] = [0.75, 1.3, 0.5];
 
 /** What skin has of light that comes from all sides, beyond what the harmonics say: it holds dark places back. */
 const ambient = 0.2;
+
+/** How often changes of light are evened out between neighbours: creases of the model are not those of the person. */
+const evenRounds = 6;
 
 /** The mesh gives way to the grid where the skin turns away from the camera: cosines. */
 const [edgeOn, facing] = [0.02, 0.3];
@@ -41,12 +41,12 @@ export class FrameMaker {
   private readonly attributes: Float32Array;
   private readonly gridRaster: Raster;
   private readonly meshRaster: Raster;
+  /** `[H, W, 2]`: where in the photograph each pixel comes from. */
+  private readonly places: Tensor;
   private readonly out: Tensor;
   /** `[V]`: how bright the photograph's light makes each vertex there. */
   private readonly restLight: Float32Array;
   private readonly restWeights: Float32Array;
-  /** By what the light on each vertex of the inner face is multiplied. */
-  private readonly changes: Float32Array;
   private readonly harmonics: Harmonics;
 
   constructor(private readonly stage: Stage) {
@@ -58,11 +58,11 @@ export class FrameMaker {
     this.attributes = fixedAttributes(stage);
     this.gridRaster = new Raster(head.height, head.width);
     this.meshRaster = new Raster(head.height, head.width);
+    this.places = zeros([head.height, head.width, 2]).keep();
     this.out = zeros([head.height, head.width, 3], { dtype: 'uint8' }).keep();
     this.harmonics = polynomial(stage.light);
     this.restLight = this.brightness(skin.normals);
     this.restWeights = head.fit.weights;
-    this.changes = new Float32Array(head.model.parts.innerFace.vertices[1]);
   }
 
   /** `[H * W * 3]`, red, green and blue. */
@@ -94,6 +94,7 @@ export class FrameMaker {
         attributes,
         mesh.firstEye,
         mesh.firstInside,
+        this.places,
         this.out,
       );
       op('headrace::composeMouth')(
@@ -139,17 +140,17 @@ export class FrameMaker {
     const skinEnd = head.model.parts.innerFace.vertices[1];
     const normals = vertexNormals(this.face, head.model.triangles).data() as Float32Array;
     head.camera.turn(normals, pose, normals);
-    const now = this.brightness(normals);
+    const change = this.brightness(normals);
+    for (let v = 0; v < skinEnd; v++)
+      change[v] = Math.min(brightest, Math.max(darkest, change[v]! / this.restLight[v]!)) ** matt;
+    skin.smooth(change, evenRounds);
     for (let v = 0; v < skinEnd; v++) {
-      const change = Math.min(brightest, Math.max(darkest, now[v]! / this.restLight[v]!));
-      this.changes[v] = change ** matt;
+      this.attributes[attributeCount * v + lightAt] = change[v]!;
       const over = skin.over[v]!;
       this.attributes[attributeCount * v + overAt] = skin.fixed[v]
         ? over
         : over * smoothstep(edgeOn, facing, normals[3 * v + 2]!);
     }
-    skin.neighbours.smooth(this.changes, lightRounds);
-    for (let v = 0; v < skinEnd; v++) this.attributes[attributeCount * v + lightAt] = this.changes[v]!;
     for (const [v, own] of mesh.inside) {
       const facing = Math.min(1, Math.max(0.25, 0.5 + 0.5 * normals[3 * own + 2]!));
       for (let c = 0; c < 3; c++) this.attributes[attributeCount * v + c] = mouth.colours[3 * own + c]! * facing;
@@ -198,6 +199,7 @@ export class FrameMaker {
   dispose(): void {
     this.gridRaster.dispose();
     this.meshRaster.dispose();
+    this.places.dispose();
     this.out.dispose();
   }
 }

@@ -22,6 +22,9 @@ const [follows, stays] = [-6.5, -17];
 /** cm from the head, in the picture, over which what is no person follows less. */
 const [nearHead, awayFromHead] = [1.5, 10.5];
 
+/** Of a side: how far from a border that cuts the person the picture stretches. */
+const pinnedShare = 0.22;
+
 /** What a node of the grid sees of the face. */
 interface FaceOnGrid {
   /** `[nodes]`: 1 on the front of the face, on the head. */
@@ -48,6 +51,9 @@ export class PictureGrid {
   private readonly shapes: Tensor;
   /** `[G]`: how far a node follows the head. */
   private readonly follow: Float32Array;
+  /** `[G * 2]`: how far a node follows to the right and down, and to the left and up: see {@link pinned}. */
+  private readonly inwards: Float32Array;
+  private readonly outwards: Float32Array;
   private readonly moved: Tensor;
 
   /**
@@ -72,6 +78,7 @@ export class PictureGrid {
     const away = this.extendDepth(seen);
     const points = this.unproject(away);
     this.follow = this.motionWeights(points, seen, person);
+    [this.inwards, this.outwards] = this.pinned(person);
     this.sources = tensor(this.places, { shape: [this.count, 2] }).keep();
     this.triangles = tensor(this.corners(), { shape: [2 * (this.columns - 1) * (this.rows - 1), 3] }).keep();
     this.points = tensor(points).keep();
@@ -100,7 +107,8 @@ export class PictureGrid {
     for (let i = 0; i < this.count; i++)
       for (const c of [0, 1]) {
         const from = this.places[2 * i + c]!;
-        seen[3 * i + c] = from + (seen[3 * i + c]! - from) * this.follow[i]!;
+        const by = (seen[3 * i + c]! - from) * this.follow[i]!;
+        seen[3 * i + c] = from + by * (by > 0 ? this.inwards[2 * i + c]! : this.outwards[2 * i + c]!);
       }
     return seen;
   }
@@ -193,6 +201,26 @@ export class PictureGrid {
       return smoothstep(stays, follows, points[3 * i + 1]!) * Math.max(near, soft[y * width + x]!);
     });
     return blur(weights, this.columns, this.rows, 1);
+  }
+
+  /**
+   * Where the picture's upper or side borders cut the person, what is next to them does not move inwards, but stretches: what
+   * is beyond is not known.
+   */
+  private pinned(person: Float32Array): [Float32Array, Float32Array] {
+    const { width, height } = this.head;
+    const soft = blur(person, width, height, this.step);
+    const at = (x: number, y: number): number =>
+      soft[Math.min(height - 1, Math.max(0, Math.floor(y))) * width + Math.min(width - 1, Math.max(0, Math.floor(x)))]!;
+    const hold = (cut: number, away: number, side: number): number => 1 - cut * smoothstep(pinnedShare * side, 0, away);
+    const [forwards, backwards] = [new Float32Array(2 * this.count), new Float32Array(2 * this.count).fill(1)];
+    for (let i = 0; i < this.count; i++) {
+      const [x, y] = [this.places[2 * i]!, this.places[2 * i + 1]!];
+      forwards[2 * i] = hold(at(0, y), x, width);
+      backwards[2 * i] = hold(at(width, y), width - x, width);
+      forwards[2 * i + 1] = hold(at(x, 0), y, height);
+    }
+    return [forwards, backwards];
   }
 
   /** `[52 * G * 3]` */

@@ -3,10 +3,13 @@ import type { RgbImage } from '../../media/index.js';
 import { arkitIndex } from '../face/arkit.js';
 import type { PhotographedHead } from './head.js';
 import { closedEyes } from './still/closed-eyes.js';
-import { distanceTo } from './still/planes.js';
+import { distanceTo, fillPolygon, smoothstep, valueAt } from './still/planes.js';
 
 /** cm by which the upper lid goes past the lower one when an eye is shut. */
 const overlap = 0.09;
+
+/** In eye distances from the open eye: how far the picture of closed eyes counts, beside the lids that move. */
+const [replacedWhole, replacedTo] = [0.025, 0.065];
 
 /** Landmarks: of the corners and the upper lid, and of points of the upper and the lower lid above one another. */
 const sides = {
@@ -44,13 +47,17 @@ export class Lids {
     this.close(shut, [1, 1]);
     const seen = head.project(shut);
     this.closedPlaces = Float32Array.from({ length: 2 * model.vertexCount }, (_, i) => seen[3 * (i >> 1) + (i & 1)]!);
+    const open = new Uint8Array(head.width * head.height);
+    for (const side of ['Right', 'Left'] as const) fillPolygon(open, head.width, head.height, outlineOf(head, side));
+    const away = distanceTo(open, head.width, head.height);
     this.lid = new Float32Array(model.vertexCount);
-    for (let v = 0; v < model.parts.outerFace.vertices[1]; v++) {
+    for (let v = 0; v < model.parts.innerFace.vertices[1]; v++) {
       const down = face[3 * v + 1]! - shut[3 * v + 1]!;
-      this.lid[v] = Math.min(1, Math.max(0, (down - 0.05) / 0.22));
+      const pixels = valueAt(away, head.width, head.height, seen[3 * v]!, seen[3 * v + 1]!) / head.eyes;
+      this.lid[v] = Math.max(smoothstep(0.05, 0.27, down), smoothstep(replacedTo, replacedWhole, pixels));
     }
     const eyes = (['Right', 'Left'] as const).map((side) => ({
-      opening: head.fit.landmarks.subarray(2 * sides[side].outline, 2 * sides[side].outline + 12),
+      opening: outlineOf(head, side),
       margin: Float32Array.from(
         sides[side].margin.flatMap((k) => [seen[3 * model.landmarks[k]!]!, seen[3 * model.landmarks[k]! + 1]!]),
       ),
@@ -92,6 +99,9 @@ export class Lids {
     for (const [i, { place }] of this.blinks.entries()) weights[place]! += blinks[i]!;
   }
 }
+
+const outlineOf = ({ fit }: PhotographedHead, side: Side): Float32Array =>
+  fit.landmarks.subarray(2 * sides[side].outline, 2 * sides[side].outline + 12);
 
 function blinkOf({ model, fit }: PhotographedHead, side: Side): Blink {
   const delta = model.expressionDelta(side === 'Left' ? 'eyeBlink_L' : 'eyeBlink_R');

@@ -17,36 +17,8 @@ export interface SeenSkin {
   readonly fixed: Uint8Array;
   /** `[V * 3]`, as the camera sees them. */
   readonly normals: Float32Array;
-  /** Of the inner face. */
-  readonly neighbours: Neighbours;
-}
-
-/** Which vertices share edges. */
-export class Neighbours {
-  private readonly first: Uint32Array;
-  private readonly others: Uint32Array;
-  private readonly spare: Float32Array;
-
-  constructor(lists: readonly (readonly number[])[]) {
-    this.first = new Uint32Array(lists.length + 1);
-    for (const [v, list] of lists.entries()) this.first[v + 1] = this.first[v]! + list.length;
-    this.others = Uint32Array.from(lists.flat());
-    this.spare = new Float32Array(lists.length);
-  }
-
-  /** Each value becomes the mean of itself and the mean of its neighbours', so many times; in place. */
-  smooth(values: Float32Array, rounds: number): void {
-    const { first, others, spare } = this;
-    for (let round = 0; round < rounds; round++) {
-      for (let v = 0; v < spare.length; v++) {
-        const [from, end] = [first[v]!, first[v + 1]!];
-        let sum = 0;
-        for (let i = from; i < end; i++) sum += values[others[i]!]!;
-        spare[v] = end > from ? 0.5 * values[v]! + (0.5 * sum) / (end - from) : values[v]!;
-      }
-      values.set(spare);
-    }
-  }
+  /** Evens values of the inner face's vertices out between neighbours, in place, so many times. */
+  readonly smooth: (values: Float32Array, rounds: number) => void;
 }
 
 /** cm in the mean face: about the mouth, the eyes, the nose. */
@@ -76,7 +48,7 @@ export function seenSkin(head: PhotographedHead, face: Float32Array): SeenSkin {
     over: meshShare(head, normals, visible, fixed),
     fixed,
     normals,
-    neighbours: innerNeighbours(head.model),
+    smooth: smoother(head.model),
   };
 }
 
@@ -113,13 +85,27 @@ function neighbours(model: FaceModel): number[][] {
   return lists;
 }
 
-function innerNeighbours(model: FaceModel): Neighbours {
+/** Each vertex of the inner face becomes the mean of itself and of its neighbours' mean. */
+function smoother(model: FaceModel): SeenSkin['smooth'] {
   const end = model.parts.innerFace.vertices[1];
-  return new Neighbours(
-    neighbours(model)
-      .slice(0, end)
-      .map((list) => [...new Set(list)].filter((v) => v < end)),
-  );
+  const lists = neighbours(model)
+    .slice(0, end)
+    .map((list) => list.filter((v) => v < end));
+  const first = new Uint32Array(end + 1);
+  for (let v = 0; v < end; v++) first[v + 1] = first[v]! + lists[v]!.length;
+  const others = Uint32Array.from(lists.flat());
+  const before = new Float32Array(end);
+  return (values, rounds) => {
+    for (let round = 0; round < rounds; round++) {
+      before.set(values);
+      for (let v = 0; v < end; v++) {
+        let sum = 0;
+        for (let i = first[v]!; i < first[v + 1]!; i++) sum += before[others[i]!]!;
+        const count = first[v + 1]! - first[v]!;
+        if (count > 0) values[v] = 0.5 * (before[v]! + sum / count);
+      }
+    }
+  };
 }
 
 function stretched(head: PhotographedHead, face: Float32Array, visible: Uint8Array): Float32Array {
