@@ -120,7 +120,7 @@ Lit lightOf(const Material& material, const Light& light, Vec n, Vec view, Vec s
     highlight = power(clamp01(dot(n, half)), material.exponent) * (facing > 0 ? 1.0f : 0.0f);
   }
   const float grazing = power(1 - toView, 4);
-  const float gloss = material.specular * texel[3] * visible * highlight * (1 + 4 * grazing);
+  const float gloss = material.specular * texel[3] * visible * highlight * (material.strands ? 1 : 1 + 4 * grazing);
   Lit lit;
   for (int c = 0; c < 3; ++c) {
     const float wrap = material.wrap * (c == 0 ? 1.0f : c == 1 ? 0.45f : 0.3f);

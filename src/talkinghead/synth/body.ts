@@ -51,7 +51,7 @@ export function dress(traits: PersonTraits, skull: Skull, region: AtlasRegion): 
     for (let row = 0; row < rows; row++) {
       const s = row / (rows - 1);
       const y = row === 0 ? top - 0.25 : mix(top, lowest, ((row - 1) / (rows - 2)) ** 1.7);
-      const off = row === 0 ? 0.1 : row === 1 ? 0.3 : 0.5;
+      const off = row === 0 ? 0.1 : row === 1 ? 0.35 : 0.5 + 0.9 * smoothstep(-12, -16, y);
       const skin = y > -19 ? skull.neckRadius(azimuth, y) + off : 0;
       const radius = Math.max(skin, row < 2 ? 0 : torsoRadius(azimuth, y) * smoothstep(0, 0.12, s));
       const at = column * rows + row;

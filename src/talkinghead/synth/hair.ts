@@ -21,10 +21,10 @@ const degrees = Math.PI / 180;
 
 /** Azimuths and angles from straight up, in degrees, where hair ends: forehead, temple, sideburn, over the ear, nape. */
 const line: readonly (readonly [azimuth: number, polar: number])[] = [
-  [0, 45],
-  [25, 46],
-  [42, 50],
-  [57, 63],
+  [0, 50],
+  [25, 51],
+  [42, 54],
+  [57, 65],
   [68, 84],
   [78, 84],
   [92, 74],
@@ -173,7 +173,8 @@ class Strand {
     let polar = 8 * degrees;
     for (; polar < 165 * degrees; polar += 1.5 * degrees) {
       const [azimuth, down] = this.#angles(polar);
-      const extra = cut.fringe * degrees * smoothstep(62, 40, Math.abs(azimuth) / degrees);
+      // Ragged tips end before the shell does.
+      const extra = (4 + cut.fringe * smoothstep(62, 40, Math.abs(azimuth) / degrees)) * degrees;
       if (aboveLine(traits, azimuth, down) + extra <= 0) break;
     }
     this.#end = polar;

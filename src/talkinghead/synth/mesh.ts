@@ -14,7 +14,7 @@ export const materials = {
   eye: [1.6, 90, 0.25, 0, 0, 0.05],
   mouth: [0.5, 40, 0.3, 0, 0, 0],
   cloth: [0.02, 8, 0.2, 0, 1, 0.1],
-  hair: [0.16, 22, 0.5, 1, 1, 0],
+  hair: [0.07, 18, 0.5, 1, 1, 0],
 } as const;
 
 export type Material = keyof typeof materials;
@@ -115,7 +115,7 @@ function visibleSkin(face: FaceModel, traits: PersonTraits): Uint32Array {
   const { vertices } = face;
   const covered = (i: number): boolean => {
     const [x, y, z] = [vertices[3 * i]!, vertices[3 * i + 1]!, vertices[3 * i + 2]!];
-    return y < -9 && y < collarHeight(traits, Math.atan2(x, z - neckAxis)) - 1.6;
+    return y < -9 && y < collarHeight(traits, Math.atan2(x, z - neckAxis)) - 0.8;
   };
   const skin = face.trianglesOf('skin');
   return skin.filter((_, k) => {

@@ -2,7 +2,7 @@
 
 import { bell, Noise, smoothstep } from './noise.js';
 import { Random } from './random.js';
-import { blend, type Colour, scaled, srgb } from './traits.js';
+import { blend, type Colour, mutedColour, scaled, srgb } from './traits.js';
 
 export interface PlaceTraits {
   /** Towards the lamp, in the camera's space, of length 1. */
@@ -63,7 +63,7 @@ export function drawPlace(seed: number): PlaceTraits {
     scaled(tint(-1), random.uniform(0.2, 0.8) * sky),
   );
   addLamp(ambient, towards(random.chance(0.5) ? 130 : -130, 20), scaled(tint(0), random.uniform(0, 0.6) * sky));
-  const bright = 2 ** random.normal(0.1, 0.28);
+  const bright = 2 ** random.normal(0, 0.24);
   return {
     lamp,
     lampColour: scaled(tint(1), 1.05 * key),
@@ -105,7 +105,7 @@ export function paintBackground(seed: number, width: number, height: number): Fl
   const random = new Random(seed, 8);
   const kind = random.pick(['studio', 'wall', 'room', 'outdoors'] as const, [2, 2, 3, 3]);
   const [noise, broad] = [new Noise(32, random), new Noise(64, random)];
-  const hue = (): Colour => [random.uniform(0.02, 0.7), random.uniform(0.02, 0.7), random.uniform(0.02, 0.7)];
+  const hue = (): Colour => mutedColour(random, 0.35);
   const grey = random.uniform(0.05, 0.8);
   const base = blend([grey, grey, grey], hue(), kind === 'studio' ? 0.15 : 0.3);
   const second =
@@ -123,7 +123,7 @@ export function paintBackground(seed: number, width: number, height: number): Fl
     round: random.chance(kind === 'outdoors' ? 0.9 : 0.4),
     colour: scaled(blend(second, hue(), random.uniform()), random.uniform(0.3, 1.5)),
   }));
-  const soft = random.uniform(0.02, 0.08);
+  const soft = random.uniform(0.04, 0.2);
   const pixels = new Float32Array(3 * width * height);
   for (let j = 0; j < height; j++) {
     for (let i = 0; i < width; i++) {

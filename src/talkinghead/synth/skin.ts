@@ -182,7 +182,7 @@ function paintBrow(
 ): void {
   if (along < -1) return;
   const half = (0.24 + 0.24 * traits.brows) * (1 - 0.6 * along * along);
-  const centre = -0.08 - 0.1 * traits.brows;
+  const centre = -0.3 - 0.1 * traits.brows;
   const edge = Math.abs(across - centre) / half;
   const ends = smoothstep(-0.001, 0.06, along) * smoothstep(1.001, 0.8, along);
   const strand = 0.5 + 0.5 * grain.hair.at(i * grain.scale + 2 * across, j * grain.scale * 0.7);
@@ -203,8 +203,9 @@ function paintBrow(
 function paintLids(texel: Texel, traits: PersonTraits, upper: number, lower: number, x: number): void {
   if (upper > 2) return;
   const outer = smoothstep(1.7, 3.6, Math.abs(x));
-  const lash = smoothstep(0.2 + 0.06 * traits.makeUp, 0.06, upper) * (0.75 + 0.2 * traits.makeUp) * (0.6 + 0.4 * outer);
-  const rim = smoothstep(0.16, 0.05, lower) * (0.28 + 0.4 * traits.makeUp * outer);
+  const lash =
+    smoothstep(0.16 + 0.06 * traits.makeUp, 0.05, upper) * (0.75 + 0.2 * traits.makeUp) * (0.6 + 0.4 * outer);
+  const rim = smoothstep(0.22, 0.06, lower) * (0.4 + 0.35 * traits.makeUp * outer);
   const crease = bell(upper - 0.5, 0.09) * (0.28 + 0.12 * traits.age);
   const shadow = bell(upper - 0.35, 0.3) * 0.25 * traits.makeUp * (1 - lash);
   multiply(texel, 1 - crease - shadow, 1 - crease - 1.2 * shadow, 1 - crease - shadow);
@@ -216,8 +217,7 @@ function paintLids(texel: Texel, traits: PersonTraits, upper: number, lower: num
 function paintScalp(texel: Texel, traits: PersonTraits, grain: Grain, inside: number, i: number, j: number): void {
   const { style, colour } = traits.hair;
   const noise = grain.hair.at(i * grain.scale, j * grain.scale);
-  const cover =
-    smoothstep(-0.35, 0.5, inside + 0.25 * noise) * (style === 'bald' ? 0.3 : style === 'shaved' ? 0.82 : 0.9);
+  const cover = smoothstep(-0.5, 1, inside + 0.4 * noise) * (style === 'bald' ? 0.3 : style === 'shaved' ? 0.82 : 0.9);
   if (cover <= 0) return;
   const value = 0.75 + 0.2 * noise;
   tint(texel, colour[0] * value, colour[1] * value, colour[2] * value, cover);

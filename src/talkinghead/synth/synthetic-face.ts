@@ -287,8 +287,8 @@ export class SyntheticFace {
         picture,
         mask,
       );
-      const data = Uint8Array.from(picture.data() as Uint8Array);
-      return { image: { width: size, height: size, data }, mask: Uint8Array.from(mask.data() as Uint8Array) };
+      const data = picture.data() as Uint8Array;
+      return { image: { width: size, height: size, data }, mask: mask.data() as Uint8Array };
     });
   }
 

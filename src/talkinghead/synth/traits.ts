@@ -90,6 +90,13 @@ export const scaled = (colour: Colour, factor: number): Colour => [
   colour[2] * factor,
 ];
 
+/** Colours of walls and clothes: mostly near grey. @param most - the most that a hue may count, 0 to 1 */
+export function mutedColour(random: Random, most: number): Colour {
+  const grey = random.uniform() ** 1.5 * 0.65 + 0.015;
+  const hue: Colour = [random.uniform(0.2, 1.8), random.uniform(0.2, 1.6), random.uniform(0.2, 1.8)];
+  return blend([grey, grey, grey], scaled(hue, grey), random.uniform(0, most));
+}
+
 /** A colour of the row of skins. */
 function skinOf(melanin: number, random: Random): Colour {
   const at = melanin * (skins.length - 1);
@@ -146,8 +153,8 @@ export function drawTraits(seed: number, count: number): PersonTraits {
     beard: rough && random.chance(0.6) ? random.uniform(0.15, 1) : 0,
     makeUp: rough ? 0 : random.uniform(0, 1),
     clothes: {
-      colour: [random.uniform(0.02, 0.6), random.uniform(0.02, 0.55), random.uniform(0.02, 0.6)],
-      second: [random.uniform(0.02, 0.8), random.uniform(0.02, 0.8), random.uniform(0.02, 0.8)],
+      colour: mutedColour(random, 0.8),
+      second: mutedColour(random, 0.8),
       neck: random.uniform(),
       stripes: random.chance(0.25) ? random.uniform(0.4, 1) : 0,
     },
