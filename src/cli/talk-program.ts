@@ -52,6 +52,19 @@ export interface TalkAnimateFlags {
 
 // synth: flags
 
+export interface TalkSynthFlags {
+  seed: number;
+  count: number;
+  out: string;
+  size: number;
+  people?: number;
+  clips: boolean;
+  frames?: number;
+  fps: number;
+  depth: boolean;
+  json: boolean;
+}
+
 // prepare: flags
 
 // train: flags
@@ -91,6 +104,7 @@ export function addTalk(program: Command): void {
   addAnimate(verb);
 
   // synth
+  addSynth(verb);
 
   // prepare
 
@@ -211,6 +225,29 @@ function addAnimate(verb: Verb): void {
 }
 
 // synth
+
+function addSynth(verb: Verb): void {
+  verb(
+    'synth',
+    'draw people who do not exist, with exact labels: pictures or clips to train and to measure on',
+    'headrace talk synth --seed 1 --count 100 --out data/faces',
+  )
+    .option('--out <dir>', 'the folder to fill; one that was broken off is filled to the end (required)')
+    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(0)).default(1))
+    .addOption(new Option('--count <n>', 'how many stills or clips').argParser(whole(1)).default(100))
+    .addOption(new Option('--size <n>', 'pixels of width and height').argParser(whole(16)).default(128))
+    .addOption(new Option('--people <n>', 'how many people they show (default: each another)').argParser(whole(1)))
+    .option('--clips', 'short clips instead of stills', false)
+    .addOption(new Option('--frames <n>', 'pictures of each clip (default: 50)').argParser(whole(1)))
+    .addOption(new Option('--fps <n>', 'pictures a second of clips').argParser(positive).default(25))
+    .option('--depth', 'write distances from the camera, too', false)
+    .addOption(jsonOption())
+    .action(async (flags: TalkSynthFlags, command: Command) => {
+      requireOptions(command, 'out');
+      const { synthTalk } = await import('./talk-synth.js');
+      await synthTalk(flags);
+    });
+}
 
 // prepare
 

@@ -86,7 +86,7 @@ function paint(region: AtlasRegion, atlas: Uint8Array, stride: number, painter: 
 }
 
 export function paintCloth(traits: PersonTraits, region: AtlasRegion, atlas: Uint8Array, stride: number): void {
-  const random = new Random(traits.seed, 5);
+  const random = new Random(traits.seed, 'cloth');
   const [weave, crease] = [new Noise(1, random), new Noise(32, random)];
   const { colour, second, stripes } = traits.clothes;
   const zoom = 256 / region.side;
@@ -102,7 +102,7 @@ export function paintCloth(traits: PersonTraits, region: AtlasRegion, atlas: Uin
 export const eyeReach = 1.5;
 
 export function paintEye(traits: PersonTraits, region: AtlasRegion, atlas: Uint8Array, stride: number): void {
-  const random = new Random(traits.seed, 6);
+  const random = new Random(traits.seed, 'eyes');
   const [fibre, cloud] = [new Noise(4, random), new Noise(16, random)];
   const [iris, pupil] = [random.uniform(0.57, 0.62), random.uniform(0.16, 0.27)];
   const white = blend(srgb(232, 224, 218), srgb(214, 190, 170), 0.5 * traits.age);

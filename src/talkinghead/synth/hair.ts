@@ -116,7 +116,7 @@ const rows = 28;
 export function growHair(traits: PersonTraits, skull: Skull, region: AtlasRegion): Shell | null {
   const cut = cutOf(traits);
   if (cut === null) return null;
-  const noise = new Noise(16, new Random(traits.seed, 3));
+  const noise = new Noise(16, new Random(traits.seed, 'hair'));
   const count = (columns + 1) * rows;
   const vertices = new Float32Array(3 * count);
   const places = new Float32Array(2 * count);
@@ -243,7 +243,7 @@ class Strand {
 
 /** Strands, with ragged tips: square roots of light and, as the fourth byte, how much covers. */
 export function paintHair(traits: PersonTraits, region: AtlasRegion, atlas: Uint8Array, stride: number): void {
-  const random = new Random(traits.seed, 4);
+  const random = new Random(traits.seed, 'strands');
   const [fine, lock, wave, patch] = [
     new Noise(1, random),
     new Noise(8, random),

@@ -4,8 +4,8 @@ import { Random } from './random.js';
 export const noiseSide = 256;
 
 /** From 0 to 1, smooth over `cell` pixels, which divides 256; at 1 every pixel is its own. */
-function smoothNoise(cell: number, seed: number): Float32Array {
-  const random = new Random(seed);
+function smoothNoise(cell: number): Float32Array {
+  const random = new Random(cell, 'noise');
   const side = noiseSide / cell;
   const knots = Float32Array.from({ length: side * side }, () => random.uniform());
   const result = new Float32Array(noiseSide * noiseSide);
@@ -34,7 +34,7 @@ const fields = new Map<number, Float32Array>();
 export function noiseField(cell: number): Float32Array {
   const known = fields.get(cell);
   if (known) return known;
-  const made = smoothNoise(cell, 977 + cell);
+  const made = smoothNoise(cell);
   fields.set(cell, made);
   return made;
 }
@@ -47,8 +47,8 @@ export class Noise {
 
   constructor(cell: number, random: Random) {
     this.#field = noiseField(cell);
-    this.#x = random.next() % noiseSide;
-    this.#y = random.next() % noiseSide;
+    this.#x = random.whole(noiseSide);
+    this.#y = random.whole(noiseSide);
   }
 
   at(x: number, y: number): number {

@@ -47,7 +47,7 @@ function towards(azimuth: number, height: number): [number, number, number] {
 }
 
 export function drawPlace(seed: number): PlaceTraits {
-  const random = new Random(seed, 7);
+  const random = new Random(seed, 'place');
   const warmth = random.normal(0, 1);
   const tint = (factor: number): Colour => [1 + 0.07 * warmth * factor, 1, 1 - 0.1 * warmth * factor];
   const key = random.uniform(0.25, 0.75);
@@ -102,7 +102,7 @@ export function blurTaps(blur: number): Float32Array {
 
 /** Something out of focus behind the person: `[height * width * 3]`, linear. */
 export function paintBackground(seed: number, width: number, height: number): Float32Array {
-  const random = new Random(seed, 8);
+  const random = new Random(seed, 'background');
   const kind = random.pick(['studio', 'wall', 'room', 'outdoors'] as const, [2, 2, 3, 3]);
   const [noise, broad] = [new Noise(32, random), new Noise(64, random)];
   const hue = (): Colour => mutedColour(random, 0.35);
@@ -115,7 +115,7 @@ export function paintBackground(seed: number, width: number, height: number): Fl
         : srgb(150, 180, 220)
       : blend(scaled(base, 0.5), hue(), 0.5);
   const [left, top] = [random.uniform(0.2, 0.8), random.uniform(0.1, 0.7)];
-  const blobs = Array.from({ length: kind === 'room' || kind === 'outdoors' ? 4 + (random.next() % 8) : 0 }, () => ({
+  const blobs = Array.from({ length: kind === 'room' || kind === 'outdoors' ? 4 + random.whole(8) : 0 }, () => ({
     x: random.uniform(-0.1, 1.1),
     y: random.uniform(-0.1, 1),
     wide: random.uniform(0.05, 0.3),

@@ -20,14 +20,14 @@ class Grain {
     seed: number,
     readonly scale: number,
   ) {
-    const random = new Random(seed, 2);
+    const random = new Random(seed, 'skin');
     this.patch = new Noise(32, random);
     this.blotch = new Noise(8, random);
     this.fine = new Noise(1, random);
     this.spots = new Noise(2, random);
     this.hair = new Noise(2, random);
     this.moles = Array.from(
-      { length: random.next() % 5 },
+      { length: random.whole(5) },
       () => [random.uniform(-6, 6), random.uniform(-7, 8), random.uniform(0.05, 0.12)] as const,
     );
   }

@@ -1,6 +1,6 @@
 /** People who do not exist, drawn by seed: pictures, with everything in them known exactly. */
 import type { RgbImage } from '../../media/index.js';
-import { ConfigError, checkOptions, op, scope, type Tensor, tensor } from '../../torch/index.js';
+import { ConfigError, checkOptions, deriveSeed, op, scope, type Tensor, tensor } from '../../torch/index.js';
 import { arkitCount, type EyeAngles, type FaceModel } from '../face/index.js';
 import { Camera, type HeadTurn, Raster, vertexNormals } from '../render/index.js';
 import { paintCloth, paintEye, paintMouth } from './body.js';
@@ -8,7 +8,6 @@ import { hairlineOf, paintHair } from './hair.js';
 import { buildMesh, materialNames, materials, type PersonMesh } from './mesh.js';
 import { creasesOf, lampArrives, lightEyes, lightMouth, mouthGap } from './moving.js';
 import { blurTaps, curveEnd, drawPlace, type PlaceTraits, paintBackground, toneCurve } from './place.js';
-import { mixSeed } from './random.js';
 import { paintSkin } from './skin.js';
 import { FaceStage } from './stage.js';
 import { atlasRegions } from './surface.js';
@@ -274,7 +273,7 @@ export class SyntheticFace {
         hairRaster.clear().draw(points, kept.triangles, { range: [ends.mouth, ends.hair] });
         light(hairRaster, raster.depth);
       }
-      const seed = mixSeed(this.seed >>> 0, 1000 + index);
+      const seed = deriveSeed(this.seed, `grain ${index}`);
       op('headrace::develop')(
         samples,
         kept.background,

@@ -108,7 +108,7 @@ function skinOf(melanin: number, random: Random): Colour {
 
 /** Draws a person. @param count - how many identity coefficients there are */
 export function drawTraits(seed: number, count: number): PersonTraits {
-  const random = new Random(seed, 1);
+  const random = new Random(seed, 'person');
   const identity = Float32Array.from({ length: count }, () => Math.min(Math.max(random.normal(0, 0.85), -2.2), 2.2));
   const melanin = random.chance(0.6) ? random.uniform(0, 0.45) : random.uniform(0.2, 1);
   const skin = skinOf(melanin, random);
