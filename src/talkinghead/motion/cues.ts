@@ -1,4 +1,4 @@
-/** What is read off speech and turns as they come: how much is said, where a phrase ends, where a large turn begins. */
+/** What is read off speech and turns as they come: how much is said, where a phrase ends, where a quick turn begins. */
 import { type Expressions, expressionNames } from '../../media/index.js';
 import { rise } from './curves.js';
 
@@ -73,7 +73,7 @@ export class PhraseEnds {
   }
 }
 
-/** True once where a quick turn of head or eyes begins. */
+/** True once where a quick turn of the head begins. */
 export class TurnBegins {
   readonly #fps: number;
   #last: readonly [yaw: number, pitch: number] | null = null;
@@ -83,8 +83,7 @@ export class TurnBegins {
     this.#fps = fps;
   }
 
-  /** @param yaw - of what the person looks at, in degrees, as is `pitch` */
-  next(yaw: number, pitch: number): boolean {
+  next({ yaw, pitch }: { readonly yaw: number; readonly pitch: number }): boolean {
     const speed = this.#last === null ? 0 : Math.hypot(yaw - this.#last[0], pitch - this.#last[1]) * this.#fps;
     this.#last = [yaw, pitch];
     const began = !this.#turning && speed > turning.begins;

@@ -1,6 +1,7 @@
 /** What a face shows beside speech: the photograph's own expression, and the emotion that is to be seen. */
 import { type Expressions, expressionNames } from '../../media/index.js';
-import { ConfigError } from '../../torch/index.js';
+import { misfit } from '../../torch/expect.js';
+import { ConfigError, checkOptions } from '../../torch/index.js';
 import { arkitCount, arkitNames } from '../face/index.js';
 import { type EmotionMix, type EmotionPlan, emotionMix, needsVoice } from './emotion-plan.js';
 import { emotionWeights } from './recipes.js';
@@ -17,6 +18,8 @@ export type ExpressionAt = (time: number, heard: Expressions | null, into: Float
 
 /** The photograph's expression gives way to emotions: `rest (1 - strengths) + the sum of strength x recipe`. */
 export function expressionOfPlan(plan: EmotionPlan, rest: ArrayLike<number>, scale: number): ExpressionAt {
+  checkOptions('emotion', plan, ['spans', 'ramp']);
+  if (!Array.isArray(plan.spans)) throw misfit('Performer', 'emotion as text, a plan or a track', plan);
   const voiced = needsVoice(plan);
   return (time, heard, into) => {
     if (voiced && heard === null)

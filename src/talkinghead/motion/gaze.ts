@@ -18,6 +18,7 @@ export class Gaze {
   #to: EyeAngles = { yaw: 0, pitch: 0 };
   #start = 0;
   #next: number;
+  #glanced = false;
 
   /** @param rest - where the eyes look in the head as photographed */
   constructor(seed: number, rest: EyeAngles) {
@@ -26,8 +27,14 @@ export class Gaze {
     this.#next = 0.5 + this.#random.exponential(fixation.mean);
   }
 
+  /** True where the last call began a glance aside. */
+  get glanced(): boolean {
+    return this.#glanced;
+  }
+
   /** Where the eyes look in the head. @param turn - of the head, from where it was photographed; times grow from call to call */
   at(time: number, turn: Required<HeadTurn>): EyeAngles {
+    this.#glanced = false;
     while (time >= this.#next) this.#move(this.#next);
     const way = rise(time - this.#start, 0, fixation.move);
     const eye = (axis: 'yaw' | 'pitch'): number => {
@@ -46,6 +53,7 @@ export class Gaze {
     const random = this.#random;
     const aside = random.happens(glance.share);
     const side = random.happens(0.5) ? 1 : -1;
+    this.#glanced = aside;
     this.#from = this.#to;
     this.#to = aside
       ? { yaw: side * random.uniform(...glance.yaw), pitch: random.normal(glance.pitch) }

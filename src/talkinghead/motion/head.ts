@@ -1,4 +1,6 @@
 /** Where the head is: as planned, or as a track has it, with what heads do by themselves. */
+import { misfit } from '../../torch/expect.js';
+import { checkOptions } from '../../torch/options.js';
 import type { HeadTurn } from '../render/index.js';
 import { type HeadShift, IdleHead } from './idle.js';
 import { type PosePlan, poseAt } from './pose-plan.js';
@@ -14,6 +16,8 @@ export interface HeadMotion {
 }
 
 export function headOfPlan(plan: PosePlan, restPose: Required<HeadTurn>, seed: number): HeadMotion {
+  checkOptions('pose', plan, ['idle', 'absolute', 'motions']);
+  if (typeof plan.motions !== 'object') throw misfit('Performer', 'pose as text, a plan or a track', plan);
   const idle = plan.idle > 0 ? new IdleHead(seed) : null;
   const from: Record<'yaw' | 'pitch' | 'roll', number> = plan.absolute ? restPose : { yaw: 0, pitch: 0, roll: 0 };
   return {

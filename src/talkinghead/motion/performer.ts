@@ -58,7 +58,7 @@ export class Performer {
     raiseBrows(weights, accent.brows);
     const place = this.#place(time, accent);
     const gaze = this.#look(time, place.pose, weights);
-    const turn = this.#turns.next(place.pose.yaw + (gaze?.yaw ?? 0), place.pose.pitch + (gaze?.pitch ?? 0));
+    const turn = this.#turns.next(place.pose) || (this.#eyes?.glanced ?? false);
     const pause = this.#phrases.next(time, said.energy);
     if (this.#blinks !== null) closeLids(weights, this.#blinks.at(time, { pause, turn }));
     return { weights, ...place, ...(gaze === null ? {} : { gaze }) };
