@@ -80,12 +80,13 @@ export class RowSmoother {
     });
   }
 
-  /** Where frames lack on a side a parabola would follow noise: a straight line at most. */
+  /** Where frames lack, or there are but three, a parabola would follow noise: a straight line at most. */
   #kernel(before: number, after: number): Kernel {
     const key = `${before},${after}`;
     const known = this.#kernels.get(key);
     if (known) return known;
-    const degree = Math.min(this.#degree, before === after ? 2 : 1, before + after);
+    const whole = this.lookAhead > 1 && Math.min(before, after) === this.lookAhead;
+    const degree = Math.min(this.#degree, whole ? 2 : 1, before + after);
     const kernel = { before, factors: kernelOf(before, after, this.#radius, degree) };
     this.#kernels.set(key, kernel);
     return kernel;
