@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import type { ExpressionName } from '../media/index.js';
+import { type LayoutName, layoutNames } from '../talkinghead/prepare/layout-names.js';
 import { jsonOption, positive, requireOptions, whole } from './options.js';
 
 // Each verb has three places here, in the order of the help: its flags, its line in addTalk, its options.
@@ -67,6 +68,19 @@ export interface TalkSynthFlags {
 
 // prepare: flags
 
+export interface TalkPrepareFlags {
+  out: string;
+  layout?: LayoutName;
+  fps: number;
+  size: number;
+  margin: number;
+  minFrames: number;
+  maxFrames: number;
+  minSide?: number;
+  jobs?: number;
+  json: boolean;
+}
+
 // train: flags
 
 // evaluate: flags
@@ -107,6 +121,7 @@ export function addTalk(program: Command): void {
   addSynth(verb);
 
   // prepare
+  addPrepare(verb);
 
   // train
 
@@ -250,6 +265,38 @@ function addSynth(verb: Verb): void {
 }
 
 // prepare
+
+function addPrepare(verb: Verb): void {
+  verb(
+    'prepare',
+    'videos to training clips: face crops, sound, landmarks, pose, expression weights, labels by file name',
+    'headrace talk prepare data/grid --out clips',
+  )
+    .argument('<in...>', 'videos, or folders of videos')
+    .option('--out <dir>', 'the folder of clips; one that was begun goes on (required)')
+    .addOption(
+      new Option('--layout <name>', 'take only files named so (default: all, each by its own name)').choices(
+        layoutNames,
+      ),
+    )
+    .addOption(new Option('--fps <n>', 'frames a second').argParser(positive).default(25))
+    .addOption(new Option('--size <n>', "pixels of the clips' sides").argParser(whole(32)).default(256))
+    .addOption(new Option('--margin <x>', "of the face's box, added on each side").argParser(positive).default(0.1))
+    .addOption(new Option('--min-frames <n>', 'shorter clips are rejected').argParser(whole(1)).default(64))
+    .addOption(new Option('--max-frames <n>', 'longer clips are cut').argParser(whole(1)).default(1024))
+    .addOption(
+      new Option('--min-side <n>', 'smaller squares are rejected, in pixels (default: half of --size)').argParser(
+        whole(16),
+      ),
+    )
+    .addOption(new Option('--jobs <n>', 'videos at once (default: the cores, at most 8)').argParser(whole(1)))
+    .addOption(jsonOption())
+    .action(async (inputs: string[], flags: TalkPrepareFlags, command: Command) => {
+      requireOptions(command, 'out');
+      const { prepareClips } = await import('./talk-prepare.js');
+      await prepareClips(inputs, flags);
+    });
+}
 
 // train
 

@@ -7,6 +7,7 @@ export * from './face/index.js';
 export * from './fit/index.js';
 export * from './motion/index.js';
 export * from './portrait/index.js';
+export * from './prepare/index.js';
 export * from './render/index.js';
 export * from './synth/index.js';
 export * from './voice/index.js';

@@ -1,4 +1,6 @@
 export { FaceAnalyser, type FaceAnalyserOptions } from './analyser.js';
+export { overlap } from './boxes.js';
+export { CutDetector } from './cut.js';
 export {
   descriptorDistance,
   descriptorSize,

@@ -4,6 +4,7 @@ import { checkOptions } from '../../torch/options.js';
 import type { RgbImage } from '../frames.js';
 import type { FaceAnalyser } from './analyser.js';
 import { mainFace, overlap } from './boxes.js';
+import { CutDetector } from './cut.js';
 import { faceOf, readChosen } from './reader.js';
 import { OneEuroFilter } from './smoothing.js';
 import { checkFrame, type Expressions, expressionNames, type Face, type FaceBox, type FaceDetection } from './types.js';
@@ -25,12 +26,6 @@ const landmarkFilter = { minCutoff: 1.5, beta: 40 };
 
 const expressionFilter = { minCutoff: 3, beta: 3 };
 
-/** A mean change of the picture's brightness above this share is a cut: another camera, another scene. */
-const cutChange = 0.12;
-
-/** Points across and down at which pictures are compared. */
-const grid = 24;
-
 export class FaceTracker {
   readonly #analyser: FaceAnalyser;
   /** Where the person is expected, a detection of half the usual score will do. */
@@ -40,7 +35,7 @@ export class FaceTracker {
   #last: FaceDetection | null = null;
   /** Frames since the person was seen. */
   #missing = 0;
-  #picture: Float32Array | null = null;
+  readonly #cuts = new CutDetector();
 
   /** Made by {@link FaceAnalyser.follow}. */
   constructor(analyser: FaceAnalyser, options: TrackOptions) {
@@ -64,7 +59,7 @@ export class FaceTracker {
   reset(): void {
     this.#last = null;
     this.#missing = 0;
-    this.#picture = null;
+    this.#cuts.reset();
     this.#restart();
   }
 
@@ -90,10 +85,7 @@ export class FaceTracker {
 
   /** The person's face in a frame, and whether the last frame had it too. */
   #choose(frame: RgbImage, found: readonly FaceDetection[]): { detection: FaceDetection | null; continues: boolean } {
-    const picture = brightness(frame);
-    const cut = this.#picture !== null && change(this.#picture, picture) > cutChange;
-    this.#picture = picture;
-    if (cut || this.#missing > this.#patience) this.#last = null;
+    if (this.#cuts.next(frame) || this.#missing > this.#patience) this.#last = null;
     const last = this.#last;
     const detection = last === null ? this.#begin(frame, found) : this.#find(last, frame, found);
     const continues = last !== null && this.#missing === 0;
@@ -173,22 +165,4 @@ function around(box: FaceBox, frame: RgbImage): { picture: RgbImage; x: number; 
     data.set(frame.data.subarray(from, from + width * 3), row * width * 3);
   }
   return { picture: { data, width, height }, x, y };
-}
-
-/** Greys of a frame at a grid of points, 0 to 1. */
-function brightness({ data, width, height }: RgbImage): Float32Array {
-  const greys = new Float32Array(grid * grid);
-  for (let i = 0; i < greys.length; i++) {
-    const x = Math.floor((((i % grid) + 0.5) * width) / grid);
-    const y = Math.floor(((Math.floor(i / grid) + 0.5) * height) / grid);
-    const at = (y * width + x) * 3;
-    greys[i] = (data[at]! + data[at + 1]! + data[at + 2]!) / 765;
-  }
-  return greys;
-}
-
-function change(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i]! - b[i]!);
-  return sum / a.length;
 }

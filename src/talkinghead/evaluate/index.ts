@@ -12,4 +12,4 @@ export {
 export { jitter, landmarkDistance, mouthOpening } from './landmarks.js';
 export { type MetricName, type Metrics, metricNames, metricUnits } from './metrics.js';
 export { psnr, ssim } from './pictures.js';
-export { bestOffset, Loudness, type Offset } from './sync.js';
+export { bestOffset, Loudness, movement, type Offset } from './sync.js';

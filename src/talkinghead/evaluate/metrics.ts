@@ -8,7 +8,7 @@ import {
 } from '../../media/index.js';
 import { jitter, landmarkDistance, mouthOpening } from './landmarks.js';
 import type { FaceReading } from './reading.js';
-import { bestOffset } from './sync.js';
+import { bestOffset, movement } from './sync.js';
 
 /** What is measured: its unit, in the order of tables. */
 export const metricUnits = {
@@ -73,7 +73,7 @@ export function faceMetrics(
   const found = generated.faces.slice(0, frames).filter((face) => face !== null);
   const opening = openings(generated.faces.slice(0, frames));
   const [sound, mouth] = [
-    loudness && bestOffset(opening, loudness, syncReach),
+    loudness && bestOffset(movement(opening), movement(loudness), syncReach),
     bestOffset(opening, openings(reference.faces.slice(0, frames)), syncReach),
   ];
   return {

@@ -1,6 +1,6 @@
 /** The pictures of two videos beside one another: the same square of both, frame by frame. */
-import { type RgbImage, readFrames } from '../../media/index.js';
-import { type CropBox, cutSquare, inside, overlap, squareAround, union } from '../prepare/crop.js';
+import { overlap, type RgbImage, readFrames } from '../../media/index.js';
+import { type CropBox, cutSquare, inside, squareAround, union } from '../prepare/crop.js';
 import { decibels, meanSquaredError, ssim } from './pictures.js';
 import { type FaceReading, looksASecond } from './reading.js';
 

@@ -1,7 +1,7 @@
 /** Whether a mouth moves when something is heard: curves over time, and the shift at which they agree best. */
 
 /** Decibels below the loudest frame at which sound counts as silence. */
-const silence = 50;
+const silence = 30;
 
 /** The loudness of each frame of a video, fed with samples in order: memory does not grow with their number. */
 export class Loudness {
@@ -22,7 +22,7 @@ export class Loudness {
   }
 
   /**
-   * The mean energy of what is heard while each of `frames` frames is shown, in decibels below the loudest one (0), -50 for silence.
+   * The mean energy of what is heard while each of `frames` frames is shown, in decibels below the loudest one (0), -30 for silence.
    * Null where all is silent.
    */
   curve(frames: number): Float64Array | null {
@@ -31,6 +31,16 @@ export class Loudness {
     if (!(most > 0)) return null;
     return energy.map((value) => Math.max(-silence, 10 * Math.log10(Math.max(value, Number.MIN_VALUE) / most)));
   }
+}
+
+/**
+ * The changes of a curve from frame to frame, each frame evened out with its neighbours (1, 2, 1): over a sentence loudness and mouths
+ * rise and fall slowly and not together, but they move together.
+ */
+export function movement(curve: ArrayLike<number>): Float64Array {
+  const last = curve.length - 1;
+  const even = (i: number): number => (curve[Math.max(0, i - 1)]! + 2 * curve[i]! + curve[Math.min(last, i + 1)]!) / 4;
+  return Float64Array.from({ length: Math.max(0, last) }, (_, i) => even(i + 1) - even(i));
 }
 
 /** Where two curves agree best. */
@@ -65,24 +75,29 @@ export function bestOffset(a: ArrayLike<number>, b: ArrayLike<number>, reach: nu
 }
 
 /**
- * Pearson's, of `a` from `shift` on with `b` from its beginning (or the other way round where `shift` is below 0); minus infinity where
- * one of them stands still.
+ * Pearson's, of `a` from `shift` on with `b` from its beginning (or the other way round where `shift` is below 0). The means and the
+ * spreads are those of the whole curves, so that a shift gains nothing by what it leaves out. Minus infinity where one stands still.
  */
 function correlation(a: ArrayLike<number>, b: ArrayLike<number>, count: number, shift: number): number {
-  const [from, to, length] = [Math.max(0, shift), Math.max(0, -shift), count - Math.abs(shift)];
-  let [sa, sb, saa, sbb, sab] = [0, 0, 0, 0, 0];
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a[from + i]!, b[to + i]!];
-    sa += x;
-    sb += y;
+  const [ma, mb] = [meanOf(a, count), meanOf(b, count)];
+  let [saa, sbb, sab, most] = [0, 0, 0, 0];
+  for (let i = 0; i < count; i++) {
+    const [x, y] = [a[i]! - ma, b[i]! - mb];
     saa += x * x;
     sbb += y * y;
-    sab += x * y;
+    most = Math.max(most, Math.abs(ma), Math.abs(mb));
+    const other = i - shift;
+    if (other >= 0 && other < count) sab += x * (b[other]! - mb);
   }
-  const [va, vb] = [saa - (sa * sa) / length, sbb - (sb * sb) / length];
   // What rounding leaves of a curve that stands still is no movement.
-  if (va <= 1e-12 * saa || vb <= 1e-12 * sbb) return Number.NEGATIVE_INFINITY;
-  return (sab - (sa * sb) / length) / Math.sqrt(va * vb);
+  const nothing = count * (1e-7 * most) ** 2;
+  return saa <= nothing || sbb <= nothing ? Number.NEGATIVE_INFINITY : sab / Math.sqrt(saa * sbb);
+}
+
+function meanOf(values: ArrayLike<number>, count: number): number {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += values[i]!;
+  return sum / count;
 }
 
 /** A curve turned by half of its length: the same sound at the wrong time. */

@@ -17,14 +17,6 @@ export function union(a: FaceBox, b: FaceBox): FaceBox {
   return { x, y, width, height: Math.max(a.y + a.height, b.y + b.height) - y };
 }
 
-/** Intersection over union. */
-export function overlap(a: FaceBox, b: FaceBox): number {
-  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
-  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
-  if (width <= 0 || height <= 0) return 0;
-  return (width * height) / (a.width * a.height + b.width * b.height - width * height);
-}
-
 /** The square around a box's middle, as large as its longer side and `margin` of that on either side. */
 export function squareAround({ x, y, width, height }: FaceBox, margin: number): CropBox {
   const side = Math.round(Math.max(width, height) * (1 + 2 * margin));

@@ -1,10 +1,9 @@
 /** What the names of data sets' files say: who speaks, how, and what. Each layout as its authors distribute it. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type LayoutName, layoutNames } from './layout-names.js';
 
-export const layoutNames = ['mead', 'crema-d', 'ravdess', 'grid', 'hdtf', 'voxceleb'] as const;
-
-export type LayoutName = (typeof layoutNames)[number];
+export { type LayoutName, layoutNames };
 
 /** What is known of a clip by its name; null where the layout does not say. */
 export interface ClipLabels {
