@@ -1,9 +1,9 @@
 // `headrace talk ...`: the verbs and their options. Light: what a verb does is imported when it runs, from talk-VERB.ts.
 
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { ExpressionName } from '../media/index.js';
 import { type LayoutName, layoutNames } from '../talkinghead/prepare/layout-names.js';
-import { jsonOption, positive, requireOptions, whole } from './options.js';
+import { jsonOption, keyValue, positive, requireOptions, whole } from './options.js';
 
 // Each verb has three places here, in the order of the help: its flags, its line in addTalk, its options.
 
@@ -83,6 +83,17 @@ export interface TalkPrepareFlags {
 
 // train: flags
 
+export interface TalkTrainFlags {
+  out: string;
+  clips?: string;
+  data?: string;
+  seed?: number;
+  threads?: number;
+  set: Record<string, unknown>;
+  resume: boolean;
+  json: boolean;
+}
+
 // evaluate: flags
 
 export interface TalkEvaluateFlags {
@@ -124,6 +135,7 @@ export function addTalk(program: Command): void {
   addPrepare(verb);
 
   // train
+  addTrain(verb);
 
   // evaluate
   addEvaluate(verb);
@@ -299,6 +311,36 @@ function addPrepare(verb: Verb): void {
 }
 
 // train
+
+function addTrain(verb: Verb): void {
+  verb(
+    'train',
+    'train what moves a mouth by speech (voice), on synthesisers and videos of people, or what hears moods (emotion), on EmoDB',
+    'headrace talk train voice standard --clips data/grid --set testSpeakers=["s3","s4"] --out runs/voice',
+  )
+    .addArgument(new Argument('<what>', 'which model').choices(['voice', 'emotion']))
+    .argument('<config>', 'a recipe (standard) or a JSON file that changes one')
+    .option('--out <dir>', 'folder of the run (required)')
+    .option(
+      '--clips <dir>',
+      'videos of people who speak, DIR/SPEAKER/NAME.mpg, their words in NAME.txt or a name of GRID',
+    )
+    .option('--data <dir>', 'where prepared clips are kept and found again (default: data in the folder of the run)')
+    .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(0)))
+    .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(1)))
+    .addOption(
+      new Option('--set <path=value>', 'any setting, such as loss.opening=0.5; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    )
+    .option('--resume', 'go on with a run that was broken off', false)
+    .addOption(jsonOption())
+    .action(async (what: string, config: string, flags: TalkTrainFlags, command: Command) => {
+      requireOptions(command, ...(what === 'emotion' ? ['out', 'clips'] : ['out']));
+      const { trainHeardEmotion, trainTalk } = await import('./talk-train.js');
+      await (what === 'emotion' ? trainHeardEmotion(config, flags) : trainTalk(config, flags));
+    });
+}
 
 // evaluate
 

@@ -4,24 +4,28 @@ import { melBands } from './mel-stream.js';
 /** Mel frames a second. */
 const RATE = 100;
 /** Nats of mean log energy: the level that speech is taken to have before any is heard, and the lowest that it is taken to have. */
-const USUAL = -1;
-const LEAST = -7;
+const USUAL = -3;
+const LEAST = -8;
 /** Nats a second that the level sinks while nothing reaches it, and the share of the way that it rises a frame. */
-const SINK = 0.15;
+const SINK = 0.5;
 const RISE = 0.2;
+/** Nats that speech is taken to be above the quietest heard of late, at least, and nats a second that the quietest rises. */
+const CLEAR = 4.5;
+const FORGET = 0.3;
 /** Nats below the level: where a sound counts as silence, and from where as speech. */
 const DEPTH = 8;
 const SPEECH = 3;
 /** Frames of the memory of the voice's mean spectrum, and those that the usual spectrum counts as. */
 const MEMORY = 10 * RATE;
-const PRIOR = 3 * RATE;
+const PRIOR = 0.7 * RATE;
 const SLOW = 0.6 * RATE;
 
 /** Follows the level of speech and its mean spectrum, causally, frame by frame of `MelStream`. */
 export class LevelTracker {
   #level = USUAL;
+  #quietest = USUAL - CLEAR;
   /** Mean over speech of each band above the level. */
-  readonly #mean: Float64Array;
+  readonly mean: Float64Array;
   #seen = PRIOR;
   #slow = 0;
   /** 0 in silence, 1 for loud speech. */
@@ -31,21 +35,23 @@ export class LevelTracker {
 
   /** @param usual - the mean spectrum of speech above its level, `melBands` numbers */
   constructor(usual: ArrayLike<number> = new Float64Array(melBands)) {
-    this.#mean = Float64Array.from(usual);
+    this.mean = Float64Array.from(usual);
   }
 
   /** @param frame - of `MelStream` @param into - that frame, relative to the voice: about -2 to 2 */
   next(frame: Float64Array, into: Float32Array, at: number): void {
     let loudness = 0;
     for (let band = 0; band < melBands; band++) loudness += frame[band]! / melBands;
-    this.#level = Math.max(LEAST, this.#level - SINK / RATE);
+    this.#quietest = Math.min(loudness, this.#quietest + FORGET / RATE);
+    const least = Math.max(LEAST, this.#quietest + CLEAR);
+    if (this.#level > least) this.#level = Math.max(least, this.#level - SINK / RATE);
     if (loudness > this.#level) this.#level += RISE * (loudness - this.#level);
     const above = loudness - this.#level;
     if (above > -SPEECH) this.#seen = Math.min(MEMORY, this.#seen + 1);
     for (let band = 0; band < melBands; band++) {
       const value = Math.max(-DEPTH, frame[band]! - this.#level);
-      if (above > -SPEECH) this.#mean[band]! += (value - this.#mean[band]!) / this.#seen;
-      into[at + band] = (value - this.#mean[band]!) / 3;
+      if (above > -SPEECH) this.mean[band]! += (value - this.mean[band]!) / this.#seen;
+      into[at + band] = (value - this.mean[band]!) / 3;
     }
     this.#hear(above);
   }

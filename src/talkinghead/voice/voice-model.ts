@@ -1,16 +1,18 @@
 /** Speech to the motion of a mouth, as the sound comes. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Expressions } from '../../media/index.js';
 import { ConfigError } from '../../torch/index.js';
-import { arkitCount, arkitIndex } from '../face/index.js';
 import type { SpeechFrame } from '../motion/index.js';
-import { LevelTracker } from './level.js';
-import { MelStream, melBands, voiceRate } from './mel-stream.js';
-
-/** Samples from one step of the model to the next: two mel frames, 20 ms. */
-export const stepHop = 320;
-/** The sample that step 0 tells of: the middle of its two mel frames. */
-const MIDDLE = 80;
-/** Steps that the model waits for before it tells of one. */
-export const delay = 3;
+import { EmotionModel } from './emotion.js';
+import { type HeardStep, Hearing, stepHop, stepMiddle } from './hearing.js';
+import { voiceRate } from './mel-stream.js';
+import { mouthWeights } from './mouth.js';
+import { delay } from './network.js';
+import { Prosody } from './prosody.js';
+import { NetworkStepper } from './stepper.js';
+import { mouthMoves } from './visemes.js';
+import { loadVoice, shippedVoice, type VoiceNumbers } from './voice-file.js';
 
 /** Turns sound into what a mouth does. */
 export interface VoiceStream {
@@ -30,34 +32,62 @@ interface Step {
   readonly closure: number;
   readonly energy: number;
   readonly stress: number;
+  readonly emotion: Expressions | null;
 }
 
-/** Hears speech and knows what a mouth does to say it. */
+/** Hears speech and knows what a mouth does to say it. Any number of streams may run at once. */
 export class VoiceModel {
-  static load(): VoiceModel {
-    return new VoiceModel();
+  private constructor(
+    private readonly numbers: VoiceNumbers,
+    private readonly emotion: EmotionModel | null,
+  ) {}
+
+  /**
+   * @param path - a model that `headrace talk train voice` has made; the one that comes with Headrace by default
+   * Where `emotion.safetensors` lies beside it, frames tell of the voice's mood, too.
+   * @throws DataError for a file that is absent, damaged, or no voice model
+   */
+  static load(path: string = shippedVoice): VoiceModel {
+    const beside = join(dirname(path), 'emotion.safetensors');
+    return VoiceModel.of(loadVoice(path), existsSync(beside) ? EmotionModel.load(beside) : null);
+  }
+
+  /** A model of numbers at hand. @throws ShapeError for numbers of another network */
+  static of(numbers: VoiceNumbers, emotion: EmotionModel | null = null): VoiceModel {
+    new NetworkStepper(numbers.network, numbers.shape);
+    return new VoiceModel(numbers, emotion);
   }
 
   /** @param fps - frames a second, 10 to 120 @throws ConfigError for another rate */
   stream(fps: number): VoiceStream {
     if (!(fps >= 10 && fps <= 120)) throw new ConfigError(`VoiceModel.stream: expected fps from 10 to 120, got ${fps}`);
-    return new Stream(fps);
+    return new Stream(fps, this.numbers, this.emotion);
   }
 }
 
 class Stream implements VoiceStream {
-  readonly #ear = new MelStream();
-  readonly #level = new LevelTracker();
-  readonly #input = new Float32Array(2 * melBands);
-  #frames = 0;
+  readonly #hearing: Hearing;
+  readonly #network: NetworkStepper;
+  readonly #prosody = new Prosody();
   #samples = 0;
   #steps: Step[] = [];
+  /** Loudness of the steps that the network has yet to tell of. */
+  readonly #waiting: Pick<Step, 'energy' | 'stress' | 'emotion'>[] = [];
   /** Steps that were forgotten again, and frames given. */
   #dropped = 0;
   #given = 0;
+  /** Samples taken, with the silence after the end. */
+  #heard = 0;
   #ended = false;
 
-  constructor(readonly fps: number) {}
+  constructor(
+    readonly fps: number,
+    numbers: VoiceNumbers,
+    private readonly emotion: EmotionModel | null,
+  ) {
+    this.#hearing = new Hearing(numbers.usual);
+    this.#network = new NetworkStepper(numbers.network, numbers.shape);
+  }
 
   push(samples: Float32Array): SpeechFrame[] {
     if (this.#ended) throw new ConfigError('VoiceStream.push: the stream has ended; open another');
@@ -78,43 +108,60 @@ class Stream implements VoiceStream {
   }
 
   #take(samples: Float32Array, count: number): SpeechFrame[] {
-    this.#ear.push(samples, (frame) => {
-      const half = this.#frames++ % 2;
-      this.#level.next(frame, this.#input, half * melBands);
-      if (half === 1) this.#step();
-    });
+    // Block by block of a step, so that a mood is never of sound that other cuts would bring later.
+    for (let at = 0; at < samples.length; ) {
+      const block = samples.subarray(at, at + stepHop - (this.#heard % stepHop));
+      this.#hearing.push(block, (step) => this.#step(step));
+      if (this.emotion !== null) this.#prosody.push(block);
+      this.#heard += block.length;
+      at += block.length;
+    }
     const frames: SpeechFrame[] = [];
-    for (;;) {
-      const position = ((this.#given * voiceRate) / this.fps - MIDDLE) / stepHop;
+    while (this.#given < count) {
+      const position = ((this.#given * voiceRate) / this.fps - stepMiddle) / stepHop;
       const before = Math.floor(position);
-      if (this.#given >= count || before + 1 >= this.#dropped + this.#steps.length) return frames;
+      if (before + 1 >= this.#dropped + this.#steps.length) break;
       frames.push(this.#between(before, position - before));
       this.#given++;
     }
+    return frames;
   }
 
-  #step(): void {
-    const mouth = new Float32Array(arkitCount);
-    const { energy, stress } = this.#level;
-    mouth[arkitIndex('jawOpen')] = 0.4 * energy * energy;
-    mouth[arkitIndex('mouthLowerDownLeft')] = 0.2 * energy * energy;
-    mouth[arkitIndex('mouthLowerDownRight')] = 0.2 * energy * energy;
-    this.#steps.push({ mouth, closure: 0, energy, stress });
+  #step({ input, energy, stress }: HeardStep): void {
+    const logits = this.#network.next(input);
+    this.#waiting.push({ energy, stress, emotion: this.emotion?.heard(this.#prosody) ?? null });
+    if (this.#waiting.length <= delay) return;
+    const heard = this.#waiting.shift()!;
+    const closure = sharpened(sigmoid(logits[mouthMoves.length]!));
+    this.#steps.push({ mouth: mouthWeights(logits.map(sigmoid), 0, closure), closure, ...heard });
   }
 
-  /** A frame on the straight line between two steps. */
+  /** A frame on the straight line between two steps; before the first, the first. */
   #between(before: number, share: number): SpeechFrame {
-    const a = this.#steps[Math.max(0, before - this.#dropped)]!;
-    const b = this.#steps[before + 1 - this.#dropped]!;
+    const first = Math.max(0, before - this.#dropped);
+    const [a, b] = [this.#steps[first]!, this.#steps[before + 1 - this.#dropped]!];
     const mix = (x: number, y: number): number => x + share * (y - x);
-    const keep = Math.max(0, before - this.#dropped);
-    this.#steps.splice(0, keep);
-    this.#dropped += keep;
+    this.#steps.splice(0, first);
+    this.#dropped += first;
     return {
       mouth: a.mouth.map((value, i) => mix(value, b.mouth[i]!)),
       closure: mix(a.closure, b.closure),
       energy: mix(a.energy, b.energy),
       stress: mix(a.stress, b.stress),
+      ...(a.emotion === null ? {} : { emotion: a.emotion }),
     };
   }
+}
+
+function sigmoid(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** Where the network is in doubt lips stay apart, and where it is fairly sure they meet. */
+const APART = 0.05;
+const SEALED = 0.22;
+
+function sharpened(probability: number): number {
+  const share = Math.min(1, Math.max(0, (probability - APART) / (SEALED - APART)));
+  return share * share * (3 - 2 * share);
 }
