@@ -115,6 +115,24 @@ test('several photographs of a person tell its shape better than one, and share 
   }
 });
 
+test('landmarks where the model has them differ on brows and inner lips alone', () => {
+  const landmarks = landmarksOf({ identity: person(0, 0), weights: arkitWeights({}), pose: { ...still, roll: 12 } });
+  const fit = fitFace(landmarks, size);
+  const moved = fit.modelLandmarks;
+  for (let i = 0; i < 68; i++) {
+    const by = Math.hypot(moved[2 * i]! - landmarks[2 * i]!, moved[2 * i + 1]! - landmarks[2 * i + 1]!);
+    const where = (i >= 17 && i < 27) || [61, 62, 63, 65, 66, 67].includes(i);
+    assert.equal(by > 0, where, `landmark ${i} moved by ${by}`);
+  }
+  // They were read so from vertices of the model, to which they go back.
+  const seen = camera.project(face.shape({ identity: person(0, 0) }), { pose: { ...still, roll: 12 } });
+  for (const i of [17, 21, 22, 26, 62, 66]) {
+    const v = 3 * face.landmarks[i]!;
+    const off = Math.hypot(moved[2 * i]! - seen[v]!, moved[2 * i + 1]! - seen[v + 1]!);
+    assert.ok(off < 0.004 * fit.eyeDistance, `landmark ${i} is ${off} pixels off`);
+  }
+});
+
 test('the same landmarks give the same bytes', () => {
   const landmarks = landmarksOf(truths[1]!);
   assert.deepEqual(fitFace(landmarks, size), fitFace(landmarks.slice(), size));

@@ -18,6 +18,7 @@ import type { EyeAngles } from '../face/eyes.js';
 import { shortest } from '../motion/numbers.js';
 import { Camera, type HeadTurn } from '../render/camera.js';
 import { contourCount } from './contour.js';
+import { asModelled } from './reading.js';
 import { eyeDistanceOf } from './view.js';
 
 /** The camera that sees the face as the photograph does: options of `Camera`. */
@@ -103,7 +104,8 @@ const isFit: Shape = isObject({
 
 /**
  * How a photograph shows a face: the camera before it, the head's pose, the person's shape, the expression and where the eyes
- * look. {@link fitFace} and `fitPhotograph` make it. `face.shape(fit)` has the vertices, `fit.project(vertices)` the pixels.
+ * look. `fitFace` and `fitPhotograph` make it. `face.shape({ identity, weights, gaze })` of these has the vertices, and
+ * `fit.view().project(vertices, { pose })` the pixels.
  */
 export class FaceFit implements FaceFitValues {
   readonly width: number;
@@ -143,6 +145,14 @@ export class FaceFit implements FaceFitValues {
   /** Pixels between the middles of the two eyes, in the picture. */
   get eyeDistance(): number {
     return eyeDistanceOf(this.landmarks);
+  }
+
+  /**
+   * `[136]`: {@link landmarks} moved to where the model has its own. The networks read the inner borders of touching lips apart, and
+   * brows elsewhere; what is left between these and the model's is what the fit could not follow.
+   */
+  get modelLandmarks(): Float32Array {
+    return asModelled(this.landmarks, this.eyeDistance);
   }
 
   /** The camera that sees the head as the photograph does. @throws ConfigError for numbers that no camera has */

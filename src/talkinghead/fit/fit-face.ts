@@ -10,7 +10,7 @@ import { type Contour, contourCount } from './contour.js';
 import { FaceFit, type FitResidual } from './face-fit.js';
 import { fitViews, landmarkVertices } from './fit-views.js';
 import { likelyWeights } from './likely.js';
-import { lipsTogether } from './lips.js';
+import { asModelled } from './reading.js';
 import { cameraDistance, type FitRig, fitRig, headPivot } from './rig.js';
 import {
   eyeDistanceOf,
@@ -106,9 +106,9 @@ export function viewOf({
   if (!(eyes >= leastEyes))
     throw new ConfigError(`${where}: expected eyes at least ${leastEyes} pixel apart, got landmarks with ${eyes}`);
   const { pitch } = fitPose(landmarks).pose;
-  const closed = lipsTogether(landmarks, eyes);
+  const meant = asModelled(landmarks, eyes);
   return {
-    landmarks: closed,
+    landmarks: meant,
     width,
     height,
     eyes,

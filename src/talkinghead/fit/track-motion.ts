@@ -13,8 +13,8 @@ import type { FaceModel } from '../face/face-model.js';
 import type { MotionTrack } from '../motion/track.js';
 import { fitFaces } from './fit-face.js';
 import { leastEyeDistance } from './fit-photograph.js';
-import { lipGap } from './lips.js';
 import { MotionFitter, type MotionFitterOptions } from './motion-fitter.js';
+import { lipGap } from './reading.js';
 import { eyeDistanceOf } from './view.js';
 
 export interface TrackMotionOptions extends Pick<MotionFitterOptions, 'relative' | 'smooth'> {

@@ -7,7 +7,7 @@ import { cameraDistance, type FitRig, fittedNames, fittedPlaces, headPivot } fro
 
 /** What is known of a photograph. */
 export interface View {
-  /** `[136]`, pixels, lips that touch brought together. */
+  /** `[136]`, pixels, moved to where the model has them. */
   readonly landmarks: Float32Array;
   readonly width: number;
   readonly height: number;
@@ -33,7 +33,7 @@ export const viewUnknowns: number = placeCount + fittedPlaces.length;
 export type ViewState = Float64Array;
 
 /** Standard deviations in % of the eyes' distance, of the detector and of what the model cannot follow. */
-const sigma = { eyes: 1.5, lips: 1.5, nose: 2, brows: 5, across: 4, along: 15 } as const;
+const sigma = { eyes: 1.5, lips: 1.5, nose: 2, brows: 3, across: 4, along: 15 } as const;
 
 /**
  * How far weights spread from the likely ones. Where several would do (an open jaw with the lips rolled in looks like a closed
