@@ -156,7 +156,9 @@ function addFit(verb: Verb): void {
       '--sheet <file>',
       'a picture (.png, .jpg, .webp) of the landmarks, the fitted face over the photograph, and the numbers',
     )
-    .addOption(new Option('--face <n>', 'which face, of several: 0 is the largest').argParser(whole(0)))
+    .addOption(
+      new Option('--face <n>', 'which face, of several: 0 is the one that stands out most').argParser(whole(0)),
+    )
     .addOption(jsonOption())
     .action(async (photos: string[], flags: TalkFitFlags) => {
       const { fitTalk } = await import('./talk-fit.js');
@@ -234,7 +236,7 @@ function addAnimate(verb: Verb): void {
     )
     .option('--full', 'the whole photograph, not the head alone', false)
     .addOption(
-      new Option('--face <n>', 'which face, of several: 1 is the one that stands out most').argParser(whole(1)),
+      new Option('--face <n>', 'which face, of several: 0 is the one that stands out most').argParser(whole(0)),
     )
     .option('--preview', 'small and quick, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)

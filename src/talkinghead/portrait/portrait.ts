@@ -16,7 +16,7 @@ import { type Stage, setUp, strike } from './stage.js';
 import { checkPicture } from './still/types.js';
 
 export interface PortraitOptions {
-  /** Which of several faces: 1 (default) is the one that stands out most, by size and place. */
+  /** Which of several faces: 0 (default) is the one that stands out most, by size and place. */
   readonly face?: number;
   /** How the photograph shows the face, in its own pixels; by default {@link fitPhotograph} finds it. */
   readonly fit?: FaceFit;
