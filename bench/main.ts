@@ -20,6 +20,7 @@ import { type Part, type PartOptions, type PartResult, textTable, verdict } from
 import { scopesPart } from './scopes.js';
 import { sentimentPart } from './sentiment.js';
 import { stepPart } from './step.js';
+import { voicePart } from './voice.js';
 import { writeResults } from './write.js';
 
 const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResult>>> = {
@@ -31,6 +32,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   scopes: scopesPart,
   sentiment: sentimentPart,
   branches: branchesPart,
+  voice: voicePart,
 };
 
 async function bench(args: string[]): Promise<void> {

@@ -158,8 +158,8 @@ function sigmoid(logit: number): number {
 }
 
 /** Where the network is in doubt lips stay apart, and where it is fairly sure they meet. */
-const APART = 0.05;
-const SEALED = 0.22;
+const APART = 0.03;
+const SEALED = 0.16;
 
 function sharpened(probability: number): number {
   const share = Math.min(1, Math.max(0, (probability - APART) / (SEALED - APART)));
