@@ -106,7 +106,8 @@ function measure(portrait: Portrait, reader: Reader, gain: Gain): Omit<PortraitF
   const base = read({ weights: neutral });
   const photographed = read({});
   if (base === null || photographed === null) return null;
-  const pose = Object.fromEntries(axes.map((axis) => [axis, poseErrors(axis, photographed, read, gain)]));
+  const pose: Partial<Record<Axis, number[]>> = {};
+  for (const axis of axes) pose[axis] = poseErrors(axis, photographed, read, gain);
   const turned = (degrees: number): number[] =>
     [-degrees, degrees].flatMap((yaw) => {
       const seen = read({ pose: { yaw } });
@@ -131,7 +132,7 @@ function measure(portrait: Portrait, reader: Reader, gain: Gain): Omit<PortraitF
     'speech -> pose': differences(base, speaking).pose,
     'speech -> emotion': differences(base, speaking).emotion,
   };
-  return { pose: pose as PortraitFigures['pose'], near: turned(15), far: turned(25), emotions, leaks };
+  return { pose: pose as Record<Axis, number[]>, near: turned(15), far: turned(25), emotions, leaks };
 }
 
 function emotional(rest: Float32Array, name: ExpressionName): Float32Array {

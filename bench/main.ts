@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import { branchesPart } from './branches.js';
 import { callsPart } from './calls.js';
+import { controlPart } from './control.js';
 import { describeHost, hostLine } from './host.js';
 import { lstmPart } from './lstm.js';
 import { memoryPart } from './memory.js';
@@ -18,8 +19,10 @@ import { say } from './progress.js';
 import { Quiet, type Turn } from './quiet.js';
 import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
 import { scopesPart } from './scopes.js';
+import { selfDrivenPart } from './self-driven.js';
 import { sentimentPart } from './sentiment.js';
 import { stepPart } from './step.js';
+import { talkPart } from './talk.js';
 import { voicePart } from './voice.js';
 import { writeResults } from './write.js';
 
@@ -32,6 +35,9 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   scopes: scopesPart,
   sentiment: sentimentPart,
   branches: branchesPart,
+  talk: talkPart,
+  control: controlPart,
+  'self-driven': selfDrivenPart,
   voice: voicePart,
 };
 
