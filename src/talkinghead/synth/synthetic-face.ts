@@ -269,8 +269,10 @@ export class SyntheticFace {
         );
       };
       light(raster, null);
-      if (ends.hair > ends.mouth) {
-        hairRaster.clear().draw(points, kept.triangles, { range: [ends.mouth, ends.hair] });
+      // The inner side first, which shows through gaps between strands of the outer one.
+      for (const cull of ['front', 'back'] as const) {
+        if (ends.hair === ends.mouth) break;
+        hairRaster.clear().draw(points, kept.triangles, { range: [ends.mouth, ends.hair], cull });
         light(hairRaster, raster.depth);
       }
       const seed = deriveSeed(this.seed, `grain ${index}`);
