@@ -133,7 +133,7 @@ Lit lightOf(const Material& material, const Light& light, Vec n, Vec view, Vec s
   return lit;
 }
 
-// Lays the light of a mesh that was drawn over what `out` [H, W, 4] holds: linear colours times their share, and the share.
+// Lays the light of a mesh that was drawn over what `out` [H, W, 4] holds, or over nothing where `fresh` is set: linear colours times their share, and the share.
 // Where `behind` is given, only what is nearer than it. `attributes` [V, 4]: u and v in the atlas' pixels, how much of the
 // lamp and how much of the light around reaches the vertex. `relief` [R, C, 4] darkens the atlas' first C columns, each of
 // its four bytes by so much as `creases` says. Materials with strands take their share from the atlas' fourth byte.
@@ -141,7 +141,7 @@ void lightMesh(const at::Tensor& triangle, const at::Tensor& barycentric, const 
                const Optional<at::Tensor>& behind, const at::Tensor& triangles, const at::Tensor& materialOf,
                const at::Tensor& positions, const at::Tensor& normals, const at::Tensor& attributes, const at::Tensor& atlas,
                const Optional<at::Tensor>& relief, const at::Tensor& creases, const at::Tensor& materials,
-               const at::Tensor& lights, double distance, const at::Tensor& out) {
+               const at::Tensor& lights, double distance, bool fresh, const at::Tensor& out) {
   TORCH_CHECK(triangle.dim() == 2, "expected triangle [H, W]");
   const int64_t height = triangle.size(0), width = triangle.size(1);
   TORCH_CHECK(positions.dim() == 2, "expected positions [V, 3]");
@@ -182,43 +182,71 @@ void lightMesh(const at::Tensor& triangle, const at::Tensor& barycentric, const 
   const Vec eye{0, 0, static_cast<float>(distance)};
   float* result = out.data_ptr<float>();
 
-  forEachBand(height, threadsFor(triangle.numel(), kLightGrain), [&](int64_t firstRow, int64_t endRow) {
-    for (int64_t p = firstRow * width; p < endRow * width; ++p) {
-      const int64_t t = ids[p];
-      if (t < 0 || t >= count || (other && !(near[p] > other[p]))) continue;
-      const Material& material = table[kinds[t]];
-      const int64_t a = corners[3 * t], b = corners[3 * t + 1], c = corners[3 * t + 2];
-      const float wa = shares[2 * p], wb = shares[2 * p + 1], wc = 1 - wa - wb;
-      const float *ta = mesh.attributes + 4 * a, *tb = mesh.attributes + 4 * b, *tc = mesh.attributes + 4 * c;
-      float attribute[4], texel[4];
-      for (int k = 0; k < 4; ++k) attribute[k] = wa * ta[k] + wb * tb[k] + wc * tc[k];
-      colours.fetch(attribute[0], attribute[1], texel);
-      float share = 1;
-      if (material.strands) {
-        if ((share = texel[3]) <= 0) continue;
-        texel[3] = 1;
-      }
-      if (creased && attribute[0] < static_cast<float>(folds.width)) {
-        float fold[4], dark = 0;
-        folds.fetch(attribute[0], attribute[1], fold);
-        for (int k = 0; k < 4; ++k) dark += strength[k] * fold[k];
-        const float kept = std::sqrt(std::max(1 - dark, 0.2f)); // colours are roots of light
-        for (int k = 0; k < 3; ++k) texel[k] *= kept;
-      }
-      Vec n = unit(wa * vecAt(mesh.normals, a) + wb * vecAt(mesh.normals, b) + wc * vecAt(mesh.normals, c));
-      const Vec place = wa * vecAt(mesh.positions, a) + wb * vecAt(mesh.positions, b) + wc * vecAt(mesh.positions, c);
-      const Vec view = unit(eye - place);
-      float visible = clamp01(attribute[2]), open = clamp01(attribute[3]);
-      if (material.inner && dot(n, view) < 0) {
-        n = -1.0f * n;
-        visible *= kInside, open *= kInside;
-      }
-      const Vec strand = material.strands ? strandOf(mesh, a, b, c) : Vec{0, 1, 0};
-      const Lit lit = lightOf(material, light, n, view, strand, texel, visible, open);
-      float* sample = result + 4 * p;
-      for (int k = 0; k < 3; ++k) sample[k] += share * (lit.colour[k] - sample[k]);
-      sample[3] += share * (1 - sample[3]);
+  const auto isSeen = [&](int64_t p) {
+    return ids[p] >= 0 && ids[p] < count && (!other || near[p] > other[p]);
+  };
+  const auto lay = [&](int64_t p) {
+    const int64_t t = ids[p];
+    const Material& material = table[kinds[t]];
+    const int64_t a = corners[3 * t], b = corners[3 * t + 1], c = corners[3 * t + 2];
+    const float wa = shares[2 * p], wb = shares[2 * p + 1], wc = 1 - wa - wb;
+    const float *ta = mesh.attributes + 4 * a, *tb = mesh.attributes + 4 * b, *tc = mesh.attributes + 4 * c;
+    float attribute[4], texel[4];
+    for (int k = 0; k < 4; ++k) attribute[k] = wa * ta[k] + wb * tb[k] + wc * tc[k];
+    colours.fetch(attribute[0], attribute[1], texel);
+    float share = 1;
+    if (material.strands) {
+      if ((share = texel[3]) <= 0) return;
+      texel[3] = 1;
     }
+    if (creased && attribute[0] < static_cast<float>(folds.width)) {
+      float fold[4], dark = 0;
+      folds.fetch(attribute[0], attribute[1], fold);
+      for (int k = 0; k < 4; ++k) dark += strength[k] * fold[k];
+      const float kept = std::sqrt(std::max(1 - dark, 0.2f)); // colours are roots of light
+      for (int k = 0; k < 3; ++k) texel[k] *= kept;
+    }
+    Vec n = unit(wa * vecAt(mesh.normals, a) + wb * vecAt(mesh.normals, b) + wc * vecAt(mesh.normals, c));
+    const Vec place = wa * vecAt(mesh.positions, a) + wb * vecAt(mesh.positions, b) + wc * vecAt(mesh.positions, c);
+    const Vec view = unit(eye - place);
+    float visible = clamp01(attribute[2]), open = clamp01(attribute[3]);
+    if (material.inner && dot(n, view) < 0) {
+      n = -1.0f * n;
+      visible *= kInside, open *= kInside;
+    }
+    const Vec strand = material.strands ? strandOf(mesh, a, b, c) : Vec{0, 1, 0};
+    const Lit lit = lightOf(material, light, n, view, strand, texel, visible, open);
+    float* sample = result + 4 * p;
+    for (int k = 0; k < 3; ++k) sample[k] += share * (lit.colour[k] - sample[k]);
+    sample[3] += share * (1 - sample[3]);
+  };
+  const bool paired = height % 2 == 0 && width % 2 == 0; // a band has an even number of rows
+  // Of four samples of one opaque material two are computed, those of a diagonal, and the others are their mean.
+  const auto layFour = [&](int64_t p) {
+    const int64_t all[4] = {p, p + 1, p + width, p + width + 1};
+    const auto kind = [&](int64_t q) { return isSeen(q) ? static_cast<int>(kinds[ids[q]]) : -1; };
+    const int first = kind(p);
+    const bool alike = first >= 0 && !table[first].strands && kind(all[1]) == first && kind(all[2]) == first && kind(all[3]) == first;
+    if (!alike) {
+      for (const int64_t q : all)
+        if (isSeen(q)) lay(q);
+      return;
+    }
+    lay(all[0]), lay(all[3]);
+    for (int k = 0; k < 4; ++k) {
+      const float mean = 0.5f * (result[4 * all[0] + k] + result[4 * all[3] + k]);
+      result[4 * all[1] + k] = result[4 * all[2] + k] = mean;
+    }
+  };
+  forEachBand(height, threadsFor(triangle.numel(), kLightGrain), [&](int64_t firstRow, int64_t endRow) {
+    if (fresh) std::fill(result + 4 * firstRow * width, result + 4 * endRow * width, 0.0f);
+    if (!paired) {
+      for (int64_t p = firstRow * width; p < endRow * width; ++p)
+        if (isSeen(p)) lay(p);
+      return;
+    }
+    for (int64_t y = firstRow; y < endRow; y += 2)
+      for (int64_t x = 0; x < width; x += 2) layFour(y * width + x);
   });
 }
 
@@ -291,7 +319,7 @@ TORCH_LIBRARY_FRAGMENT(headrace, library) {
   library.def(
       "light_mesh(Tensor triangle, Tensor barycentric, Tensor depth, Tensor? behind, Tensor triangles, Tensor material_of, "
       "Tensor positions, Tensor normals, Tensor attributes, Tensor atlas, Tensor? relief, Tensor creases, "
-      "Tensor materials, Tensor lights, float distance, Tensor(a!) out) -> ()",
+      "Tensor materials, Tensor lights, float distance, bool fresh, Tensor(a!) out) -> ()",
       lightMesh);
   library.def(
       "develop(Tensor samples, Tensor background, Tensor taps, Tensor gains, Tensor curve, float most, float grain, "

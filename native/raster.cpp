@@ -271,6 +271,18 @@ at::Tensor vertexNormals(const at::Tensor& positions, const at::Tensor& triangle
   return result;
 }
 
+// A raster without triangles. On this thread: libtorch's own fills start OpenMP's threads, which wait for each other by
+// spinning, for many milliseconds on a busy machine.
+void clearRaster(const at::Tensor& depth, const at::Tensor& triangle, const at::Tensor& barycentric) {
+  TORCH_CHECK(isPlain(depth, at::kFloat, 2), "expected depth contiguous on the CPU, Float [H, W]");
+  const int64_t height = depth.size(0), width = depth.size(1);
+  checkPlain("triangle", triangle, at::kInt, {height, width});
+  checkPlain("barycentric", barycentric, at::kFloat, {height, width, 2});
+  std::fill_n(depth.data_ptr<float>(), height * width, -std::numeric_limits<float>::infinity());
+  std::fill_n(triangle.data_ptr<int32_t>(), height * width, kNothing);
+  std::fill_n(barycentric.data_ptr<float>(), 2 * height * width, 0.0f);
+}
+
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(headrace, library) {
@@ -283,6 +295,7 @@ TORCH_LIBRARY_FRAGMENT(headrace, library) {
       "interpolate(Tensor attributes, Tensor triangles, Tensor triangle, Tensor barycentric, Tensor? weight, "
       "int first_id, Tensor(a!) out) -> ()",
       interpolate);
+  library.def("clear_raster(Tensor(a!) depth, Tensor(b!) triangle, Tensor(c!) barycentric) -> ()", clearRaster);
   library.def("vertex_normals(Tensor positions, Tensor triangles) -> Tensor", vertexNormals);
 }
 

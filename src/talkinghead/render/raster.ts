@@ -65,9 +65,7 @@ export class Raster {
 
   /** As new. */
   clear(): this {
-    this.depth.fill_(Number.NEGATIVE_INFINITY);
-    this.triangle.fill_(-1);
-    this.barycentric.zero_();
+    op('headrace::clearRaster')(this.depth, this.triangle, this.barycentric);
     return this;
   }
 

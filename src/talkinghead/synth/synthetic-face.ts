@@ -247,7 +247,6 @@ export class SyntheticFace {
       const attributes = tensor(this.#attributes, { shape: [count, 4] });
       const creases = tensor(creasesOf(weights, this.traits.age));
       this.#rasterise(raster, points, open);
-      samples.zero_();
       const light = (target: Raster, behind: Tensor | null): void => {
         op('headrace::lightMesh')(
           target.triangle,
@@ -265,6 +264,7 @@ export class SyntheticFace {
           kept.materials,
           kept.lights,
           this.camera.distance,
+          behind === null,
           samples,
         );
       };
