@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type RgbImage, readFrames, writeVideo } from 'headrace/media';
-import { evaluateTalk, type Metrics, motionFrames, Portrait, trackMotion } from 'headrace/talkinghead';
+import {
+  evaluateTalk,
+  type Metrics,
+  type MotionFrame,
+  motionFrames,
+  Portrait,
+  trackMotion,
+} from 'headrace/talkinghead';
 import { dataFiles, withoutData } from './heads.js';
 import { say } from './progress.js';
 import { median, type PartOptions, type PartResult, type Row, row } from './results.js';
@@ -49,12 +56,25 @@ export async function selfDrivenPart({ quick }: PartOptions): Promise<PartResult
 async function drive(clip: string, folder: string): Promise<ClipFigures> {
   const first = await firstFrame(clip);
   using portrait = await Portrait.load(first, { crop: 'full' });
-  const track = await trackMotion(clip, { fps, relative: 'first' });
-  const rest = portrait.rest.weights;
-  // The portrait begins as the clip does: the track tells how it moves from there.
+  const track = await trackMotion(clip, { fps });
+  const frames = [...motionFrames(track)];
+  const [begin] = frames as [MotionFrame];
+  // The portrait is the clip's first frame: what changes from there is added to what it shows, and taken from it.
   function* tracked(): Generator<RgbImage> {
-    for (const { weights, ...motion } of motionFrames(track))
-      yield portrait.frame({ ...motion, weights: weights.map((weight, i) => Math.min(1, rest[i]! + weight)) });
+    const { weights: rest } = portrait.rest;
+    const { gaze: look } = portrait.fit;
+    for (const { weights, pose, position, gaze } of frames) {
+      const { yaw, pitch, roll } = begin.pose;
+      yield portrait.frame({
+        weights: weights.map((weight, i) => Math.min(1, Math.max(0, rest[i]! + weight - begin.weights[i]!))),
+        pose: { yaw: pose.yaw - yaw, pitch: pose.pitch - pitch, roll: pose.roll - roll },
+        ...(position && { position }),
+        ...(gaze &&
+          begin.gaze && {
+            gaze: { yaw: look.yaw + gaze.yaw - begin.gaze.yaw, pitch: look.pitch + gaze.pitch - begin.gaze.pitch },
+          }),
+      });
+    }
   }
   const paths = { track: join(folder, 'track.mp4'), sound: join(folder, 'sound.mp4') };
   await writeVideo(paths.track, tracked(), { fps });
