@@ -58,7 +58,8 @@ test('the second to take a lock is told who has it, and gets it when the first l
 
 test('another process that lives is named, one that was killed is followed', async () => {
   const other = inProcess('FolderLock.take(folder); setInterval(() => {}, 1000);');
-  await until(() => existsSync(path));
+  // Taken, and done with the file that became the lock: killed between the two, it would leave that, too.
+  await until(() => existsSync(path) && readdirSync(folder).length === 1);
   assert.throws(() => FolderLock.take(folder), new RegExp(`is in use by process ${other.pid} on `));
   other.kill();
   await other.text;
