@@ -67,7 +67,7 @@ export function splitLayers(picture: RgbImage, mask: Float32Array, background?: 
   }
   const whole = planesOf(picture);
   const behind = planesOf(background ?? fillBackground(picture, mask));
-  const sure = mask.map((alpha) => smoothstep(0.8, 0.99, alpha));
+  const sure = mask.map((alpha) => smoothstep(0.95, 1, alpha));
   const own = pullPush(whole, sure, width, height).map((plane) => Float32Array.from(plane)) as unknown as Planes;
   for (let c = 0; c < 3; c++)
     for (let i = 0; i < mask.length; i++)

@@ -44,7 +44,7 @@ export function segment(picture: RgbImage, head: PicturedHead): Segment {
   const cut = new Cut(borderCosts(planes, width, height, stiffness), width, height, person);
   const sides = new TwoSides(points);
   for (let round = 0; round < rounds; round++) {
-    const odds = sides.odds(person, round < 2 ? (i) => prior[i]! < -1.2 : null);
+    const odds = sides.odds(person, round < 2 ? prior : null);
     const cost = odds.map((value, i) => -(0.7 * Math.min(5, Math.max(-5, value)) + 0.8 * prior[i]!));
     const set = cut.solve(cost, round + 1 < rounds ? 60 : 150);
     // Some of what the colours say beside what was cut: a wrong first cut must not confirm itself.
@@ -93,14 +93,15 @@ class TwoSides {
   /**
    * log of the odds of person against background.
    * @param person - `[H * W]`, 0 to 1
-   * @param mayBeBehind - which pixels to learn the background from
+   * @param prior - where given, both sides are learnt only from where their own is likely by the place alone
    */
-  odds(person: Float32Array, mayBeBehind: ((i: number) => boolean) | null): Float32Array<ArrayBuffer> {
+  odds(person: Float32Array, prior: Float32Array | null): Float32Array<ArrayBuffer> {
     const count = this.some.length / dimensions;
-    const inside = Float32Array.from({ length: count }, (_, k) => person[k * this.every]! ** 2);
-    const outside = Float32Array.from({ length: count }, (_, k) =>
-      mayBeBehind === null || mayBeBehind(k * this.every) ? (1 - person[k * this.every]!) ** 2 : 0,
-    );
+    const [inside, outside] = [new Float32Array(count), new Float32Array(count)];
+    for (let k = 0, i = 0; k < count; k++, i += this.every) {
+      if (prior === null || prior[i]! > 0.8) inside[k] = person[i]! ** 2;
+      if (prior === null || prior[i]! < -1.2) outside[k] = (1 - person[i]!) ** 2;
+    }
     const learnt = (model: ColourModel | null, weights: Float32Array): ColourModel =>
       model === null
         ? ColourModel.fit(this.some, weights, dimensions, components, floor, 8)
