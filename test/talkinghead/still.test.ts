@@ -164,15 +164,17 @@ test('the light of a ball is found again, spots and shadows on it left aside', (
     normals.push(x, -y, Math.sqrt(1 - x * x - y * y));
     points.push(100 + radius * x, 100 + radius * y, 0.01);
   }
-  const brightnessOf = (x: number, y: number): number => {
-    const n = tensor([x, -y, Math.sqrt(Math.max(0, 1 - x * x - y * y))], { shape: [1, 3] });
-    return (shade(n, light).data() as Float32Array)[0]!;
-  };
-  const picture = draw(200, 200, (px, py) => {
+  const side = 200;
+  const onBall = Float32Array.from({ length: 3 * side * side }, (_, i) => {
+    const [x, y] = [((Math.floor(i / 3) % side) + 0.5 - 100) / radius, (Math.floor(i / 3 / side) + 0.5 - 100) / radius];
+    return [x, -y, Math.sqrt(Math.max(0, 1 - x * x - y * y))][i % 3]!;
+  });
+  const lit = shade(tensor(onBall, { shape: [side * side, 3] }), light).data() as Float32Array;
+  const picture = draw(side, side, (px, py) => {
     const [x, y] = [(px - 100) / radius, (py - 100) / radius];
     if (x * x + y * y > 1) return [0, 0, 0];
     const spot = Math.hypot(x - 0.2, y - 0.3) < 0.35 ? 0.5 : 1;
-    const value = 255 * spot * brightnessOf(x, y);
+    const value = 255 * spot * lit[Math.floor(py) * side + Math.floor(px)]!;
     return [value, value, value];
   });
   const found = lightOf(picture, Float32Array.from(points), Float32Array.from(normals));

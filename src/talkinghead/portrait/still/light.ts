@@ -91,7 +91,7 @@ export function quantile(values: ArrayLike<number>, share: number): number {
 }
 
 /** How much each harmonic is held back, as a share of the vertices: what is seen of order 2 from one side is little. */
-const hold = [0, 0.004, 0.004, 0.004, 0.02, 0.02, 0.02, 0.02, 0.02];
+const hold = [0, 0.001, 0.001, 0.001, 0.004, 0.004, 0.004, 0.004, 0.004];
 
 function robustFit(rows: readonly number[][], values: Float64Array): { light: Float64Array; residual: number } {
   const [dark, glare] = [quantile(values, 0.08), quantile(values, 0.995)];
