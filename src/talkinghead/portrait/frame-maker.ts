@@ -118,9 +118,29 @@ export class FrameMaker {
     const { weights: open, shares } = lids.split(weights);
     head.model.shape({ identity: head.fit.identity, weights: open, into: this.shaped, ...(gaze && { gaze }) });
     for (let i = 0; i < offsets.length; i++) this.face[i] = this.shaped[i]! + offsets[i]!;
+    this.turnEyes();
     seal.close(this.face, this.shaped);
     lids.addTo(open, lids.close(this.face, shares));
     return { weights: open.map((weight, i) => weight - this.restWeights[i]!), lidShares: shares };
+  }
+
+  /**
+   * Eyes turn by what is seen on their balls: these stay as they fit between the photograph's lids. What is seen at a vertex is
+   * what was where it would come from, which for such turns is as far from it as it has gone, on its other side.
+   */
+  private turnEyes(): void {
+    const { head, face, eyeShares } = this.stage;
+    for (const part of ['scleraLeft', 'scleraRight'] as const) {
+      const [first, end] = head.model.parts[part].vertices;
+      const still = face.subarray(3 * first, 3 * end);
+      const turned = this.face.subarray(3 * first, 3 * end);
+      const seen = head.project(
+        still.map((value, i) => value + eyeShares[first + Math.floor(i / 3)]! * (value - turned[i]!)),
+      );
+      for (let v = first; v < end; v++)
+        this.attributes.set(seen.subarray(3 * (v - first), 3 * (v - first) + 2), attributeCount * v);
+      turned.set(still);
+    }
   }
 
   private draw(nodes: Float32Array): void {
@@ -131,7 +151,10 @@ export class FrameMaker {
       const near = points[3 * v + 2]!;
       points[3 * v + 2] = near / (1 + behindLips * near);
     }
-    this.meshRaster.clear().draw(points, mesh.triangles);
+    // Of skin and eyes the fronts: the lids' inner sides would show through the eyeballs that they touch.
+    const count = mesh.triangles.shape[0]!;
+    this.meshRaster.clear().draw(points, mesh.triangles, { range: [0, mesh.firstInside], cull: 'back' });
+    this.meshRaster.draw(points, mesh.triangles, { range: [mesh.firstInside, count] });
   }
 
   /** How the light on each vertex has changed. */

@@ -9,7 +9,10 @@ import { distanceTo, fillPolygon, smoothstep, valueAt } from './still/planes.js'
 const overlap = 0.09;
 
 /** In eye distances from the open eye: how far the picture of closed eyes counts, beside the lids that move. */
-const [replacedWhole, replacedTo] = [0.025, 0.065];
+const [replacedWhole, replacedTo] = [0.02, 0.06];
+
+/** The landmarks of an eye lie within its border: how much wider and higher the open eye is. */
+const [wider, higher] = [1.15, 1.5];
 
 /** Landmarks: of the corners and the upper lid, and of points of the upper and the lower lid above one another. */
 const sides = {
@@ -48,7 +51,8 @@ export class Lids {
     const seen = head.project(shut);
     this.closedPlaces = Float32Array.from({ length: 2 * model.vertexCount }, (_, i) => seen[3 * (i >> 1) + (i & 1)]!);
     const open = new Uint8Array(head.width * head.height);
-    for (const side of ['Right', 'Left'] as const) fillPolygon(open, head.width, head.height, outlineOf(head, side));
+    for (const side of ['Right', 'Left'] as const)
+      fillPolygon(open, head.width, head.height, grown(outlineOf(head, side)));
     const away = distanceTo(open, head.width, head.height);
     this.lid = new Float32Array(model.vertexCount);
     for (let v = 0; v < model.parts.innerFace.vertices[1]; v++) {
@@ -57,9 +61,9 @@ export class Lids {
       this.lid[v] = Math.max(smoothstep(0.05, 0.27, down), smoothstep(replacedTo, replacedWhole, pixels));
     }
     const eyes = (['Right', 'Left'] as const).map((side) => ({
-      opening: outlineOf(head, side),
-      margin: Float32Array.from(
-        sides[side].margin.flatMap((k) => [seen[3 * model.landmarks[k]!]!, seen[3 * model.landmarks[k]! + 1]!]),
+      opening: grown(outlineOf(head, side)),
+      margin: curve(
+        sides[side].margin.map((k) => [seen[3 * model.landmarks[k]!]!, seen[3 * model.landmarks[k]! + 1]!]),
       ),
     }));
     this.closed = closedEyes(picture, eyes, head.eyes);
@@ -103,6 +107,40 @@ export class Lids {
 const outlineOf = ({ fit }: PhotographedHead, side: Side): Float32Array =>
   fit.landmarks.subarray(2 * sides[side].outline, 2 * sides[side].outline + 12);
 
+/** An eye's outline, drawn out from its middle along the eye and across it. */
+function grown(outline: Float32Array): Float32Array {
+  const [dx, dy] = [outline[6]! - outline[0]!, outline[7]! - outline[1]!];
+  const length = Math.hypot(dx, dy) || 1;
+  const [ux, uy] = [dx / length, dy / length];
+  const middle = (c: number): number => [0, 1, 2, 3, 4, 5].reduce((sum, k) => sum + outline[2 * k + c]! / 6, 0);
+  const [mx, my] = [middle(0), middle(1)];
+  const out = new Float32Array(12);
+  for (let k = 0; k < 6; k++) {
+    const [x, y] = [outline[2 * k]! - mx, outline[2 * k + 1]! - my];
+    const [along, across] = [wider * (x * ux + y * uy), higher * (y * ux - x * uy)];
+    out.set([mx + along * ux - across * uy, my + along * uy + across * ux], 2 * k);
+  }
+  return out;
+}
+
+/** A smooth line near four points: Bézier's cubic through the first and the last. */
+function curve(points: readonly (readonly number[])[]): Float32Array {
+  const [a, b, c, d] = points as [number[], number[], number[], number[]];
+  const steps = 16;
+  const out = new Float32Array(2 * (steps + 1));
+  for (let i = 0; i <= steps; i++) {
+    const t = i / steps;
+    const u = 1 - t;
+    for (const axis of [0, 1]) {
+      // The control points by which the curve passes the two inner ones at a third and two thirds of its way.
+      const p = (-5 * a[axis]! + 18 * b[axis]! - 9 * c[axis]! + 2 * d[axis]!) / 6;
+      const q = (2 * a[axis]! - 9 * b[axis]! + 18 * c[axis]! - 5 * d[axis]!) / 6;
+      out[2 * i + axis] = u ** 3 * a[axis]! + 3 * u * u * t * p + 3 * u * t * t * q + t ** 3 * d[axis]!;
+    }
+  }
+  return out;
+}
+
 function blinkOf({ model, fit }: PhotographedHead, side: Side): Blink {
   const delta = model.expressionDelta(side === 'Left' ? 'eyeBlink_L' : 'eyeBlink_R');
   const vertices: number[] = [];
@@ -119,76 +157,4 @@ function blinkOf({ model, fit }: PhotographedHead, side: Side): Blink {
       return [upper, lower, delta[3 * lower + 1]! - delta[3 * upper + 1]!] as const;
     }),
   };
-}
-
-/**
- * The photograph with its eyeballs carried on beneath the lids, for eyes that turn: what an iris lacks is its mirror image,
- * the white goes on.
- * @param eyes - `[H * W]`: 1 where the photograph shows an eyeball
- * @param face - `[V * 3]`: the aligned face as photographed
- */
-export function eyeballPicture(
-  head: PhotographedHead,
-  picture: RgbImage,
-  eyes: Uint8Array,
-  face: Float32Array,
-): RgbImage {
-  const { width, height } = picture;
-  const data = Uint8Array.from(picture.data);
-  const points = head.project(face);
-  const reach = 0.22 * head.eyes;
-  const away = distanceTo(eyes, width, height);
-  const irises = (['irisRight', 'irisLeft'] as const).map((part) => irisOf(head, points, part));
-  const irisAt = (x: number, y: number) => irises.find((iris) => Math.hypot(x - iris.x, y - iris.y) < iris.radius);
-  const copy = (to: number, from: number): void => data.copyWithin(3 * to, 3 * from, 3 * from + 3) && undefined;
-  const whites = eyes.map((eye, i) => (eye && !irisAt((i % width) + 0.5, Math.floor(i / width) + 0.5) ? 1 : 0));
-  for (let i = 0; i < eyes.length; i++) {
-    if (eyes[i] || away[i]! > reach) continue;
-    const [x, y] = [(i % width) + 0.5, Math.floor(i / width) + 0.5];
-    const iris = irisAt(x, y);
-    const across = iris && Math.floor(2 * iris.y - y) * width + Math.floor(x);
-    if (across !== undefined && eyes[across]) copy(i, across);
-    else copy(i, nearestOf(iris ? eyes : whites, width, height, x, y, reach) ?? i);
-  }
-  return { width, height, data };
-}
-
-interface Iris {
-  readonly x: number;
-  readonly y: number;
-  readonly radius: number;
-}
-
-function irisOf({ model }: PhotographedHead, points: Float32Array, part: 'irisLeft' | 'irisRight'): Iris {
-  const [first, end] = model.parts[part].vertices;
-  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (let v = first; v < end; v++) {
-    left = Math.min(left, points[3 * v]!);
-    right = Math.max(right, points[3 * v]!);
-    top = Math.min(top, points[3 * v + 1]!);
-    bottom = Math.max(bottom, points[3 * v + 1]!);
-  }
-  return { x: (left + right) / 2, y: (top + bottom) / 2, radius: (right - left) / 2 };
-}
-
-/** The nearest pixel of a set, looked for in growing squares; undefined where none is in reach. */
-function nearestOf(
-  set: Uint8Array,
-  width: number,
-  height: number,
-  x: number,
-  y: number,
-  reach: number,
-): number | undefined {
-  const [cx, cy] = [Math.floor(x), Math.floor(y)];
-  let [best, least] = [-1, Infinity];
-  for (let r = 1; r <= Math.min(reach, least + 1); r++)
-    for (let dy = -r; dy <= r; dy++)
-      for (let dx = -r; dx <= r; dx += Math.abs(dy) === r ? 1 : 2 * r) {
-        const [px, py] = [cx + dx, cy + dy];
-        if (px < 0 || py < 0 || px >= width || py >= height || !set[py * width + px]) continue;
-        const distance = Math.hypot(dx, dy);
-        if (distance < least) [best, least] = [py * width + px, distance];
-      }
-  return best < 0 ? undefined : best;
 }

@@ -4,10 +4,11 @@ import { type Tensor, tensor } from '../../torch/index.js';
 import type { FacePart } from '../face/face-model.js';
 import { Raster } from '../render/raster.js';
 import { alignment } from './alignment.js';
+import { eyeballPicture, eyeballShares } from './eyeballs.js';
 import { concatenated, PictureGrid } from './grid.js';
 import type { PhotographedHead } from './head.js';
 import { type MouthInside, mouthInside } from './inside.js';
-import { eyeballPicture, Lids } from './lids.js';
+import { Lids } from './lids.js';
 import { isMouthOpen, LipSeal, onLipLine } from './lips.js';
 import { type SeenSkin, seenSkin } from './seen.js';
 import { fillBackground } from './still/background.js';
@@ -34,8 +35,12 @@ export interface Stage {
   readonly head: PhotographedHead;
   /** `[V * 3]`, cm: what is added to the fitted face's vertices, whatever its expression. */
   readonly offsets: Float32Array;
+  /** `[V * 3]`, cm: the face as photographed. */
+  readonly face: Float32Array;
   readonly seal: LipSeal;
   readonly lids: Lids;
+  /** `[V]`: how far what is seen at an eyeball's vertex turns with it. */
+  readonly eyeShares: Float32Array;
   readonly skin: SeenSkin;
   readonly mouth: MouthInside;
   readonly grid: PictureGrid;
@@ -63,12 +68,15 @@ export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
   const mesh = meshOf(head, mouth);
   const person = personMask(picture, fit).alpha;
   const background = fillBackground(picture, person);
-  const eyes = eyeballPicture(head, picture, eyePixels(head, points, mesh), face);
+  const openEyes = eyePixels(head, points, mesh);
+  const eyes = eyeballPicture(head, picture, openEyes);
   return {
     head,
     offsets,
+    face,
     seal,
     lids,
+    eyeShares: eyeballShares(head, openEyes, points),
     skin,
     mouth,
     mesh,
