@@ -1,6 +1,8 @@
 // What the loops of a portrait share: what a drawn mesh has in a pixel, and a photograph looked up between its pixels.
 #pragma once
 
+#include <cstring>
+
 #include "taps.h"
 
 namespace headrace {
@@ -52,6 +54,29 @@ HEADRACE_INLINE void lookUp(const uint8_t* picture, int64_t height, int64_t widt
     for (int i = 0; i < 4; ++i) sum += columns.weight[i] * sums[i * kChannels + c];
     out[c] = sum;
   }
+}
+
+// Four channels of bytes: a pixel is a word, and a vector of four numbers. The sums are those of lookUp<4>, in its order.
+// Least significant bytes stand first in memory, as on all machines that libtorch is built for.
+HEADRACE_INLINE void lookUpWords(const uint8_t* picture, int64_t height, int64_t width, float x, float y, float* out) {
+  using Words = uint32_t __attribute__((vector_size(16)));
+  using Whole = int32_t __attribute__((vector_size(16)));
+  using Numbers = float __attribute__((vector_size(16)));
+  constexpr Words kShifts = {0, 8, 16, 24};
+  const auto columns = tapsOf<4>(mirrored(x, width) - 0.5f, width, 4, kSharpness);
+  const auto rows = tapsOf<4>(mirrored(y, height) - 0.5f, height, width * 4, kSharpness);
+  Numbers total = {};
+  for (int i = 0; i < 4; ++i) {
+    Numbers sum = {};
+    for (int j = 0; j < 4; ++j) {
+      uint32_t word;
+      std::memcpy(&word, picture + rows.offset[j] + columns.offset[i], 4);
+      const Words channels = ((Words{} + word) >> kShifts) & 255u;
+      sum += rows.weight[j] * __builtin_convertvector(reinterpret_cast<const Whole&>(channels), Numbers);
+    }
+    total += columns.weight[i] * sum;
+  }
+  std::memcpy(out, &total, sizeof total);
 }
 
 } // namespace headrace

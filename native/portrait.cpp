@@ -98,7 +98,7 @@ HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t 
       if (isEye) {
         lookUp<3>(from.eyes, from.height, from.width, place[0], place[1], colour);
       } else {
-        lookUp<4>(from.person, from.height, from.width, place[0], place[1], colour);
+        lookUpWords(from.person, from.height, from.width, place[0], place[1], colour);
         const float behind = std::min(std::max(1 - colour[3] * (1 / 255.0f), 0.0f), 1.0f);
         for (int c = 0; c < 3; ++c) colour[c] = colour[c] * light + behind * static_cast<float>(from.background[3 * p + c]);
       }
@@ -119,17 +119,25 @@ struct Softened {
   uint8_t colour[3];
 };
 
+// Whether each number of a row of places is torn from one beside, above or below it.
+HEADRACE_VECTORS void markTorn(const float* row, int64_t line, uint8_t* torn) {
+  for (int64_t i = 2; i < line - 2; ++i) {
+    const float sideways = std::max(std::fabs(row[i] - row[i - 2]), std::fabs(row[i] - row[i + 2]));
+    const float upright = std::max(std::fabs(row[i] - row[i - line]), std::fabs(row[i] - row[i + line]));
+    torn[i] = std::max(sideways, upright) > kTorn;
+  }
+}
+
 std::vector<Softened> softenRows(const Scene& scene, int64_t firstRow, int64_t endRow, const float* places,
                                  const uint8_t* picture) {
-  const int64_t width = scene.pictures.width, height = scene.pictures.height;
-  const auto torn = [&](int64_t p, int64_t q) {
-    return std::fabs(places[2 * p] - places[2 * q]) > kTorn || std::fabs(places[2 * p + 1] - places[2 * q + 1]) > kTorn;
-  };
+  const int64_t width = scene.pictures.width, height = scene.pictures.height, line = 2 * width;
   std::vector<Softened> softened;
+  std::vector<uint8_t> torn(line);
   for (int64_t y = std::max<int64_t>(firstRow, 1); y < std::min(endRow, height - 1); ++y) {
+    markTorn(places + y * line, line, torn.data());
     for (int64_t x = 1; x < width - 1; ++x) {
+      if (!(torn[2 * x] | torn[2 * x + 1])) continue;
       const int64_t p = y * width + x;
-      if (!torn(p, p - 1) && !torn(p, p + 1) && !torn(p, p - width) && !torn(p, p + width)) continue;
       Softened pixel{p, {}};
       for (int c = 0; c < 3; ++c) {
         int sum = 8; // half of the weights
