@@ -56,7 +56,7 @@ interface Reached {
   readonly accuracy: number;
   readonly loss: number | null;
   readonly count: number | null;
-  readonly imagesPerSecond: number | null;
+  readonly samplesPerSecond: number | null;
   readonly perEpoch: readonly number[];
   readonly folder: string;
 }
@@ -233,7 +233,7 @@ function readReached(out: string): Reached {
     accuracy: metrics.accuracy!,
     loss: metrics.loss,
     count: evaluations.at(-1)?.count ?? null,
-    imagesPerSecond: metrics.imagesPerSecond,
+    samplesPerSecond: metrics.samplesPerSecond,
     perEpoch: evaluations.map((event) => event.accuracy),
     folder: out,
   };

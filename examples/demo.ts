@@ -61,10 +61,10 @@ function table(rows: readonly RunResult[]): string {
   const cells = rows.map((row) => [
     row.schedule,
     row.schedule === 'bp' || row.schedule === 'sequential' ? '1' : String(row.stages),
-    row.imagesPerSecond!.toFixed(0),
+    row.samplesPerSecond!.toFixed(0),
     `${(row.accuracy! * 100).toFixed(2)} %`,
     row.loss!.toFixed(6),
-    (row.imagesPerSecond! / sequential.imagesPerSecond!).toFixed(2),
+    (row.samplesPerSecond! / sequential.samplesPerSecond!).toFixed(2),
   ]);
   const widths = header.map((_, column) => Math.max(...[header, ...cells].map((row) => row[column]!.length)));
   const line = (row: string[]): string =>

@@ -18,7 +18,7 @@ export async function compareSchedules(model: string, flags: CompareFlags): Prom
     warmUp,
     onRound: (schedule, round, speed) => {
       progress.finish();
-      say(`round ${round + 1} of ${rounds}  ${schedule}  ${speed.toFixed(1)} images/s`);
+      say(`round ${round + 1} of ${rounds}  ${schedule}  ${speed.toFixed(1)} samples/s`);
     },
   });
   print(flags.json, comparison, table(comparison));
@@ -27,10 +27,10 @@ export async function compareSchedules(model: string, flags: CompareFlags): Prom
 /** A row for each schedule, and how many times faster it is than each other. */
 function table({ model, stages, results, ratios }: Comparison): string {
   const names = Object.keys(results);
-  const header = ['schedule', 'images/s', ...names.map((name) => `/ ${name}`)];
+  const header = ['schedule', 'samples/s', ...names.map((name) => `/ ${name}`)];
   const rows = names.map((name) => [
     name,
-    results[name]!.imagesPerSecond.toFixed(1),
+    results[name]!.samplesPerSecond.toFixed(1),
     ...names.map((other) => ratios[`${name}/${other}`]?.toFixed(2) ?? '-'),
   ]);
   return `${model}, ${stages} stages\n${formatColumns([header, ...rows])}`;

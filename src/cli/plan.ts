@@ -25,13 +25,13 @@ export async function planModel(model: string, flags: PlanFlags): Promise<void> 
   const { schedule, stages, microbatches, queueCapacity, cut } = config;
   const cores = availableParallelism();
   const result = plan(profile, { schedule, stages, microbatches, queueCapacity, cores, ...(cut ? { cut } : {}) });
-  const { imagesPerSecond, speedUp, idle, fullSpeedUp, workers, atOnce } = result;
+  const { samplesPerSecond, speedUp, idle, fullSpeedUp, workers, atOnce } = result;
   const json = {
     model,
     schedule,
     stages,
     cut: result.cut,
-    imagesPerSecond,
+    samplesPerSecond,
     speedUp,
     idle,
     parts: result.stages,

@@ -8,21 +8,21 @@ import { buildHead, buildLayer, type ModelSpec, tensorsOf } from './model.js';
 import { isLocal, microbatchCount } from './schedule.js';
 
 /** Images in the smallest piece that a layer sees in training; the last batch counts where the run comes to it. */
-function smallestPiece(config: RunConfig, images: number, steps: number): number {
+function smallestPiece(config: RunConfig, samples: number, steps: number): number {
   const parts = microbatchCount(config.schedule, config.microbatches);
-  const rest = steps < Math.ceil(images / config.batchSize) ? 0 : images % config.batchSize;
-  const last = rest || Math.min(images, config.batchSize);
+  const rest = steps < Math.ceil(samples / config.batchSize) ? 0 : samples % config.batchSize;
+  const last = rest || Math.min(samples, config.batchSize);
   return Math.min(...[config.batchSize, last].map((batch) => Math.floor(batch / Math.min(parts, batch))));
 }
 
 /**
  * Runs one image through the layers, and through the heads at the cut, where a batch or microbatch of one will come.
- * @param images - of the training set
+ * @param samples - of the training set
  * @param steps - of the run in all
  * @throws ConfigError naming the layer, the batch size and what is left for the last batch
  */
-export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, images: number, steps: number): void {
-  if (smallestPiece(config, images, steps) > 1) return;
+export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, samples: number, steps: number): void {
+  if (smallestPiece(config, samples, steps) > 1) return;
   let at = '';
   try {
     scope(() =>
@@ -40,21 +40,21 @@ export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, images: n
     );
   } catch (error) {
     // Of anything else (a model that wants other numbers than zeros) the run itself will tell.
-    if (/more than 1 value per channel/.test((error as Error).message)) throw refusal(error, at, config, images);
+    if (/more than 1 value per channel/.test((error as Error).message)) throw refusal(error, at, config, samples);
   }
 }
 
-function refusal(cause: unknown, at: string, config: RunConfig, images: number): ConfigError {
+function refusal(cause: unknown, at: string, config: RunConfig, samples: number): ConfigError {
   const { batchSize, microbatches, schedule } = config;
-  const rest = images % batchSize;
+  const rest = samples % batchSize;
   const last = rest === 0 ? '' : ` and one of ${rest}`;
   const parts = microbatchCount(schedule, microbatches);
   const cut = parts > 1 ? `, cut into ${parts} microbatches,` : '';
   return new ConfigError(
     `Expected more than one value for each channel in training, and ${at} would get one: ` +
-      `${images} images in batches of ${batchSize} (--batch)${cut} make batches of ${batchSize}${last}, ` +
+      `${samples} samples in batches of ${batchSize} (--batch)${cut} make batches of ${batchSize}${last}, ` +
       'of which the smallest comes to 1 image. Give another batch size' +
-      `${parts > 1 ? ', fewer microbatches' : ''} or number of images (--limit).`,
+      `${parts > 1 ? ', fewer microbatches' : ''} or number of samples (--limit).`,
     { cause },
   );
 }

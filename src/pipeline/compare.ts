@@ -31,14 +31,14 @@ export interface CompareOptions {
   readonly turn?: (measure: () => Promise<number>) => Promise<number>;
   /** Told while layers are measured to choose a cut. */
   readonly onProgress?: ProfileWatch['onProgress'];
-  readonly onRound?: (label: string, round: number, imagesPerSecond: number) => void;
+  readonly onRound?: (label: string, round: number, samplesPerSecond: number) => void;
 }
 
 export interface Comparison {
   readonly model: string;
   readonly stages: number;
-  /** By label, images per second: the median, and each round's. */
-  readonly results: Readonly<Record<string, { imagesPerSecond: number; rounds: number[]; cut: readonly number[] }>>;
+  /** By label, samples per second: the median, and each round's. */
+  readonly results: Readonly<Record<string, { samplesPerSecond: number; rounds: number[]; cut: readonly number[] }>>;
   /** `a/b`: how many times faster a is than b. */
   readonly ratios: Readonly<Record<string, number>>;
 }
@@ -65,7 +65,7 @@ export async function compare(given: RunConfig, options: CompareOptions): Promis
   const results = Object.fromEntries(
     contestants.map(({ label, config }) => {
       const values = speeds.get(label)!;
-      return [label, { imagesPerSecond: median(values), rounds: values, cut: config.cut! }];
+      return [label, { samplesPerSecond: median(values), rounds: values, cut: config.cut! }];
     }),
   );
   return { model: base.modelName, stages: base.stages, results, ratios: ratiosOf(speeds) };

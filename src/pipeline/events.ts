@@ -56,8 +56,8 @@ export interface StepEvent extends EventBase {
   /** Of the stage's own objective; null where it has none, or the value is not finite. */
   readonly loss: number | null;
   readonly lr: number;
-  /** Images in the batch. */
-  readonly images: number;
+  /** Samples in the batch. */
+  readonly samples: number;
   /** Milliseconds of work. */
   readonly busy: number;
   /** Milliseconds spent waiting for input or for a place in the output queue. */

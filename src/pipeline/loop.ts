@@ -186,9 +186,9 @@ export class StageLoop<Work extends StageWork = Stage> {
   #cut(envelope: Envelope<BatchMessage>): Envelope<BatchMessage>[] {
     const { meta, tensors } = envelope;
     const { config } = this.context;
-    const wanted = Math.min(microbatchCount(config.schedule, config.microbatches), meta.images);
+    const wanted = Math.min(microbatchCount(config.schedule, config.microbatches), meta.samples);
     if (meta.microbatches > 1 || wanted === 1) return [envelope];
-    const sizes = splitEvenly(meta.images, wanted);
+    const sizes = splitEvenly(meta.samples, wanted);
     const parts = tensors.map((tensor) => ops.splitWithSizes(tensor, sizes));
     return sizes.map((_, m) => ({
       meta: { ...meta, microbatch: m, microbatches: wanted },
@@ -256,7 +256,7 @@ export class StageLoop<Work extends StageWork = Stage> {
   }
 
   #share(meta: BatchMessage, target: Tensor): number {
-    return meta.microbatches === 1 ? 1 : target.shape[0]! / meta.images;
+    return meta.microbatches === 1 ? 1 : target.shape[0]! / meta.samples;
   }
 
   #backward(state: StationState<Work>, microbatch: number): void {
@@ -302,7 +302,7 @@ export class StageLoop<Work extends StageWork = Stage> {
 
   #reportStep(state: StationState<Work>): void {
     const { stage, inputs } = state.station;
-    const { step, epoch, images } = state.batch!;
+    const { step, epoch, samples } = state.batch!;
     this.context.report({
       type: 'step',
       time: Date.now(),
@@ -311,7 +311,7 @@ export class StageLoop<Work extends StageWork = Stage> {
       epoch,
       loss: state.lossValue,
       lr: stage.optimizer.paramGroups[0]!.lr,
-      images,
+      samples,
       busy: state.busyMs,
       wait: state.waitMs,
       queue: inputs[0]!.depth(),

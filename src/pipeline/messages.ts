@@ -13,7 +13,7 @@ export interface BatchMessage {
   /** Counted from 1 over the run; for test and prediction batches, within the split. */
   readonly step: number;
   readonly epoch: number;
-  readonly images: number;
+  readonly samples: number;
   readonly microbatch: number;
   /** Into how many the batch was cut. */
   readonly microbatches: number;

@@ -177,7 +177,7 @@ export interface Plan {
   /** Seconds a batch once the pipeline is full, on as many cores as there are for it. */
   readonly period: number;
   /** Images per second once the pipeline is full. */
-  readonly imagesPerSecond: number;
+  readonly samplesPerSecond: number;
   /** Times the speed of the same stages one after another on one worker. */
   readonly speedUp: number;
   /** The same with a core for every thread of every worker. */
@@ -240,7 +240,7 @@ export function plan(profile: Profile, options: PlanOptions): Plan {
     cores,
     atOnce,
     period,
-    imagesPerSecond: profile.batchSize / period,
+    samplesPerSecond: profile.batchSize / period,
     speedUp: oneByOne / period,
     fullSpeedUp: oneByOne / simulation.period,
     idle: busy.map((seconds) => Math.max(0, 1 - seconds / period)),
@@ -333,7 +333,7 @@ export function formatPlan(p: Plan): string {
       `${p.schedule}, ${p.stages.length} stage(s)${parts}${heads}`,
     formatColumns([header, ...rows], [1]),
     `cut after layers: ${p.cut.length > 0 ? p.cut.join(', ') : 'none'}`,
-    `predicted: ${p.imagesPerSecond.toFixed(1)} images/s, ${milliseconds(p.period)} ms a batch, ` +
+    `predicted: ${p.samplesPerSecond.toFixed(1)} samples/s, ${milliseconds(p.period)} ms a batch, ` +
       `${p.speedUp.toFixed(2)} times one worker; workers idle ${percent(mean(p.idle))} of the time`,
     advice(p),
     ...(p.atOnce < p.workers ? [coresNote(p)] : []),

@@ -25,7 +25,7 @@ interface Part {
   readonly text: string;
 }
 
-/** Images per second are of the steps in the last this many milliseconds. */
+/** Samples per second are of the steps in the last this many milliseconds. */
 const windowMilliseconds = 10_000;
 
 /** Feed it every event of a run; it decides when to write. Call `finish` at the end. */
@@ -113,7 +113,7 @@ export class Progress {
     const add = (rank: number, text: string): number => parts.push({ rank, text });
     if (lead) add(5, `epoch ${lead.epoch + 1}`);
     const rate = throughput(this.recent);
-    if (rate !== null) add(2, `${rate.toFixed(rate < 100 ? 1 : 0)} images/s`);
+    if (rate !== null) add(2, `${rate.toFixed(rate < 100 ? 1 : 0)} samples/s`);
     add(3, `loss ${steps.map((event) => event.loss?.toFixed(3) ?? '-').join(' | ')}`);
     const queues = steps.filter((event) => event.queue !== null).map((event) => event.queue);
     if (queues.length > 0) add(6, `queue ${queues.join(' | ')}`);

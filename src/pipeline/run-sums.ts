@@ -18,11 +18,11 @@ export interface StageMetrics {
 /** What `metrics.json` holds. */
 export interface RunMetrics {
   readonly steps: number;
-  readonly images: number;
+  readonly samples: number;
   /** From the first start to the last event. */
   readonly seconds: number;
   /** Of the last stage, from the end of its first step to the end of its last; null with fewer than two steps. */
-  readonly imagesPerSecond: number | null;
+  readonly samplesPerSecond: number | null;
   readonly accuracy: number | null;
   readonly loss: number | null;
   readonly perStage: readonly StageMetrics[];
@@ -61,22 +61,22 @@ class Thinned<T> {
   }
 }
 
-/** Images per second between the ends of the first and the last of some steps. */
+/** Samples per second between the ends of the first and the last of some steps. */
 class Speed {
   #from: number | null = null;
   #to = 0;
-  #images = 0;
+  #samples = 0;
 
-  add({ time, images }: StepEvent): void {
+  add({ time, samples }: StepEvent): void {
     if (this.#from === null) this.#from = time;
-    else this.#images += images;
+    else this.#samples += samples;
     this.#to = time;
   }
 
   /** Null with fewer than two steps. */
   get value(): number | null {
     const seconds = this.#from === null ? 0 : (this.#to - this.#from) / 1000;
-    return seconds > 0 ? this.#images / seconds : null;
+    return seconds > 0 ? this.#samples / seconds : null;
   }
 }
 
@@ -84,7 +84,7 @@ class Speed {
 class StageSums {
   lastStep = 0;
   loss: number | null = null;
-  images = 0;
+  samples = 0;
   readonly speed = new Speed();
   #steps = 0;
   #busy = 0;
@@ -98,7 +98,7 @@ class StageSums {
     this.#steps++;
     this.lastStep = event.step;
     this.loss = event.loss;
-    this.images += event.images;
+    this.samples += event.samples;
     this.#busy += event.busy;
     this.#wait += event.wait;
     if (event.queue !== null) {
@@ -178,9 +178,9 @@ export class RunSums {
     const stages = [...this.#stages].sort(([a], [b]) => a - b);
     return {
       steps: last?.lastStep ?? 0,
-      images: last?.images ?? 0,
+      samples: last?.samples ?? 0,
       seconds: this.#to >= this.#from ? (this.#to - this.#from) / 1000 : 0,
-      imagesPerSecond: last?.speed.value ?? null,
+      samplesPerSecond: last?.speed.value ?? null,
       accuracy: final?.accuracy ?? null,
       loss: final?.loss ?? null,
       perStage: stages.map(([stage, sums]) => sums.metrics(stage)),
@@ -208,7 +208,7 @@ export function summarise(events: readonly RunEvent[]): RunMetrics {
   return sums.metrics();
 }
 
-/** Images per second between the first and the last of some steps of one stage; null with fewer than two. */
+/** Samples per second between the first and the last of some steps of one stage; null with fewer than two. */
 export function throughput(steps: readonly StepEvent[]): number | null {
   const speed = new Speed();
   for (const step of steps) speed.add(step);

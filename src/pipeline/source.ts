@@ -124,7 +124,7 @@ class Source {
     scope(() => {
       const [x, ...targets] = Object.values(made) as [Tensor, ...Tensor[]];
       const input = memoryFormat === 'channelsLast' && x.ndim === 4 ? x.contiguous({ memoryFormat }) : x;
-      const meta = { kind: 'batch', split, step, epoch, images: x.shape[0]!, microbatch: 0, microbatches: 1 } as const;
+      const meta = { kind: 'batch', split, step, epoch, samples: x.shape[0]!, microbatch: 0, microbatches: 1 } as const;
       this.#put(meta, [input, ...targets]);
     });
   }

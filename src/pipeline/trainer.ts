@@ -40,8 +40,8 @@ export interface RunResult {
    * Median over the epochs of this session (its last 1,000), start-up and evaluation apart; null where there were too few
    * steps.
    */
-  readonly imagesPerSecond: number | null;
-  /** Of the last evaluation, on held-out images. */
+  readonly samplesPerSecond: number | null;
+  /** Of the last evaluation, on held-out samples. */
   readonly loss: number | null;
   readonly accuracy: number | null;
   readonly out: string | null;
@@ -239,7 +239,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
       schedule,
       stages,
       steps: metrics.steps === 0 ? (folder?.checkpoint?.step ?? 0) : metrics.steps,
-      imagesPerSecond: this.#sums.medianSpeed,
+      samplesPerSecond: this.#sums.medianSpeed,
       loss: metrics.loss,
       accuracy: metrics.accuracy,
       out,

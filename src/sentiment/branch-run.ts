@@ -225,7 +225,7 @@ export class BranchTrainer {
   ): Promise<SentimentBatch> {
     const batch = scope(() => this.network.scale.forward(make()));
     const whole = this.config.task === 'regression' ? batch.label : batch.class;
-    const images = batch.index.shape[0]!;
+    const samples = batch.index.shape[0]!;
     for (const [branch, name] of this.config.modalities.entries()) {
       const features = inputKeys(this.config, name).map((key) => batch[key]!);
       const own = split === 'train' ? this.#ownLabel(batch, name) : whole;
@@ -234,7 +234,7 @@ export class BranchTrainer {
         split,
         step,
         epoch,
-        images,
+        samples,
         microbatch: 0,
         microbatches: 1,
         features: features.length,

@@ -38,14 +38,14 @@ describe('a short run', () => {
     const run = await headrace(['train', 'resnet20', ...small, '--cut', '4', '--steps', '4', '--out', out, '--json']);
     assert.equal(run.code, 0, run.stderr);
     const json = lastJson(run);
-    const keys = ['model', 'schedule', 'stages', 'steps', 'imagesPerSecond', 'loss', 'accuracy', 'out'];
+    const keys = ['model', 'schedule', 'stages', 'steps', 'samplesPerSecond', 'loss', 'accuracy', 'out'];
     assert.deepEqual(Object.keys(json), keys);
     const { model, schedule, stages, steps } = json;
     assert.deepEqual(
       { model, schedule, stages, steps, out: json.out },
       { model: 'resnet20', schedule: 'ppll', stages: 2, steps: 4, out },
     );
-    for (const key of ['imagesPerSecond', 'loss', 'accuracy']) assert.equal(typeof json[key], 'number', key);
+    for (const key of ['samplesPerSecond', 'loss', 'accuracy']) assert.equal(typeof json[key], 'number', key);
     assert.equal(run.stdout.trimEnd().split('\n').length, 1, 'stdout holds the object alone');
   });
 
@@ -174,12 +174,12 @@ it('compare prints medians, rounds and ratios', async () => {
   assert.equal(json.model, 'resnet20');
   assert.equal(json.stages, 2);
   assert.deepEqual(Object.keys(json.results), ['bp', 'ppll', '1f1b']);
-  for (const { imagesPerSecond, rounds } of Object.values(json.results) as {
-    imagesPerSecond: number;
+  for (const { samplesPerSecond, rounds } of Object.values(json.results) as {
+    samplesPerSecond: number;
     rounds: number[];
   }[]) {
     assert.equal(rounds.length, 2);
-    assert.ok(Math.abs(imagesPerSecond - (rounds[0]! + rounds[1]!) / 2) < 1e-9);
+    assert.ok(Math.abs(samplesPerSecond - (rounds[0]! + rounds[1]!) / 2) < 1e-9);
   }
   assert.ok(json.ratios['ppll/bp']! > 0 && json.ratios['1f1b/ppll']! > 0);
 });

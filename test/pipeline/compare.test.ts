@@ -19,9 +19,9 @@ test('variants of one schedule take turns under names of their own, and ratios a
     [0, 1].flatMap((round) => labels.map((label) => `${label} ${round}`)),
   );
   assert.deepEqual(Object.keys(results), labels);
-  for (const { rounds, imagesPerSecond } of Object.values(results)) {
+  for (const { rounds, samplesPerSecond } of Object.values(results)) {
     assert.equal(rounds.length, 2);
-    assert.equal(imagesPerSecond, (rounds[0]! + rounds[1]!) / 2);
+    assert.equal(samplesPerSecond, (rounds[0]! + rounds[1]!) / 2);
   }
   assert.deepEqual(results.ppll!.cut, cuts[2]);
   assert.deepEqual(results.bp!.cut, []);

@@ -34,7 +34,7 @@ const step = (stage: number, n: number, time: number, more: Partial<StepEvent> =
   epoch: 0,
   loss: 2,
   lr: 0.1,
-  images: 100,
+  samples: 100,
   busy: 8,
   wait: 2,
   queue: stage === 0 ? null : 1,
@@ -170,9 +170,9 @@ describe('a run', () => {
     );
     assert.deepEqual(summarise(merged), {
       steps: 4,
-      images: 400,
+      samples: 400,
       seconds: 3,
-      imagesPerSecond: 200,
+      samplesPerSecond: 200,
       accuracy: 0.75,
       loss: 1.5,
       perStage: [
@@ -184,12 +184,12 @@ describe('a run', () => {
     writeMetrics(folder, { model: 'toy', steps: 4 }, merged);
     const metrics = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8'));
     assert.equal(metrics.model, 'toy');
-    assert.equal(metrics.imagesPerSecond, 200);
+    assert.equal(metrics.samplesPerSecond, 200);
   });
 
   it('counts a step once that was done twice', () => {
     const metrics = summarise([...run(), step(1, 4, 3300, { loss: 9 })]);
-    assert.equal(metrics.images, 400);
+    assert.equal(metrics.samples, 400);
     assert.equal(metrics.perStage[1]?.loss, 9);
   });
 
@@ -223,7 +223,7 @@ describe('a run', () => {
     const after = feed(50_001, 500_000);
     assert.ok(after - before < 4 << 20, `${after - before} bytes more after a million events`);
     const metrics = sums.metrics();
-    assert.deepEqual([metrics.steps, metrics.images, metrics.accuracy], [500_000, 50_000_000, 0.5]);
+    assert.deepEqual([metrics.steps, metrics.samples, metrics.accuracy], [500_000, 50_000_000, 0.5]);
     assert.equal(metrics.seconds, (499_999 * 10 + 4999 * 500) / 1000);
     assert.deepEqual(metrics.perStage, [
       { stage: 0, loss: 2, busy: 8, wait: 2, queue: 0.5 },
@@ -248,16 +248,16 @@ describe('a run', () => {
 
   it('of a million events at once is summed up, too', () => {
     const events = Array.from({ length: 1_000_000 }, (_, i) => step(i % 2, 1 + (i >> 1), i));
-    const { steps, seconds, images } = summarise(events);
-    assert.deepEqual([steps, seconds, images], [500_000, 999.999, 50_000_000]);
+    const { steps, seconds, samples } = summarise(events);
+    assert.deepEqual([steps, seconds, samples], [500_000, 999.999, 50_000_000]);
   });
 
   it('of no steps is empty', () => {
     assert.deepEqual(summarise([]), {
       steps: 0,
-      images: 0,
+      samples: 0,
       seconds: 0,
-      imagesPerSecond: null,
+      samplesPerSecond: null,
       accuracy: null,
       loss: null,
       perStage: [],
@@ -282,7 +282,7 @@ describe('Progress', () => {
       progress.update(step(0, n, now, { loss: 1.25 }));
       progress.update(step(1, n, now, { loss: n === 10 ? null : 1.5, epoch: 1 }));
     }
-    assert.equal(progress.line(), 'step 10/20  epoch 2  100 images/s  loss 1.250 | -  queue 1  ETA 0:10');
+    assert.equal(progress.line(), 'step 10/20  epoch 2  100 samples/s  loss 1.250 | -  queue 1  ETA 0:10');
     progress.update({ type: 'eval', time: now, stage: 1, step: 10, epoch: 1, accuracy: 0.9876, loss: 0.1, count: 10 });
     assert.match(progress.line(), / {2}accuracy 98\.76 % {2}ETA/);
   });
@@ -341,17 +341,17 @@ describe('Progress', () => {
       progress.finish();
       return stream.written.at(-2)!.replace('\r\x1b[K', '');
     };
-    const whole = 'step 10/20  epoch 1  100 images/s  loss 2.000 | 2.000  queue 1  ETA 0:10';
+    const whole = 'step 10/20  epoch 1  100 samples/s  loss 2.000 | 2.000  queue 1  ETA 0:10';
     assert.equal(show(200), whole);
     assert.equal(show(whole.length + 1), whole);
-    assert.equal(show(whole.length), 'step 10/20  epoch 1  100 images/s  loss 2.000 | 2.000  ETA 0:10');
-    assert.equal(show(40), 'step 10/20  100 images/s  ETA 0:10');
+    assert.equal(show(whole.length), 'step 10/20  epoch 1  100 samples/s  loss 2.000 | 2.000  ETA 0:10');
+    assert.equal(show(40), 'step 10/20  100 samples/s  ETA 0:10');
     assert.equal(show(8), 'step 10');
     const { COLUMNS } = process.env;
     delete process.env.COLUMNS;
     assert.equal(show(0), whole);
     process.env.COLUMNS = '40';
-    assert.equal(show(0), 'step 10/20  100 images/s  ETA 0:10');
+    assert.equal(show(0), 'step 10/20  100 samples/s  ETA 0:10');
     if (COLUMNS === undefined) delete process.env.COLUMNS;
     else process.env.COLUMNS = COLUMNS;
   });

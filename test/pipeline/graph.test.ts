@@ -100,7 +100,7 @@ function diamond(local: boolean): {
         split: 'train',
         step,
         epoch: 0,
-        images: 5,
+        samples: 5,
         microbatch: 0,
         microbatches: 1,
       };

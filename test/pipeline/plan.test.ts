@@ -109,7 +109,7 @@ describe('plan', () => {
       [10.5, 9],
     );
     assert.equal(result.simulation.period, 10.5);
-    assert.equal(result.imagesPerSecond, 100 / 10.5);
+    assert.equal(result.samplesPerSecond, 100 / 10.5);
     assert.equal(result.speedUp, 19.5 / 10.5);
     assert.equal(result.stages[0]?.bytes, (3 * 10 + 10) * 12 + 3 * 1000 + 1000);
   });
@@ -120,7 +120,7 @@ describe('plan', () => {
     const total = free.stages.reduce((sum, stage) => sum + stage.total, 0);
     const two = plan(profile, { ...options, cores: 2 });
     assert.deepEqual([two.workers, two.atOnce, two.period], [3, 2, Math.max(total / 2, free.simulation.period)]);
-    assert.equal(two.imagesPerSecond, 100 / two.period);
+    assert.equal(two.samplesPerSecond, 100 / two.period);
     assert.equal(two.speedUp, total / two.period);
     assert.ok(two.speedUp <= 2);
     assert.equal(two.fullSpeedUp, free.speedUp);
@@ -187,7 +187,7 @@ describe('plan', () => {
     const report = formatPlan(plan(profile, { schedule: 'ppll', stages: 2 }));
     assert.match(report, /^toy, batches of 100 on cpu, 1 thread\(s\) a stage: ppll, 2 stage\(s\), linear heads$/m);
     assert.match(report, /^ +0 {2}layer0 \.\. layer2 +3000\.00 +6000\.00 +1500\.00 +0\.00 +10500\.00 /m);
-    assert.match(report, /^predicted: 9\.5 images\/s, 10500\.00 ms a batch, 1\.86 times one worker/m);
+    assert.match(report, /^predicted: 9\.5 samples\/s, 10500\.00 ms a batch, 1\.86 times one worker/m);
     assert.match(report, /no other cut is better/);
     assert.match(formatPlan(plan(profile, { schedule: '1f1b', stages: 3, microbatches: 2 })), /more microbatches/);
     const heavy = { ...profile, heads: profile.heads.map(() => cost(3, 3)) };

@@ -137,7 +137,7 @@ test('a last batch of one that batch normalisation cannot take is refused before
     (async () => {
       for await (const event of run) started.push(event);
     })(),
-    /more than one value for each channel.*the head after layer2\..*17 images in batches of 8 \(--batch\) make batches of 8 and one of 1, .*Give another batch size/,
+    /more than one value for each channel.*the head after layer2\..*17 samples in batches of 8 \(--batch\) make batches of 8 and one of 1, .*Give another batch size/,
   );
   assert.deepEqual(started, []);
   const pieces = tiny({ schedule: 'gpipe', microbatches: 4, batchSize: 8 }, 20); // one of 4: microbatches of 1
