@@ -230,11 +230,11 @@ function readReached(out: string): Reached {
     epochs: config.epochs ?? 0,
     seed: config.seed,
     cut: config.cut ?? [],
-    accuracy: metrics.accuracy!,
-    loss: metrics.loss,
+    accuracy: metrics.metrics!.accuracy!,
+    loss: metrics.metrics!.loss!,
     count: evaluations.at(-1)?.count ?? null,
     samplesPerSecond: metrics.samplesPerSecond,
-    perEpoch: evaluations.map((event) => event.accuracy),
+    perEpoch: evaluations.map((event) => event.metrics.accuracy!),
     folder: out,
   };
 }

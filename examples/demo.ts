@@ -62,8 +62,8 @@ function table(rows: readonly RunResult[]): string {
     row.schedule,
     row.schedule === 'bp' || row.schedule === 'sequential' ? '1' : String(row.stages),
     row.samplesPerSecond!.toFixed(0),
-    `${(row.accuracy! * 100).toFixed(2)} %`,
-    row.loss!.toFixed(6),
+    `${(row.metrics!.accuracy! * 100).toFixed(2)} %`,
+    row.metrics!.loss!.toFixed(6),
     (row.samplesPerSecond! / sequential.samplesPerSecond!).toFixed(2),
   ]);
   const widths = header.map((_, column) => Math.max(...[header, ...cells].map((row) => row[column]!.length)));
@@ -87,7 +87,7 @@ const rows = [
   await train({ schedule: '1f1b', microbatches: 4 }),
 ];
 const [, sequential, ppll] = rows as [RunResult, RunResult, RunResult, RunResult];
-const equal = sequential.loss === ppll.loss && sequential.accuracy === ppll.accuracy;
+const equal = JSON.stringify(sequential.metrics) === JSON.stringify(ppll.metrics);
 process.stdout.write(`\n${table(rows)}\n\n`);
 process.stdout.write(
   equal

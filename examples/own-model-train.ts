@@ -2,7 +2,7 @@
 //
 // npm run setup && npx tsc -p tsconfig.test.json && node build/examples/own-model-train.js
 
-import { type RunConfig, runDefaults, Trainer } from 'headrace/pipeline';
+import { formatMetrics, type RunConfig, runDefaults, Trainer } from 'headrace/pipeline';
 
 const module = './own-model.js'; // beside this file; the same name whether it is compiled or run as TypeScript
 
@@ -25,6 +25,6 @@ const config: RunConfig = {
 };
 
 for (const schedule of ['sequential', 'ppll'] as const) {
-  const { accuracy, loss, steps } = await new Trainer({ ...config, schedule }).result;
-  console.log(`${schedule}: ${steps} steps, accuracy ${(accuracy! * 100).toFixed(1)} %, loss ${loss}`);
+  const { metrics, steps } = await new Trainer({ ...config, schedule }).result;
+  console.log(`${schedule}: ${steps} steps, ${formatMetrics(metrics!)}`);
 }

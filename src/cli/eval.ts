@@ -1,4 +1,4 @@
-import { evaluate, type ModuleRef, type RunConfig } from '../pipeline/index.js';
+import { evaluate, formatMetrics, type ModuleRef, type RunConfig } from '../pipeline/index.js';
 import { ConfigError } from '../torch/index.js';
 import type { DataOptions } from '../vision/index.js';
 import { dataRef } from './config.js';
@@ -15,12 +15,7 @@ export async function evaluateRun(folder: string, flags: EvalFlags): Promise<voi
   const { stages, batch: batchSize, threads, devices } = flags;
   const options = { batchSize, threads, ...(stages && { stages }), ...(devices && { devices }) };
   const result = await evaluate(folder, data, options);
-  const loss = result.loss === null || !Number.isFinite(result.loss) ? 'not finite' : result.loss.toFixed(4);
-  print(
-    flags.json,
-    result,
-    `accuracy ${(result.accuracy * 100).toFixed(2)} %, loss ${loss}, on ${result.count} images`,
-  );
+  print(flags.json, result, `${formatMetrics(result.metrics)}, on ${result.count} samples`);
 }
 
 /** The held-out part of what the run was trained on. */

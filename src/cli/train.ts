@@ -1,4 +1,5 @@
 import {
+  formatMetrics,
   hasCheckpoint,
   Progress,
   type RunConfig,
@@ -55,10 +56,9 @@ function sayStopped({ out, modelName }: RunConfig, flags: TrainFlags): void {
 }
 
 function summary(result: Omit<RunResult, 'stopped'>, kept: boolean): string {
-  const { model, schedule, stages, steps, samplesPerSecond, loss, accuracy, out } = result;
+  const { model, schedule, stages, steps, samplesPerSecond, metrics, out } = result;
   const parts = [`${model}, ${schedule}, ${stages} stage(s): ${steps} steps`];
   if (samplesPerSecond !== null) parts.push(`${samplesPerSecond.toFixed(1)} samples/s`);
-  if (loss !== null) parts.push(`test loss ${loss.toFixed(4)}`);
-  if (accuracy !== null) parts.push(`test accuracy ${(accuracy * 100).toFixed(2)} %`);
+  if (metrics !== null) parts.push(`test ${formatMetrics(metrics)}`);
   return parts.join(', ') + (kept ? `\nkept in ${out}` : '');
 }

@@ -1,13 +1,13 @@
 /**
  * Whether the smallest batch of a run can be trained on. Batch normalisation needs more than one value for each channel; where
- * the last batch of an epoch has one image, that would be found at the end of the first epoch only.
+ * the last batch of an epoch has one sample, that would be found at the end of the first epoch only.
  */
-import { ConfigError, noGrad, ops, scope } from '../torch/index.js';
+import { ConfigError, Generator, noGrad, scope } from '../torch/index.js';
 import type { RunConfig } from './config.js';
-import { buildHead, buildLayer, type ModelSpec, tensorsOf } from './model.js';
+import { buildHead, buildLayer, exampleOf, type ModelSpec, tensorsOf } from './model.js';
 import { isLocal, microbatchCount } from './schedule.js';
 
-/** Images in the smallest piece that a layer sees in training; the last batch counts where the run comes to it. */
+/** Samples in the smallest piece that a layer sees in training; the last batch counts where the run comes to it. */
 function smallestPiece(config: RunConfig, samples: number, steps: number): number {
   const parts = microbatchCount(config.schedule, config.microbatches);
   const rest = steps < Math.ceil(samples / config.batchSize) ? 0 : samples % config.batchSize;
@@ -16,7 +16,7 @@ function smallestPiece(config: RunConfig, samples: number, steps: number): numbe
 }
 
 /**
- * Runs one image through the layers, and through the heads at the cut, where a batch or microbatch of one will come.
+ * Runs one sample through the layers, and through the heads at the cut, where a batch or microbatch of one will come.
  * @param samples - of the training set
  * @param steps - of the run in all
  * @throws ConfigError naming the layer, the batch size and what is left for the last batch
@@ -27,7 +27,7 @@ export function checkSmallestBatch(spec: ModelSpec, config: RunConfig, samples: 
   try {
     scope(() =>
       noGrad(() => {
-        let x = [ops.zeros([1, ...spec.inputShape])];
+        let x = exampleOf(spec, 1, new Generator(config.seed)).inputs;
         for (const [border, layer] of spec.layers.entries()) {
           at = layer.name;
           x = tensorsOf(buildLayer(layer, config.seed).forward(...x));
@@ -53,7 +53,7 @@ function refusal(cause: unknown, at: string, config: RunConfig, samples: number)
   return new ConfigError(
     `Expected more than one value for each channel in training, and ${at} would get one: ` +
       `${samples} samples in batches of ${batchSize} (--batch)${cut} make batches of ${batchSize}${last}, ` +
-      'of which the smallest comes to 1 image. Give another batch size' +
+      'of which the smallest comes to 1. Give another batch size' +
       `${parts > 1 ? ', fewer microbatches' : ''} or number of samples (--limit).`,
     { cause },
   );

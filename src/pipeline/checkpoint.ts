@@ -20,7 +20,7 @@ import {
   writeSafetensorsIndex,
 } from '../io/index.js';
 import { DataError, type Tensor } from '../torch/index.js';
-import type { ReadTensor, Stage } from './stage.js';
+import type { ModelStage, ReadTensor } from './model-stage.js';
 
 export interface CheckpointState {
   readonly format: 1;
@@ -85,7 +85,7 @@ export interface SavedShard {
  */
 export function saveShard(
   out: string,
-  stage: Stage,
+  stage: ModelStage,
   step: number,
   stages: number,
   beforeFile: () => void = () => {},

@@ -6,6 +6,7 @@ import { ConfigError, checkOptions, DataError, type Tensor, tensor } from '../to
 import { Checkpoint, holdModel } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
+import type { EvalEvent } from './events.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import { type Notice, Run } from './run.js';
 import { readRunConfig, readRunInput } from './run-folder.js';
@@ -22,10 +23,9 @@ export interface InferenceOptions {
 }
 
 export interface Evaluation {
-  /** Share of right answers. */
-  readonly accuracy: number;
-  readonly loss: number | null;
-  /** Images tested. */
+  /** By the model's task: `{ accuracy, loss }` of a classifier. */
+  readonly metrics: EvalEvent['metrics'];
+  /** Samples tested. */
   readonly count: number;
 }
 
@@ -83,18 +83,18 @@ export async function evaluate(out: string, data: ModuleRef, options: InferenceO
   // As in training: other data's own mean and deviation would scale the images differently.
   const transforms = readRunInput(out)?.transforms ?? testTransforms;
   if (test.length === 0) throw new DataError('Expected held-out data to test on, got a set of none.');
-  let found: Evaluation = { accuracy: Number.NaN, loss: null, count: 0 };
+  let found: Evaluation = { metrics: {}, count: 0 };
   await infer(out, test, transforms, 'test', options, (notice) => {
     if (notice.kind !== 'event' || notice.event.type !== 'eval') return;
-    const { accuracy, loss, count } = notice.event;
-    found = { accuracy, loss, count };
+    const { metrics, count } = notice.event;
+    found = { metrics, count };
   });
   return found;
 }
 
 /**
  * Runs a trained model over a data set.
- * @returns logits [N, classes], in the data set's order
+ * @returns what the model gives for each sample, [N, ...], in the data set's order: logits [N, classes] of a classifier
  */
 export async function predict(
   out: string,
@@ -102,18 +102,18 @@ export async function predict(
   transform: readonly TransformSpec[],
   options: InferenceOptions = {},
 ): Promise<Tensor> {
-  const batches: { logits: Float32Array; shape: number[] }[] = [];
+  const batches: { values: Float32Array; shape: number[] }[] = [];
   await infer(out, dataset, transform, 'predict', options, (notice) => {
     if (notice.kind === 'predicted') batches.push(notice);
   });
-  const classes = batches[0]?.shape[1] ?? 0;
-  const all = new Float32Array(batches.reduce((sum, { logits }) => sum + logits.length, 0));
+  const [, ...each] = batches[0]?.shape ?? [0, 0];
+  const all = new Float32Array(batches.reduce((sum, { values }) => sum + values.length, 0));
   let at = 0;
-  for (const { logits } of batches) {
-    all.set(logits, at);
-    at += logits.length;
+  for (const { values } of batches) {
+    all.set(values, at);
+    at += values.length;
   }
-  return tensor(all, { shape: [classes === 0 ? 0 : all.length / classes, classes] });
+  return tensor(all, { shape: [batches.reduce((sum, { shape }) => sum + shape[0]!, 0), ...each] });
 }
 
 /**

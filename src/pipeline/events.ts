@@ -55,6 +55,8 @@ export interface StepEvent extends EventBase {
   readonly epoch: number;
   /** Of the stage's own objective; null where it has none, or the value is not finite. */
   readonly loss: number | null;
+  /** All of its losses by name, where it has several. */
+  readonly losses?: Readonly<Record<string, number | null>>;
   readonly lr: number;
   /** Samples in the batch. */
   readonly samples: number;
@@ -71,9 +73,9 @@ export interface EvalEvent extends EventBase {
   readonly type: 'eval';
   readonly step: number;
   readonly epoch: number;
-  /** Share of right answers, 0 to 1. */
-  readonly accuracy: number;
-  readonly loss: number | null;
+  /** By the model's task: `{ accuracy, loss }` of a classifier. Null where a number is not finite. */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  /** Samples judged. */
   readonly count: number;
 }
 

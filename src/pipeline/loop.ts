@@ -2,41 +2,16 @@
  * The stage loop: one worker takes messages, and runs its stages' actions in the order of the schedule. There are no
  * roles: first, middle and last stage differ by the channels that they have, training and testing by the message.
  */
-import { HeadraceError, noGrad, ops, StageError, scope, type Tensor } from '../torch/index.js';
-import { learningRate, type RunConfig } from './config.js';
+import { HeadraceError, ops, StageError, scope, type Tensor } from '../torch/index.js';
 import type { RunEvent } from './events.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
 import { backwardThrough } from './model.js';
 import { notFiniteError } from './not-finite.js';
-import { type Action, formatAction, microbatchCount, type Schedule, scheduleFor, stageCount } from './schedule.js';
+import { type Action, formatAction } from './schedule.js';
 import type { Stage } from './stage.js';
 
-/** What the loop asks of a stage. {@link Stage} is one made of a model's layers. */
-export interface StageWork {
-  readonly index: number;
-  /** Its output is the prediction. */
-  readonly isLast: boolean;
-  readonly optimizer: { readonly paramGroups: readonly { readonly lr: number }[] };
-  /** Prepares for the training batch `step`. */
-  beginBatch(step: number): void;
-  /** Input where this stage computes. */
-  toDevice(x: Tensor): Tensor;
-  /** What goes to the stages after it; on the last stage, the prediction. */
-  forward(inputs: readonly Tensor[]): readonly Tensor[];
-  /** Its own objective. @param targets - all that travel with the batch */
-  loss(outputs: readonly Tensor[], ...targets: Tensor[]): Tensor;
-  /** The loss that evaluation reports. */
-  testLoss(output: Tensor, target: Tensor): Tensor;
-  /** Forward without gradients and as in use. */
-  evaluate(inputs: readonly Tensor[]): readonly Tensor[];
-  /** Names of its weights and statistics that are not finite. */
-  notFinite?(): string[];
-  /** After a batch's backward. @param lr - of this step, by the configuration's schedule */
-  update(lr: number): void;
-}
-
 /** A stage with its channels: one for each edge of the graph that touches it. */
-export interface Station<Work extends StageWork = Stage> {
+export interface Station<Work extends Stage = Stage> {
   readonly stage: Work;
   readonly inputs: readonly Channel[];
   readonly outputs: readonly Channel[];
@@ -46,23 +21,21 @@ export interface Station<Work extends StageWork = Stage> {
   readonly gradientsOut: readonly Channel[];
 }
 
-export type LoopConfig = Pick<
-  RunConfig,
-  'schedule' | 'stages' | 'microbatches' | 'optimizer' | 'lrSchedule' | 'allowNaN' | 'spans'
->;
-
-export interface LoopContext<Work extends StageWork = Stage> {
-  readonly config: LoopConfig;
-  /** This worker's place in the schedule. */
-  readonly worker: number;
-  readonly totalSteps: number;
-  readonly stepsPerEpoch: number;
+export interface LoopContext<Work extends Stage = Stage> {
+  /** This worker's actions of a batch that was cut into so many microbatches. */
+  actions(microbatches: number): readonly Action[];
+  /** Into how many a whole batch is cut by the stage that gets it first. */
+  readonly microbatches: number;
+  /** Whether a loss that is not finite ends the run: it is training, and not to go on in spite of it. */
+  readonly finite: boolean;
+  /** Whether the time of every action is told. */
+  readonly spans: boolean;
   /** Gives an event to the run. */
   report(event: RunEvent): void;
   /** Saves a stage's part of the checkpoint. */
   save(stage: Work, message: Extract<ControlMessage, { kind: 'checkpoint' }>): void;
-  /** Logits of a prediction batch, [B, classes]. */
-  predicted(batch: BatchMessage, logits: Tensor): void;
+  /** What the program gives for a prediction batch. */
+  predicted(batch: BatchMessage, output: Tensor): void;
   /** Called between batches, when only what outlives a step is alive. */
   afterBatch(step: number): void;
   /** Called when a stage has met a control message, whichever. */
@@ -81,19 +54,19 @@ interface InFlight {
 }
 
 /** What a station has under way. */
-class StationState<Work extends StageWork> {
+class StationState<Work extends Stage> {
   /** Messages taken from the inputs and not yet used: microbatches of one batch, on the first stage. */
   pieces: Envelope<BatchMessage>[] = [];
   /** How many features come over each input. */
   features: number[] = [];
   readonly inFlight = new Map<number, InFlight>();
   batch: BatchMessage | null = null;
-  loss: Tensor | null = null;
-  /** The batch's loss as a number, read once: on an accelerator that waits for it. Null where the stage has none. */
-  lossValue: number | null = null;
+  /** The batch's losses so far, by name; none where gradients come from the stages after. */
+  readonly losses = new Map<string, Tensor>();
+  /** The same as numbers, once the batch is through. */
+  values: Readonly<Record<string, number>> = {};
   waitMs = 0;
   busyMs = 0;
-  readonly test = { correct: 0, loss: 0, count: 0 };
 
   constructor(readonly station: Station<Work>) {}
 }
@@ -115,17 +88,14 @@ function passOn({ features: _, ...meta }: BatchMessage, made: readonly Tensor[],
   return { meta: made.length === 1 ? meta : { ...meta, features: made.length }, tensors: [...made, ...carried] };
 }
 
-export class StageLoop<Work extends StageWork = Stage> {
+export class StageLoop<Work extends Stage = Stage> {
   readonly #states: readonly StationState<Work>[];
-  readonly #schedules = new Map<number, Schedule>();
   #action: Action | null = null;
   #step = 0;
 
   constructor(
     stations: readonly Station<Work>[],
     private readonly context: LoopContext<Work>,
-    /** This worker's actions of a batch, where they are not those of the configuration's schedule for a chain. */
-    private readonly actions?: readonly Action[],
   ) {
     this.#states = stations.map((station) => new StationState(station));
   }
@@ -185,8 +155,7 @@ export class StageLoop<Work extends StageWork = Stage> {
   /** The loader sends whole batches: the first stage of a microbatched schedule cuts them. */
   #cut(envelope: Envelope<BatchMessage>): Envelope<BatchMessage>[] {
     const { meta, tensors } = envelope;
-    const { config } = this.context;
-    const wanted = Math.min(microbatchCount(config.schedule, config.microbatches), meta.samples);
+    const wanted = Math.min(this.context.microbatches, meta.samples);
     if (meta.microbatches > 1 || wanted === 1) return [envelope];
     const sizes = splitEvenly(meta.samples, wanted);
     const parts = tensors.map((tensor) => ops.splitWithSizes(tensor, sizes));
@@ -196,26 +165,15 @@ export class StageLoop<Work extends StageWork = Stage> {
     }));
   }
 
-  #scheduleOf(microbatches: number): readonly Action[] {
-    const { config, worker } = this.context;
-    let schedule = this.#schedules.get(microbatches);
-    if (!schedule) {
-      const stages = stageCount(config.schedule, config.stages);
-      schedule = scheduleFor(config.schedule, stages, microbatches);
-      this.#schedules.set(microbatches, schedule);
-    }
-    return schedule[worker]!;
-  }
-
   #train(batch: BatchMessage): void {
     this.#step = batch.step;
     const microbatches = this.#states[0]!.pieces[0]!.meta.microbatches;
     for (const state of this.#states) {
       state.batch = batch;
-      state.loss = null;
+      state.losses.clear();
       state.station.stage.beginBatch(batch.step);
     }
-    for (const action of this.actions ?? this.#scheduleOf(microbatches)) this.#perform(action);
+    for (const action of this.context.actions(microbatches)) this.#perform(action);
   }
 
   #perform(action: Action): void {
@@ -226,10 +184,10 @@ export class StageLoop<Work extends StageWork = Stage> {
     const waited = state.waitMs;
     if (action.kind === 'F') this.#forward(state, action.microbatch);
     else if (action.kind === 'B') this.#backward(state, action.microbatch);
-    else state.station.stage.update(this.#learningRate(state));
+    else this.#update(state);
     const ms = performance.now() - start;
     state.busyMs += ms - (state.waitMs - waited);
-    if (this.context.config.spans) {
+    if (this.context.spans) {
       const [time, text] = [Date.now() - ms, formatAction(action)];
       this.context.report({ type: 'span', time, stage: action.stage, step: this.#step, action: text, ms });
     }
@@ -268,11 +226,10 @@ export class StageLoop<Work extends StageWork = Stage> {
       const sums = outputs.map((_, i) => gradients.map((of) => stage.toDevice(of[i]!)).reduce((a, b) => a.add(b)));
       backwardThrough(outputs, sums);
     } else {
-      const loss = scope(() => stage.loss(outputs, ...targets));
-      const weighted = share === 1 ? loss : loss.mul(share);
-      weighted.backward();
-      const value = weighted.detach();
-      state.loss = state.loss ? state.loss.add(value) : value;
+      for (const [name, value] of Object.entries(stage.learn(outputs, targets, share))) {
+        const sum = state.losses.get(name);
+        state.losses.set(name, sum ? sum.add(value) : value);
+      }
     }
     const meta = { kind: 'gradient', step: this.#step, microbatch } as const;
     let from = 0;
@@ -289,28 +246,32 @@ export class StageLoop<Work extends StageWork = Stage> {
     });
   }
 
-  /** Of this step, once its loss is known to be finite. */
-  #learningRate(state: StationState<Work>): number {
-    const { config, totalSteps, stepsPerEpoch } = this.context;
-    const loss = state.loss?.item() ?? null;
-    state.lossValue = loss;
-    if (loss !== null && !Number.isFinite(loss) && !config.allowNaN) {
-      throw notFiniteError(`the loss is ${loss}; the weights are as they were before this step.`, state.station.stage);
+  /** A step of the stage, once its losses are known to be finite. */
+  #update(state: StationState<Work>): void {
+    const { stage } = state.station;
+    state.values = Object.fromEntries([...state.losses].map(([name, value]) => [name, value.item()]));
+    const [found] = Object.entries(state.values).filter(([, value]) => !Number.isFinite(value));
+    if (found && this.context.finite) {
+      const [name, value] = found;
+      const which = name === 'loss' ? 'the loss' : `the loss ${name}`;
+      throw notFiniteError(`${which} is ${value}; the weights are as they were before this step.`, stage);
     }
-    return learningRate(config, state.batch!.step - 1, totalSteps, stepsPerEpoch);
+    stage.apply();
   }
 
   #reportStep(state: StationState<Work>): void {
     const { stage, inputs } = state.station;
     const { step, epoch, samples } = state.batch!;
+    const { loss = null, ...others } = state.values;
     this.context.report({
       type: 'step',
       time: Date.now(),
       stage: stage.index,
       step,
       epoch,
-      loss: state.lossValue,
-      lr: stage.optimizer.paramGroups[0]!.lr,
+      loss,
+      ...(Object.keys(others).length > 0 ? { losses: state.values } : {}),
+      lr: stage.lr,
       samples,
       busy: state.busyMs,
       wait: state.waitMs,
@@ -329,16 +290,13 @@ export class StageLoop<Work extends StageWork = Stage> {
     this.#send(state, passOn(meta, made, targets), outputs);
     if (!stage.isLast) return;
     if (meta.split === 'predict') this.context.predicted(meta, made[0]!);
-    else this.#score(state, made[0]!, stage.toDevice(targets[0]!));
-  }
-
-  #score(state: StationState<Work>, output: Tensor, target: Tensor): void {
-    noGrad(() => {
-      const count = target.shape[0]!;
-      state.test.correct += output.argmax(1).eq(target).sum().item();
-      state.test.loss += state.station.stage.testLoss(output, target).item() * count;
-      state.test.count += count;
-    });
+    else
+      scope(() =>
+        stage.score(
+          made,
+          targets.map((x) => stage.toDevice(x)),
+        ),
+      );
   }
 
   #control(state: StationState<Work>, message: ControlMessage): void {
@@ -347,22 +305,14 @@ export class StageLoop<Work extends StageWork = Stage> {
     this.#send(state, { meta: message, tensors: [] }, outputs);
     if (message.kind === 'checkpoint') this.context.save(stage, message);
     this.context.afterControl?.(stage, message);
-    const { correct, loss, count } = state.test;
-    if (message.kind !== 'evaluated' || !stage.isLast || count === 0) return;
-    if (!Number.isFinite(loss) && this.context.totalSteps > 0 && !this.context.config.allowNaN) {
-      throw notFiniteError(`the test loss after step ${message.step} is ${loss / count}.`, stage);
+    const scores = message.kind === 'evaluated' ? stage.takeScores() : null;
+    if (message.kind !== 'evaluated' || scores === null) return;
+    const { loss = 0 } = scores.metrics;
+    if (this.context.finite && !Number.isFinite(loss)) {
+      throw notFiniteError(`the test loss after step ${message.step} is ${loss}.`, stage);
     }
-    this.context.report({
-      type: 'eval',
-      time: Date.now(),
-      stage: stage.index,
-      step: message.step,
-      epoch: message.epoch,
-      accuracy: correct / count,
-      loss: loss / count,
-      count,
-    });
-    Object.assign(state.test, { correct: 0, loss: 0, count: 0 });
+    const { step, epoch } = message;
+    this.context.report({ type: 'eval', time: Date.now(), stage: stage.index, step, epoch, ...scores });
   }
 
   #explain(error: unknown): unknown {

@@ -2,10 +2,20 @@
  * What a model tells the pipeline: its layers in order, and for each border what a local head needs to know.
  * A stage builds only its own layers; the ordinary whole model is all of them.
  */
-import { buildSeeded, functional, Module } from '../nn/index.js';
+import { buildSeeded, Module } from '../nn/index.js';
 import { misfit } from '../torch/expect.js';
-import { backward, checkOptions, deriveSeed, scope, type Tensor } from '../torch/index.js';
+import {
+  backward,
+  ConfigError,
+  checkOptions,
+  deriveSeed,
+  type Generator,
+  ops,
+  scope,
+  type Tensor,
+} from '../torch/index.js';
 import { callerPlaces, importFunction, locateModule } from '../torch/user-modules.js';
+import type { Task } from './task.js';
 
 /** The local heads that come with Headrace's models. */
 export type HeadKind = 'linear' | 'dgl' | 'auglocal';
@@ -37,20 +47,29 @@ export interface LayerSpec {
   build(): LayerModule;
 }
 
+/** A batch such as the model takes. */
+export interface Example {
+  readonly inputs: readonly Tensor[];
+  readonly targets: readonly Tensor[];
+}
+
 /** A model that can be cut between any two of its layers. */
 export interface ModelSpec {
   readonly name: string;
-  readonly classes: number;
-  /** Of one input, without the batch: [C, H, W]. */
-  readonly inputShape: readonly number[];
+  /** What it is trained and judged by. Classification of its `classes` where absent. */
+  readonly task?: Task;
+  /** How many it tells apart, where it is a classifier. */
+  readonly classes?: number;
+  /** Of one input, without the batch: [C, H, W]. Where there are several, or of other numbers, `example` makes them. */
+  readonly inputShape?: readonly number[];
+  /** Random inputs and targets of a batch of this size, by which layers are measured. Default: of `inputShape` and `classes`. */
+  example?(size: number, generator: Generator): Example;
   readonly layers: readonly LayerSpec[];
   /**
    * A fresh local head for the features that come out of layer `border`, all of them its arguments.
    * It must not write to its input, which the next stage reads at the same time.
    */
   head(kind: HeadKind, border: number, options: HeadOptions): HeadModule;
-  /** Of the model's output or a head's; a mean over the batch. Cross-entropy where absent. */
-  loss?(output: Tensor, target: Tensor): Tensor;
 }
 
 /**
@@ -78,10 +97,25 @@ export async function resolveRef<T>(ref: ModuleRef, hooks?: object): Promise<T> 
   return (await make(ref.options, hooks)) as T;
 }
 
-/** The loss that a model trains by. */
-export function lossOf(spec: ModelSpec, output: Tensor, target: Tensor, labelSmoothing = 0): Tensor {
-  if (spec.loss) return spec.loss(output, target);
-  return functional.crossEntropy(output, target, { labelSmoothing });
+/** A random batch such as the model takes. @throws ConfigError where the model does not tell what it takes */
+export function exampleOf(spec: ModelSpec, size: number, generator: Generator): Example {
+  const { device } = generator;
+  if (spec.example) {
+    const { inputs, targets } = spec.example(size, generator);
+    const moved = (tensors: readonly Tensor[]): Tensor[] => tensors.map((x) => x.to({ device }));
+    return { inputs: moved(inputs), targets: moved(targets) };
+  }
+  const { inputShape, classes } = spec;
+  if (inputShape === undefined || classes === undefined) {
+    throw new ConfigError(
+      `Expected the model ${spec.name} to tell what it takes, with inputShape and classes, ` +
+        'or with example(size, generator), which makes a batch { inputs, targets }; give it one of them, or a cut.',
+    );
+  }
+  return {
+    inputs: [ops.randn([size, ...inputShape], { generator, device })],
+    targets: [ops.randint(classes, [size], { generator, device, dtype: 'int64' })],
+  };
 }
 
 /** What a layer gave, as a list. */
@@ -153,7 +187,7 @@ export function buildModel(spec: ModelSpec, options: { seed?: number } = {}): La
   checkOptions('buildModel', options, ['seed']);
   if (!Array.isArray((spec as ModelSpec | null | undefined)?.layers)) {
     const advice = 'modelSpec(...) of headrace/vision makes one; a module is a whole model already.';
-    throw misfit('buildModel', 'a ModelSpec, { name, classes, inputShape, layers, head }', spec, advice);
+    throw misfit('buildModel', 'a ModelSpec, { name, layers, head }', spec, advice);
   }
   return new Layers(spec, options.seed ?? 0);
 }

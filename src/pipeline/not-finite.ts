@@ -1,14 +1,14 @@
 /** The error for a loss that is not a number: why, as far as the stage can tell, and what to do. */
 import { HeadraceError } from '../torch/index.js';
-import type { StageWork } from './loop.js';
+import type { Stage } from './stage.js';
 
 /** @param fact - what was found, as a sentence */
-export function notFiniteError(fact: string, stage: StageWork): HeadraceError {
+export function notFiniteError(fact: string, stage: Stage): HeadraceError {
   const message = `${fact} ${likelyReason(stage)} allowNaN (--allow-nan) goes on in spite of it`;
   return new HeadraceError(message, { code: 'NAN' });
 }
 
-function likelyReason(stage: StageWork): string {
+function likelyReason(stage: Stage): string {
   const [first, ...others] = stage.notFinite?.() ?? [];
   if (first === undefined) {
     const before = stage.index > 0 ? ', or what the stages before give' : '';

@@ -21,15 +21,16 @@ import {
   backwardThrough,
   buildHead,
   buildLayer,
+  exampleOf,
   type HeadKind,
   type HeadModule,
   type LayerModule,
-  lossOf,
   type ModelSpec,
   tensorsOf,
 } from './model.js';
 import type { Cost, LayerCost, Profile } from './plan.js';
 import { lowerQuartile, median } from './stats.js';
+import { type Task, taskOf } from './task.js';
 
 export interface ProfileOptions {
   readonly batchSize: number;
@@ -96,22 +97,22 @@ export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
   const layers = spec.layers.map((layer) => prepare(buildLayer(layer, seed)));
   const borders = head ? layers.slice(0, -1) : [];
   const heads = borders.map((_, border) => prepare(buildHead(spec, head!.kind, border, { depth: head!.depth }, seed)));
-  const sweep = new Sweep(spec, layers, heads, device);
-  const shape = [options.batchSize, ...spec.inputShape];
+  const sweep = new Sweep(taskOf(spec), layers, heads, device);
   scope(() => {
-    const images = ops.randn(shape, { generator, device }).contiguous({ memoryFormat });
-    const labels = ops.randint(spec.classes, [options.batchSize], { generator, device, dtype: 'int64' });
+    const example = exampleOf(spec, options.batchSize, generator);
+    const inputs = example.inputs.map((x) => (x.ndim === 4 ? x.contiguous({ memoryFormat }) : x));
+    const { targets } = example;
     options.onProgress?.({ sweeps: 0, secondsLeft: null });
-    sweep.inspect(images, labels);
+    sweep.inspect(inputs, targets);
     const begun = performance.now();
-    sweep.run(images, labels);
+    sweep.run(inputs, targets);
     sweep.reset();
     const end = performance.now() + (options.seconds ?? 5) * 1000;
     for (let i = 0; i < leastSweeps || (i < mostSweeps && performance.now() < end); i++) {
       const each = (performance.now() - begun) / (i + 1);
       const left = Math.max((leastSweeps - i) * each, Math.min(end - performance.now(), (mostSweeps - i) * each));
       options.onProgress?.({ sweeps: i + 1, secondsLeft: left / 1000 });
-      sweep.run(images, labels);
+      sweep.run(inputs, targets);
     }
   });
   const update = secondsPerParameter([...layers, ...heads], device);
@@ -144,7 +145,7 @@ class Sweep {
   loss: number[] = [];
 
   constructor(
-    private readonly spec: ModelSpec,
+    private readonly task: Task,
     private readonly layers: readonly Part[],
     private readonly heads: readonly Part<HeadModule>[],
     private readonly device: string,
@@ -157,22 +158,22 @@ class Sweep {
   }
 
   /** Notes the shapes and bytes of every part. */
-  inspect(images: Tensor, labels: Tensor): void {
+  inspect(inputs: readonly Tensor[], targets: readonly Tensor[]): void {
     scope(() => {
-      let x = [images];
+      let x: readonly Tensor[] = inputs;
       this.layers.forEach((part, i) => {
         x = inspectPart(part, x).map((y) => y.detach());
         const head = this.heads[i];
-        if (head) this.objective(inspectPart(head, x)[0]!, labels);
+        if (head) this.objective(inspectPart(head, x)[0]!, targets);
       });
     });
   }
 
-  run(images: Tensor, labels: Tensor): void {
-    const inputs = scope(() => this.chain(images, labels));
+  run(batch: readonly Tensor[], targets: readonly Tensor[]): void {
+    const inputs = scope(() => this.chain(batch, targets));
     // The rest needs only the inputs. One scope for each part keeps the memory of a step.
     this.heads.forEach((head, border) => {
-      scope(() => this.head(head, inputs[border + 1]!, labels));
+      scope(() => this.head(head, inputs[border + 1]!, targets));
     });
     // What local learning saves matters where there are heads.
     this.layers.forEach((layer, i) => {
@@ -182,8 +183,8 @@ class Sweep {
   }
 
   /** A training step of the whole chain; returns the inputs of each layer. */
-  private chain(images: Tensor, labels: Tensor): Tensor[][] {
-    const inputs = [[images]];
+  private chain(batch: readonly Tensor[], targets: readonly Tensor[]): Tensor[][] {
+    const inputs = [[...batch]];
     const outputs = this.layers.map(({ module, clocks }, i) => {
       const output = this.time(clocks.forward, () => tensorsOf(module.forward(...inputs[i]!)));
       inputs.push(leavesOf(output));
@@ -191,7 +192,7 @@ class Sweep {
     });
     const [logits] = inputs.pop() as [Tensor];
     const losses: number[] = [];
-    this.time(losses, () => this.objective(logits, labels).backward());
+    this.time(losses, () => this.objective(logits, targets).backward());
     this.loss.push(losses[0]!);
     let gradients = [logits.grad];
     for (let i = this.layers.length - 1; i >= 0; i--) {
@@ -203,10 +204,10 @@ class Sweep {
     return inputs.map((tensors, i) => (i === 0 ? tensors : tensors.map((input) => input.detach())));
   }
 
-  private head({ module, clocks }: Part<HeadModule>, features: readonly Tensor[], labels: Tensor): void {
+  private head({ module, clocks }: Part<HeadModule>, features: readonly Tensor[], targets: readonly Tensor[]): void {
     const inputs = leavesOf(features);
     for (const input of inputs) input.sum(); // in the cache, as after the layer that made it
-    const loss = this.time(clocks.forward, () => this.objective(module.forward(...inputs), labels));
+    const loss = this.time(clocks.forward, () => this.objective(module.forward(...inputs), targets));
     this.time(clocks.backward, () => loss.backward());
     module.zeroGrad();
   }
@@ -219,8 +220,8 @@ class Sweep {
     module.zeroGrad();
   }
 
-  private objective(output: Tensor, labels: Tensor): Tensor {
-    return lossOf(this.spec, output, labels);
+  private objective(output: Tensor, targets: readonly Tensor[]): Tensor {
+    return this.task.loss(output, ...targets);
   }
 
   private time<T>(clock: number[], work: () => T): T {

@@ -117,7 +117,7 @@ export class Progress {
     add(3, `loss ${steps.map((event) => event.loss?.toFixed(3) ?? '-').join(' | ')}`);
     const queues = steps.filter((event) => event.queue !== null).map((event) => event.queue);
     if (queues.length > 0) add(6, `queue ${queues.join(' | ')}`);
-    if (this.evaluation) add(4, `accuracy ${(this.evaluation.accuracy * 100).toFixed(2)} %`);
+    if (this.evaluation) add(4, formatMetrics(headline(this.evaluation)));
     const left = this.secondsLeft();
     if (left !== null) add(1, `ETA ${duration(left)}`);
     return parts;
@@ -143,10 +143,9 @@ export class Progress {
   }
 
   /** An evaluation is worth a line that stays, in a run that is long enough to be watched. */
-  private announce({ epoch, accuracy, loss }: EvalEvent): void {
+  private announce({ epoch, metrics }: EvalEvent): void {
     if (this.now() - this.begun < this.quiet) return;
-    const tested = loss === null ? '' : `, loss ${loss.toFixed(4)}`;
-    this.say(`epoch ${epoch + 1}: accuracy ${(accuracy * 100).toFixed(2)} %${tested}`);
+    this.say(`epoch ${epoch + 1}: ${formatMetrics(metrics)}`);
   }
 
   /** A line that stays. */
@@ -184,6 +183,24 @@ export class Progress {
     this.stream.write(`\r\x1b[K${this.fit(width - 1)}`);
     this.open = true;
   }
+}
+
+/** The metric that a line has room for: the first. */
+function headline({ metrics }: EvalEvent): EvalEvent['metrics'] {
+  return Object.fromEntries(Object.entries(metrics).slice(0, 1));
+}
+
+/** As people read them: `accuracy 98.00 %, loss 0.0712`. */
+export function formatMetrics(metrics: EvalEvent['metrics']): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `${name} ${formatMetric(name, value)}`)
+    .join(', ');
+}
+
+/** Shares of right answers as per cent. */
+function formatMetric(name: string, value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return 'not finite';
+  return name === 'accuracy' || /^top\d+$/.test(name) ? `${(value * 100).toFixed(2)} %` : value.toFixed(4);
 }
 
 /** 75 -> `1:15`, 3725 -> `1:02:05`. */

@@ -1,7 +1,7 @@
 /** What a run comes to, summed up as its events come: a run may last a week, and the memory for it does not grow. */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../io/index.js';
-import type { RunEvent, StepEvent } from './events.js';
+import type { EvalEvent, RunEvent, StepEvent } from './events.js';
 import { median } from './stats.js';
 
 export interface StageMetrics {
@@ -23,11 +23,11 @@ export interface RunMetrics {
   readonly seconds: number;
   /** Of the last stage, from the end of its first step to the end of its last; null with fewer than two steps. */
   readonly samplesPerSecond: number | null;
-  readonly accuracy: number | null;
-  readonly loss: number | null;
+  /** Of the last evaluation. */
+  readonly metrics: EvalEvent['metrics'] | null;
   readonly perStage: readonly StageMetrics[];
   /** At most 10,000 of them: of more, every second, fourth, ..., and the last. */
-  readonly evaluations: readonly { step: number; epoch: number; accuracy: number; loss: number | null }[];
+  readonly evaluations: readonly Pick<EvalEvent, 'step' | 'epoch' | 'metrics'>[];
 }
 
 const mostEvaluations = 10_000;
@@ -148,8 +148,8 @@ export class RunSums {
   add(event: RunEvent): void {
     this.addTime(event.time);
     if (event.type === 'eval') {
-      const { step, epoch, accuracy, loss } = event;
-      this.#evaluations.add({ step, epoch, accuracy, loss });
+      const { step, epoch, metrics } = event;
+      this.#evaluations.add({ step, epoch, metrics });
     } else if (event.type === 'step') {
       const own = this.#stages.get(event.stage) ?? new StageSums();
       this.#stages.set(event.stage, own);
@@ -181,8 +181,7 @@ export class RunSums {
       samples: last?.samples ?? 0,
       seconds: this.#to >= this.#from ? (this.#to - this.#from) / 1000 : 0,
       samplesPerSecond: last?.speed.value ?? null,
-      accuracy: final?.accuracy ?? null,
-      loss: final?.loss ?? null,
+      metrics: final?.metrics ?? null,
       perStage: stages.map(([stage, sums]) => sums.metrics(stage)),
       evaluations: this.#evaluations.values(),
     };

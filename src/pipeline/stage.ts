@@ -1,184 +1,56 @@
 /**
- * A stage: consecutive layers, their local head where it has one, and their optimizer, on one device.
- * It knows what a forward, a backward and an update are; when they happen is the schedule's affair (loop.ts).
+ * What the loop asks of a stage: a part of a program that learns by itself, on one device. It owns its losses, optimizers,
+ * rates and metrics, as many as it likes; when it is asked for what is the schedule's affair (loop.ts).
  */
-import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
-import { Adam, AdamW, SGD } from '../optim/index.js';
-import { noGrad, scope, type Tensor } from '../torch/index.js';
-import type { OptimizerConfig, RunConfig } from './config.js';
-import { buildHead, type HeadModule, Layers, lossOf, type ModelSpec } from './model.js';
+import type { Tensor } from '../torch/index.js';
+import type { Metrics } from './task.js';
 
-type AnyOptimizer = SGD | Adam | AdamW;
-type NamedParameters = [string, Parameter][];
-
-// With decay 'weights', biases and the scales of norms (everything of one dimension) are not decayed.
-function makeOptimizer(config: OptimizerConfig, named: NamedParameters): AnyOptimizer {
-  const decayed = config.decay === 'all' ? named : named.filter(([, parameter]) => parameter.ndim > 1);
-  const kept = named.filter((entry) => !decayed.includes(entry));
-  const groups = [{ params: decayed }, { params: kept, weightDecay: 0 }].filter(({ params }) => params.length > 0);
-  if (config.name === 'sgd') {
-    const { lr, momentum, weightDecay, nesterov } = config;
-    return new SGD(groups, { lr, momentum, weightDecay, nesterov });
-  }
-  const { name: _, decay: __, ...options } = config;
-  return config.name === 'adam' ? new Adam(groups, options) : new AdamW(groups, options);
+/** The losses of a batch or a part of one, detached, by name. `loss` is the one that stands for the stage. */
+export interface Losses {
+  readonly loss: Tensor;
+  readonly [name: string]: Tensor;
 }
 
-export interface StageOptions {
-  readonly spec: ModelSpec;
-  readonly config: RunConfig;
+export interface Stage {
+  /** Its number in the program. */
   readonly index: number;
-  /** Layers `from` up to, not including, `to`. */
-  readonly from: number;
-  readonly to: number;
-  /** Whether it learns by a head of its own (local schedules, all stages but the last). */
-  readonly hasHead: boolean;
-}
-
-export class Stage {
-  readonly index: number;
-  readonly layers: Layers;
-  readonly head: HeadModule | null;
-  readonly optimizer: AnyOptimizer;
-  readonly device: string;
-  /** The last layer of the model is here: the stage trains by the model's own loss. */
+  /** Whether its output is the program's prediction. */
   readonly isLast: boolean;
-  /** What the head's keys begin with. */
-  readonly headPrefix: string;
-  readonly layerNames: readonly string[];
-  readonly #spec: ModelSpec;
-  readonly #config: RunConfig;
-  readonly #generators: StepGenerators;
-
-  constructor(options: StageOptions) {
-    const { spec, config, index, from, to } = options;
-    this.index = index;
-    this.#spec = spec;
-    this.#config = config;
-    this.isLast = to === spec.layers.length;
-    this.layerNames = spec.layers.slice(from, to).map((layer) => layer.name);
-    this.headPrefix = `heads.${this.layerNames.at(-1)}`;
-    this.device = config.devices[config.devices.length === 1 ? 0 : index]!;
-    this.layers = new Layers(spec, config.seed, from, to);
-    const { kind, depth } = config.head;
-    this.head = options.hasHead
-      ? buildHead(spec, kind, to - 1, depth === undefined ? {} : { depth }, config.seed)
-      : null;
-    for (const module of this.#modules()) module.to({ device: this.device, memoryFormat: config.memoryFormat });
-    this.optimizer = makeOptimizer(config.optimizer, [...this.#namedParameters()]);
-    this.#generators = new StepGenerators(config.seed, this.#drawing(), this.device);
-  }
-
-  *#modules(): Iterable<Module> {
-    yield this.layers;
-    if (this.head) yield this.head;
-  }
-
-  *#namedParameters(): Iterable<[string, Parameter]> {
-    yield* this.layers.namedParameters();
-    if (this.head) yield* this.head.namedParameters(this.headPrefix);
-  }
-
-  // Each layer by itself, so that what it draws does not depend on the cut.
-  *#drawing(): Iterable<[string, Module]> {
-    yield* this.layers.named();
-    if (this.head) yield [this.headPrefix, this.head];
-  }
-
-  /** Prepares for the training batch `step`. */
-  beginBatch(step: number): void {
-    this.setTraining(true);
-    this.#generators.begin(step);
-  }
-
-  setTraining(training: boolean): void {
-    if (this.layers.training === training) return;
-    for (const module of this.#modules()) module.train(training);
-  }
-
-  /** Input where this stage computes. */
-  toDevice(x: Tensor): Tensor {
-    return this.device === 'cpu' ? x : x.to({ device: this.device, nonBlocking: true });
-  }
-
-  forward(inputs: readonly Tensor[]): Tensor[] {
-    return this.layers.features(...inputs);
-  }
-
-  /** The stage's own objective: the model's loss on the last stage, the head's elsewhere. */
-  loss(outputs: readonly Tensor[], target: Tensor): Tensor {
-    const output = this.head ? this.head.forward(...outputs) : outputs[0]!;
-    return lossOf(this.#spec, output, target, this.#config.labelSmoothing);
-  }
-
-  /** The loss that evaluation reports: without label smoothing. */
-  testLoss(output: Tensor, target: Tensor): Tensor {
-    return lossOf(this.#spec, output, target);
-  }
-
-  evaluate(inputs: readonly Tensor[]): Tensor[] {
-    this.setTraining(false);
-    return noGrad(() => this.forward(inputs));
-  }
-
-  notFinite(): string[] {
-    const { model, heads } = this.state();
-    return [...model, ...heads].flatMap(([name, value]) =>
-      scope(() => value.isfinite().all().item()) === 1 ? [] : [name],
-    );
-  }
-
-  update(lr: number): void {
-    for (const group of this.optimizer.paramGroups) group.lr = lr;
-    this.optimizer.step();
-    this.optimizer.zeroGrad();
-  }
-
-  /** Everything that a checkpoint of this stage holds. */
-  state(): { model: Map<string, Tensor>; heads: Map<string, Tensor>; optimizer: Map<string, Tensor> } {
-    return {
-      model: this.layers.stateDict(),
-      heads: this.head ? this.head.stateDict(`${this.headPrefix}.`) : new Map(),
-      optimizer: new Map(this.optimizer.stateDict().state),
-    };
-  }
-
+  /** The learning rate of its latest step, for events. */
+  readonly lr: number;
+  /** Prepares for the training batch `step`, counted from 1 over the run. */
+  beginBatch(step: number): void;
+  /** A tensor where this stage computes. */
+  toDevice(x: Tensor): Tensor;
+  /** What goes to the stages after it; on the last stage, the prediction. */
+  forward(inputs: readonly Tensor[]): readonly Tensor[];
   /**
-   * Takes over this stage's part of a checkpoint of the whole model, from any cut.
-   * A head that the checkpoint lacks keeps its fresh weights.
-   * @returns whether the head was found, or none is needed
+   * Backward from its own losses of what `forward` gave: gradients gather.
+   * @param targets - all that travel with the batch
+   * @param share - of the batch that these samples are; the losses count by it
    */
-  load(read: { model: ReadTensor; heads: ReadTensor; optimizer: ReadTensor }): boolean {
-    this.layers.loadStateDict(readAll(this.layers.stateDict().keys(), read.model));
-    let headFound = true;
-    if (this.head) {
-      const keys = [...this.head.stateDict(`${this.headPrefix}.`).keys()];
-      const found = readAll(keys, read.heads);
-      headFound = found.size === keys.length;
-      const strip = this.headPrefix.length + 1;
-      if (headFound) this.head.loadStateDict(new Map([...found].map(([key, value]) => [key.slice(strip), value])));
-    }
-    const names = [...this.#namedParameters()].map(([name]) => name);
-    // All that the optimizer kept of its parameters, whatever its names for it: `conv1.weight.exp_avg`.
-    const own = new Set(names);
-    const kept = [...read.optimizer.keys()].filter((key) => own.has(key.slice(0, key.lastIndexOf('.'))));
-    const state = readAll(kept, read.optimizer);
-    this.optimizer.loadStateDict({ groups: [{ params: names }], state });
-    return headFound;
-  }
+  learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses;
+  /** After a batch's backward: its optimizers make their steps, or wait for more gradients. */
+  apply(): void;
+  /** Forward without gradients and as in use. */
+  evaluate(inputs: readonly Tensor[]): readonly Tensor[];
+  /** Judges what `evaluate` gave for a held-out batch, on the last stage. */
+  score(outputs: readonly Tensor[], targets: readonly Tensor[]): void;
+  /** What the batches scored since the last call come to; null where there were none. */
+  takeScores(): Scored | null;
+  /** Names of its weights and statistics that are not finite. */
+  notFinite?(): string[];
 }
 
-/** Reads one tensor of a checkpoint; null where it has none of that key. */
-export interface ReadTensor {
-  (key: string): Tensor | null;
-  keys(): Iterable<string>;
+/** Metrics over so many held-out samples. */
+export interface Scored {
+  readonly metrics: Metrics;
+  readonly count: number;
 }
 
-function readAll(keys: Iterable<string>, read: ReadTensor): Map<string, Tensor> {
-  const found = new Map<string, Tensor>();
-  for (const key of keys) {
-    const value = read(key);
-    if (value) found.set(key, value);
-  }
-  return found;
+/** Backward from a loss that counts by its share of the batch. @returns the share of it, detached */
+export function backwardShare(loss: Tensor, share: number): Tensor {
+  const weighted = share === 1 ? loss : loss.mul(share);
+  weighted.backward();
+  return weighted.detach();
 }

@@ -9,7 +9,7 @@ import { checkpointFolder } from './checkpoint.js';
 import type { CheckpointCommits } from './checkpoint-commits.js';
 import { completeConfig, type RunConfig, type RunSettings } from './config.js';
 import { checkConfig, checkSettings } from './config-check.js';
-import type { RunEvent } from './events.js';
+import type { EvalEvent, RunEvent } from './events.js';
 import { locateRef, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import type { ProfileProgress } from './profile.js';
 import { chooseCut } from './profile-run.js';
@@ -41,9 +41,8 @@ export interface RunResult {
    * steps.
    */
   readonly samplesPerSecond: number | null;
-  /** Of the last evaluation, on held-out samples. */
-  readonly loss: number | null;
-  readonly accuracy: number | null;
+  /** Of the last evaluation, on held-out samples, by the model's task: `{ accuracy, loss }` of a classifier. */
+  readonly metrics: EvalEvent['metrics'] | null;
   readonly out: string | null;
   /** Whether the run was asked to stop before its end. */
   readonly stopped: boolean;
@@ -73,7 +72,7 @@ export async function loadRunData(given: ModuleRef, hooks?: object): Promise<Run
  *
  * @example
  * const run = new Trainer(config);
- * for await (const event of run) if (event.type === 'eval') console.log(event.accuracy);
+ * for await (const event of run) if (event.type === 'eval') console.log(event.metrics.accuracy);
  * console.log(await run.result);
  */
 export class Trainer implements AsyncIterable<RunEvent> {
@@ -240,8 +239,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
       stages,
       steps: metrics.steps === 0 ? (folder?.checkpoint?.step ?? 0) : metrics.steps,
       samplesPerSecond: this.#sums.medianSpeed,
-      loss: metrics.loss,
-      accuracy: metrics.accuracy,
+      metrics: metrics.metrics,
       out,
       stopped: this.#stopping.signal.aborted,
     };

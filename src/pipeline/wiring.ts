@@ -51,7 +51,7 @@ export interface WorkerJob {
 export type WorkerNotice =
   | { readonly kind: 'event'; readonly event: RunEvent }
   | ({ readonly kind: 'saved' } & SavedPart)
-  | { readonly kind: 'predicted'; readonly batch: number; readonly shape: number[]; readonly logits: Float32Array }
+  | { readonly kind: 'predicted'; readonly batch: number; readonly shape: number[]; readonly values: Float32Array }
   /** The checkpoint has no head for this stage's border (it was cut elsewhere): it starts afresh. */
   | { readonly kind: 'freshHead'; readonly stage: number }
   | {

@@ -19,8 +19,8 @@ import { EventWriter, eventsPath, type RunEvent } from './events.js';
 import { type LoopContext, StageLoop, type Station } from './loop.js';
 import { type Channel, LocalChannel, QueueChannel } from './messages.js';
 import { type ModelSpec, resolveRef } from './model.js';
-import { stageCount } from './schedule.js';
-import { Stage } from './stage.js';
+import { ModelStage } from './model-stage.js';
+import { microbatchCount, scheduleFor, stageCount } from './schedule.js';
 import type { ChannelRef, LoadedRun, WorkerJob, WorkerNotice } from './wiring.js';
 
 const post = (notice: WorkerNotice): void => parentPort!.postMessage(notice);
@@ -39,11 +39,11 @@ class Channels {
   }
 }
 
-function buildStations(job: WorkerJob, spec: ModelSpec): Station[] {
+function buildStations(job: WorkerJob, spec: ModelSpec): Station<ModelStage>[] {
   const channels = new Channels(job.timeoutMs);
   const open = (refs: readonly ChannelRef[]): Channel[] => refs.map((ref) => channels.open(ref));
   return job.stations.map(({ inputs, outputs, gradientsIn, gradientsOut, ...place }) => ({
-    stage: new Stage({ spec, config: job.config, ...place }),
+    stage: new ModelStage({ spec, config: job.config, length: job, ...place }),
     inputs: open(inputs),
     outputs: open(outputs),
     gradientsIn: open(gradientsIn),
@@ -51,7 +51,7 @@ function buildStations(job: WorkerJob, spec: ModelSpec): Station[] {
   }));
 }
 
-function loadCheckpoint({ out, state, held }: LoadedRun, stations: readonly Station[]): void {
+function loadCheckpoint({ out, state, held }: LoadedRun, stations: readonly Station<ModelStage>[]): void {
   const checkpoint = Checkpoint.open(out, state, held);
   try {
     for (const { stage } of stations) {
@@ -63,7 +63,7 @@ function loadCheckpoint({ out, state, held }: LoadedRun, stations: readonly Stat
   }
 }
 
-function openWriters(job: WorkerJob, stations: readonly Station[]): Map<number, EventWriter> {
+function openWriters(job: WorkerJob, stations: readonly Station<ModelStage>[]): Map<number, EventWriter> {
   const { out } = job.config;
   if (out === null || !job.training) return new Map();
   const append = job.fromStep > 0;
@@ -73,17 +73,22 @@ function openWriters(job: WorkerJob, stations: readonly Station[]): Map<number, 
 /** Steps between looks at memory. */
 const MEMORY_EVERY = 10;
 
-function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap<number, EventWriter>): void {
+function main(
+  job: WorkerJob,
+  stations: readonly Station<ModelStage>[],
+  writers: ReadonlyMap<number, EventWriter>,
+): void {
   const { config } = job;
   const report = (event: RunEvent): void => {
     writers.get(event.stage)?.write(event);
     post({ kind: 'event', event });
   };
-  const context: LoopContext = {
-    config,
-    worker: job.worker,
-    totalSteps: job.totalSteps,
-    stepsPerEpoch: job.stepsPerEpoch,
+  const stages = stageCount(config.schedule, config.stages);
+  const context: LoopContext<ModelStage> = {
+    microbatches: microbatchCount(config.schedule, config.microbatches),
+    actions: (microbatches) => scheduleFor(config.schedule, stages, microbatches)[job.worker]!,
+    finite: job.training && !config.allowNaN,
+    spans: config.spans ?? false,
     report,
     afterBatch: (step) => {
       if (step % MEMORY_EVERY !== 0) return;
@@ -92,17 +97,12 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
       report({ type: 'memory', time: Date.now(), stage, step, liveTensors: liveTensors('thread'), rss });
     },
     save: (stage, { step, epoch }) => {
-      const stages = stageCount(config.schedule, config.stages);
       const saved = saveShard(config.out!, stage, step, stages, savingFaults(config, stage.index, step));
       post({ kind: 'saved', step, epoch, saved });
     },
-    predicted: (batch, logits) => {
-      post({
-        kind: 'predicted',
-        batch: batch.step,
-        shape: logits.shape,
-        logits: logits.float().data() as Float32Array,
-      });
+    predicted: ({ step }, output) => {
+      const values = output.float().data() as Float32Array;
+      post({ kind: 'predicted', batch: step, shape: output.shape, values });
     },
     ...(config.faults ? { beforeAction: faults(config) } : {}),
   };
@@ -113,7 +113,7 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
       stage: stage.index,
       model: config.modelName,
       schedule: config.schedule,
-      stages: stageCount(config.schedule, config.stages),
+      stages,
       step: job.fromStep,
       totalSteps: job.totalSteps,
       layers: stage.layerNames,
@@ -124,7 +124,7 @@ function main(job: WorkerJob, stations: readonly Station[], writers: ReadonlyMap
   new StageLoop(stations, context).run();
 }
 
-function faults(config: RunConfig): NonNullable<LoopContext['beforeAction']> {
+function faults(config: RunConfig): NonNullable<LoopContext<ModelStage>['beforeAction']> {
   const { delayMs = 0, at } = config.faults!;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const generators = new Map<number, Generator>();
@@ -169,7 +169,7 @@ function fail(error: unknown): void {
 }
 
 const job = workerData as WorkerJob;
-let stations: Station[] = [];
+let stations: Station<ModelStage>[] = [];
 let writers: ReadonlyMap<number, EventWriter> = new Map();
 try {
   setNumThreads(job.config.threads);

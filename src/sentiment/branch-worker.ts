@@ -15,7 +15,6 @@ import {
 import {
   deriveSeed,
   Generator,
-  HeadraceError,
   Queue,
   QueueError,
   rand,
@@ -153,29 +152,17 @@ function contextOf(job: BranchJob): LoopContext<Work> {
   const put = (meta: BranchResult, tensors: readonly Tensor[]): void =>
     results.put({ meta, tensors: tensors.map((x) => x.to({ device: 'cpu' })) }, job.timeoutMs);
   const sums = new Map<number, { loss: number; busyMs: number; waitMs: number }>();
-  const { lr } = job.config.groups.other;
+  const actions = actionsOf(job.stations);
   return {
-    // The stages keep their own rates; a loss that is not finite is told of below.
-    config: {
-      schedule: 'ppll',
-      stages: job.stations.length,
-      microbatches: 1,
-      optimizer: { name: 'adam', lr, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, decay: 'all' },
-      lrSchedule: { name: 'constant', warmupEpochs: 0 },
-      allowNaN: true,
-    },
-    worker: 0,
-    totalSteps: 0,
-    stepsPerEpoch: job.batchesPerEpoch,
+    microbatches: 1,
+    actions: () => actions,
+    finite: true,
+    spans: false,
     report: (event) => {
       if (event.type !== 'step') return;
-      const loss = event.loss ?? Number.NaN;
-      if (!Number.isFinite(loss)) {
-        throw new HeadraceError(`the loss is ${loss}; lower the learning rates`, { code: 'NAN' });
-      }
       const sum = sums.get(event.stage) ?? { loss: 0, busyMs: 0, waitMs: 0 };
       sums.set(event.stage, {
-        loss: sum.loss + loss,
+        loss: sum.loss + event.loss!,
         busyMs: sum.busyMs + event.busy,
         waitMs: sum.waitMs + event.wait,
       });
@@ -227,7 +214,7 @@ try {
   setNumThreads(job.config.threads);
   post({ kind: 'ready' });
   const stations = buildStations(job);
-  new StageLoop<Work>(stations, contextOf(job), actionsOf(job.stations)).run();
+  new StageLoop<Work>(stations, contextOf(job)).run();
   post({ kind: 'finished' });
 } catch (error) {
   // A queue that was closed under it means that another branch failed first, and has said so.

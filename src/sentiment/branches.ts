@@ -6,9 +6,9 @@
 import type { Modality } from '../features/specs.js';
 import { type Dropout, functional, type Module, StepGenerators } from '../nn/index.js';
 import { Adam, clipGradNorm_ } from '../optim/index.js';
-import type { StageWork } from '../pipeline/index.js';
+import { backwardShare, type Losses, type Stage } from '../pipeline/index.js';
 import { TextEncoder } from '../text/encoder.js';
-import { cat, keep, noGrad, type Tensor } from '../torch/index.js';
+import { cat, keep, noGrad, scope, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
@@ -27,7 +27,7 @@ export interface BranchSettings {
 export type Weights = ReadonlyMap<string, Tensor>;
 
 /** What the branches and the fusion have in common: windows of gradients, random draws, the best weights. */
-abstract class SentimentStage implements StageWork {
+abstract class SentimentStage implements Stage {
   abstract readonly index: number;
   abstract readonly isLast: boolean;
   readonly optimizer: Adam;
@@ -56,7 +56,7 @@ abstract class SentimentStage implements StageWork {
   }
 
   abstract forward(inputs: readonly Tensor[]): Tensor[];
-  abstract loss(outputs: readonly Tensor[], ...targets: Tensor[]): Tensor;
+  protected abstract loss(outputs: readonly Tensor[], ...targets: Tensor[]): Tensor;
 
   /** From 1. */
   protected get epoch(): number {
@@ -74,8 +74,24 @@ abstract class SentimentStage implements StageWork {
     return device === 'cpu' ? x : x.to({ device });
   }
 
-  testLoss(output: Tensor, target: Tensor): Tensor {
-    return this.lossOf(output, target);
+  get lr(): number {
+    return this.settings.config.groups.other.lr;
+  }
+
+  learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses {
+    return {
+      loss: backwardShare(
+        scope(() => this.loss(outputs, ...targets)),
+        share,
+      ),
+    };
+  }
+
+  /** The feeder judges predictions: it knows the split. */
+  score(): void {}
+
+  takeScores(): null {
+    return null;
   }
 
   evaluate(inputs: readonly Tensor[]): Tensor[] {
@@ -84,7 +100,7 @@ abstract class SentimentStage implements StageWork {
   }
 
   /** The configuration's groups have their own rates, which stay as they are. */
-  update(): void {
+  apply(): void {
     const { accumulate, leftover, clipNorm } = this.settings.config;
     const done = this.#step - (this.epoch - 1) * this.settings.batchesPerEpoch;
     const ends = done === this.settings.batchesPerEpoch;
@@ -173,7 +189,7 @@ export class BranchStage extends SentimentStage {
   }
 
   /** @param label - the modality's own */
-  loss(_outputs: readonly Tensor[], label: Tensor): Tensor {
+  protected loss(_outputs: readonly Tensor[], label: Tensor): Tensor {
     const weight = this.settings.config.unimodal?.weights?.[this.modality] ?? 1;
     return this.lossOf(this.#prediction!, label).mul(weight);
   }
@@ -216,7 +232,7 @@ export class FusionStage extends SentimentStage {
     return [prediction];
   }
 
-  loss([output]: readonly [Tensor], _own: Tensor, label: Tensor, index: Tensor): Tensor {
+  protected loss([output]: readonly [Tensor], _own: Tensor, label: Tensor, index: Tensor): Tensor {
     this.#index = index.tolist() as number[];
     return this.lossOf(output, label);
   }
@@ -230,8 +246,8 @@ export class FusionStage extends SentimentStage {
     this.maker?.labels.loadStateDict(partOf(state, 'labels.'));
   }
 
-  override update(): void {
-    super.update();
+  override apply(): void {
+    super.apply();
     if (!this.maker) return;
     const { labels, ids } = this.maker;
     labels.update(

@@ -19,6 +19,8 @@ export interface VisionLayer extends LayerSpec {
 
 /** A model of images that can be cut between its layers, and that knows how another thread can make it again. */
 export interface VisionModel extends ModelSpec {
+  readonly classes: number;
+  readonly inputShape: readonly number[];
   readonly layers: readonly VisionLayer[];
   readonly ref: ModelRef;
   head(kind: HeadKind, border: number, options?: VisionHeadOptions): HeadModule;

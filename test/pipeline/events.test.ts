@@ -73,7 +73,15 @@ describe('EventWriter', () => {
     const writer = new EventWriter(path, { flushBytes: 1000, flushMilliseconds: Number.POSITIVE_INFINITY });
     writer.write(step(0, 1, 1));
     assert.equal(readEvents(path).length, 0);
-    writer.write({ type: 'eval', time: 2, stage: 0, step: 1, epoch: 0, accuracy: 0.5, loss: 1, count: 10 });
+    writer.write({
+      type: 'eval',
+      time: 2,
+      stage: 0,
+      step: 1,
+      epoch: 0,
+      metrics: { accuracy: 0.5, loss: 1 },
+      count: 10,
+    });
     assert.equal(readEvents(path).length, 2);
     for (let n = 2; n < 20; n++) writer.write(step(0, n, n));
     assert.ok(readEvents(path).length > 10);
@@ -152,7 +160,15 @@ describe('a run', () => {
       events.push(step(0, n, 1000 + n * 500, { loss: 3 - n / 10 }));
       events.push(step(1, n, 1250 + n * 500, { loss: 2 - n / 10, busy: 10, wait: n, queue: n % 2 }));
     }
-    events.push({ type: 'eval', time: 4000, stage: 1, step: 4, epoch: 0, accuracy: 0.75, loss: 1.5, count: 10 });
+    events.push({
+      type: 'eval',
+      time: 4000,
+      stage: 1,
+      step: 4,
+      epoch: 0,
+      metrics: { accuracy: 0.75, loss: 1.5 },
+      count: 10,
+    });
     return events;
   };
 
@@ -173,13 +189,12 @@ describe('a run', () => {
       samples: 400,
       seconds: 3,
       samplesPerSecond: 200,
-      accuracy: 0.75,
-      loss: 1.5,
+      metrics: { accuracy: 0.75, loss: 1.5 },
       perStage: [
         { stage: 0, loss: 2.6, busy: 8, wait: 2, queue: null },
         { stage: 1, loss: 1.6, busy: 10, wait: 2.5, queue: 0.5 },
       ],
-      evaluations: [{ step: 4, epoch: 0, accuracy: 0.75, loss: 1.5 }],
+      evaluations: [{ step: 4, epoch: 0, metrics: { accuracy: 0.75, loss: 1.5 } }],
     });
     writeMetrics(folder, { model: 'toy', steps: 4 }, merged);
     const metrics = JSON.parse(readFileSync(join(folder, 'metrics.json'), 'utf8'));
@@ -209,7 +224,15 @@ describe('a run', () => {
           step(1, n, time, { epoch, loss: 1 / n }),
         ];
         if (n % perEpoch === 0) {
-          events.push({ type: 'eval', time, stage: 1, step: n, epoch, accuracy: n / 1e6, loss: 1, count: 10 });
+          events.push({
+            type: 'eval',
+            time,
+            stage: 1,
+            step: n,
+            epoch,
+            metrics: { accuracy: n / 1e6, loss: 1 },
+            count: 10,
+          });
         }
         for (const event of events) {
           sums.add(event);
@@ -223,7 +246,7 @@ describe('a run', () => {
     const after = feed(50_001, 500_000);
     assert.ok(after - before < 4 << 20, `${after - before} bytes more after a million events`);
     const metrics = sums.metrics();
-    assert.deepEqual([metrics.steps, metrics.samples, metrics.accuracy], [500_000, 50_000_000, 0.5]);
+    assert.deepEqual([metrics.steps, metrics.samples, metrics.metrics?.accuracy], [500_000, 50_000_000, 0.5]);
     assert.equal(metrics.seconds, (499_999 * 10 + 4999 * 500) / 1000);
     assert.deepEqual(metrics.perStage, [
       { stage: 0, loss: 2, busy: 8, wait: 2, queue: 0.5 },
@@ -237,7 +260,7 @@ describe('a run', () => {
   it('keeps 10,000 evaluations at most, spread over all, and the last', () => {
     const sums = new RunSums();
     for (let n = 1; n <= 100_000; n++) {
-      sums.add({ type: 'eval', time: n, stage: 0, step: n, epoch: n, accuracy: 0, loss: 1, count: 1 });
+      sums.add({ type: 'eval', time: n, stage: 0, step: n, epoch: n, metrics: { accuracy: 0, loss: 1 }, count: 1 });
     }
     const { evaluations } = sums.metrics();
     assert.ok(evaluations.length > 4000 && evaluations.length <= 10_000);
@@ -258,8 +281,7 @@ describe('a run', () => {
       samples: 0,
       seconds: 0,
       samplesPerSecond: null,
-      accuracy: null,
-      loss: null,
+      metrics: null,
       perStage: [],
       evaluations: [],
     });
@@ -283,7 +305,15 @@ describe('Progress', () => {
       progress.update(step(1, n, now, { loss: n === 10 ? null : 1.5, epoch: 1 }));
     }
     assert.equal(progress.line(), 'step 10/20  epoch 2  100 samples/s  loss 1.250 | -  queue 1  ETA 0:10');
-    progress.update({ type: 'eval', time: now, stage: 1, step: 10, epoch: 1, accuracy: 0.9876, loss: 0.1, count: 10 });
+    progress.update({
+      type: 'eval',
+      time: now,
+      stage: 1,
+      step: 10,
+      epoch: 1,
+      metrics: { accuracy: 0.9876, loss: 0.1 },
+      count: 10,
+    });
     assert.match(progress.line(), / {2}accuracy 98\.76 % {2}ETA/);
   });
 

@@ -9,10 +9,11 @@ import {
   type LayerModule,
   LocalChannel,
   type ModelSpec,
+  ModelStage,
   type RunEvent,
-  Stage,
   StageLoop,
   type Station,
+  scheduleFor,
 } from 'headrace/pipeline';
 import { Generator, randint, randn, scope, type Tensor } from 'headrace/torch';
 import { config, differences } from './fixture.js';
@@ -59,9 +60,11 @@ const backpropOverEdges: Action[] = [
   ...[0, 1, 2, 3].map((stage) => ({ stage, kind: 'U' }) as const),
 ];
 
+const length = { totalSteps: 10, stepsPerEpoch: 10 };
+
 /** One thread that runs the diamond by local learning, or by backprop over its edges. */
 function diamond(local: boolean): {
-  station: (index: number) => Station;
+  station: (index: number) => Station<ModelStage>;
   source: LocalChannel;
   run: (steps: number) => void;
 } {
@@ -77,16 +80,25 @@ function diamond(local: boolean): {
     { inputs: [ac], outputs: [cd], gradientsIn: [dc], gradientsOut: [ca] },
     { inputs: [bd, cd], outputs: [], gradientsIn: [], gradientsOut: [db, dc] },
   ];
-  const stations = wires.map((wire, index): Station => {
-    const stage = new Stage({ spec, config: settings, index, from: index, to: index + 1, hasHead: local && index < 3 });
+  const stations = wires.map((wire, index): Station<ModelStage> => {
+    const stage = new ModelStage({
+      spec,
+      config: settings,
+      index,
+      from: index,
+      to: index + 1,
+      hasHead: local && index < 3,
+      length,
+    });
     return local ? { stage, ...wire, gradientsIn: [], gradientsOut: [] } : { stage, ...wire };
   });
   const events: RunEvent[] = [];
+  const actions = local ? scheduleFor('sequential', 4, 1)[0]! : backpropOverEdges;
   const context = {
-    config: settings,
-    worker: 0,
-    totalSteps: 10,
-    stepsPerEpoch: 10,
+    microbatches: 1,
+    actions: () => actions,
+    finite: true,
+    spans: false,
     report: (event: RunEvent) => events.push(event),
     afterBatch: () => {},
     save: () => {},
@@ -107,7 +119,7 @@ function diamond(local: boolean): {
       source.put({ meta, tensors: [randn([5, 8], { generator }), randint(0, 3, [5], { generator })] });
     }
     source.put({ meta: { kind: 'stop', step: steps, reason: 'done' }, tensors: [] });
-    new StageLoop(stations, context, local ? undefined : backpropOverEdges).run();
+    new StageLoop(stations, context).run();
   };
   return { station: (index) => stations[index]!, source, run };
 }
@@ -124,7 +136,7 @@ test('a diamond of stages learns locally, every branch from its own head', () =>
 test('gradients over the edges of a diamond of stages are those of the whole network', () => {
   const { station, run } = diamond(false);
   const layers = [0, 1, 2, 3].map(
-    (index) => new Stage({ spec, config: config(), index: 0, from: index, to: index + 1, hasHead: false }),
+    (at) => new ModelStage({ spec, config: config(), length, index: 0, from: at, to: at + 1, hasHead: false }),
   );
   run(1);
   const generator = new Generator(3);
@@ -132,10 +144,11 @@ test('gradients over the edges of a diamond of stages are those of the whole net
   scope(() => {
     const a = layers[0]!.forward([x]);
     const y = layers[3]!.forward([...layers[1]!.forward(a), ...layers[2]!.forward(a)]);
-    layers[3]!.loss(y, target).backward();
+    layers[3]!.learn(y, [target], 1);
   });
   for (const index of [0, 1, 2, 3]) {
-    layers[index]!.update(station(index).stage.optimizer.paramGroups[0]!.lr);
+    layers[index]!.beginBatch(1);
+    layers[index]!.apply();
     for (const [key, value] of layers[index]!.layers.stateDict()) {
       const other = station(index).stage.layers.stateDict().get(key)!;
       assert.ok(value.sub(other).abs().max().item() < 1e-6, key);

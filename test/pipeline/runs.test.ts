@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type RunConfig, type RunEvent, type RunSettings, readRunConfig, Stage, Trainer } from 'headrace/pipeline';
+import { ModelStage, type RunConfig, type RunEvent, type RunSettings, readRunConfig, Trainer } from 'headrace/pipeline';
 import { noGrad } from 'headrace/torch';
 import { modelSpec, visionModelRef } from 'headrace/vision';
 import { config, differences, finish, readCheckpointJson, readState, temporaryFolder } from './fixture.js';
@@ -164,12 +164,12 @@ test('a test loss that is not a number ends the run by stage and step; allowNaN 
     new Trainer(config(settings)).result,
     /^StageError: stage 1, step 2: the test loss after step 2 is NaN\. .*look for such values in the data.*allowNaN \(--allow-nan\)/,
   );
-  assert.ok(Number.isNaN((await new Trainer(config({ ...settings, allowNaN: true })).result).loss));
+  assert.ok(Number.isNaN((await new Trainer(config({ ...settings, allowNaN: true })).result).metrics?.loss));
 });
 
 test('a stage names its weights and statistics that are not finite', () => {
   const spec = modelSpec({ name: 'resnet20', classes: 4, channels: 3, imageSize: 4 });
-  const stage = new Stage({ spec, config: config(), index: 0, from: 0, to: 3, hasHead: true });
+  const stage = new ModelStage({ spec, config: config(), index: 0, from: 0, to: 3, hasHead: true });
   assert.deepEqual(stage.notFinite(), []);
   const name = [...stage.state().model.keys()].find((key) => key.endsWith('running_var'))!;
   noGrad(() => stage.state().model.get(name)!.fill_(Number.NaN));

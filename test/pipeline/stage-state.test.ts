@@ -1,24 +1,24 @@
 /** A stage takes over all that an optimizer kept, whatever its names for it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Stage } from 'headrace/pipeline';
+import { ModelStage } from 'headrace/pipeline';
 import { scope, type Tensor, tensor } from 'headrace/torch';
 import { config } from './fixture.js';
 import { toy } from './toy.js';
 
-function fresh(): Stage {
+function fresh(): ModelStage {
   const optimizer = { name: 'adam', lr: 0.1, betas: [0.9, 0.99], eps: 1e-8, weightDecay: 0, decay: 'all' } as const;
-  const options = config({ optimizer, stages: 1, schedule: 'bp' });
-  const stage = new Stage({ spec: toy({}), config: options, index: 0, from: 0, to: 4, hasHead: false });
+  const options = config({ optimizer, lrSchedule: { name: 'constant', warmupEpochs: 0 }, stages: 1, schedule: 'bp' });
+  const stage = new ModelStage({ spec: toy({}), config: options, index: 0, from: 0, to: 4, hasHead: false });
   for (const group of stage.optimizer.paramGroups as { lr: number; amsgrad?: boolean }[]) group.amsgrad = true;
   return stage;
 }
 
-function step(stage: Stage, scale: number): void {
+function step(stage: ModelStage, scale: number): void {
   scope(() => {
     const x = tensor([...Array(24).keys()].map((i) => Math.sin(i) * scale)).view([2, 3, 2, 2]);
     stage.layers.forward(x).square().sum().backward();
-    stage.update(0.1);
+    stage.apply();
   });
 }
 

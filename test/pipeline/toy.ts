@@ -1,14 +1,18 @@
 // A toy model in a module of its own: worker threads import it, and must not run tests when they do.
 import { Flatten, functional, Linear, Sequential } from 'headrace/nn';
-import type { HeadModule, LayerModule, ModelSpec } from 'headrace/pipeline';
+import { type HeadModule, type LayerModule, MeanMetric, type ModelSpec } from 'headrace/pipeline';
+import type { Tensor } from 'headrace/torch';
 
 /** The toy whose loss is a number in training, and none in evaluation, where nothing needs gradients. */
 export function untestable(): ModelSpec {
+  const loss = (output: Tensor, target: Tensor): Tensor => functional.crossEntropy(output, target.remainder(3));
   return {
     ...toy({}),
-    loss: (output, target) => {
-      const loss = functional.crossEntropy(output, target.remainder(3));
-      return output.requiresGrad ? loss : loss.mul(Number.NaN);
+    task: {
+      name: 'hopeless',
+      loss: (output, target) => loss(output, target!),
+      metrics: () => ({ loss: new MeanMetric((output, target) => loss(output, target!).mul(Number.NaN)) }),
+      selects: { metric: 'loss', best: 'lowest' },
     },
   };
 }

@@ -1,0 +1,203 @@
+/** A stage of a model: consecutive layers, their local head where it has one, and their optimizer, on one device. */
+import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
+import { Adam, AdamW, SGD } from '../optim/index.js';
+import { noGrad, scope, type Tensor } from '../torch/index.js';
+import { learningRate, type OptimizerConfig, type RunConfig } from './config.js';
+import { buildHead, type HeadModule, Layers, type ModelSpec } from './model.js';
+import { backwardShare, type Losses, type Scored, type Stage } from './stage.js';
+import { Scores, type Task, taskOf } from './task.js';
+
+type AnyOptimizer = SGD | Adam | AdamW;
+type NamedParameters = [string, Parameter][];
+
+// With decay 'weights', biases and the scales of norms (everything of one dimension) are not decayed.
+function makeOptimizer(config: OptimizerConfig, named: NamedParameters): AnyOptimizer {
+  const decayed = config.decay === 'all' ? named : named.filter(([, parameter]) => parameter.ndim > 1);
+  const kept = named.filter((entry) => !decayed.includes(entry));
+  const groups = [{ params: decayed }, { params: kept, weightDecay: 0 }].filter(({ params }) => params.length > 0);
+  if (config.name === 'sgd') {
+    const { lr, momentum, weightDecay, nesterov } = config;
+    return new SGD(groups, { lr, momentum, weightDecay, nesterov });
+  }
+  const { name: _, decay: __, ...options } = config;
+  return config.name === 'adam' ? new Adam(groups, options) : new AdamW(groups, options);
+}
+
+export interface ModelStageOptions {
+  readonly spec: ModelSpec;
+  readonly config: RunConfig;
+  /** What it is trained and judged by. Default: the model's own task. */
+  readonly task?: Task;
+  /** How long the run is: what its learning rate depends on. */
+  readonly length?: { readonly totalSteps: number; readonly stepsPerEpoch: number };
+  readonly index: number;
+  /** Layers `from` up to, not including, `to`. */
+  readonly from: number;
+  readonly to: number;
+  /** Whether it learns by a head of its own (local schedules, all stages but the last). */
+  readonly hasHead: boolean;
+}
+
+export class ModelStage implements Stage {
+  readonly index: number;
+  readonly layers: Layers;
+  readonly head: HeadModule | null;
+  readonly optimizer: AnyOptimizer;
+  readonly device: string;
+  /** The last layer of the model is here: the stage trains by the model's own loss. */
+  readonly isLast: boolean;
+  /** What the head's keys begin with. */
+  readonly headPrefix: string;
+  readonly layerNames: readonly string[];
+  readonly #config: RunConfig;
+  readonly #task: Task;
+  readonly #length: NonNullable<ModelStageOptions['length']>;
+  #scores: Scores | null = null;
+  #step = 0;
+  readonly #generators: StepGenerators;
+
+  constructor(options: ModelStageOptions) {
+    const { spec, config, index, from, to } = options;
+    this.index = index;
+    this.#config = config;
+    this.#task = options.task ?? taskOf(spec, config.labelSmoothing);
+    this.#length = options.length ?? { totalSteps: 0, stepsPerEpoch: 1 };
+    this.isLast = to === spec.layers.length;
+    this.layerNames = spec.layers.slice(from, to).map((layer) => layer.name);
+    this.headPrefix = `heads.${this.layerNames.at(-1)}`;
+    this.device = config.devices[config.devices.length === 1 ? 0 : index]!;
+    this.layers = new Layers(spec, config.seed, from, to);
+    const { kind, depth } = config.head;
+    this.head = options.hasHead
+      ? buildHead(spec, kind, to - 1, depth === undefined ? {} : { depth }, config.seed)
+      : null;
+    for (const module of this.#modules()) module.to({ device: this.device, memoryFormat: config.memoryFormat });
+    this.optimizer = makeOptimizer(config.optimizer, [...this.#namedParameters()]);
+    this.#generators = new StepGenerators(config.seed, this.#drawing(), this.device);
+  }
+
+  *#modules(): Iterable<Module> {
+    yield this.layers;
+    if (this.head) yield this.head;
+  }
+
+  *#namedParameters(): Iterable<[string, Parameter]> {
+    yield* this.layers.namedParameters();
+    if (this.head) yield* this.head.namedParameters(this.headPrefix);
+  }
+
+  // Each layer by itself, so that what it draws does not depend on the cut.
+  *#drawing(): Iterable<[string, Module]> {
+    yield* this.layers.named();
+    if (this.head) yield [this.headPrefix, this.head];
+  }
+
+  get lr(): number {
+    return this.optimizer.paramGroups[0]!.lr;
+  }
+
+  beginBatch(step: number): void {
+    this.#step = step;
+    this.setTraining(true);
+    this.#generators.begin(step);
+  }
+
+  setTraining(training: boolean): void {
+    if (this.layers.training === training) return;
+    for (const module of this.#modules()) module.train(training);
+  }
+
+  toDevice(x: Tensor): Tensor {
+    return this.device === 'cpu' ? x : x.to({ device: this.device, nonBlocking: true });
+  }
+
+  forward(inputs: readonly Tensor[]): Tensor[] {
+    return this.layers.features(...inputs);
+  }
+
+  /** By the model's loss on the last stage, the head's elsewhere. */
+  learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses {
+    const loss = scope(() => this.#task.loss(this.head ? this.head.forward(...outputs) : outputs[0]!, ...targets));
+    return { loss: backwardShare(loss, share) };
+  }
+
+  apply(): void {
+    const { totalSteps, stepsPerEpoch } = this.#length;
+    const lr = learningRate(this.#config, this.#step - 1, totalSteps, stepsPerEpoch);
+    for (const group of this.optimizer.paramGroups) group.lr = lr;
+    this.optimizer.step();
+    this.optimizer.zeroGrad();
+  }
+
+  evaluate(inputs: readonly Tensor[]): Tensor[] {
+    this.setTraining(false);
+    return noGrad(() => this.forward(inputs));
+  }
+
+  score([output]: readonly [Tensor], targets: readonly Tensor[]): void {
+    this.#scores ??= new Scores(this.#task);
+    this.#scores.update(output, targets);
+  }
+
+  takeScores(): Scored | null {
+    if (this.#scores === null) return null;
+    const scored = { metrics: this.#scores.compute(), count: this.#scores.count };
+    this.#scores = null;
+    return scored;
+  }
+
+  notFinite(): string[] {
+    const { model, heads } = this.state();
+    return [...model, ...heads].flatMap(([name, value]) =>
+      scope(() => value.isfinite().all().item()) === 1 ? [] : [name],
+    );
+  }
+
+  /** Everything that a checkpoint of this stage holds. */
+  state(): { model: Map<string, Tensor>; heads: Map<string, Tensor>; optimizer: Map<string, Tensor> } {
+    return {
+      model: this.layers.stateDict(),
+      heads: this.head ? this.head.stateDict(`${this.headPrefix}.`) : new Map(),
+      optimizer: new Map(this.optimizer.stateDict().state),
+    };
+  }
+
+  /**
+   * Takes over this stage's part of a checkpoint of the whole model, from any cut.
+   * A head that the checkpoint lacks keeps its fresh weights.
+   * @returns whether the head was found, or none is needed
+   */
+  load(read: { model: ReadTensor; heads: ReadTensor; optimizer: ReadTensor }): boolean {
+    this.layers.loadStateDict(readAll(this.layers.stateDict().keys(), read.model));
+    let headFound = true;
+    if (this.head) {
+      const keys = [...this.head.stateDict(`${this.headPrefix}.`).keys()];
+      const found = readAll(keys, read.heads);
+      headFound = found.size === keys.length;
+      const strip = this.headPrefix.length + 1;
+      if (headFound) this.head.loadStateDict(new Map([...found].map(([key, value]) => [key.slice(strip), value])));
+    }
+    const names = [...this.#namedParameters()].map(([name]) => name);
+    // All that the optimizer kept of its parameters, whatever its names for it: `conv1.weight.exp_avg`.
+    const own = new Set(names);
+    const kept = [...read.optimizer.keys()].filter((key) => own.has(key.slice(0, key.lastIndexOf('.'))));
+    const state = readAll(kept, read.optimizer);
+    this.optimizer.loadStateDict({ groups: [{ params: names }], state });
+    return headFound;
+  }
+}
+
+/** Reads one tensor of a checkpoint; null where it has none of that key. */
+export interface ReadTensor {
+  (key: string): Tensor | null;
+  keys(): Iterable<string>;
+}
+
+function readAll(keys: Iterable<string>, read: ReadTensor): Map<string, Tensor> {
+  const found = new Map<string, Tensor>();
+  for (const key of keys) {
+    const value = read(key);
+    if (value) found.set(key, value);
+  }
+  return found;
+}
