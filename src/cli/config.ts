@@ -17,6 +17,7 @@ import {
   vitRecipe,
 } from '../vision/index.js';
 import type { ModelFlags, TrainFlags } from './options.js';
+import { isOwn, ownConfig } from './own-config.js';
 import { loadImages } from './reading.js';
 import { say } from './report.js';
 
@@ -31,6 +32,7 @@ export async function trainConfig(model: string, flags: TrainFlags, given: Given
   if (isLocal(flags.schedule) && given('microbatches')) {
     say(`headrace: ${flags.schedule} takes each batch whole; --microbatches has no part in it`);
   }
+  if (isOwn(model)) return ownConfig(model, flags, given);
   const microbatches = needsGradients(flags.schedule) || given('microbatches') ? flags.microbatches : 1;
   return runConfig(model, { ...flags, microbatches });
 }
@@ -60,6 +62,8 @@ export async function runConfig(model: string, flags: RunFlags): Promise<RunConf
     optimizer: chosen.optimizer,
     lrSchedule: chosen.lrSchedule,
     labelSmoothing: chosen.labelSmoothing,
+    init: flags.init === undefined ? undefined : resolve(flags.init),
+    freeze: flags.freeze,
     seed: flags.seed,
     threads: flags.threads,
     devices: flags.devices,

@@ -104,6 +104,9 @@ export interface TrainFlags extends ModelFlags {
   lr?: number;
   optimizer?: OptimizerName;
   weightDecay?: number;
+  dataOption: Record<string, unknown>;
+  init?: string;
+  freeze?: string[];
   augment: boolean;
   evalEvery: number;
   checkpointEvery: number;

@@ -10,7 +10,9 @@ import {
   dataOption,
   type EvalFlags,
   jsonOption,
+  keyValue,
   limitOption,
+  list,
   optimizerNames,
   ownDevicesOption,
   type PlanFlags,
@@ -83,6 +85,11 @@ type Verb = (name: string, description: string, example: string, remarks?: strin
 const dataExample = 'headrace data get cifar10 --out data/cifar10';
 
 const dataHelp = `
+From weights that exist, all but the last group and the classifier kept as they are:
+  headrace train resnet18 --data folder:photos --image-size 96 --init resnet18.safetensors --freeze conv1,bn1,layer1,layer2,layer3 --out runs/fine
+
+A model and data of your own, functions that files export (default, or after a colon):
+  headrace train ./my-model.js --data ./my-data.js:points --epochs 5 --out runs/own
 Data of your own: a folder with one folder a class, or with train/ and test/ (or valid/) that hold them:
   headrace train resnet18 --data folder:photos --image-size 96 --skip-bad --transforms randomHorizontalFlip,randAugment --out runs/photos
 `;
@@ -90,10 +97,10 @@ Data of your own: a folder with one folder a class, or with train/ and test/ (or
 function addTrain(verb: Verb): void {
   const train = verb(
     'train',
-    'train an image classifier',
+    'train a model',
     'headrace train resnet20 --data mnist --stages 2 --epochs 3 --out runs/digits',
     dataHelp,
-  ).argument('[model]', `${modelNames.join(', ')}; a run that goes on knows its own`);
+  ).argument('[model]', `${modelNames.join(', ')}; a file that exports your own; a run that goes on knows its own`);
   addModelOptions(train)
     .option('--out <dir>', 'folder of the run: config, events, metrics, checkpoint (required)')
     .addOption(scheduleOption())
@@ -106,6 +113,13 @@ function addTrain(verb: Verb): void {
     .addOption(new Option('--lr <x>', "highest learning rate (default: the model's recipe)").argParser(positive))
     .addOption(new Option('--optimizer <name>', "(default: the model's recipe)").choices(optimizerNames))
     .addOption(new Option('--weight-decay <x>', "(default: the model's recipe)").argParser(positive))
+    .addOption(
+      new Option('--data-option <key=value>', 'an option of data of your own; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    )
+    .option('--init <file>', "begin with the weights of this safetensors file, with PyTorch's keys")
+    .addOption(new Option('--freeze <names>', 'parts that stay as they are: conv1,bn1,layer1').argParser(list))
     .option('--no-augment', 'train on the images as they are')
     .addOption(
       new Option('--eval-every <n>', 'epochs between tests; 0: only at the end').argParser(whole(0)).default(1),

@@ -62,6 +62,8 @@ const fields: Readonly<Record<keyof RunConfig, Shape>> = {
   optimizer: isNamed(optimizers),
   lrSchedule: isNamed(lrSchedules),
   labelSmoothing: isAtLeast(0),
+  init: optional(isText),
+  freeze: optional(isList(isText)),
   seed: isNumber,
   threads: isWhole(1),
   devices: isList(isText),

@@ -64,6 +64,10 @@ export interface RunConfig {
   readonly optimizer: OptimizerConfig;
   readonly lrSchedule: LrScheduleConfig;
   readonly labelSmoothing: number;
+  /** A safetensors file with PyTorch's keys, whose weights the run begins with. */
+  readonly init?: string | undefined;
+  /** Parts of the model that stay as they are, by the beginnings of their keys: `['conv1', 'bn1', 'layer1']`. */
+  readonly freeze?: readonly string[] | undefined;
   readonly seed: number;
   /** Intra-op threads of each worker. */
   readonly threads: number;

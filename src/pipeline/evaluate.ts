@@ -2,13 +2,13 @@
 import { extname } from 'node:path';
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
 import { saveSafetensors, saveTorch } from '../io/index.js';
-import { ConfigError, checkOptions, DataError, type Tensor, tensor } from '../torch/index.js';
+import { ConfigError, checkOptions, DataError, scope, type Tensor, tensor } from '../torch/index.js';
 import { Checkpoint, holdModel } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
 import type { EvalEvent } from './events.js';
-import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
-import { type Notice, Run } from './run.js';
+import { buildModel, type Layers, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { type DataFeed, type Notice, Run } from './run.js';
 import { readRunConfig, readRunInput } from './run-folder.js';
 import type { SourceTask } from './source.js';
 import { loadRunData } from './trainer.js';
@@ -20,6 +20,8 @@ export interface InferenceOptions {
   readonly batchSize?: number;
   readonly threads?: number;
   readonly devices?: readonly string[];
+  /** Of `predict`: how many of a batch's tensors the model takes. Default 1. */
+  readonly inputs?: number;
 }
 
 export interface Evaluation {
@@ -41,13 +43,12 @@ type Testable = BatchDataset<TensorBatch> & ThreadShareable;
 
 async function infer(
   out: string,
-  dataset: Testable,
-  transform: readonly TransformSpec[],
+  feed: DataFeed,
   kind: Exclude<SourceTask['kind'], 'train'>,
   options: InferenceOptions,
   onNotice: (notice: Notice) => void,
 ): Promise<void> {
-  checkOptions('evaluate and predict', options, ['stages', 'batchSize', 'threads', 'devices']);
+  checkOptions('evaluate and predict', options, ['stages', 'batchSize', 'threads', 'devices', 'inputs']);
   const trained = readRunConfig(out);
   const spec = await resolveRef<ModelSpec>(trained.model);
   const stages = options.stages ?? 1;
@@ -59,10 +60,11 @@ async function infer(
     threads: options.threads ?? trained.threads,
     devices: options.devices ?? (trained.devices.length === 1 ? trained.devices : trained.devices.slice(0, 1)),
     faults: undefined,
+    init: undefined,
+    freeze: undefined,
   };
   checkDevices(config.devices);
   const cut = evenCut(spec.layers.length, stages);
-  const feed = { dataset, transform };
   const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
   const model = holdModel(out);
   const { state, held } = model;
@@ -79,12 +81,12 @@ async function infer(
  * @param out - folder of the run
  */
 export async function evaluate(out: string, data: ModuleRef, options: InferenceOptions = {}): Promise<Evaluation> {
-  const { test, testTransforms } = await loadRunData(data);
+  const { test, testTransforms, inputs } = await loadRunData(data);
   // As in training: other data's own mean and deviation would scale the images differently.
   const transforms = readRunInput(out)?.transforms ?? testTransforms;
   if (test.length === 0) throw new DataError('Expected held-out data to test on, got a set of none.');
   let found: Evaluation = { metrics: {}, count: 0 };
-  await infer(out, test, transforms, 'test', options, (notice) => {
+  await infer(out, { dataset: test, transform: transforms, inputs }, 'test', options, (notice) => {
     if (notice.kind !== 'event' || notice.event.type !== 'eval') return;
     const { metrics, count } = notice.event;
     found = { metrics, count };
@@ -103,7 +105,7 @@ export async function predict(
   options: InferenceOptions = {},
 ): Promise<Tensor> {
   const batches: { values: Float32Array; shape: number[] }[] = [];
-  await infer(out, dataset, transform, 'predict', options, (notice) => {
+  await infer(out, { dataset, transform, inputs: options.inputs }, 'predict', options, (notice) => {
     if (notice.kind === 'predicted') batches.push(notice);
   });
   const [, ...each] = batches[0]?.shape ?? [0, 0];
@@ -114,6 +116,18 @@ export async function predict(
     at += values.length;
   }
   return tensor(all, { shape: [batches.reduce((sum, { shape }) => sum + shape[0]!, 0), ...each] });
+}
+
+/** The trained model of a run, whole and without local heads, in this thread and ready for use. @throws ConfigError, DataError */
+export async function loadModel(out: string): Promise<Layers> {
+  const model = buildModel(await resolveRef<ModelSpec>(readRunConfig(out).model));
+  const checkpoint = Checkpoint.open(out);
+  try {
+    scope(() => model.loadStateDict(checkpoint.readModel()));
+  } finally {
+    checkpoint.close();
+  }
+  return model.eval();
 }
 
 /**

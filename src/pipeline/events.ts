@@ -46,6 +46,13 @@ export interface FreshHeadEvent extends EventBase {
   readonly type: 'freshHead';
 }
 
+/** The file that the run begins with holds these weights in another shape: they start afresh. Live only. */
+export interface FreshWeightsEvent extends EventBase {
+  readonly type: 'freshWeights';
+  readonly file: string;
+  readonly keys: readonly string[];
+}
+
 /** One optimizer step of one stage. */
 export interface StepEvent extends EventBase {
   readonly type: 'step';
@@ -115,6 +122,7 @@ export type RunEvent =
   | PlanEvent
   | StartEvent
   | FreshHeadEvent
+  | FreshWeightsEvent
   | StepEvent
   | EvalEvent
   | CheckpointEvent

@@ -16,7 +16,15 @@ export {
   runDefaults,
 } from './config.js';
 export { checkConfig, checkDevices } from './config-check.js';
-export { type Evaluation, evaluate, evenCut, exportModel, type InferenceOptions, predict } from './evaluate.js';
+export {
+  type Evaluation,
+  evaluate,
+  evenCut,
+  exportModel,
+  type InferenceOptions,
+  loadModel,
+  predict,
+} from './evaluate.js';
 export * from './events.js';
 export { type LoopContext, StageLoop, type Station, splitEvenly } from './loop.js';
 export * from './messages.js';
@@ -35,4 +43,5 @@ export * from './simulate.js';
 export * from './stage.js';
 export { median } from './stats.js';
 export * from './task.js';
+export * from './train.js';
 export { loadRunData, type RunData, type RunResult, Trainer } from './trainer.js';

@@ -2,6 +2,7 @@
 import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
 import { Adam, AdamW, SGD } from '../optim/index.js';
 import { noGrad, scope, type Tensor } from '../torch/index.js';
+import { freeze, loadBeginning } from './beginning.js';
 import { learningRate, type OptimizerConfig, type RunConfig } from './config.js';
 import { buildHead, type HeadModule, Layers, type ModelSpec } from './model.js';
 import { backwardShare, type Losses, type Scored, type Stage } from './stage.js';
@@ -55,6 +56,7 @@ export class ModelStage implements Stage {
   #scores: Scores | null = null;
   #step = 0;
   readonly #generators: StepGenerators;
+  readonly #frozen: readonly Module[];
 
   constructor(options: ModelStageOptions) {
     const { spec, config, index, from, to } = options;
@@ -71,6 +73,9 @@ export class ModelStage implements Stage {
     this.head = options.hasHead
       ? buildHead(spec, kind, to - 1, depth === undefined ? {} : { depth }, config.seed)
       : null;
+    if (config.init !== undefined) loadBeginning(this.layers, config.init);
+    this.#frozen = freeze(this.layers, config.freeze ?? []);
+    for (const module of this.#frozen) module.eval();
     for (const module of this.#modules()) module.to({ device: this.device, memoryFormat: config.memoryFormat });
     this.optimizer = makeOptimizer(config.optimizer, [...this.#namedParameters()]);
     this.#generators = new StepGenerators(config.seed, this.#drawing(), this.device);
@@ -81,8 +86,9 @@ export class ModelStage implements Stage {
     if (this.head) yield this.head;
   }
 
+  /** Those that learn. */
   *#namedParameters(): Iterable<[string, Parameter]> {
-    yield* this.layers.namedParameters();
+    for (const entry of this.layers.namedParameters()) if (entry[1].requiresGrad) yield entry;
     if (this.head) yield* this.head.namedParameters(this.headPrefix);
   }
 
@@ -105,6 +111,7 @@ export class ModelStage implements Stage {
   setTraining(training: boolean): void {
     if (this.layers.training === training) return;
     for (const module of this.#modules()) module.train(training);
+    for (const module of this.#frozen) module.eval();
   }
 
   toDevice(x: Tensor): Tensor {

@@ -126,6 +126,7 @@ export function tensorsOf(output: Tensor | Tensor[]): Tensor[] {
 /** Backward through a layer or stage. Its inputs may be among its outputs: those of the model need no gradient. */
 export function backwardThrough(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[]): void {
   const through = outputs.map((output) => output.requiresGrad);
+  if (!through.includes(true)) return; // all of it is frozen
   const pick = <T>(values: readonly T[]): T[] => values.filter((_, i) => through[i]);
   backward(pick(outputs), pick(gradients));
 }

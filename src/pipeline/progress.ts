@@ -70,6 +70,8 @@ export class Progress {
       this.announce(event);
     } else if (event.type === 'freshHead') {
       this.say(`stage ${event.stage}: the checkpoint has no head for this border; it starts with fresh weights`);
+    } else if (event.type === 'freshWeights') {
+      this.say(`${event.keys.join(', ')}: of another shape in ${event.file}; they start with fresh weights`);
     } else if (event.type === 'step') {
       this.latest.set(event.stage, event);
       if (event.stage === this.stages - 1) this.note(event);

@@ -31,7 +31,7 @@ export function describeDifferences(differences: readonly Difference[]): string 
 
 /** What of a configuration must stay. Modules and data may move to other places, and a run may become longer. */
 function fixedOf(config: RunConfig): Record<string, unknown> {
-  const { model, data, batchSize, optimizer, lrSchedule, labelSmoothing, seed } = config;
+  const { model, data, batchSize, optimizer, lrSchedule, labelSmoothing, freeze, seed } = config;
   return {
     model: { ...model, module: undefined },
     data: { export: data.export },
@@ -40,6 +40,7 @@ function fixedOf(config: RunConfig): Record<string, unknown> {
     // Warm-up follows the number of epochs in some recipes.
     lrSchedule: { ...lrSchedule, warmupEpochs: undefined },
     labelSmoothing,
+    freeze,
     seed,
   };
 }

@@ -21,6 +21,8 @@ export const trainingResources = { maxYoungGenerationSizeMb: 4 } as const;
 /** A data set and what is done to its batches. */
 export interface DataFeed {
   readonly dataset: ThreadShareable;
+  /** How many of a batch's tensors are inputs. Default 1. */
+  readonly inputs?: number | undefined;
   readonly transform: readonly TransformSpec[];
 }
 
@@ -124,7 +126,7 @@ export class Run {
     const queue = Queue.create<null>(1);
     queue.put({ meta: null, tensors: [...tensors] });
     this.#dataQueues.push(queue);
-    return { dataset, queue: queue.id, transform: feed.transform };
+    return { dataset, queue: queue.id, transform: feed.transform, inputs: feed.inputs ?? 1 };
   }
 
   #spawn(file: string, data: unknown, name: string, stage: number): void {

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataLoader, openShared, type SharedDataset, type TensorBatch, type TransformSpec } from '../data/index.js';
 import { DataError, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
+import { markEngineThread } from '../torch/threads.js';
 import type { RunConfig } from './config.js';
 import { type Channel, type Message, QueueChannel, type Split } from './messages.js';
 
@@ -12,6 +13,8 @@ export interface DataPort {
   readonly dataset: Omit<SharedDataset, 'tensors'>;
   readonly queue: number;
   readonly transform: readonly TransformSpec[];
+  /** How many of a batch's tensors are inputs. */
+  readonly inputs: number;
 }
 
 /** What to feed. */
@@ -122,10 +125,18 @@ class Source {
   #feed(split: Split, step: number, epoch: number, made: TensorBatch): void {
     const { memoryFormat } = this.job;
     scope(() => {
-      const [x, ...targets] = Object.values(made) as [Tensor, ...Tensor[]];
-      const input = memoryFormat === 'channelsLast' && x.ndim === 4 ? x.contiguous({ memoryFormat }) : x;
-      const meta = { kind: 'batch', split, step, epoch, samples: x.shape[0]!, microbatch: 0, microbatches: 1 } as const;
-      this.#put(meta, [input, ...targets]);
+      const tensors = Object.values(made) as Tensor[];
+      const { inputs } = (split === 'train' ? this.job.train : null) ?? this.job.test;
+      if (tensors.length < inputs) {
+        throw new DataError(`expected ${inputs} inputs in each batch, got ${Object.keys(made).join(', ')}`);
+      }
+      const laidOut = tensors
+        .slice(0, inputs)
+        .map((x) => (memoryFormat === 'channelsLast' && x.ndim === 4 ? x.contiguous({ memoryFormat }) : x));
+      const samples = tensors[0]!.shape[0]!;
+      const features = inputs === 1 ? {} : { features: inputs };
+      const meta = { kind: 'batch', split, step, epoch, samples, microbatch: 0, microbatches: 1, ...features } as const;
+      this.#put(meta, [...laidOut, ...tensors.slice(inputs)]);
     });
   }
 
@@ -135,6 +146,7 @@ class Source {
 }
 
 async function main(): Promise<void> {
+  markEngineThread();
   setNumThreads(1);
   try {
     await new Source(workerData as SourceJob).run();

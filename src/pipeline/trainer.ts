@@ -1,10 +1,13 @@
 /**
  * Trains a model: prepares the run's folder, data and cut, starts the threads, and passes on their events.
  */
+
+import { resolve } from 'node:path';
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
 import { ConfigError, checkOptions } from '../torch/index.js';
 import { callerPlaces } from '../torch/user-modules.js';
 import { checkSmallestBatch } from './batch-check.js';
+import { checkBeginning } from './beginning.js';
 import { checkpointFolder } from './checkpoint.js';
 import type { CheckpointCommits } from './checkpoint-commits.js';
 import { completeConfig, type RunConfig, type RunSettings } from './config.js';
@@ -26,6 +29,12 @@ export interface RunData {
   readonly test: BatchDataset<TensorBatch> & ThreadShareable;
   readonly trainTransforms: readonly TransformSpec[];
   readonly testTransforms: readonly TransformSpec[];
+  /** How many of a batch's tensors are the model's inputs; the others are targets. Default 1. */
+  readonly inputs?: number;
+  /** Of one sample: [C, H, W] of images. */
+  readonly inputShape?: readonly number[];
+  /** Of the data set, such as `cifar10`: recipes go by it. */
+  readonly name?: string;
   /** Names of the classes, for predictions. */
   readonly classes?: readonly string[];
 }
@@ -76,7 +85,8 @@ export async function loadRunData(given: ModuleRef, hooks?: object): Promise<Run
  * console.log(await run.result);
  */
 export class Trainer implements AsyncIterable<RunEvent> {
-  #config: RunConfig;
+  #config!: RunConfig;
+  readonly #settings: () => RunSettings | Promise<RunSettings>;
   readonly #resume: boolean;
   #result: Promise<RunResult> | null = null;
   #run: Run | null = null;
@@ -86,10 +96,13 @@ export class Trainer implements AsyncIterable<RunEvent> {
   /** Where the modules of the configuration are looked for: the caller is on the stack now. */
   readonly #places = callerPlaces();
 
-  /** @param config - what has a default may be left out: {@link completeConfig} */
-  constructor(config: RunSettings, options: { resume?: boolean } = {}) {
+  /**
+   * @param settings - what has a default may be left out: {@link completeConfig}. A function is asked when the run starts: it
+   * may load the data first, to see what fits them
+   */
+  constructor(settings: RunSettings | (() => Promise<RunSettings>), options: { resume?: boolean } = {}) {
     checkOptions('Trainer', options, ['resume']);
-    this.#config = completeConfig(config);
+    this.#settings = typeof settings === 'function' ? settings : () => settings;
     this.#resume = options.resume ?? false;
   }
 
@@ -137,6 +150,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
   }
 
   async #train(): Promise<RunResult> {
+    this.#config = completeConfig(await this.#settings());
     checkSettings(this.#config);
     const [model, ref] = [this.#config.model, this.#config.data].map((each) => locateRef(each, this.#places));
     this.#config = { ...this.#config, model: model!, data: ref! };
@@ -146,12 +160,25 @@ export class Trainer implements AsyncIterable<RunEvent> {
     const folder = out === null ? null : new RunFolder(out, this.#resume);
     try {
       if (folder?.checkpoint) checkResumed(readRunConfig(folder.path), this.#config, folder.path);
+      this.#begin(spec, folder);
       const data = await loadRunData(this.#config.data);
       if (await this.#plan(spec)) await this.#execute(spec, data, folder);
       return this.#finish(folder);
     } finally {
       // Where a thread could not be ended it may still write: the folder stays this process's own.
       if (!this.#run?.threadsLeft) folder?.close();
+    }
+  }
+
+  /** What the run begins with is checked as a whole; a run that goes on has weights of its own. */
+  #begin(spec: ModelSpec, folder: RunFolder | null): void {
+    const { init, freeze } = this.#config;
+    if (folder?.checkpoint) this.#config = { ...this.#config, init: undefined };
+    else if (init !== undefined) this.#config = { ...this.#config, init: resolve(init) };
+    if (freeze?.length === 0) this.#config = { ...this.#config, freeze: undefined };
+    const keys = checkBeginning(spec, this.#config);
+    if (keys.length > 0) {
+      this.#emit({ type: 'freshWeights', time: Date.now(), stage: 0, file: this.#config.init!, keys });
     }
   }
 
@@ -205,8 +232,8 @@ export class Trainer implements AsyncIterable<RunEvent> {
           checkpointEvery: config.checkpointEvery,
           checkpoints: config.out !== null,
         },
-        train: { dataset: data.train, transform: data.trainTransforms },
-        test: { dataset: data.test, transform: data.testTransforms },
+        train: { dataset: data.train, transform: data.trainTransforms, inputs: data.inputs },
+        test: { dataset: data.test, transform: data.testTransforms, inputs: data.inputs },
         stepsPerEpoch,
         load: folder?.checkpoint ? { out: folder.path, state: folder.checkpoint } : null,
       },

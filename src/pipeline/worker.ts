@@ -13,6 +13,7 @@ import {
   scope,
   setNumThreads,
 } from '../torch/index.js';
+import { markEngineThread } from '../torch/threads.js';
 import { Checkpoint, saveShard } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { EventWriter, eventsPath, type RunEvent } from './events.js';
@@ -168,6 +169,7 @@ function fail(error: unknown): void {
   }
 }
 
+markEngineThread();
 const job = workerData as WorkerJob;
 let stations: Station<ModelStage>[] = [];
 let writers: ReadonlyMap<number, EventWriter> = new Map();

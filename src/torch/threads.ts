@@ -23,3 +23,14 @@ function inherited(execArgv: readonly string[]): { execArgv?: string[] } {
   });
   return { execArgv: kept };
 }
+
+const ENGINE = Symbol.for('headrace.engineThread');
+
+/** Says that this thread is the engine's: it imports users' modules to build what they export, and must not start runs. */
+export function markEngineThread(): void {
+  Object.defineProperty(globalThis, ENGINE, { value: true });
+}
+
+export function inEngineThread(): boolean {
+  return ENGINE in globalThis;
+}

@@ -76,9 +76,21 @@ function locatePackage(specifier: string, places: readonly string[]): string {
   );
 }
 
+const known = new Map<string, (...given: never[]) => unknown>();
+
+/**
+ * Remembers a function that this thread has in hand: a program that waits for a run at its top level is not yet imported
+ * itself, and importing it would wait for its end.
+ */
+export function rememberFunction(url: string, name: string, found: (...given: never[]) => unknown): void {
+  known.set(`${url}#${name}`, found);
+}
+
 /** Imports a function of a module on this thread. @throws ConfigError where that fails, or the module has no such function */
 export async function importFunction<F extends (...given: never[]) => unknown>(url: string, name: string): Promise<F> {
   await prepareLoader(url);
+  const inHand = known.get(`${url}#${name}`);
+  if (inHand) return inHand as F;
   let loaded: Record<string, unknown>;
   try {
     loaded = (await import(url)) as Record<string, unknown>;

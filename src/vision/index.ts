@@ -1,9 +1,19 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Image classifiers: ResNets and ViTs that can be cut anywhere, their local heads, and how to train them. */
 export * from './datasets/index.js';
+export {
+  cifar10,
+  type ImageDataOptions,
+  type ImageModel,
+  type ImageModelFunction,
+  imageFolder,
+  mnist,
+  stl10,
+  svhn,
+} from './front.js';
 export { auglocalDepth, DglHead, type VisionHeadOptions } from './heads.js';
-export { type ModelOptions, modelFamily, modelSpec, visionModelRef } from './models.js';
-export { type ModelName, modelNames } from './names.js';
+export { type ModelOptions, modelSpec, visionModelRef } from './models.js';
+export { type ModelName, modelFamily, modelNames } from './names.js';
 export { type Recipe, type RecipeOptions, recipe, resnetRecipe, vitRecipe } from './recipes.js';
 export {
   type ImageNetResNetOptions,

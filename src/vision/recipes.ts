@@ -8,8 +8,7 @@
 import type { LrScheduleConfig, OptimizerConfig, RunConfig } from '../pipeline/config.js';
 import { checkOptions } from '../torch/index.js';
 import type { DataKind } from './datasets/index.js';
-import { modelFamily } from './models.js';
-import { epochsOf } from './names.js';
+import { epochsOf, modelFamily } from './names.js';
 import { requireWhole } from './spec.js';
 
 /** What a recipe decides of a run. */

@@ -5,6 +5,7 @@
  * Layers to cut between: `stem`, the halves of each residual block, named by their first convolutions (`layer1.0.conv1`,
  * `layer1.0.conv2`, …; of a bottleneck `conv1` and `conv3`), `final` (average pooling and `fc`).
  */
+import { imageModelFunction } from './front.js';
 import { type ResidualStep, resnetHead } from './heads.js';
 import { type BlockKind, type BlockShape, blockHalves, expansion, PoolClassifier, Stem } from './resnet-blocks.js';
 import { type ImageModelOptions, imageOptions, modelRef, type VisionLayer, type VisionModel } from './spec.js';
@@ -89,20 +90,31 @@ function resnet(name: string, form: Form, options: ImageNetResNetOptions, defaul
 }
 
 /** 0.27 million parameters. */
-export const resnet20 = (options: ResNetOptions): VisionModel => resnet('resnet20', cifar(3), options, 32);
+export const resnet20 = imageModelFunction<ResNetOptions>('resnet20', [], (options) =>
+  resnet('resnet20', cifar(3), options, 32),
+);
 /** 0.47 million parameters. */
-export const resnet32 = (options: ResNetOptions): VisionModel => resnet('resnet32', cifar(5), options, 32);
+export const resnet32 = imageModelFunction<ResNetOptions>('resnet32', [], (options) =>
+  resnet('resnet32', cifar(5), options, 32),
+);
 /** 0.86 million parameters. */
-export const resnet56 = (options: ResNetOptions): VisionModel => resnet('resnet56', cifar(9), options, 32);
+export const resnet56 = imageModelFunction<ResNetOptions>('resnet56', [], (options) =>
+  resnet('resnet56', cifar(9), options, 32),
+);
 /** 1.73 million parameters. */
-export const resnet110 = (options: ResNetOptions): VisionModel => resnet('resnet110', cifar(18), options, 32);
+export const resnet110 = imageModelFunction<ResNetOptions>('resnet110', [], (options) =>
+  resnet('resnet110', cifar(18), options, 32),
+);
 
 /** 11.7 million parameters. */
-export const resnet18 = (options: ImageNetResNetOptions): VisionModel =>
-  resnet('resnet18', imagenet('basic', 2, 2, 2, 2), options, 224);
+export const resnet18 = imageModelFunction<ImageNetResNetOptions>('resnet18', ['smallInput'], (options) =>
+  resnet('resnet18', imagenet('basic', 2, 2, 2, 2), options, 224),
+);
 /** 21.8 million parameters. */
-export const resnet34 = (options: ImageNetResNetOptions): VisionModel =>
-  resnet('resnet34', imagenet('basic', 3, 4, 6, 3), options, 224);
+export const resnet34 = imageModelFunction<ImageNetResNetOptions>('resnet34', ['smallInput'], (options) =>
+  resnet('resnet34', imagenet('basic', 3, 4, 6, 3), options, 224),
+);
 /** 25.6 million parameters; the stride stands in the 3x3 convolution, as in torchvision. */
-export const resnet50 = (options: ImageNetResNetOptions): VisionModel =>
-  resnet('resnet50', imagenet('bottleneck', 3, 4, 6, 3), options, 224);
+export const resnet50 = imageModelFunction<ImageNetResNetOptions>('resnet50', ['smallInput'], (options) =>
+  resnet('resnet50', imagenet('bottleneck', 3, 4, 6, 3), options, 224),
+);

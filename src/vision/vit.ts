@@ -6,6 +6,7 @@
  * token, head). The last block works on the class token alone, [B, 1, width], because nothing else of it is read.
  */
 import { ConfigError } from '../torch/index.js';
+import { imageModelFunction } from './front.js';
 import { vitHead } from './heads.js';
 import {
   type ImageModelOptions,
@@ -45,10 +46,9 @@ const drops = ['dropout', 'attentionDropout', 'dropPath'];
 const ofAnyForm = [...drops, 'patch', 'width', 'depth', 'heads', 'mlpRatio'];
 
 /** A ViT of any form. */
-export function vit(options: ViTOptions): VisionModel {
-  const image = imageOptions('vit', options, ofAnyForm, 32);
-  return build('vit', options, options, image);
-}
+export const vit = imageModelFunction<ViTOptions>('vit', ofAnyForm, (options) =>
+  build('vit', options, options, imageOptions('vit', options, ofAnyForm, 32)),
+);
 
 function preset(name: string, options: ViTPresetOptions, form: Partial<ViTOptions>, defaultSize: number): VisionModel {
   const image = imageOptions(name, options, drops, defaultSize);
@@ -56,14 +56,17 @@ function preset(name: string, options: ViTPresetOptions, form: Partial<ViTOption
 }
 
 /** Width 192, 12 blocks, 3 heads, patches of 4: 5.4 million parameters. */
-export const vitTinyP4 = (options: ViTPresetOptions): VisionModel =>
-  preset('vit-tiny-p4', options, { width: 192, depth: 12, heads: 3, patch: 4 }, 32);
+export const vitTinyP4 = imageModelFunction<ViTPresetOptions>('vit-tiny-p4', drops, (options) =>
+  preset('vit-tiny-p4', options, { width: 192, depth: 12, heads: 3, patch: 4 }, 32),
+);
 /** Width 384, 12 blocks, 6 heads, patches of 4: 21.3 million parameters. */
-export const vitSmallP4 = (options: ViTPresetOptions): VisionModel =>
-  preset('vit-small-p4', options, { width: 384, depth: 12, heads: 6, patch: 4 }, 32);
+export const vitSmallP4 = imageModelFunction<ViTPresetOptions>('vit-small-p4', drops, (options) =>
+  preset('vit-small-p4', options, { width: 384, depth: 12, heads: 6, patch: 4 }, 32),
+);
 /** Width 768, 12 blocks, 12 heads, patches of 16: timm's `vit_base_patch16_224`, 86.6 million parameters. */
-export const vitBP16 = (options: ViTPresetOptions): VisionModel =>
-  preset('vit-b-p16', options, { width: 768, depth: 12, heads: 12, patch: 16 }, 224);
+export const vitBP16 = imageModelFunction<ViTPresetOptions>('vit-b-p16', drops, (options) =>
+  preset('vit-b-p16', options, { width: 768, depth: 12, heads: 12, patch: 16 }, 224),
+);
 
 /** @param given - what the caller wrote, which is what another thread needs to make the same model again */
 function build(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { evaluate, readRunConfig } from 'headrace/pipeline';
 import { headrace, lastJson, type Outcome, temporaryFolder } from './run.js';
 
@@ -229,5 +230,45 @@ describe('a folder that is not what it was', () => {
     });
     assert.equal(outcome.code, 0);
     assert.equal(JSON.parse(readFileSync(`${where}/metrics.json`, 'utf8')).steps, 4);
+  });
+});
+
+describe("a model and data of one's own", () => {
+  const file = fileURLToPath(new URL('../../examples/own-model.js', import.meta.url));
+  const options = ['--model-option', 'width=16', '--model-option', 'depth=2', '--data', `${file}:spirals`];
+  const data = ['--data-option', 'train=300', '--data-option', 'test=100'];
+
+  it('are trained from files that export them, tested and gone on with by the folder', async () => {
+    const own = folder.at('own');
+    const run = [
+      'train',
+      `${file}:spiralNet`,
+      ...options,
+      ...data,
+      '--cut',
+      '1',
+      '--epochs',
+      '2',
+      '--out',
+      own,
+      '--json',
+    ];
+    const trained = await headrace(run);
+    assert.equal(trained.code, 0, trained.stderr);
+    const { steps, metrics } = lastJson(trained) as { steps: number; metrics: object };
+    assert.deepEqual([steps, Object.keys(metrics)], [10, ['accuracy', 'loss']]);
+    const tested = await headrace(['eval', own, '--json']);
+    assert.equal(tested.code, 0, tested.stderr);
+    assert.equal(lastJson(tested).count, 100);
+  });
+
+  it('that are not there are told by their full path, or what they export', async () => {
+    const into = ['--out', folder.at('none')];
+    await fails(
+      ['train', './none.js', '--data', './none.js', ...into],
+      /a file with a model at \/.*none\.js, found none/,
+    );
+    await fails(['train', file, ...options, ...into], /own-model\.js to export a function default, got undefined/);
+    await fails(['train', file, '--data', 'mnist', ...into], /data of your own beside a model of your own.*got mnist/);
   });
 });

@@ -175,7 +175,7 @@ function layPrograms(folder: string): void {
   writeFileSync(path.join(folder, 'tensors.ts'), programOf('run: tensors'));
   const short = programOf('run: pipeline')
     .replace('epochs: 3', 'epochs: 1')
-    .replace("{ spec: 'mnist' }", "{ spec: 'mnist', limit: 256 }");
+    .replace('mnist()', 'mnist({ limit: 256 })');
   writeFileSync(path.join(folder, 'my-train.ts'), short);
 }
 

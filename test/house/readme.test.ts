@@ -52,7 +52,7 @@ test("the README's programs compile and run", async () => {
   const folder = path.join(root, 'build', 'readme');
   const runFolder = path.join(folder, 'run');
   const short = replaced(
-    replaced(replaced(pipeline, 'epochs: 3', 'epochs: 1'), "{ spec: 'mnist' }", "{ spec: 'mnist', limit: 256 }"),
+    replaced(replaced(pipeline, 'epochs: 3', 'epochs: 1'), 'mnist()', 'mnist({ limit: 256 })'),
     "'runs/digits'",
     JSON.stringify(runFolder),
   );

@@ -1,6 +1,6 @@
 // A toy model in a module of its own: worker threads import it, and must not run tests when they do.
 import { Flatten, functional, Linear, Sequential } from 'headrace/nn';
-import { type HeadModule, type LayerModule, MeanMetric, type ModelSpec } from 'headrace/pipeline';
+import { type HeadModule, type LayerModule, MeanMetric, type ModelSpec, type ModuleRef, ref } from 'headrace/pipeline';
 import type { Tensor } from 'headrace/torch';
 
 /** The toy whose loss is a number in training, and none in evaluation, where nothing needs gradients. */
@@ -32,4 +32,11 @@ export function toy(options: { broken?: boolean }): ModelSpec {
     ],
     head: () => new Linear(8, 3) as HeadModule,
   };
+}
+
+const hidden = (): ModelSpec => toy({});
+
+/** A model that this file makes and does not export: other threads cannot. */
+export function hiddenModel(): ModuleRef {
+  return ref(hidden, {});
 }

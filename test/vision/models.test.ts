@@ -57,7 +57,7 @@ test('the makers of models, too, and recipes refuse what nobody would read', () 
   assert.throws(() => vitTinyP4(loose({ classes: 2, width: 8 })), /options of vit-tiny-p4 .* got width/);
   assert.throws(() => resnet20(loose({ classes: 2, smallInput: true })), /options of resnet20 .* got smallInput/);
   assert.throws(() => resnet18(loose({ num_classes: 2 })), /options of resnet18 .* got num_classes/);
-  assert.throws(() => resnet18(undefined as never), /options of resnet18 in an object/);
+  assert.throws(() => resnet18(null as never), /options of resnet18 in an object/);
   for (const name of ['resnet20', 'vit']) {
     assert.throws(() => recipe(name, 'cifar10', loose({ batch: 4 })), /Recipe among batchSize, .* got batch\./);
   }

@@ -1,0 +1,65 @@
+// A model and data of the user's own on the command line: functions that files export.
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { completeConfig, type ModuleRef, ownRecipe, type RunConfig, type RunSettings } from '../pipeline/index.js';
+import { ConfigError } from '../torch/index.js';
+import type { Given } from './config.js';
+import type { TrainFlags } from './options.js';
+
+const FILE = /^(.+\.[cm]?[jt]s)(?::([\w$]+))?$/;
+
+/** Whether a model or data is named by a file, such as `./my-model.js` or `./mine.js:net`. */
+export function isOwn(name: string): boolean {
+  return FILE.test(name);
+}
+
+/** The function in a file: the one after the colon, or its default export. */
+function fileRef(text: string, what: string, options: unknown): ModuleRef {
+  const [, file, name = 'default'] = FILE.exec(text) ?? [];
+  if (file === undefined) {
+    throw new ConfigError(
+      `Expected ${what} of your own beside a model of your own, such as ./my-data.js; got ${text}.`,
+    );
+  }
+  if (!existsSync(file)) throw new ConfigError(`Expected a file with ${what} at ${resolve(file)}, found none.`);
+  return { module: pathToFileURL(resolve(file)).href, export: name, options };
+}
+
+/** The configuration of a model of one's own: AdamW, a linear head at each border, and what the flags say. */
+export function ownConfig(model: string, flags: TrainFlags, given: Given): RunConfig {
+  const { optimizer } = ownRecipe;
+  const [lr, weightDecay] = [flags.lr ?? optimizer.lr, flags.weightDecay ?? optimizer.weightDecay];
+  if (flags.optimizer === 'sgd') {
+    throw new ConfigError(
+      'A model of your own trains by adamw or adam on the command line; train() takes any optimizer.',
+    );
+  }
+  const length = flags.steps === undefined ? { epochs: flags.epochs ?? ownRecipe.epochs } : { steps: flags.steps };
+  const settings: RunSettings = {
+    ...ownRecipe,
+    epochs: undefined,
+    ...length,
+    model: fileRef(model, 'a model', flags.modelOption),
+    modelName: model,
+    data: fileRef(flags.data!, 'data', flags.dataOption),
+    optimizer: { ...optimizer, name: flags.optimizer ?? optimizer.name, lr, weightDecay },
+    head: given('head') ? { kind: flags.head, depth: flags.headDepth } : ownRecipe.head,
+    batchSize: given('batch') ? flags.batch : ownRecipe.batchSize,
+    schedule: flags.schedule,
+    stages: flags.stages,
+    cut: flags.cut,
+    microbatches: given('microbatches') ? flags.microbatches : 1,
+    init: flags.init === undefined ? undefined : resolve(flags.init),
+    freeze: flags.freeze,
+    seed: flags.seed,
+    threads: flags.threads,
+    devices: flags.devices,
+    queueCapacity: flags.queue,
+    evalEvery: flags.evalEvery,
+    checkpointEvery: flags.checkpointEvery,
+    allowNaN: flags.allowNan,
+    out: flags.out,
+  };
+  return completeConfig(settings);
+}

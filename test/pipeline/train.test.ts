@@ -1,0 +1,148 @@
+// The front door: models and data as values or as functions of one's own, and the examples that use it.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { loadSafetensors, saveSafetensors } from 'headrace/io';
+import { buildModel, exportModel, loadModel, type TrainOptions, train } from 'headrace/pipeline';
+import { Generator, ones, rand, type Tensor } from 'headrace/torch';
+import { mnist, resnet20, visionModelRef } from 'headrace/vision';
+import { config, temporaryFolder } from './fixture.js';
+import { hiddenModel } from './toy.js';
+
+const folder = temporaryFolder();
+after(() => rmSync(folder, { recursive: true }));
+
+const compiled = (name: string): string => new URL(`../../examples/${name}.js`, import.meta.url).href;
+
+async function example(name: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(compiled(name)), ...args], {
+    cwd: folder,
+  });
+  return stdout;
+}
+
+const twoInputs = {
+  model: { module: compiled('two-inputs'), export: 'pendulum', options: { width: 16 } },
+  data: { module: compiled('two-inputs'), export: 'swings', options: { count: 203 } },
+  epochs: 2,
+  cut: [1],
+  seed: 3,
+} as const;
+
+test('a model takes classes, channels and size from its data, optimizer and rates from its recipe', async () => {
+  const out = join(folder, 'digits');
+  const run = train({ model: resnet20(), data: mnist({ limit: 64 }), cut: [7], steps: 2, out });
+  const tested: string[][] = [];
+  for await (const event of run) if (event.type === 'eval') tested.push(Object.keys(event.metrics));
+  assert.deepEqual(tested.at(-1), ['accuracy', 'loss']);
+  const { model, stages, steps, schedule } = await run.result;
+  assert.deepEqual([model, schedule, stages, steps], ['resnet20', 'ppll', 2, 2]);
+  const whole = await loadModel(out);
+  assert.deepEqual(whole.stateDict().get('fc.weight')!.shape, [10, 64]);
+  assert.deepEqual(whole.stateDict().get('conv1.weight')!.shape, [16, 1, 3, 3]);
+  assert.deepEqual(whole.forward(rand([2, 1, 28, 28], { generator: new Generator(1) })).shape, [2, 10]);
+});
+
+test('several inputs and targets of numbers: ppll ends as sequential does, bit for bit, a partial last batch included', async () => {
+  const of = async (schedule: 'ppll' | 'sequential') => (await train({ ...twoInputs, schedule }).result).metrics!;
+  const [parallel, turns] = [await of('ppll'), await of('sequential')];
+  assert.deepEqual(Object.keys(parallel), ['mae', 'correlation', 'loss']);
+  assert.deepEqual(parallel, turns);
+  const whole = (await train({ ...twoInputs, schedule: 'bp', cut: [] }).result).metrics!;
+  const pieces = (await train({ ...twoInputs, schedule: '1f1b', microbatches: 1 }).result).metrics!;
+  assert.ok(Math.abs(whole.loss! - pieces.loss!) < 1e-6, 'gradients of both inputs cross the border');
+});
+
+test('models are measured by their own example, to choose the cut', async () => {
+  const { cut: _, ...uncut } = twoInputs;
+  const run = train({ ...uncut, steps: 1, epochs: undefined, evaluation: false } as TrainOptions);
+  const cuts: unknown[] = [];
+  for await (const event of run) if (event.type === 'plan' && event.cut) cuts.push(event.cut.length);
+  assert.deepEqual(cuts, [1]);
+});
+
+test('a regression of two inputs, in one file, learns', async () => {
+  const lines = (await example('two-inputs', '--epochs', '6')).trim().split('\n');
+  assert.equal(lines.length, 6);
+  assert.ok(Number(/correlation ([\d.]+)/.exec(lines.at(-1)!)![1]) > 0.95, lines.at(-1));
+});
+
+test('a language model of characters beats guessing by frequency, and writes', async () => {
+  const text = join(folder, 'text.txt');
+  writeFileSync(text, 'the quick brown fox jumps over the lazy dog. '.repeat(400));
+  const out = join(folder, 'characters');
+  const lines = (await example('characters', '--text', text, '--steps', '40', '--out', out)).trimEnd().split('\n');
+  const perplexity = Number(/perplexity ([\d.]+)/.exec(lines.at(-2)!)![1]);
+  assert.ok(perplexity < 12, `${perplexity}: by the letters' frequencies it would be 19`);
+  assert.equal(lines.at(-1)!.length, 204);
+});
+
+test('a run begins with the weights of a file; what is frozen stays, statistics included', async () => {
+  const printed = await example('fine-tune', '--limit', '128', '--out', join(folder, 'fine'));
+  assert.match(printed, /\nafresh: fc\.weight, fc\.bias\n/);
+  exportModel(join(folder, 'fine', 'two'), join(folder, 'two.safetensors'));
+  const before = loadSafetensors(join(folder, 'fine', 'ten.safetensors')).tensors;
+  const now = loadSafetensors(join(folder, 'two.safetensors')).tensors;
+  const same = [...now].filter(([key, value]) => equal(value, before.get(key)!)).map(([key]) => key);
+  const frozen = [...now.keys()].filter((key) => /^(conv1|bn1|layer1)\./.test(key));
+  assert.deepEqual(same.sort(), frozen.sort());
+  assert.ok(frozen.some((key) => key.endsWith('running_mean')));
+});
+
+function equal(a: Tensor, b: Tensor): boolean {
+  return Buffer.from(a.bytes()).equals(Buffer.from(b.bytes()));
+}
+
+test('a file that does not fit, or a name that nothing has, is told before anything starts', async () => {
+  const base = { ...config({ out: null }), model: visionModelRef({ name: 'resnet20', classes: 4, imageSize: 12 }) };
+  const begin = (change: object) => train({ ...base, steps: 1, ...change } as TrainOptions).result;
+  const spec = resnet20({ classes: 7, imageSize: 12 });
+  const path = join(folder, 'other.safetensors');
+  const weights = buildModel(spec).stateDict();
+  saveSafetensors(path, new Map([...weights, ['conv1.weight', ones([8, 3, 3, 3])]]));
+  await assert.rejects(
+    begin({ init: path }),
+    /conv1\.weight of shape \[16,3,3,3\]; it holds \[8,3,3,3\].*Keys are PyTorch's/s,
+  );
+  saveSafetensors(path, new Map([...weights].filter(([key]) => key !== 'layer1.0.bn1.weight')));
+  await assert.rejects(begin({ init: path }), /layer1\.0\.bn1\.weight of shape \[16\]; it has none of that name/);
+  await assert.rejects(begin({ init: join(folder, 'none.safetensors') }), /none\.safetensors/);
+  await assert.rejects(begin({ freeze: ['layer9'] }), /to freeze, such as conv1, bn1, layer1, .*got layer9/);
+  const all = ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'fc'];
+  await assert.rejects(begin({ freeze: all }), /something of resnet20 to train; freeze .* leaves nothing/);
+});
+
+test('what other threads cannot make again is refused with what to do', async () => {
+  const data = mnist({ limit: 64 });
+  assert.throws(() => train({ model: [() => undefined][0] as never, data }), /exports by its name/);
+  assert.throws(() => train({ model: undefined as never, data }), /such as resnet20\(\).*got none/);
+  assert.throws(
+    () => train({ model: resnet20(), data: 'mnist' as never }),
+    /data to be such as mnist\(\).*got "mnist"/,
+  );
+  const { data: small } = config({ data: { ...config().data, options: { size: 2, plain: true } } });
+  await assert.rejects(
+    train({ model: hiddenModel(), data: small, cut: [1], steps: 1 }).result,
+    /toy\.js to export a function hidden, got undefined/,
+  );
+  await assert.rejects(
+    train({ model: resnet20(), data: { ...twoInputs.data } }).result,
+    /resnet20 to be trained on images with classes/,
+  );
+});
+
+// What must not compile.
+export const misuse = (): unknown[] => [
+  // @ts-expect-error a model is asked for
+  () => train({ data: mnist() }),
+  // @ts-expect-error the network is a value with options of its own, not a name
+  () => train({ model: 'resnet20', data: mnist() }),
+  // @ts-expect-error options are the network's
+  () => resnet20({ depth: 3 }),
+  // @ts-expect-error stages are a number
+  () => train({ model: resnet20(), data: mnist(), stages: '2' }),
+];
