@@ -5,6 +5,7 @@ import {
   arkitIndex,
   arkitWeights,
   emotionWeights,
+  lipGap,
   type MotionFrame,
   MotionTrack,
   motionFrames,
@@ -288,4 +289,24 @@ test('options that cannot be used are refused', () => {
       },
     );
   }
+});
+
+test('a surprised jaw drops where nobody speaks, gives way as a mouth begins to, and drops again after it', () => {
+  const jaw = arkitIndex('jawOpen');
+  const mute = { mouth: arkitWeights({}), closure: 0, energy: 0, stress: 0 };
+  const quiet = { ...mute, mouth: arkitWeights({ jawOpen: 0.1 }) }; // opens before it is heard
+  const loud = { ...quiet, energy: 0.6 };
+  const frames = (said: readonly SpeechFrame[]) => perform({ fps: 25, emotion: 'surprised', ...still }, said);
+  const jaws = frames([
+    mute,
+    ...Array<SpeechFrame>(4).fill(quiet),
+    ...Array<SpeechFrame>(20).fill(loud),
+    ...silent(40).map(() => mute),
+  ]);
+  const drop = emotionWeights.surprised[jaw]!;
+  near(jaws[0]!.weights[jaw]!, drop, 1e-6);
+  const alone = lipGap(quiet.mouth);
+  near(lipGap(jaws[4]!.weights), alone, 0.05 * lipGap(emotionWeights.surprised));
+  near(lipGap(jaws[24]!.weights), alone, 0.001);
+  near(jaws[64]!.weights[jaw]!, drop, 0.001);
 });

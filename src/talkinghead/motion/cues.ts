@@ -1,15 +1,20 @@
 /** What is read off speech and turns as they come: how much is said, where a phrase ends, where a quick turn begins. */
 import { type Expressions, expressionNames } from '../../media/index.js';
-import { rise } from './curves.js';
+import { clamp, rise } from './curves.js';
+import type { SpeechFrame } from './frame.js';
+import { lipGap } from './lips.js';
 
 /** Seconds in which a value follows by 63 %, growing and falling. */
-const speakingTimes = { grow: 0.06, fall: 0.2 } as const;
+const speakingTimes = { grow: 0.04, fall: 0.2 } as const;
 const heardTime = 0.35;
 const phrase = { loud: 0.15, quiet: 0.08, least: 0.4, pause: 0.12 } as const;
 /** Degrees a second. */
 const turning = { begins: 25, ends: 10 } as const;
 
-/** 0 to 1: how much is being said. */
+/** What counts as speech, from where it begins to where it is all there: by its loudness, and by the lips' gap in cm. */
+const spoken = { energy: [0.05, 0.25], gap: [0.1, 0.25] } as const;
+
+/** 0 to 1: how much is being said. A mouth begins to speak before it is heard. */
 export class Speaking {
   readonly #shares: { readonly grow: number; readonly fall: number };
   #value = 0;
@@ -19,8 +24,8 @@ export class Speaking {
     this.#shares = { grow: share(speakingTimes.grow), fall: share(speakingTimes.fall) };
   }
 
-  next(energy: number): number {
-    const goal = rise(energy, 0.05, 0.35);
+  next({ energy, mouth, closure }: Pick<SpeechFrame, 'energy' | 'mouth' | 'closure'>): number {
+    const goal = Math.max(rise(energy, ...spoken.energy), rise(lipGap(mouth), ...spoken.gap), clamp(closure, 0, 1));
     this.#value += (goal > this.#value ? this.#shares.grow : this.#shares.fall) * (goal - this.#value);
     return this.#value;
   }

@@ -1,9 +1,10 @@
 /** How far apart lips are, from weights alone. */
 import { type ArkitName, arkitIndex } from '../face/index.js';
+import { clamp } from './curves.js';
 
 /**
  * What each weight of 1 adds to the gap between the lips of the face model at the landmark pairs 61-67, 62-66 and 63-65, in cm;
- * shapes add up, so gaps do. Those of less than 0.02 are left out.
+ * shapes add up, so gaps do. Those of less than 0.0005 are left out.
  */
 export const lipGaps: Readonly<Partial<Record<ArkitName, readonly [number, number, number]>>> = {
   jawForward: [0.101, 0.129, 0.101],
@@ -17,6 +18,8 @@ export const lipGaps: Readonly<Partial<Record<ArkitName, readonly [number, numbe
   mouthRight: [-0.042, -0.066, -0.03],
   mouthSmileLeft: [-0.005, 0.004, -0.026],
   mouthSmileRight: [-0.026, 0.004, -0.005],
+  mouthFrownLeft: [-0.006, -0.012, -0.017],
+  mouthFrownRight: [-0.017, -0.012, -0.006],
   mouthDimpleLeft: [-0.047, -0.036, -0.154],
   mouthDimpleRight: [-0.154, -0.036, -0.047],
   mouthStretchLeft: [-0.003, -0.015, -0.035],
@@ -40,16 +43,41 @@ export const lipGaps: Readonly<Partial<Record<ArkitName, readonly [number, numbe
 
 const rows = Object.entries(lipGaps).map(([name, gaps]) => ({ at: arkitIndex(name), gaps }));
 
+/** Right, middle and left. */
+type Gaps = [number, number, number];
+
+function gapsOf(weights: ArrayLike<number>): Gaps {
+  const sum: Gaps = [0, 0, 0];
+  for (const { at, gaps } of rows) for (const i of sides) sum[i] += gaps[i] * weights[at]!;
+  return sum;
+}
+
+const sides = [0, 1, 2] as const;
+
 /** How much wider the lips stand than at rest where they stand widest, in cm; below 0 where they are pressed together. */
 export function lipGap(weights: ArrayLike<number>): number {
-  let [right, middle, left] = [0, 0, 0];
-  for (const { at, gaps } of rows) {
-    right += gaps[0] * weights[at]!;
-    middle += gaps[1] * weights[at]!;
-    left += gaps[2] * weights[at]!;
-  }
-  return Math.max(right, middle, left);
+  return Math.max(...gapsOf(weights));
 }
 
 /** By how much `mouthShrugLower`, the chin's muscle that lifts the lower lip, brings lips together, in cm. */
 export const shrugCloses = 0.615;
+
+/**
+ * The largest share, 0 to 1, of some weights with which the lips stand no wider apart than `gap`; 0 where the others hold them wider.
+ * @param shared - `[52]`: what of `weights` is to be shared out, 0 elsewhere
+ */
+export function shareForGap(weights: ArrayLike<number>, shared: ArrayLike<number>, gap: number): number {
+  const [all, part] = [gapsOf(weights), gapsOf(shared)];
+  const shares = sides.map((i) => (part[i] > 0 ? 1 - (all[i] - gap) / part[i] : 1));
+  return clamp(Math.min(...shares), 0, 1);
+}
+
+/** Changes one weight, in place and within its bounds, until the lips stand as far apart as `gap` where they stand widest. */
+export function reachGap(weights: Float32Array, name: 'jawOpen' | 'mouthClose', gap: number, most: number): void {
+  const steps = lipGaps[name]!;
+  const needed = gapsOf(weights).map((now, i) => (gap - now) / steps[i]!);
+  // Nowhere wider than asked for: the jaw opens by the least of what is needed, the lower lip rises by the most.
+  const change = steps[0] > 0 ? Math.min(...needed) : Math.max(...needed);
+  const at = arkitIndex(name);
+  weights[at] = clamp(weights[at]! + change, 0, most);
+}

@@ -52,7 +52,7 @@ export class Performer {
     const time = this.#frame++ / this.fps;
     const said = speech ?? silence;
     const weights = this.#plans.expression(time, this.#hear(speech), new Float32Array(arkitCount));
-    const speaking = this.#speaking.next(said.energy);
+    const speaking = this.#speaking.next(said);
     composeFace({ expression: weights, speech: said, speaking, mouthScale: this.#plans.mouthScale }, weights);
     const accent = this.#accents.at(time, said.stress);
     raiseBrows(weights, accent.brows);
