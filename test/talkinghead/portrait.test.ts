@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { getNumThreads, setNumThreads } from 'headrace';
 import { type RgbImage, readImage } from 'headrace/media';
-import { type ArkitName, arkitIndex, Portrait, parseEmotion } from 'headrace/talkinghead';
+import { type ArkitName, arkitIndex, fitPhotographs, Portrait, parseEmotion } from 'headrace/talkinghead';
+import sharp from 'sharp';
 import { example } from './examples.js';
 
 let photograph: RgbImage;
@@ -99,4 +103,30 @@ test('an emotion changes the face, and its absence does not', () => {
   assert.ok(parseEmotion('happy:0.7'));
   const smile = portrait.frame({ weights: weights({ mouthSmileLeft: 0.8, mouthSmileRight: 0.8 }) });
   assert.ok(changeAt(portrait.frame(), smile, landmark(48), 5) > 3);
+});
+
+test('further photographs of a person tell the shape of the face, each by the face that stands out most', async () => {
+  const turned = portrait.frame({ pose: { yaw: 12 } });
+  const fits = await fitPhotographs([photograph, turned]);
+  const both = await Portrait.load(photograph, { size: 64, photos: [turned], face: 0 });
+  assert.deepEqual(both.fit.identity, fits[0]!.identity);
+  assert.notDeepEqual(both.fit.identity, portrait.fit.identity);
+  both.dispose();
+  await assert.rejects(Portrait.load(photograph, { photos: 'side.jpg' as never }), /photos as a list/);
+  const blank = { width: 200, height: 200, data: new Uint8Array(120_000).fill(128) };
+  await assert.rejects(Portrait.load(photograph, { photos: [blank] }), /no face was found \(200 x 200 pixels\)/);
+});
+
+test('a file without a face is named, and a photograph of thousands of pixels is made smaller and told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portrait-'));
+  const grey = sharp({ create: { width: 200, height: 200, channels: 3, background: '#999' } });
+  await grey.png().toFile(join(folder, 'wall.png'));
+  await assert.rejects(Portrait.load(join(folder, 'wall.png')), /^DataError: .*wall\.png: no face was found/);
+  const wide = sharp(example('ana.jpg')).extend({ right: 2000, extendWith: 'copy' });
+  await wide.jpeg().toFile(join(folder, 'wide.jpg'));
+  const notes: string[] = [];
+  const large = await Portrait.load(join(folder, 'wide.jpg'), { crop: 'full', note: (text) => void notes.push(text) });
+  assert.deepEqual([large.width, large.height], [2048, 568]);
+  assert.match(notes.join(), /wide\.jpg has 2768 pixels a side there: made 2048 of them; choose with size/);
+  large.dispose();
 });

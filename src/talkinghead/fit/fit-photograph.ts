@@ -53,12 +53,31 @@ export async function fitPhotographs(
 ): Promise<FaceFit[]> {
   checkOptions('fitPhotograph', options, optionNames);
   if (pictures.length === 0) throw new ConfigError('fitPhotographs: expected at least one photograph, got none');
+  const named: NamedPicture[] = [];
+  for (const picture of pictures) named.push(await namedPicture(picture));
+  return fitNamed(named, options);
+}
+
+/** A photograph with what errors call it. */
+export interface NamedPicture {
+  readonly name: string;
+  readonly image: RgbImage;
+  /** Which of its faces, where that is not the same for all. */
+  readonly face?: number;
+}
+
+/** Reads a file, or takes pixels as they are. @throws DataError for a file that cannot be read */
+export async function namedPicture(picture: string | RgbImage): Promise<NamedPicture> {
+  if (typeof picture !== 'string') return { name: 'The picture', image: picture };
+  return { name: picture, image: await readImage(picture) };
+}
+
+/** {@link fitPhotographs} of pictures that were read. @throws as there */
+export async function fitNamed(pictures: readonly NamedPicture[], options: FitPhotographOptions): Promise<FaceFit[]> {
   const analyser = options.analyser ?? (await FaceAnalyser.load());
-  const found: { name: string; image: RgbImage; seen: FaceLandmarks }[] = [];
-  for (const picture of pictures) {
-    const image = typeof picture === 'string' ? await readImage(picture) : picture;
-    const name = typeof picture === 'string' ? picture : 'The picture';
-    const face = chooseFace(name, image, analyser, options);
+  const found: (NamedPicture & { readonly seen: FaceLandmarks })[] = [];
+  for (const { name, image, ...own } of pictures) {
+    const face = chooseFace(name, image, analyser, { ...options, ...own });
     const { landmarks, expressions } = face;
     const seen = { landmarks, expressions, width: image.width, height: image.height };
     found.push({ name, image, seen });

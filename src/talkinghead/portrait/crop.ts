@@ -5,13 +5,13 @@ import { FaceFit } from '../fit/index.js';
 import { sample } from '../render/sample.js';
 import { headFrame } from './still/head-frame.js';
 import { resize } from './still/planes.js';
-import { pictureOf, planesOf } from './still/types.js';
+import { pictureOf, planeOf } from './still/types.js';
 
 export interface CropOptions {
   /** `'head'`: a square about head and shoulders; `'full'`: the whole photograph. */
   readonly crop: 'head' | 'full';
-  /** Pixels of the longer side; by default as many as the photograph has there. */
-  readonly size?: number;
+  /** Pixels of the longer side. */
+  readonly size: number;
 }
 
 /** In eye distances: the side of the square, and how far below the eyes its middle is. */
@@ -32,8 +32,8 @@ interface Part {
 
 /** The picture to animate, and the face's fit in it. */
 export function cropped(picture: RgbImage, fit: FaceFit, { crop, size }: CropOptions): Cropped {
-  const part = crop === 'full' ? { left: 0, top: 0, width: even(fit.width), height: even(fit.height) } : headPart(fit);
-  const scale = size === undefined ? 1 : size / Math.max(part.width, part.height);
+  const part = partOf(fit, crop);
+  const scale = size / Math.max(part.width, part.height);
   const [width, height] = [even(part.width * scale), even(part.height * scale)];
   const [sx, sy] = [width / part.width, height / part.height];
   const { camera } = fit;
@@ -57,6 +57,16 @@ export function cropped(picture: RgbImage, fit: FaceFit, { crop, size }: CropOpt
       residual: fit.residual,
     }),
   };
+}
+
+/** As many pixels as the photograph has along the longer side of the part that is shown. */
+export function longerSide(fit: FaceFit, crop: CropOptions['crop']): number {
+  const { width, height } = partOf(fit, crop);
+  return Math.max(width, height);
+}
+
+function partOf(fit: FaceFit, crop: CropOptions['crop']): Part {
+  return crop === 'full' ? { left: 0, top: 0, width: even(fit.width), height: even(fit.height) } : headPart(fit);
 }
 
 /** The even number next to a side, or before it: videos need even sides. */
@@ -89,8 +99,10 @@ function cut({ width, data }: RgbImage, part: Part): RgbImage {
 export function resized(picture: RgbImage, width: number, height: number): RgbImage {
   if (width === picture.width && height === picture.height) return picture;
   if (width <= picture.width && height <= picture.height) {
-    const planes = planesOf(picture).map((plane) => resize(plane, picture.width, picture.height, width, height));
-    return pictureOf([planes[0]!, planes[1]!, planes[2]!], width, height);
+    // One channel after another: of large photographs each takes hundreds of megabytes.
+    const small = (channel: number): Float32Array =>
+      resize(planeOf(picture, channel), picture.width, picture.height, width, height);
+    return pictureOf([small(0), small(1), small(2)], width, height);
   }
   const map = new Float32Array(2 * width * height);
   for (let i = 0; i < width * height; i++) {

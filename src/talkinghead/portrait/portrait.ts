@@ -1,15 +1,16 @@
 /** A photograph of a person that moves. */
-import { type FaceAnalyser, type RgbImage, readImage } from '../../media/index.js';
+import type { FaceAnalyser, RgbImage } from '../../media/index.js';
 import { misfit } from '../../torch/expect.js';
 import { ConfigError, checkOptions, ShapeError } from '../../torch/index.js';
 import { type AnimateOptions, Animation } from '../animate/index.js';
 import { arkitCount } from '../face/arkit.js';
 import type { EyeAngles } from '../face/eyes.js';
 import { FaceModel } from '../face/face-model.js';
-import { type FaceFit, fitPhotograph } from '../fit/index.js';
+import { fitNamed, type NamedPicture, namedPicture } from '../fit/fit-photograph.js';
+import type { FaceFit } from '../fit/index.js';
 import type { HeadTurn } from '../render/camera.js';
 import { checkChoice, checkFinite, checkTuple, checkWhole } from '../render/checks.js';
-import { cropped } from './crop.js';
+import { cropped, longerSide } from './crop.js';
 import { FrameMaker, type Moment } from './frame-maker.js';
 import { PhotographedHead } from './head.js';
 import { type Stage, setUp, strike } from './stage.js';
@@ -20,9 +21,13 @@ export interface PortraitOptions {
   readonly face?: number;
   /** How the photograph shows the face, in its own pixels; by default {@link fitPhotograph} finds it. */
   readonly fit?: FaceFit;
+  /** Further photographs of the same person, which tell the shape of the face better; of each the face that stands out most. */
+  readonly photos?: readonly (string | RgbImage)[];
   /** `'head'`, a square about head and shoulders, by default; or the `'full'` photograph. */
   readonly crop?: 'head' | 'full';
-  /** Pixels of the longer side; by default as many as the photograph has there. Sides are even, as videos need them. */
+  /**
+   * Pixels of the longer side; by default as many as the photograph has there, but at most 2048. Sides are even, as videos need them.
+   */
   readonly size?: number;
   /** What finds the face; by default one that is loaded for this call. */
   readonly analyser?: FaceAnalyser;
@@ -30,7 +35,7 @@ export interface PortraitOptions {
   readonly note?: (remark: string) => void;
 }
 
-const optionNames = ['face', 'fit', 'crop', 'size', 'analyser', 'note'] as const;
+const optionNames = ['face', 'fit', 'photos', 'crop', 'size', 'analyser', 'note'] as const;
 
 /** One instant of a head's motion. What is left out stays as photographed. */
 export interface PortraitMotion {
@@ -52,6 +57,9 @@ export interface PortraitRest {
 
 /** Pixels of a side. */
 const [smallest, largest] = [32, 8192];
+
+/** Pixels of the longer side that nobody asked for: more take minutes to set up, gigabytes, and few players show them. */
+const usualLargest = 2048;
 
 /** Beyond this no photograph can be turned: its other side would be seen. Degrees, and cm for shifts. */
 const [widestTurn, widestShift] = [60, 40];
@@ -95,17 +103,21 @@ export class Portrait {
   static async load(picture: string | RgbImage, options: PortraitOptions = {}): Promise<Portrait> {
     const where = 'Portrait.load';
     checkOptions(where, options, optionNames);
-    const { crop = 'head', size, fit: _, ...fitting } = options;
+    const { crop = 'head', size, note } = options;
     checkChoice(where, 'crop', crop, ['head', 'full']);
     if (size !== undefined) checkWhole(where, 'size', size, smallest, largest);
-    const image = typeof picture === 'string' ? await readImage(picture) : picture;
+    const named = await namedPicture(picture);
+    const { image } = named;
     checkPicture(where, image);
-    const fit = options.fit ?? (await fitPhotograph(image, fitting));
+    const fit = options.fit ?? (await fitted(named, options));
     if (fit.width !== image.width || fit.height !== image.height)
       throw new ShapeError(
         `${where}: expected a fit of this picture's ${image.width} x ${image.height} pixels, got one of ${fit.width} x ${fit.height}`,
       );
-    const part = cropped(image, fit, { crop, ...(size !== undefined && { size }) });
+    const own = longerSide(fit, crop);
+    if (size === undefined && own > usualLargest)
+      note?.(`${named.name} has ${own} pixels a side there: made ${usualLargest} of them; choose with size`);
+    const part = cropped(image, fit, { crop, size: size ?? Math.min(own, usualLargest) });
     return new Portrait(part.picture, part.fit);
   }
 
@@ -158,6 +170,17 @@ export class Portrait {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** The fit of the picture that moves, whose person the other photographs tell of, too. */
+async function fitted(picture: NamedPicture, { face, photos = [], analyser, note }: PortraitOptions): Promise<FaceFit> {
+  if (!Array.isArray(photos)) throw misfit('Portrait.load', 'photos as a list of files or pictures', photos);
+  const others: NamedPicture[] = [];
+  for (const photo of photos) others.push(await namedPicture(photo));
+  for (const { image } of others) checkPicture('Portrait.load', image);
+  const all = [{ ...picture, ...(face !== undefined && { face }) }, ...others];
+  const fits = await fitNamed(all, { ...(analyser && { analyser }), ...(note && { note }) });
+  return fits[0]!;
 }
 
 /** @throws ConfigError */

@@ -61,11 +61,15 @@ export function checkHead(where: string, head: PicturedHead): void {
 /** A picture's channels apart, as floats: `[3]` planes of `width * height`. */
 export type Planes = readonly [Float32Array, Float32Array, Float32Array];
 
-export function planesOf({ data }: RgbImage): Planes {
-  const count = data.length / 3;
-  const planes = [new Float32Array(count), new Float32Array(count), new Float32Array(count)] as const;
-  for (let i = 0; i < count; i++) for (let c = 0; c < 3; c++) planes[c]![i] = data[3 * i + c]!;
-  return planes;
+export function planesOf(picture: RgbImage): Planes {
+  return [planeOf(picture, 0), planeOf(picture, 1), planeOf(picture, 2)];
+}
+
+/** One of the channels, 0 to 2. */
+export function planeOf({ data }: RgbImage, channel: number): Float32Array {
+  const plane = new Float32Array(data.length / 3);
+  for (let i = 0; i < plane.length; i++) plane[i] = data[3 * i + channel]!;
+  return plane;
 }
 
 /** Rounded, and cut at 0 and 255. */
