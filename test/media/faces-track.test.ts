@@ -42,6 +42,18 @@ test('while the person is away others are ignored, until patience ends', () => {
   assertFrames(hasty[3]!.box, other);
 });
 
+test('of several people the one that is asked for is followed, also when others become larger', () => {
+  const small = (k: number): DrawnFace => ({ x: 80 + 3 * k, y: 80, eyes: 28 });
+  const large: DrawnFace = { x: 235, y: 95, eyes: 40 };
+  const frames = [0, 1, 2, 3].map((k) => (k === 0 ? frame(large) : frame(small(k), large)));
+  const [alone, ...both] = follow(frames, { face: 1 });
+  assert.equal(alone, null);
+  for (const [k, face] of both.entries()) assertFrames(face!.box, small(k + 1));
+  for (const face of follow(frames, { face: 0 })) assertFrames(face!.box, large);
+  assert.deepEqual(follow(frames, { face: 2 }), [null, null, null, null]);
+  assert.throws(() => follow(frames, { face: 0.5 }), /face as a whole number from 0 on, got 0.5/);
+});
+
 test('after a cut another person may be chosen at once', () => {
   const before: DrawnFace = { x: 80, y: 80, eyes: 30 };
   const after: DrawnFace = { x: 240, y: 90, eyes: 34 };

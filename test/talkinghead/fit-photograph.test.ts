@@ -4,8 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { DataError } from 'headrace';
-import { FaceAnalyser, type RgbImage, readImage, writeImage } from 'headrace/media';
-import { arkitWeights, type FaceFit, fitPhotograph, fitPhotographs, fitSheet } from 'headrace/talkinghead';
+import { FaceAnalyser, type RgbImage, readImage, writeImage, writeVideo } from 'headrace/media';
+import {
+  arkitWeights,
+  type FaceFit,
+  fitPhotograph,
+  fitPhotographs,
+  fitSheet,
+  type MotionTrack,
+  trackMotion,
+} from 'headrace/talkinghead';
 import sharp from 'sharp';
 import { type DrawnFace, drawFaces } from '../media/faces-drawing.js';
 import { realData } from '../media/support.js';
@@ -127,6 +135,28 @@ test('of two faces the larger is taken and told, or the one that is asked for', 
   assert.match(remarks.join(), /shows 2 faces.*choose with face: 0 to 1/);
   const other = await fitPhotograph(both, { analyser, face: 1 });
   assert.ok(Math.abs(other.eyeDistance - 40) < 6 && other.camera.centre[0] > 200, String(other.eyeDistance));
+});
+
+test('of two people in a film the one that is asked for is tracked', async () => {
+  const path = join(folder, 'two.mp4');
+  function* frames(): Generator<RgbImage> {
+    for (let k = 0; k < 10; k++)
+      yield drawn([
+        { x: 105, y: 150, eyes: 60 },
+        { x: 255 + k, y: 190, eyes: 40 },
+      ]);
+  }
+  await writeVideo(path, frames(), { fps: 25 });
+  const track = await trackMotion(path, { analyser, face: 1, smooth: false });
+  assert.equal(track.frames, 10);
+  // The smaller face moves by 9 pixels, of 40 between eyes that are 6 cm apart or a little more; the other stays.
+  const shift = (of: MotionTrack): number => of.position![3 * 9]! - of.position![0]!;
+  assert.ok(Math.abs(shift(track) - 1.4) < 0.5, `${shift(track)} cm`);
+  assert.ok(Math.abs(shift(await trackMotion(path, { analyser, smooth: false }))) < 0.3);
+  await assert.rejects(
+    trackMotion(path, { analyser, face: 2 }),
+    /two\.mp4: no frame shows a face 2 \(the first is 0\)/,
+  );
 });
 
 test('a sheet shows the photograph, the fitted face and the numbers, and is written whole', async () => {

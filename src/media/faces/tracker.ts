@@ -14,6 +14,11 @@ export interface TrackOptions {
   readonly rate?: number;
   /** Smooth landmarks (and so the pose) and expressions over time. Default true; of little use below some 10 frames a second. */
   readonly smooth?: boolean;
+  /**
+   * Which of several people: 0 (default) is the one that stands out most, by size and place, in the first frame with a face; 1 the
+   * next, in the first frame with two.
+   */
+  readonly face?: number;
   /** Seconds for which the person is waited for after they were last seen, while others are ignored. Default 1. */
   readonly patience?: number;
 }
@@ -28,6 +33,7 @@ const expressionFilter = { minCutoff: 3, beta: 3 };
 
 export class FaceTracker {
   readonly #analyser: FaceAnalyser;
+  readonly #face: number;
   /** Where the person is expected, a detection of half the usual score will do. */
   readonly #floor: number;
   readonly #patience: number;
@@ -39,12 +45,15 @@ export class FaceTracker {
 
   /** Made by {@link FaceAnalyser.follow}. */
   constructor(analyser: FaceAnalyser, options: TrackOptions) {
-    checkOptions('FaceTracker', options, ['rate', 'smooth', 'patience']);
-    const { rate = 25, smooth = true, patience = 1 } = options;
+    checkOptions('FaceTracker', options, ['rate', 'smooth', 'face', 'patience']);
+    const { rate = 25, smooth = true, face = 0, patience = 1 } = options;
+    if (!(Number.isInteger(face) && face >= 0))
+      throw new ConfigError(`Expected face as a whole number from 0 on, got ${face}`);
     if (!(rate > 0) || !(patience >= 0)) {
       throw new ConfigError(`Expected a rate above 0 and patience of 0 or more seconds, got ${rate} and ${patience}`);
     }
     this.#analyser = analyser;
+    this.#face = face;
     this.#floor = analyser.minScore / 2;
     this.#patience = patience * rate;
     this.#filters = smooth
@@ -65,7 +74,7 @@ export class FaceTracker {
 
   /**
    * The person's face in each of the frames that follow those of the last call; null where it is not found. The first person is the
-   * main one of the first frame with a face; after a cut, or a longer absence, another may be chosen.
+   * main one of the first frame with a face, or the one that `face` tells; after a cut, or a longer absence, another may be chosen.
    * Several frames a call are faster than one.
    */
   next(frames: readonly RgbImage[]): (Face | null)[] {
@@ -94,11 +103,12 @@ export class FaceTracker {
     return { detection, continues };
   }
 
-  /** The most prominent face that can be read: what proves to be none must not be followed. */
+  /** The most prominent face that can be read, or one of the next: what proves to be none must not be followed. */
   #begin(frame: RgbImage, found: readonly FaceDetection[]): FaceDetection | null {
+    let before = this.#face;
     for (let left = found.filter(({ score }) => score >= this.#analyser.minScore); left.length > 0; ) {
       const detection = mainFace(left, frame)!;
-      if (this.#analyser.read([{ frame, detection }])[0] !== null) return detection;
+      if (this.#analyser.read([{ frame, detection }])[0] !== null && before-- === 0) return detection;
       left = left.filter((other) => other !== detection);
     }
     return null;

@@ -23,6 +23,11 @@ export interface TrackMotionOptions extends Pick<MotionFitterOptions, 'relative'
   /** Seconds of the film. */
   readonly start?: number;
   readonly end?: number;
+  /**
+   * Which of several people: 0 (default) is the one that stands out most, by size and place, in the first frame with a face; 1 the
+   * next, in the first frame with two.
+   */
+  readonly face?: number;
   /** The person's shape, where it is known from photographs; by default it is fitted to frames from all over the film. */
   readonly identity?: Float32Array;
   /** By default one that is loaded for this call. */
@@ -42,6 +47,7 @@ const optionNames = [
   'fps',
   'start',
   'end',
+  'face',
   'identity',
   'analyser',
   'model',
@@ -53,6 +59,9 @@ const optionNames = [
 /** Frames that are read together. */
 const atOnce = 8;
 
+/** Frames a second in which one of several people is followed to learn their shape, and of which each so many-th counts. */
+const [followedRate, followedEvery] = [5, 3];
+
 /** Frames from which the person's shape is fitted, and those among which they are looked for. */
 const [personFrames, lookedAt] = [6, 12];
 
@@ -62,7 +71,7 @@ const calmness = 0.5;
 /**
  * Follows a person through a video: first the shape of the person from frames all over it, then pose, expression and gaze of each
  * frame, with blinks as the pixels show them, evened out without delay. The person is the most prominent one of the first frame
- * with a face. Frames without a face hold what was before, and are told to `note`.
+ * with a face, unless `face` tells another. Frames without a face hold what was before, and are told to `note`.
  * @throws DataError for a video that cannot be read or shows no face that can be followed, ConfigError for options that cannot be used
  */
 export async function trackMotion(video: string, options: TrackMotionOptions = {}): Promise<MotionTrack> {
@@ -74,9 +83,10 @@ export async function trackMotion(video: string, options: TrackMotionOptions = {
   const end = Math.min(options.end ?? Infinity, (await mediaExtent(video)).end);
   const analyser = options.analyser ?? (await FaceAnalyser.load());
   const span = { start, ...(options.end !== undefined && { end: options.end }) };
-  const identity = options.identity ?? (await personOf(video, span, end, analyser, model, signal));
+  const { face } = options;
+  const identity = options.identity ?? (await personOf({ video, span, end, analyser, model, signal, face }));
   const total = Math.max(1, Math.round((end - start) * fps));
-  const tracker = analyser.follow({ rate: fps, smooth: false });
+  const tracker = analyser.follow({ rate: fps, smooth: false, ...(face !== undefined && { face }) });
   let fitter: MotionFitter | null = null;
   for await (const frames of batched(readFrames(video, { ...span, fps }), signal)) {
     const [{ width, height }] = frames as [VideoFrame];
@@ -117,16 +127,44 @@ function endOf(fitter: MotionFitter, video: string): ReturnType<MotionFitter['en
   }
 }
 
-/** The shape of the person, from frames evenly over the film. */
-async function personOf(
-  video: string,
-  span: { readonly start: number; readonly end?: number },
-  end: number,
-  analyser: FaceAnalyser,
-  model: FaceModel | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  const seen: { face: Face; frame: RgbImage }[] = [];
+/** Where a person's shape is learnt from. */
+interface PersonSource {
+  readonly video: string;
+  readonly span: { readonly start: number; readonly end?: number };
+  /** Seconds. */
+  readonly end: number;
+  readonly analyser: FaceAnalyser;
+  readonly model: FaceModel | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly face: number | undefined;
+}
+
+interface SeenFace {
+  readonly face: Face;
+  readonly frame: RgbImage;
+}
+
+/** The shape of the person, from frames in which the mouth is most closed. */
+async function personOf(source: PersonSource): Promise<Float32Array> {
+  const { video, model, face } = source;
+  const seen = await (face === undefined || face === 0 ? facesAllOver(source) : facesOfOne(source));
+  if (seen.length === 0) {
+    const wanted = `A face that looks towards the camera is needed, with eyes at least ${leastEyeDistance} pixels apart`;
+    const which = face ? `no frame shows a face ${face} (the first is 0)` : 'no face was found in any frame';
+    throw new DataError(`${video}: ${which}. ${wanted}`, { code: 'NO_FACE' });
+  }
+  // What is at rest tells the person from the expression: of a mouth that speaks, where it is most closed.
+  const gap = ({ face: { landmarks } }: SeenFace): number => lipGap(landmarks);
+  const calm = [...seen].sort((a, b) => gap(a) - gap(b)).slice(0, personFrames);
+  const photographs = calm.map(({ face: { landmarks, expressions }, frame: { width, height } }) => {
+    return { landmarks, expressions, width, height, liveliness: calmness };
+  });
+  return fitFaces(photographs, model)[0]!.identity;
+}
+
+/** The most prominent faces of frames evenly over the film. */
+async function facesAllOver({ video, span, end, analyser, signal }: PersonSource): Promise<SeenFace[]> {
+  const seen: SeenFace[] = [];
   const rate = Math.min(25, lookedAt / Math.max(0.04, end - span.start));
   for (let fps = rate; seen.length === 0; fps = Math.min(25, 8 * fps)) {
     for await (const frames of batched(readFrames(video, { ...span, fps }), signal)) {
@@ -138,19 +176,22 @@ async function personOf(
     }
     if (fps === 25) break;
   }
-  if (seen.length === 0) {
-    throw new DataError(
-      `${video}: no face was found in any frame. A face that looks towards the camera is needed, with eyes at least ${leastEyeDistance} pixels apart`,
-      { code: 'NO_FACE' },
-    );
+  return seen;
+}
+
+/** The face of one of several people, who is followed from the first frame with so many on. */
+async function facesOfOne({ video, span, analyser, signal, face = 0 }: PersonSource): Promise<SeenFace[]> {
+  const seen: SeenFace[] = [];
+  const tracker = analyser.follow({ rate: followedRate, smooth: false, face });
+  let count = 0;
+  for await (const frames of batched(readFrames(video, { ...span, fps: followedRate }), signal)) {
+    for (const [i, found] of tracker.next(frames).entries()) {
+      const usable = large(found);
+      if (usable !== null && count++ % followedEvery === 0) seen.push({ face: usable, frame: frames[i]! });
+    }
+    if (seen.length >= lookedAt) break;
   }
-  // What is at rest tells the person from the expression: of a mouth that speaks, where it is most closed.
-  const gap = ({ face: { landmarks } }: { face: Face }): number => lipGap(landmarks);
-  const calm = [...seen].sort((a, b) => gap(a) - gap(b)).slice(0, personFrames);
-  const photographs = calm.map(({ face: { landmarks, expressions }, frame: { width, height } }) => {
-    return { landmarks, expressions, width, height, liveliness: calmness };
-  });
-  return fitFaces(photographs, model)[0]!.identity;
+  return seen;
 }
 
 async function* batched(
