@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { writeFileAtomic } from '../io/index.js';
@@ -58,14 +59,16 @@ function portraitOptions(flags: TalkAnimateFlags) {
     note: (remark: string) => say(`note: ${remark}`),
     crop: flags.full ? ('full' as const) : ('head' as const),
     ...(flags.face !== undefined && { face: flags.face }),
+    ...(flags.photo !== undefined && { photos: flags.photo }),
     ...(size !== undefined && { size }),
   };
 }
 
 async function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): Promise<AnimateOptions> {
-  const { audio, fps, seed, mark, emotion, pose, poseScale, emotionScale, mouthScale } = flags;
+  const { audio, transcript, fps, seed, mark, emotion, pose, poseScale, emotionScale, mouthScale } = flags;
   return {
     speech: audio,
+    ...(transcript !== undefined && { transcript: wordsFrom(transcript) }),
     fps,
     seed,
     mark,
@@ -76,6 +79,11 @@ async function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): Pro
     ...(emotionScale !== undefined && { emotionScale }),
     ...(mouthScale !== undefined && { mouthScale }),
   };
+}
+
+/** Words, or those of a file: what names one, or ends as one does. */
+function wordsFrom(text: string): string {
+  return existsSync(text) || /^\S+\.\w{2,4}$/.test(text) ? readFileSync(text, 'utf8') : text;
 }
 
 /** Endings of names are a track's or a video's; anything else is a plan in words. */

@@ -26,6 +26,7 @@ export interface TalkTrackFlags {
   relative: 'none' | 'first' | 'neutral';
   raw: boolean;
   photo?: string[];
+  face?: number;
   json: boolean;
 }
 
@@ -33,7 +34,9 @@ export interface TalkTrackFlags {
 
 export interface TalkAnimateFlags {
   portrait: string;
+  photo?: string[];
   audio: string;
+  transcript?: string;
   output: string;
   emotion?: string;
   pose?: string;
@@ -107,6 +110,12 @@ export interface TalkEvaluateFlags {
 /** @param remarks - lines before the example */
 type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
 
+const faceOption = (): Option =>
+  new Option('--face <n>', 'which face, of several: 0 is the one that stands out most').argParser(whole(0));
+
+const photoOption = (help: string): Option =>
+  new Option('--photo <file>', help).argParser((file: string, before: string[] = []) => [...before, file]);
+
 /** Adds the command `talk` with its verbs. */
 export function addTalk(program: Command): void {
   const talk = program
@@ -156,9 +165,7 @@ function addFit(verb: Verb): void {
       '--sheet <file>',
       'a picture (.png, .jpg, .webp) of the landmarks, the fitted face over the photograph, and the numbers',
     )
-    .addOption(
-      new Option('--face <n>', 'which face, of several: 0 is the one that stands out most').argParser(whole(0)),
-    )
+    .addOption(faceOption())
     .addOption(jsonOption())
     .action(async (photos: string[], flags: TalkFitFlags) => {
       const { fitTalk } = await import('./talk-fit.js');
@@ -188,12 +195,8 @@ function addTrack(verb: Verb): void {
         .default('none'),
     )
     .option('--raw', 'leave in what trembles', false)
-    .addOption(
-      new Option(
-        '--photo <file>',
-        "a photograph that tells the person's shape; may be repeated (default: the video)",
-      ).argParser((file: string, before: string[] = []) => [...before, file]),
-    )
+    .addOption(photoOption("a photograph that tells the person's shape; may be repeated (default: the video)"))
+    .addOption(faceOption())
     .addOption(jsonOption())
     .action(async (video: string, flags: TalkTrackFlags, command: Command) => {
       requireOptions(command, 'output');
@@ -217,7 +220,12 @@ function addAnimate(verb: Verb): void {
     consent,
   )
     .option('--portrait <file>', 'a photograph with a face (required)')
+    .addOption(photoOption('a further photograph of the same person, which tells the shape better; may be repeated'))
     .option('--audio <file>', 'what is said: a recording or a video, of any format and length (required)')
+    .option(
+      '--transcript <words>',
+      'all the words that are said, in English, or a text file of them: the mouth says exactly those (needs pocketsphinx)',
+    )
     .option(
       '-o, --output <file>',
       '.mp4, .mov, .mkv, .webm, .gif, a folder or NAME-%05d.png, or - for raw RGB (required)',
@@ -232,12 +240,12 @@ function addAnimate(verb: Verb): void {
     )
     .addOption(new Option('--fps <n>', 'pictures a second').argParser(positive).default(25))
     .addOption(
-      new Option('--size <n>', "pixels of the longer side (default: the photograph's own)").argParser(whole(16)),
+      new Option('--size <n>', "pixels of the longer side (default: the photograph's own, at most 2048)").argParser(
+        whole(16),
+      ),
     )
     .option('--full', 'the whole photograph, not the head alone', false)
-    .addOption(
-      new Option('--face <n>', 'which face, of several: 0 is the one that stands out most').argParser(whole(0)),
-    )
+    .addOption(faceOption())
     .option('--preview', 'small and quick, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)
     .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(positive))

@@ -9,7 +9,7 @@ import type { TalkTrackFlags } from './talk-program.js';
 
 /** `headrace talk track`. */
 export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<void> {
-  const { output, fps, start, end, relative, raw, photo = [], json } = flags;
+  const { output, fps, start, end, relative, raw, photo = [], face, json } = flags;
   // Before all the work, not after it.
   if (!['.json', '.csv'].includes(extname(output).toLowerCase()))
     throw new ConfigError(`Expected --output to end in .json or .csv, got ${output}`);
@@ -31,6 +31,7 @@ export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<v
       relative,
       smooth: !raw,
       ...(fits[0] && { identity: fits[0].identity }),
+      ...(face !== undefined && { face }),
       ...(fps !== undefined && { fps }),
       ...(start !== undefined && { start }),
       ...(end !== undefined && { end }),

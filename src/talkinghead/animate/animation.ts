@@ -13,6 +13,7 @@ import { type MotionFrame, Performer, type PerformerOptions, type SpeechFrame } 
 import type { HeadTurn } from '../render/index.js';
 import { VoiceModel, voiceRate } from '../voice/index.js';
 import { marked } from './mark.js';
+import { type KnownMouths, type KnownSounds, knownMouths, wordsIn } from './transcript.js';
 
 /** A head that can be moved: a `Portrait` is one. */
 export interface Actor {
@@ -27,6 +28,11 @@ export interface Actor {
 export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 'restPose' | 'restGaze'> {
   /** What is said: a recording or a video of any length, or samples. */
   readonly speech: string | Audio;
+  /**
+   * The words that are said, all of them and in English, which pocketsphinx finds in the sound (of at most five minutes); or the
+   * sounds and their times, such as `synthesise` tells. The mouth then says exactly those; mood and stress are heard all the same.
+   */
+  readonly transcript?: string | KnownSounds;
   /** Pictures a second, 10 to 60; 25 by default. */
   readonly fps?: number;
   /** What hears it; by default the model that comes with Headrace. */
@@ -57,7 +63,7 @@ interface Moment {
   readonly speech: SpeechFrame;
 }
 
-const ownNames = ['speech', 'fps', 'voice', 'mark', 'signal'] as const;
+const ownNames = ['speech', 'transcript', 'fps', 'voice', 'mark', 'signal'] as const;
 const performerNames = [
   'seed',
   'emotion',
@@ -81,14 +87,20 @@ export class Animation implements AsyncIterable<RgbImage> {
   readonly fps: number;
   readonly #actor: Actor;
   readonly #options: AnimateOptions;
+  #said: KnownMouths | null = null;
 
   /** @throws ConfigError for options that cannot be used */
   constructor(actor: Actor, options: AnimateOptions) {
     checkOptions('animate', options, [...ownNames, ...performerNames]);
-    const { fps = 25, speech } = options;
+    const { fps = 25, speech, transcript } = options;
     if (!(fps >= 10 && fps <= 60)) throw new ConfigError(`animate: expected fps from 10 to 60, got ${fps}`);
     if (typeof speech !== 'string' && !(speech?.samples instanceof Float32Array))
       throw new ConfigError('animate: expected speech as the name of a file or { samples: Float32Array, rate }');
+    if (typeof transcript === 'string') wordsIn(transcript);
+    else if (transcript !== undefined && !Array.isArray(transcript?.sounds))
+      throw new ConfigError(
+        'animate: expected transcript as the words that are said, or { sounds: [{ sound, start, end }] }',
+      );
     this.fps = fps;
     this.#actor = actor;
     this.#options = options;
@@ -144,7 +156,15 @@ export class Animation implements AsyncIterable<RgbImage> {
   }
 
   #performer(): Performer {
-    const { speech: _, fps: _fps, voice: _voice, mark: _mark, signal: _signal, ...plans } = this.#options;
+    const {
+      speech: _,
+      transcript: _words,
+      fps: _fps,
+      voice: _voice,
+      mark: _mark,
+      signal: _signal,
+      ...plans
+    } = this.#options;
     const { rest, restPose, restGaze } = this.#actor;
     return new Performer({ ...plans, fps: this.fps, rest, restPose, restGaze });
   }
@@ -152,24 +172,31 @@ export class Animation implements AsyncIterable<RgbImage> {
   /** What is said, frame by frame. */
   async *#heard(): AsyncGenerator<SpeechFrame, void, void> {
     const { signal, voice = VoiceModel.load() } = this.#options;
+    const said = await this.#knownMouths();
     const stream = voice.stream(this.fps);
     let [samples, frames] = [0, 0];
     for await (const chunk of this.#sound(voiceRate)) {
       samples += chunk.samples.length;
       for (const frame of stream.push(chunk.samples)) {
         if (signal?.aborted) throw new HeadraceError('animate: stopped', { code: 'STOPPED' });
-        frames += 1;
-        yield frame;
+        yield said(frame, frames++);
       }
     }
     if (samples === 0)
       throw new DataError(`${this.#name()}: there is no sound to speak by: it is empty`, { code: 'EMPTY' });
     for (const frame of stream.end()) {
-      frames += 1;
-      yield frame;
+      yield said(frame, frames++);
     }
     // Less than half a frame is one picture all the same.
     if (frames === 0) yield { mouth: new Float32Array(this.#actor.rest.length), closure: 0, energy: 0, stress: 0 };
+  }
+
+  /** What known words make of a frame that is heard; the words are looked for once. */
+  async #knownMouths(): Promise<KnownMouths> {
+    const { speech, transcript } = this.#options;
+    if (transcript === undefined) return (heard) => heard;
+    this.#said ??= await knownMouths(speech, transcript, this.fps);
+    return this.#said;
   }
 
   /** The sound, at a rate or its own. */

@@ -6,3 +6,4 @@ export {
   syntheticComment,
   type WriteOptions,
 } from './animation.js';
+export type { KnownSounds } from './transcript.js';

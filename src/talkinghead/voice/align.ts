@@ -1,10 +1,10 @@
 /** When each sound of known words is heard in a recording: by CMU's pocketsphinx and its English model. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, checkOptions, DataError } from '../../torch/index.js';
+import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
 import type { TimedSound } from './coarticulation.js';
 import { voiceRate } from './mel-stream.js';
-import { runProgram, withFolder } from './programs.js';
+import { hasProgram, runProgram, withFolder } from './programs.js';
 import { visemesOf } from './visemes.js';
 
 /** Where Debian's pocketsphinx-en-us lies: the acoustic model `en-us` and the dictionary `cmudict-en-us.dict`. */
@@ -30,6 +30,10 @@ export class PronunciationDictionary {
     return this;
   }
 
+  has(word: string): boolean {
+    return this.#ways.has(word.toLowerCase());
+  }
+
   /** @throws DataError for a word that it has not */
   ways(word: string): readonly (readonly string[])[] {
     const ways = this.#ways.get(word.toLowerCase());
@@ -40,6 +44,15 @@ export class PronunciationDictionary {
   words(): string[] {
     return [...this.#ways.keys()];
   }
+}
+
+/** @throws HeadraceError where pocketsphinx or its English model is missing, which says how to get them */
+export function requireAligner(): void {
+  if (hasProgram('pocketsphinx_continuous') && existsSync(join(usualModel, 'cmudict-en-us.dict'))) return;
+  throw new HeadraceError(
+    'The times of words are found by pocketsphinx and its English model, which are not installed; on Debian: ' +
+      'apt install pocketsphinx pocketsphinx-en-us',
+  );
 }
 
 export interface AlignOptions {
@@ -93,7 +106,11 @@ function readTimes(said: string, known: readonly string[], words: readonly strin
     return { sound, start: Number(start), end: Number(end) };
   });
   if (!found.some(({ sound }) => visemesOf(sound, 'arpabet')[0] !== 'rest')) {
-    throw new DataError(`The words '${words.join(' ')}' are not found in the sound of ${duration.toFixed(1)} s`);
+    const text = words.join(' ');
+    const shown = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+    throw new DataError(
+      `The words '${shown}' are not found in the sound of ${duration.toFixed(1)} s: they must be all that is said, in English`,
+    );
   }
   // A sound ends where the next begins: pocketsphinx tells of the last frame of 10 ms within it.
   return found.map((each, i) => ({ ...each, end: found[i + 1]?.start ?? Math.min(duration, each.end + 0.01) }));
