@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Image classifiers: ResNets and ViTs that can be cut anywhere, their local heads, and how to train them. */
 export * from './datasets/index.js';
+export { modelFamily } from './family.js';
 export {
   cifar10,
   type ImageDataOptions,
@@ -13,7 +14,7 @@ export {
 } from './front.js';
 export { auglocalDepth, DglHead, type VisionHeadOptions } from './heads.js';
 export { type ModelOptions, modelSpec, visionModelRef } from './models.js';
-export { type ModelName, modelFamily, modelNames } from './names.js';
+export { type ModelName, modelNames } from './names.js';
 export { type Recipe, type RecipeOptions, recipe, resnetRecipe, vitRecipe } from './recipes.js';
 export {
   type ImageNetResNetOptions,

@@ -1,6 +1,7 @@
 /** The image models by name, for the command line, for configurations in JSON, and for the worker threads of a run. */
 import type { ModelRef } from '../pipeline/model.js';
-import { type ModelName, modelFamily } from './names.js';
+import { modelFamily } from './family.js';
+import type { ModelName } from './names.js';
 import {
   type ImageNetResNetOptions,
   resnet18,

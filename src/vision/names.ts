@@ -1,6 +1,4 @@
 /** Names and numbers that `--help` shows, too: nothing here touches libtorch. */
-import { ConfigError } from '../torch/errors.js';
-import { nearest } from '../torch/options.js';
 import type { DataKind } from './datasets/spec.js';
 
 /** The names that `modelSpec` knows. */
@@ -25,11 +23,3 @@ export const epochsOf: Readonly<Record<'resnet' | 'vit', Readonly<Record<DataKin
   resnet: { mnist: 5, cifar10: 30, svhn: 15, stl10: 60, folder: 30 },
   vit: { mnist: 10, cifar10: 60, svhn: 30, stl10: 100, folder: 60 },
 };
-
-/** Whether the model of a name is a ResNet or a ViT. @throws ConfigError for an unknown name */
-export function modelFamily(name: string): 'resnet' | 'vit' {
-  if ((modelNames as readonly string[]).includes(name)) return name.startsWith('vit') ? 'vit' : 'resnet';
-  const near = nearest(String(name), modelNames);
-  const hint = near === null ? '' : ` Did you mean ${near}?`;
-  throw new ConfigError(`Expected a model among ${modelNames.join(', ')}, got ${name}.${hint}`);
-}

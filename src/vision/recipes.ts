@@ -8,7 +8,8 @@
 import type { LrScheduleConfig, OptimizerConfig, RunConfig } from '../pipeline/config.js';
 import { checkOptions } from '../torch/index.js';
 import type { DataKind } from './datasets/index.js';
-import { epochsOf, modelFamily } from './names.js';
+import { modelFamily } from './family.js';
+import { epochsOf } from './names.js';
 import { requireWhole } from './spec.js';
 
 /** What a recipe decides of a run. */
