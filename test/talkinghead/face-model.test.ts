@@ -207,6 +207,11 @@ test('frames of one person are the same whether the person is new or kept', () =
   assert.deepEqual(into, first);
   model.shape();
   assert.deepEqual(model.shape({ identity, weights }), first);
+  const rest = model.shape({ identity });
+  model.shape({ identity: [1] });
+  assert.deepEqual(model.shape({ rest, weights }), first);
+  assert.throws(() => model.shape({ rest, identity }), /either identity or rest/);
+  assert.throws(() => model.shape({ rest: rest.subarray(1) }), /rest of 53226 numbers, got 53225/);
   identity[79]! += 1;
   assert.notDeepEqual(model.shape({ identity, weights }), first);
 });

@@ -33,6 +33,8 @@ export interface ExpressionShapes {
 export interface FaceOptions {
   /** Coefficients of identity shapes, at most `identity.count`; those left out are 0. */
   readonly identity?: ArrayLike<number>;
+  /** The person at rest, `[V * 3]`, instead of `identity`: what an earlier call gave for it. Frames of several people in turn are quick with it. */
+  readonly rest?: Float32Array;
   /** ARKit's 52 weights, in its order. Default: at rest. */
   readonly weights?: ArrayLike<number>;
   /** Weights of ICT-FaceKit's own shapes, one for each of `expression.names`, added to those of ARKit. */
@@ -43,7 +45,7 @@ export interface FaceOptions {
   readonly into?: Float32Array;
 }
 
-const optionNames = ['identity', 'weights', 'expression', 'gaze', 'into'] as const;
+const optionNames = ['identity', 'rest', 'weights', 'expression', 'gaze', 'into'] as const;
 
 /**
  * The face: vertices in cm, +x to the subject's left (the viewer's right), +y up, +z out of the face; triangles run
@@ -162,7 +164,7 @@ export class FaceModel {
     const face = options.into ?? new Float32Array(this.vertices.length);
     if (face.length !== this.vertices.length)
       throw new ShapeError(`FaceModel.shape: expected into of ${this.vertices.length} numbers, got ${face.length}`);
-    const rest = this.rest(checked('identity', identity, this.identity.count, false));
+    const rest = this.givenRest(options) ?? this.rest(checked('identity', identity, this.identity.count, false));
     face.set(rest);
     for (const [shape, arkit] of this.driven) this.addExpression(face, shape, weights[arkit]!);
     if (expression) for (let k = 0; k < expression.length; k++) this.addExpression(face, k, expression[k]!);
@@ -187,6 +189,15 @@ export class FaceModel {
     for (let i = 3 * vertices[0]; i < 3 * vertices[1]; i++)
       centre[i % 3]! += (rest[i]! - this.vertices[i]!) / (vertices[1] - vertices[0]);
     return centre;
+  }
+
+  private givenRest({ rest, identity }: FaceOptions): Float32Array | null {
+    if (rest === undefined) return null;
+    if (identity !== undefined)
+      throw new ConfigError('FaceModel.shape: expected either identity or rest, which has it, got both');
+    if (rest.length !== this.vertices.length)
+      throw new ShapeError(`FaceModel.shape: expected rest of ${this.vertices.length} numbers, got ${rest.length}`);
+    return rest;
   }
 
   private rest(coefficients: ArrayLike<number>): Float32Array {
