@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 
 namespace headrace {
 
@@ -33,9 +34,14 @@ inline const int32_t* checkTriangles(const at::Tensor& triangles, int64_t vertic
               "expected triangles contiguous on the CPU, Int [T, 3]");
   const int32_t* corners = triangles.data_ptr<int32_t>();
   const int64_t count = triangles.numel();
-  const int32_t* wrong = std::find_if(corners, corners + count, [&](int32_t v) { return v < 0 || v >= vertices; });
-  TORCH_CHECK_INDEX(wrong == corners + count, "triangle ", (wrong - corners) / 3, " names vertex ", *wrong,
-                    ", but there are ", vertices, ", from 0");
+  const auto isWrong = [&](int32_t v) { return v < 0 || v >= vertices; };
+  // All of them, without stopping, is what a compiler makes vectors of.
+  const int32_t last = static_cast<int32_t>(std::min<int64_t>(vertices, std::numeric_limits<int32_t>::max()) - 1);
+  int32_t signs = 0; // negative once a number or what it lacks to the last one was
+  for (int64_t i = 0; i < count; ++i) signs |= corners[i] | (last - std::max(corners[i], 0));
+  if (signs >= 0) return corners;
+  const int32_t* wrong = std::find_if(corners, corners + count, isWrong);
+  TORCH_CHECK_INDEX(false, "triangle ", (wrong - corners) / 3, " names vertex ", *wrong, ", but there are ", vertices, ", from 0");
   return corners;
 }
 

@@ -15,7 +15,7 @@ export const NODE_API = 8;
 // inside its own library then.
 const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
 export const FLAGS_OF = Object.fromEntries(
-  ['batchnorm', 'gates', 'gelu', 'light', 'mouth', 'portrait', 'raster', 'sample'].map((name) => [
+  ['batchnorm', 'develop', 'gates', 'gelu', 'light', 'mouth', 'portrait', 'raster', 'sample'].map((name) => [
     `${name}.cpp`,
     LOOPS,
   ]),

@@ -6,9 +6,10 @@ import type { Visibility } from './visibility.js';
 /** Directions whose cosine to the lamp is above this share its shadows: a lamp some 25 degrees wide. */
 const lampEdge = 0.86;
 
-/** For each of the face's vertices how much of the lamp arrives, 0 to 1. @param lamp - in the face's space */
+/** For each of the first vertices, as many as `into` has, how much of the lamp arrives, 0 to 1. @param lamp - in the face's space */
 export function lampArrives({ directions, arrives }: Visibility, lamp: readonly number[], into: Float32Array): void {
   const count = into.length;
+  const every = (3 * arrives.length) / directions.length;
   const shares: [k: number, share: number][] = [];
   let total = 0;
   for (let k = 0; k < directions.length / 3; k++) {
@@ -16,7 +17,7 @@ export function lampArrives({ directions, arrives }: Visibility, lamp: readonly 
       directions[3 * k]! * lamp[0]! + directions[3 * k + 1]! * lamp[1]! + directions[3 * k + 2]! * lamp[2]!;
     if (cosine <= lampEdge) continue;
     const share = (cosine - lampEdge) ** 2;
-    shares.push([k * count, share]);
+    shares.push([k * every, share]);
     total += share;
   }
   into.fill(shares.length > 0 ? 0 : 1);

@@ -1,7 +1,8 @@
 /** People who do not exist, drawn by seed: pictures, with everything in them known exactly. */
 import type { RgbImage } from '../../media/index.js';
-import { ConfigError, checkOptions, deriveSeed, op, scope, type Tensor, tensor } from '../../torch/index.js';
+import { ConfigError, checkOptions, deriveSeed, op, scope, type Tensor, tensor, zeros } from '../../torch/index.js';
 import { arkitCount, type EyeAngles, type FaceModel } from '../face/index.js';
+import { rotation } from '../render/camera.js';
 import { Camera, type HeadTurn, Raster, vertexNormals } from '../render/index.js';
 import { paintCloth, paintEye, paintMouth } from './body.js';
 import { hairlineOf, paintHair } from './hair.js';
@@ -74,6 +75,9 @@ export class SyntheticFace {
   readonly #mesh: PersonMesh;
   readonly #kept: Readonly<
     Record<
+      | 'view'
+      | 'points'
+      | 'follows'
       | 'triangles'
       | 'materialOf'
       | 'atlas'
@@ -87,12 +91,12 @@ export class SyntheticFace {
       Tensor
     >
   >;
+  readonly #rest: Float32Array;
   readonly #vertices: Float32Array;
-  readonly #view: Float32Array;
-  readonly #points: Float32Array;
+  /** In samples, two a pixel. */
+  #points: Float32Array = new Float32Array();
   readonly #attributes: Float32Array;
   readonly #arrives: Float32Array;
-  readonly #bends: Uint32Array;
 
   /**
    * Makes up a person, in some tens of milliseconds.
@@ -124,19 +128,20 @@ export class SyntheticFace {
       centre: [centre[0] * size, centre[1] * size],
       pivot,
     });
-    const rest = face.shape({ identity: this.traits.identity });
-    this.#mesh = buildMesh(this.stage, this.traits, rest);
+    this.#rest = face.shape({ identity: this.traits.identity });
+    this.#mesh = buildMesh(this.stage, this.traits, this.#rest);
     this.#vertices = new Float32Array(3 * this.#mesh.count);
-    this.#vertices.set(this.#mesh.fixed, rest.length);
-    this.#view = new Float32Array(3 * this.#mesh.count);
-    this.#points = new Float32Array(3 * this.#mesh.count);
+    this.#vertices.set(this.#mesh.fixed, this.#rest.length);
     this.#attributes = this.#mesh.attributes.slice();
-    this.#arrives = new Float32Array(face.vertexCount);
-    this.#bends = Uint32Array.from(this.#mesh.follows.keys()).filter((i) => this.#mesh.follows[i]! < 1);
+    this.#arrives = new Float32Array(face.parts.skin.vertices[1]);
     const keep = (values: Float32Array | Uint8Array | Int32Array, shape: number[]): Tensor =>
       tensor(values, { shape }).keep();
     const { triangles, materialOf } = this.#mesh;
+    const { count } = this.#mesh;
     this.#kept = {
+      view: zeros([count, 3]).keep(),
+      points: zeros([count, 3]).keep(),
+      follows: keep(this.#mesh.follows, [count]),
       triangles: keep(Int32Array.from(triangles), [triangles.length / 3, 3]),
       materialOf: keep(materialOf, [materialOf.length]),
       atlas: keep(this.#paint(), [texels, 2 * texels, 4]),
@@ -177,7 +182,7 @@ export class SyntheticFace {
     const position = options.position ?? ([0, 0, 0] as const);
     const gaze = options.gaze ?? null;
     const own = this.#vertices.subarray(0, 3 * this.#face.vertexCount);
-    this.#face.shape({ identity: this.traits.identity, weights, ...(gaze ? { gaze } : {}), into: own });
+    this.#face.shape({ rest: this.#rest, weights, ...(gaze ? { gaze } : {}), into: own });
     this.#turn(pose, position);
     const gap = mouthGap(this.#face, own);
     this.#lightUp(pose, own, gap);
@@ -187,39 +192,31 @@ export class SyntheticFace {
   }
 
   /** From the face's space to the camera's, and to samples. */
-  #turn(pose: HeadTurn, position: readonly number[]): void {
-    const [vertices, view, points] = [this.#vertices, this.#view, this.#points];
-    const { camera } = this;
-    for (let i = 0; i < vertices.length; i += 3) {
-      points[i] = vertices[i]! - pivot[0];
-      points[i + 1] = vertices[i + 1]! - pivot[1];
-      points[i + 2] = vertices[i + 2]! - pivot[2];
-    }
-    camera.turn(points, pose, view);
-    const bends = this.#bends;
-    const still = new Float32Array(3 * bends.length);
-    for (let k = 0; k < bends.length; k++) for (let c = 0; c < 3; c++) still[3 * k + c] = points[3 * bends[k]! + c]!;
+  #turn(pose: HeadTurn, position: readonly [number, number, number]): void {
     const { yaw = 0, pitch = 0, roll = 0 } = pose;
-    camera.turn(
-      still,
-      { yaw: shouldersShare * yaw, pitch: shouldersShare * pitch, roll: shouldersShare * roll },
-      still,
+    const share = shouldersShare;
+    const shoulders = { yaw: share * yaw, pitch: share * pitch, roll: share * roll };
+    const turns = Float64Array.of(
+      ...rotation('SyntheticFace.frame', pose),
+      ...rotation('SyntheticFace.frame', shoulders),
     );
-    for (let k = 0; k < bends.length; k++) {
-      const i = bends[k]!;
-      const share = this.#mesh.follows[i]!;
-      for (let c = 0; c < 3; c++) view[3 * i + c] = still[3 * k + c]! + share * (view[3 * i + c]! - still[3 * k + c]!);
-    }
-    const [px, py, pz] = position as [number, number, number];
-    for (let i = 0; i < view.length; i += 3) {
-      view[i]! += px;
-      view[i + 1]! += py;
-      view[i + 2]! += pz;
-      const near = 1 / (camera.distance - view[i + 2]!);
-      points[i] = 2 * (camera.centre[0] + camera.focal * near * view[i]!);
-      points[i + 1] = 2 * (camera.centre[1] - camera.focal * near * view[i + 1]!);
-      points[i + 2] = near;
-    }
+    const { camera } = this;
+    const { view, points, follows } = this.#kept;
+    scope(() =>
+      op('headrace::placeMesh')(
+        tensor(this.#vertices, { shape: [this.#mesh.count, 3] }),
+        follows,
+        tensor(turns, { shape: [2, 9] }),
+        pivot,
+        position,
+        camera.centre.map((at) => 2 * at),
+        2 * camera.focal,
+        camera.distance,
+        view,
+        points,
+      ),
+    );
+    this.#points = points.data() as Float32Array;
   }
 
   /** How much light arrives where. */
@@ -241,8 +238,7 @@ export class SyntheticFace {
     const { ends, count } = this.#mesh;
     const kept = this.#kept;
     return scope(() => {
-      const points = tensor(this.#points, { shape: [count, 3] });
-      const view = tensor(this.#view, { shape: [count, 3] });
+      const { view, points } = kept;
       const normals = vertexNormals(view, kept.triangles);
       const attributes = tensor(this.#attributes, { shape: [count, 4] });
       const creases = tensor(creasesOf(weights, this.traits.age));
