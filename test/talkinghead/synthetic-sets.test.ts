@@ -32,14 +32,25 @@ function projected(person: SyntheticFace, gaze = { yaw: 8, pitch: 2 }): Float32A
   return person.camera.project(vertices, { pose, position });
 }
 
-test('landmarks are the vertices that the face model names, seen by the camera', () => {
+test('landmarks are vertices of the face, seen by the camera', () => {
   using person = new SyntheticFace(3, { stage });
   const { landmarks } = person.frame({ weights, pose, position, gaze: { yaw: 8, pitch: 2 } });
   const points = projected(person);
-  for (const [k, vertex] of face.landmarks.entries()) {
+  for (const [k, vertex] of stage.landmarks.entries()) {
     assert.ok(Math.abs(landmarks[2 * k]! - points[3 * vertex]!) < 2e-3, `x of ${k}`);
     assert.ok(Math.abs(landmarks[2 * k + 1]! - points[3 * vertex + 1]!) < 2e-3, `y of ${k}`);
   }
+});
+
+test('brows are marked where people mark them: the model begins them too near to the nose', () => {
+  const across = (landmarks: Uint32Array, k: number) => face.vertices[3 * landmarks[k]!]!;
+  const middle = (across(face.landmarks, 42) + across(face.landmarks, 45)) / 2;
+  // A brow begins over the inner corner of the eye; its middle lies over the outer half of the eye.
+  assert.ok(Math.abs(across(stage.landmarks, 22) - across(face.landmarks, 42)) < 0.3);
+  assert.ok(across(face.landmarks, 22) < across(face.landmarks, 42) - 0.5);
+  assert.ok(across(stage.landmarks, 24) > middle && across(stage.landmarks, 24) < across(face.landmarks, 45));
+  for (let k = 0; k < 5; k++) assert.equal(stage.landmarks[17 + k], face.mirror[stage.landmarks[26 - k]!]);
+  for (let k = 0; k < 68; k++) if (k < 17 || k > 26) assert.equal(stage.landmarks[k], face.landmarks[k]);
 });
 
 test('depth is the distance along the axis of the camera, of the nearest surface', () => {
@@ -155,7 +166,7 @@ test('a set has a label for each picture, which gives the picture back', async (
       pivot: pivot as [number, number, number],
     });
     const points = camera.project(vertices, { pose: label.pose, position: label.position as [number, number, number] });
-    for (const [k, vertex] of face.landmarks.entries())
+    for (const [k, vertex] of stage.landmarks.entries())
       assert.ok(Math.abs(label.landmarks[2 * k]! - points[3 * vertex]!) < 2e-3);
     const image = await readImage(join(out, label.image));
     assert.equal(image.width, 48);

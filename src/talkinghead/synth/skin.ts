@@ -182,9 +182,9 @@ function paintBrow(
 ): void {
   if (along < -1) return;
   const half = (0.24 + 0.24 * traits.brows) * (1 - 0.6 * along * along);
-  const centre = -0.3 - 0.1 * traits.brows;
+  const centre = -0.24 - 0.1 * traits.brows;
   const edge = Math.abs(across - centre) / half;
-  const ends = smoothstep(-0.001, 0.06, along) * smoothstep(1.001, 0.8, along);
+  const ends = smoothstep(-0.001, 0.14, along) * smoothstep(1.001, 0.8, along);
   const strand = 0.5 + 0.5 * grain.hair.at(i * grain.scale + 2 * across, j * grain.scale * 0.7);
   const cover =
     smoothstep(1.25, 0.55, edge + 0.35 * (strand - 0.5)) * ends * (0.55 + 0.4 * traits.brows) * (0.7 + 0.4 * strand);

@@ -3,6 +3,7 @@ import { checkOptions, type Tensor, zeros } from '../../torch/index.js';
 import { FaceModel } from '../face/index.js';
 import { checkWhole } from '../render/checks.js';
 import { Raster } from '../render/index.js';
+import { markedLandmarks } from './marks.js';
 import { findDirections, type SkinDirections } from './skull.js';
 import { mapSkin, type SkinMap } from './surface.js';
 import { lookAround, type Visibility } from './visibility.js';
@@ -20,6 +21,8 @@ export interface StageOptions {
 export class FaceStage {
   readonly size: number;
   readonly face: FaceModel;
+  /** The 68 vertices of labels: the face's own, but for the brows, which lie where people mark them. */
+  readonly landmarks: Uint32Array;
   /** Texels of the skin's width and height. */
   readonly texels: number;
   /** @internal */
@@ -44,7 +47,8 @@ export class FaceStage {
     this.size = checkWhole('FaceStage', 'size', options.size ?? 128, 16, 2048);
     this.face = options.face ?? FaceModel.load();
     this.texels = this.size <= 160 ? 256 : this.size <= 320 ? 512 : 1024;
-    this.skin = mapSkin(this.face, this.texels);
+    this.landmarks = markedLandmarks(this.face);
+    this.skin = mapSkin(this.face, this.landmarks, this.texels);
     this.directions = findDirections(this.face);
     this.visibility = lookAround(this.face);
     const side = 2 * this.size;

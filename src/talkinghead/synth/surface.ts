@@ -117,12 +117,12 @@ function isInside(line: readonly Point[], x: number, y: number): boolean {
 }
 
 /** The lines that are painted, of the mean face's left half, mirrored for the other. */
-function linesOf(face: FaceModel) {
+function linesOf(face: FaceModel, landmarks: Uint32Array) {
   const point = (landmark: number): Point => {
-    const at = 3 * face.landmarks[landmark]!;
+    const at = 3 * landmarks[landmark]!;
     return [face.vertices[at]!, face.vertices[at + 1]!, face.vertices[at + 2]!];
   };
-  const points = (...landmarks: number[]): Point[] => landmarks.map(point);
+  const points = (...numbers: number[]): Point[] => numbers.map(point);
   return {
     lips: spline(points(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59), 6, true),
     brow: spline(points(22, 23, 24, 25, 26), 5),
@@ -193,10 +193,13 @@ function texelPlaces(face: FaceModel, side: number): Float32Array {
   });
 }
 
-/** @param side - texels, a power of 2 */
-export function mapSkin(face: FaceModel, side: number): SkinMap {
+/**
+ * @param landmarks - vertices of the 68
+ * @param side - texels, a power of 2
+ */
+export function mapSkin(face: FaceModel, landmarks: Uint32Array, side: number): SkinMap {
   const places = texelPlaces(face, side);
-  const lines = linesOf(face);
+  const lines = linesOf(face, landmarks);
   const plane = (fill: number): Float32Array => new Float32Array(side * side).fill(fill);
   const map = {
     side,

@@ -312,7 +312,7 @@ export class SyntheticFace {
   }
 
   #landmarks(): Float32Array {
-    const { landmarks } = this.#face;
+    const { landmarks } = this.stage;
     return Float32Array.from(
       { length: 2 * landmarks.length },
       (_, k) => this.#points[3 * landmarks[k >> 1]! + (k & 1)]! / 2,
