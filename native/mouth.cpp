@@ -101,6 +101,7 @@ void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const
               "expected a box within the picture");
   const Drawn mesh{meshTriangle.data_ptr<int32_t>(), meshShares.data_ptr<float>(),
                    checkTriangles(meshTriangles, attributes.size(0))};
+  checkDrawn(meshTriangle, meshTriangles.size(0));
   const Box box{left, top, right - left, bottom - top, width};
   const int64_t count = box.width * box.height;
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "planes.h"
 #include "taps.h"
 
 namespace headrace {
@@ -23,6 +24,13 @@ struct Drawn {
     for (int k = 0; k < kCount; ++k) out[k] = wa * a[k] + wb * b[k] + wc * c[k];
   }
 };
+
+// Each pixel's triangle must be one that there is, or -1.
+inline void checkDrawn(const at::Tensor& triangle, int64_t count) {
+  const int32_t *drawn = triangle.data_ptr<int32_t>(), *end = drawn + triangle.numel();
+  const int32_t* wrong = std::find_if(drawn, end, [&](int32_t t) { return t < -1 || t >= count; });
+  TORCH_CHECK_INDEX(wrong == end, "pixel ", wrong - drawn, " has triangle ", *wrong, ", but there are ", count, ", from 0");
+}
 
 constexpr float kSharpness = -0.5f; // Keys' a
 

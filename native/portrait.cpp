@@ -60,6 +60,14 @@ struct Scene {
   Drawn mesh;
   const float* attributes;
   int64_t firstEye, firstInside; // triangles: skin, eyes, the mouth's inside
+  float beyond;                  // pixels past the picture's borders over which the person, mirrored there, ends
+
+  // How much of the person is left at a place of the photograph: further out a mirrored head would come into sight.
+  HEADRACE_INLINE float within(const float* place) const {
+    const float x = std::max(-place[0], place[0] - static_cast<float>(pictures.width));
+    const float y = std::max(-place[1], place[1] - static_cast<float>(pictures.height));
+    return std::min(std::max(1 - std::max(x, y) / beyond, 0.0f), 1.0f);
+  }
 };
 
 HEADRACE_INLINE void overlay(const Scene& scene, const float* has, float* colour) {
@@ -99,8 +107,11 @@ HEADRACE_VECTORS void composeRows(const Scene& scene, int64_t firstRow, int64_t 
         lookUp<3>(from.eyes, from.height, from.width, place[0], place[1], colour);
       } else {
         lookUpWords(from.person, from.height, from.width, place[0], place[1], colour);
-        const float behind = std::min(std::max(1 - colour[3] * (1 / 255.0f), 0.0f), 1.0f);
-        for (int c = 0; c < 3; ++c) colour[c] = colour[c] * light + behind * static_cast<float>(from.background[3 * p + c]);
+        const float left = scene.within(place);
+        const float behind = std::min(std::max(1 - left * colour[3] * (1 / 255.0f), 0.0f), 1.0f);
+        for (int c = 0; c < 3; ++c) {
+          colour[c] = colour[c] * (left * light) + behind * static_cast<float>(from.background[3 * p + c]);
+        }
       }
       if (has[kLid] >= kStill) overlay(scene, has, colour);
       for (int c = 0; c < 3; ++c) {
@@ -169,7 +180,8 @@ void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at
                      const at::Tensor& lids, const at::Tensor& gridTriangle, const at::Tensor& gridShares,
                      const at::Tensor& gridTriangles, const at::Tensor& gridSources, const at::Tensor& meshTriangle,
                      const at::Tensor& meshShares, const at::Tensor& meshTriangles, const at::Tensor& attributes,
-                     int64_t firstEye, int64_t firstInside, const at::Tensor& places, const at::Tensor& out) {
+                     int64_t firstEye, int64_t firstInside, double beyond, const at::Tensor& places, const at::Tensor& out) {
+  TORCH_CHECK(beyond > 0, "expected pixels beyond the borders, got ", beyond);
   TORCH_CHECK(out.dim() == 3, "expected into [H, W, 3]");
   const int64_t height = out.size(0), width = out.size(1);
   for (const auto& [name, picture] : {std::pair<const char*, const at::Tensor&>{"photo", photo},
@@ -189,11 +201,6 @@ void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at
               kAttributes, "]");
   const int32_t* gridCorners = checkTriangles(gridTriangles, gridSources.size(0));
   const int32_t* meshCorners = checkTriangles(meshTriangles, attributes.size(0));
-  const auto checkDrawn = [&](const at::Tensor& triangle, int64_t count) {
-    const int32_t* drawn = triangle.data_ptr<int32_t>();
-    TORCH_CHECK(std::all_of(drawn, drawn + triangle.numel(), [&](int32_t t) { return t >= -1 && t < count; }),
-                "a pixel has a triangle that is not there");
-  };
   checkDrawn(gridTriangle, gridTriangles.size(0));
   checkDrawn(meshTriangle, meshTriangles.size(0));
 
@@ -204,7 +211,8 @@ void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at
                     {meshTriangle.data_ptr<int32_t>(), meshShares.data_ptr<float>(), meshCorners},
                     attributes.data_ptr<float>(),
                     firstEye,
-                    firstInside};
+                    firstInside,
+                    static_cast<float>(beyond)};
   uint8_t* result = out.data_ptr<uint8_t>();
   float* map = places.data_ptr<float>();
   forEachBand(height, threadsFor(height * width, kGrain),
@@ -220,7 +228,8 @@ TORCH_LIBRARY_FRAGMENT(headrace, library) {
   library.def(
       "compose_portrait(Tensor photo, Tensor person, Tensor background, Tensor eyes, Tensor lids, Tensor grid_triangle, "
       "Tensor grid_shares, Tensor grid_triangles, Tensor grid_sources, Tensor mesh_triangle, Tensor mesh_shares, "
-      "Tensor mesh_triangles, Tensor attributes, int first_eye, int first_inside, Tensor(a!) places, Tensor(b!) out) -> ()",
+      "Tensor mesh_triangles, Tensor attributes, int first_eye, int first_inside, float beyond, Tensor(a!) places, "
+      "Tensor(b!) out) -> ()",
       composePortrait);
 }
 

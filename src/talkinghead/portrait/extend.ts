@@ -46,3 +46,29 @@ export function roughFill({ columns, rows, values }: GridValues, known: Uint8Arr
   const weight = blur(Float32Array.from(known), columns, rows, sigma);
   for (let i = 0; i < values.length; i++) if (!known[i]) values[i] = sum[i]! / Math.max(weight[i]!, 1e-3);
 }
+
+/**
+ * Makes values less where they rise too steeply, for one channel: the largest surface below them that from one cell to the next
+ * rises by `slope` times the value at most.
+ */
+export function limitSlope({ columns, values }: GridValues, slope: number): void {
+  const sweep = (from: number, step: number): void => {
+    for (let i = from; i >= 0 && i < values.length; i += step) {
+      const x = i % columns;
+      for (const [dx, dy] of [
+        [-step, 0],
+        [0, -step],
+        [-step, -step],
+        [step, -step],
+      ] as const) {
+        const [beside, other] = [x + dx, i + dx + dy * columns];
+        if (beside < 0 || beside >= columns || other < 0 || other >= values.length) continue;
+        const most = values[other]! * (1 + slope * Math.hypot(dx, dy));
+        if (values[i]! > most) values[i] = most;
+      }
+    }
+  };
+  // Two sweeps suffice, since distances along rows, columns and diagonals need no more.
+  sweep(0, 1);
+  sweep(values.length - 1, -1);
+}

@@ -31,6 +31,9 @@ const [edgeOn, facing] = [0.02, 0.3];
 /** cm by which the mouth's inside stays behind lips that touch it. */
 const behindLips = 0.02;
 
+/** In eye distances: how far the person goes on beyond the picture's borders, mirrored. */
+const goesOn = 0.3;
+
 /** Places of a vertex's numbers, as `native/portrait.cpp` reads them. */
 const [overAt, lightAt, lidAt] = [2, 3, 6];
 
@@ -94,6 +97,7 @@ export class FrameMaker {
         attributes,
         mesh.firstEye,
         mesh.firstInside,
+        goesOn * head.eyes,
         this.places,
         this.out,
       );

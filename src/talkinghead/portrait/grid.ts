@@ -2,7 +2,7 @@
 import { op, scope, type Tensor, tensor } from '../../torch/index.js';
 import { arkitCount, arkitNames, ictShapes } from '../face/arkit.js';
 import { Raster } from '../render/raster.js';
-import { extend, type GridValues, roughFill } from './extend.js';
+import { extend, type GridValues, limitSlope, roughFill } from './extend.js';
 import type { PhotographedHead } from './head.js';
 import type { SeenSkin } from './seen.js';
 import { blur, distanceTo, smoothstep } from './still/planes.js';
@@ -16,14 +16,24 @@ const [cellsBetweenEyes, leastCell] = [14, 4];
 /** cm over which an expression's moves fall by e beyond the face. */
 const expressionFade = 2.5;
 
-/** cm in the face's space, up: from where on, downwards, the body follows the head less, and where not at all. */
-const [follows, stays] = [-6.5, -17];
+/**
+ * cm in the face's space, up: from where on, downwards, the body follows the head less, and where not at all. Beyond `aside` cm
+ * from the middle it begins higher, by so much of a cm for each: a head that tilts moves what is further aside by more.
+ */
+const [follows, stays] = [-6.5, -18.5];
+const [aside, sooner] = [8, 0.7];
 
-/** cm from the head, in the picture, over which what is no person follows less. */
-const [nearHead, awayFromHead] = [1.5, 10.5];
+/**
+ * cm of depth for each cm across, at most. What is steeper would turn its back to the camera when the head turns as far as it
+ * can; this much does so at 48 degrees. Noses and cheeks are steeper: the mesh shows them.
+ */
+const steepest = 0.9;
 
 /** Of a side: how far from a border that cuts the person the picture stretches. */
 const pinnedShare = 0.22;
+
+/** In eye distances: how softly it does so along the border. */
+const pinnedSoft = 0.35;
 
 /** What a node of the grid sees of the face. */
 interface FaceOnGrid {
@@ -77,7 +87,7 @@ export class PictureGrid {
     const seen = this.look(face, skin);
     const away = this.extendDepth(seen);
     const points = this.unproject(away);
-    this.follow = this.motionWeights(points, seen, person);
+    this.follow = Float32Array.from({ length: this.count }, (_, i) => followOf(points[3 * i]!, points[3 * i + 1]!));
     [this.inwards, this.outwards] = this.pinned(person);
     this.sources = tensor(this.places, { shape: [this.count, 2] }).keep();
     this.triangles = tensor(this.corners(), { shape: [2 * (this.columns - 1) * (this.rows - 1), 3] }).keep();
@@ -175,7 +185,9 @@ export class PictureGrid {
     const beyond = distanceTo(face, columns, rows).map((cells) => (cells * this.step) / this.head.pixelsPerCm);
     const receding = grid.values.map((value, i) => value + 2.5 * (1 - Math.exp(-beyond[i]! / 5)));
     const smooth = blur(receding, columns, rows, Math.max(1, this.head.pixelsPerCm / this.step));
-    return receding.map((value, i) => value + Math.min(1, beyond[i]! / 2) * (smooth[i]! - value));
+    const values = receding.map((value, i) => value + Math.min(1, beyond[i]! / 2) * (smooth[i]! - value));
+    limitSlope({ columns, rows, channels: 1, values }, (steepest * this.step) / this.head.camera.focal);
+    return values;
   }
 
   private unproject(away: Float32Array): Float32Array {
@@ -190,26 +202,13 @@ export class PictureGrid {
     return points;
   }
 
-  private motionWeights(points: Float32Array, { head }: FaceOnGrid, person: Float32Array): Float32Array {
-    const { width, height, pixelsPerCm } = this.head;
-    const cm = distanceTo(head, this.columns, this.rows).map((cells) => (cells * this.step) / pixelsPerCm);
-    const soft = blur(person, width, height, this.step);
-    const weights = cm.map((away, i) => {
-      const x = Math.min(width - 1, Math.max(0, Math.floor(this.places[2 * i]!)));
-      const y = Math.min(height - 1, Math.max(0, Math.floor(this.places[2 * i + 1]!)));
-      const near = smoothstep(awayFromHead, nearHead, away);
-      return smoothstep(stays, follows, points[3 * i + 1]!) * Math.max(near, soft[y * width + x]!);
-    });
-    return blur(weights, this.columns, this.rows, 1);
-  }
-
   /**
    * Where the picture's upper or side borders cut the person, what is next to them does not move inwards, but stretches: what
    * is beyond is not known.
    */
   private pinned(person: Float32Array): [Float32Array, Float32Array] {
-    const { width, height } = this.head;
-    const soft = blur(person, width, height, this.step);
+    const { width, height, eyes } = this.head;
+    const soft = blur(person, width, height, pinnedSoft * eyes);
     const at = (x: number, y: number): number =>
       soft[Math.min(height - 1, Math.max(0, Math.floor(y))) * width + Math.min(width - 1, Math.max(0, Math.floor(x)))]!;
     const hold = (cut: number, away: number, side: number): number => 1 - cut * smoothstep(pinnedShare * side, 0, away);
@@ -237,6 +236,10 @@ export class PictureGrid {
           out[(k * count + i) * 3 + axis] = moves.values[(i * arkitCount + k) * 3 + axis]!;
     return out;
   }
+}
+
+function followOf(x: number, y: number): number {
+  return smoothstep(stays, follows + sooner * Math.max(0, Math.abs(x) - aside), y);
 }
 
 const tensorOf = (triangles: Uint32Array): Tensor =>
