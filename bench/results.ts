@@ -23,6 +23,8 @@ export interface Part {
   readonly title: string;
   readonly time: string;
   readonly seconds: number;
+  /** Where it was measured at another commit than what the session's host tells, as parts of an earlier session of a day are. */
+  readonly commit?: string;
   /** What it was measured with. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly rows: readonly Row[];
@@ -85,8 +87,12 @@ export function markdownTable(header: readonly string[], lines: readonly (readon
   return [header, rule, ...lines].map((texts) => `| ${texts.join(' | ')} |`).join('\n');
 }
 
-export function markdownPart({ title, rows, notes }: Pick<Part, 'title' | 'rows' | 'notes'>, heading = '##'): string {
-  const remarks = notes.map((note) => `\n${note}\n`).join('');
+export function markdownPart(
+  { title, rows, notes, commit }: Pick<Part, 'title' | 'rows' | 'notes' | 'commit'>,
+  heading = '##',
+): string {
+  const measured = commit === undefined ? [] : [`Measured at ${commit}.`];
+  const remarks = [...measured, ...notes].map((note) => `\n${note}\n`).join('');
   return `${heading} ${title}\n\n${markdownTable(HEADER, rows.map(cells))}\n${remarks}`;
 }
 

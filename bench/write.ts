@@ -20,20 +20,26 @@ export function today(): string {
 }
 
 /**
- * Writes `<date>-<kind of host>.json` and `.md`. Parts that this day's file of the same commit has already are kept.
+ * Writes `<date>-<kind of host>.json` and `.md`. Parts of this day's earlier sessions stay, with the commit that they were measured at
+ * where that is another; a part that was measured anew replaces its old one.
  * @param only - the one model that was measured, which has files of its own
+ * @param folder - by default the one of {@link folderFor}
  * @returns the path without its ending
  */
 export function writeResults(
   host: Host,
   parts: Readonly<Record<string, Part>>,
-  { quick, only }: { quick: boolean; only?: string | undefined },
+  { quick, only, folder = folderFor(quick) }: { quick: boolean; only?: string | undefined; folder?: string },
 ): string {
-  const path = join(folderFor(quick), [today(), host.kind, ...(only ? [only] : [])].join('-'));
+  const path = join(folder, [today(), host.kind, ...(only ? [only] : [])].join('-'));
   const before = existsSync(`${path}.json`) ? (JSON.parse(readFileSync(`${path}.json`, 'utf8')) as Session) : null;
-  const kept = before && before.host.commit === host.commit ? before.parts : {};
-  const session: Session = { date: today(), host, parts: { ...kept, ...parts } };
-  mkdirSync(folderFor(quick), { recursive: true });
+  const kept = Object.entries(before?.parts ?? {}).map(([name, part]) => {
+    const commit = part.commit ?? before!.host.commit;
+    const { commit: _, ...plain } = part;
+    return [name, commit === host.commit ? plain : { ...plain, commit }] as const;
+  });
+  const session: Session = { date: today(), host, parts: { ...Object.fromEntries(kept), ...parts } };
+  mkdirSync(folder, { recursive: true });
   writeFileSync(`${path}.json`, `${JSON.stringify(session, null, 2)}\n`);
   writeFileSync(`${path}.md`, markdown(session));
   return path;
