@@ -90,6 +90,7 @@ From weights that exist, all but the last group and the classifier kept as they 
 
 A model and data of your own, functions that files export (default, or after a colon):
   headrace train ./my-model.js --data ./my-data.js:points --epochs 5 --out runs/own
+
 Data of your own: a folder with one folder a class, or with train/ and test/ (or valid/) that hold them:
   headrace train resnet18 --data folder:photos --image-size 96 --skip-bad --transforms randomHorizontalFlip,randAugment --out runs/photos
 `;

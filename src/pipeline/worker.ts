@@ -21,7 +21,7 @@ import { type LoopContext, StageLoop, type Station } from './loop.js';
 import { type Channel, LocalChannel, QueueChannel } from './messages.js';
 import { type ModelSpec, resolveRef } from './model.js';
 import { ModelStage } from './model-stage.js';
-import { microbatchCount, scheduleFor, stageCount } from './schedule.js';
+import { type Action, microbatchCount, scheduleFor, stageCount } from './schedule.js';
 import type { ChannelRef, LoadedRun, WorkerJob, WorkerNotice } from './wiring.js';
 
 const post = (notice: WorkerNotice): void => parentPort!.postMessage(notice);
@@ -87,7 +87,7 @@ function main(
   const stages = stageCount(config.schedule, config.stages);
   const context: LoopContext<ModelStage> = {
     microbatches: microbatchCount(config.schedule, config.microbatches),
-    actions: (microbatches) => scheduleFor(config.schedule, stages, microbatches)[job.worker]!,
+    actions: actionsOf(config, job.worker),
     finite: job.training && !config.allowNaN,
     spans: config.spans ?? false,
     report,
@@ -123,6 +123,17 @@ function main(
     });
   }
   new StageLoop(stations, context).run();
+}
+
+/** A worker's actions of a batch, worked out once for each number of microbatches. */
+function actionsOf(config: RunConfig, worker: number): LoopContext['actions'] {
+  const stages = stageCount(config.schedule, config.stages);
+  const known = new Map<number, readonly Action[]>();
+  return (microbatches) => {
+    const actions = known.get(microbatches) ?? scheduleFor(config.schedule, stages, microbatches)[worker]!;
+    known.set(microbatches, actions);
+    return actions;
+  };
 }
 
 function faults(config: RunConfig): NonNullable<LoopContext<ModelStage>['beforeAction']> {
