@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compat.h"
+#include "pixels.h"
 #include "planes.h"
 #include "registry.h"
 #include "threads.h"
@@ -52,33 +53,22 @@ struct Light {
   const float* colour;
 };
 
-// A picture of four bytes a pixel, looked up bilinearly, borders go on. Least significant bytes stand first in memory, as on
-// all machines that libtorch is built for.
+// A picture of four bytes a pixel, looked up bilinearly, borders go on.
 struct Atlas {
   // Whether there is anything but zeros; `texel` is left alone where there is not.
   HEADRACE_INLINE bool fetch(float u, float v, float* texel) const {
-    using Words = uint32_t __attribute__((vector_size(16)));
-    using Whole = int32_t __attribute__((vector_size(16)));
-    using Numbers = float __attribute__((vector_size(16)));
-    constexpr Words kShifts = {0, 8, 16, 24};
     const float x = std::min(std::max(u - 0.5f, 0.0f), static_cast<float>(width - 1));
     const float y = std::min(std::max(v - 0.5f, 0.0f), static_cast<float>(height - 1));
     const auto left = static_cast<int64_t>(x), top = static_cast<int64_t>(y);
     const int64_t right = std::min(left + 1, width - 1), bottom = std::min(top + 1, height - 1);
     const float a = x - static_cast<float>(left), b = y - static_cast<float>(top);
-    uint32_t words[4];
-    std::memcpy(words, bytes + 4 * (top * width + left), 4);
-    std::memcpy(words + 1, bytes + 4 * (top * width + right), 4);
-    std::memcpy(words + 2, bytes + 4 * (bottom * width + left), 4);
-    std::memcpy(words + 3, bytes + 4 * (bottom * width + right), 4);
+    const auto word = [&](int64_t row, int64_t column) { return pixelAt(bytes + 4 * (row * width + column)); };
+    const uint32_t words[4] = {word(top, left), word(top, right), word(bottom, left), word(bottom, right)};
     if ((words[0] | words[1] | words[2] | words[3]) == 0) return false;
-    Numbers at[4];
-    for (int k = 0; k < 4; ++k) {
-      const Words channels = ((Words{} + words[k]) >> kShifts) & 255u;
-      at[k] = __builtin_convertvector(reinterpret_cast<const Whole&>(channels), Numbers);
-    }
-    const Numbers upper = at[0] + a * (at[1] - at[0]), lower = at[2] + a * (at[3] - at[2]);
-    const Numbers mean = (upper + b * (lower - upper)) * (1.0f / 255);
+    PixelNumbers at[4];
+    for (int k = 0; k < 4; ++k) at[k] = channelsOf(words[k]);
+    const PixelNumbers upper = at[0] + a * (at[1] - at[0]), lower = at[2] + a * (at[3] - at[2]);
+    const PixelNumbers mean = (upper + b * (lower - upper)) * (1.0f / 255);
     std::memcpy(texel, &mean, sizeof mean);
     return true;
   }

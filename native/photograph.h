@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "pixels.h"
 #include "planes.h"
 #include "taps.h"
 
@@ -65,22 +66,14 @@ HEADRACE_INLINE void lookUp(const uint8_t* picture, int64_t height, int64_t widt
 }
 
 // Four channels of bytes: a pixel is a word, and a vector of four numbers. The sums are those of lookUp<4>, in its order.
-// Least significant bytes stand first in memory, as on all machines that libtorch is built for.
 HEADRACE_INLINE void lookUpWords(const uint8_t* picture, int64_t height, int64_t width, float x, float y, float* out) {
-  using Words = uint32_t __attribute__((vector_size(16)));
-  using Whole = int32_t __attribute__((vector_size(16)));
-  using Numbers = float __attribute__((vector_size(16)));
-  constexpr Words kShifts = {0, 8, 16, 24};
   const auto columns = tapsOf<4>(mirrored(x, width) - 0.5f, width, 4, kSharpness);
   const auto rows = tapsOf<4>(mirrored(y, height) - 0.5f, height, width * 4, kSharpness);
-  Numbers total = {};
+  PixelNumbers total = {};
   for (int i = 0; i < 4; ++i) {
-    Numbers sum = {};
+    PixelNumbers sum = {};
     for (int j = 0; j < 4; ++j) {
-      uint32_t word;
-      std::memcpy(&word, picture + rows.offset[j] + columns.offset[i], 4);
-      const Words channels = ((Words{} + word) >> kShifts) & 255u;
-      sum += rows.weight[j] * __builtin_convertvector(reinterpret_cast<const Whole&>(channels), Numbers);
+      sum += rows.weight[j] * channelsOf(pixelAt(picture + rows.offset[j] + columns.offset[i]));
     }
     total += columns.weight[i] * sum;
   }
