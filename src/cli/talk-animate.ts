@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { writeFileAtomic } from '../io/index.js';
+import { readTextFile } from '../io/read-text.js';
 import { mediaInfo, videoTarget } from '../media/index.js';
 import {
   type AnimateOptions,
@@ -83,7 +84,7 @@ async function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): Pro
 
 /** Words, or those of a file: what names one, or ends as one does. */
 function wordsFrom(text: string): string {
-  return existsSync(text) || /^\S+\.\w{2,4}$/.test(text) ? readFileSync(text, 'utf8') : text;
+  return existsSync(text) || /^\S+\.\w{2,4}$/.test(text) ? readTextFile(text).text : text;
 }
 
 /** Endings of names are a track's or a video's; anything else is a plan in words. */
