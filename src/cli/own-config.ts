@@ -6,6 +6,7 @@ import { completeConfig, type ModuleRef, ownRecipe, type RunConfig, type RunSett
 import { ConfigError } from '../torch/index.js';
 import type { Given } from './config.js';
 import type { TrainFlags } from './options.js';
+import { settingsOf } from './run-settings.js';
 
 const FILE = /^(.+\.[cm]?[jt]s)(?::([\w$]+))?$/;
 
@@ -38,6 +39,7 @@ export function ownConfig(model: string, flags: TrainFlags, given: Given): RunCo
   const length = flags.steps === undefined ? { epochs: flags.epochs ?? ownRecipe.epochs } : { steps: flags.steps };
   const settings: RunSettings = {
     ...ownRecipe,
+    ...settingsOf(flags),
     epochs: undefined,
     ...length,
     model: fileRef(model, 'a model', flags.modelOption),
@@ -46,20 +48,7 @@ export function ownConfig(model: string, flags: TrainFlags, given: Given): RunCo
     optimizer: { ...optimizer, name: flags.optimizer ?? optimizer.name, lr, weightDecay },
     head: given('head') ? { kind: flags.head, depth: flags.headDepth } : ownRecipe.head,
     batchSize: given('batch') ? flags.batch : ownRecipe.batchSize,
-    schedule: flags.schedule,
-    stages: flags.stages,
-    cut: flags.cut,
     microbatches: given('microbatches') ? flags.microbatches : 1,
-    init: flags.init === undefined ? undefined : resolve(flags.init),
-    freeze: flags.freeze,
-    seed: flags.seed,
-    threads: flags.threads,
-    devices: flags.devices,
-    queueCapacity: flags.queue,
-    evalEvery: flags.evalEvery,
-    checkpointEvery: flags.checkpointEvery,
-    allowNaN: flags.allowNan,
-    out: flags.out,
   };
   return completeConfig(settings);
 }

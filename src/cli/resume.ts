@@ -1,8 +1,7 @@
 /** The configuration of a run that goes on: all of it lies in the run's folder, and an option may say otherwise where it can. */
-import { resolve } from 'node:path';
 import { checkDevices, isLocal, type ModuleRef, type RunConfig } from '../pipeline/index.js';
 import { ConfigError } from '../torch/index.js';
-import { type DataOptions, parseDataSpec } from '../vision/index.js';
+import { absoluteDataSpec, type DataOptions, parseDataSpec } from '../vision/index.js';
 import type { Given } from './config.js';
 import type { TrainFlags } from './options.js';
 import { readImageRun } from './run-folder.js';
@@ -61,8 +60,10 @@ function resumedData(old: RunConfig, flags: TrainFlags, given: Given): ModuleRef
       `The run in ${flags.out} trains on ${kind}; it cannot go on with ${now.kind}. ${howToGoOn(['--data'])}`,
     );
   }
-  const spec = now.dir === null ? now.kind : `${now.kind}:${resolve(now.dir)}`;
-  return { ...old.data, options: { ...(old.data.options as DataOptions), spec, ...reading } };
+  return {
+    ...old.data,
+    options: { ...(old.data.options as DataOptions), spec: absoluteDataSpec(flags.data), ...reading },
+  };
 }
 
 function refuseChanges(old: RunConfig, flags: TrainFlags, given: Given): void {

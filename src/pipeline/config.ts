@@ -116,7 +116,6 @@ export type RunSettings = Pick<RunConfig, 'model' | 'data' | 'batchSize' | 'opti
  * where nothing else is said; the model's name is that of the function that makes it.
  */
 export function completeConfig(settings: RunSettings): RunConfig {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   return {
     ...runDefaults,
     modelName: settings.model?.export,
@@ -124,8 +123,13 @@ export function completeConfig(settings: RunSettings): RunConfig {
     lrSchedule: { name: 'constant', warmupEpochs: 0 },
     labelSmoothing: 0,
     memoryFormat: 'contiguous',
-    ...(Object.fromEntries(given) as unknown as RunSettings),
+    ...givenOf(settings),
   };
+}
+
+/** What has a value. */
+export function givenOf<T extends object>(settings: T): T {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** The learning rate of a step, counted from 0. */

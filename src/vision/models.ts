@@ -16,14 +16,14 @@ import { modelRef, type VisionModel } from './spec.js';
 import { type ViTOptions, vit, vitBP16, vitSmallP4, vitTinyP4 } from './vit.js';
 
 const registry: Readonly<Record<ModelName, (options: ImageNetResNetOptions & ViTOptions) => VisionModel>> = {
-  resnet20: resnet20,
-  resnet32: resnet32,
-  resnet56: resnet56,
-  resnet110: resnet110,
-  resnet18: resnet18,
-  resnet34: resnet34,
-  resnet50: resnet50,
-  vit: vit,
+  resnet20,
+  resnet32,
+  resnet56,
+  resnet110,
+  resnet18,
+  resnet34,
+  resnet50,
+  vit,
   'vit-tiny-p4': vitTinyP4,
   'vit-small-p4': vitSmallP4,
   'vit-b-p16': vitBP16,

@@ -6,6 +6,7 @@
  * step for every image), with the square root for AdamW (whose step does not grow with the gradient).
  */
 import type { LrScheduleConfig, OptimizerConfig, RunConfig } from '../pipeline/config.js';
+import type { Wishes } from '../pipeline/train.js';
 import { checkOptions } from '../torch/index.js';
 import type { DataKind } from './datasets/index.js';
 import { modelFamily } from './family.js';
@@ -66,6 +67,26 @@ export function vitRecipe(data: DataKind, options: RecipeOptions = {}): Recipe {
 /** The recipe of a model's family. @throws ConfigError for an unknown model or a size that makes no sense */
 export function recipe(modelName: string, data: DataKind, options: RecipeOptions = {}): Recipe {
   return modelFamily(modelName) === 'vit' ? vitRecipe(data, options) : resnetRecipe(data, options);
+}
+
+/**
+ * The recipe for a data set and what is wished for; a run of a few steps warms up over a fifth of them at most.
+ * @param data - recipes go by its name; that of a folder where it has none
+ */
+export function recipeFor(
+  modelName: string,
+  data: { name?: string; train: { length: number } },
+  wishes: Wishes,
+): Recipe {
+  const { lr, steps } = wishes;
+  const kind = (data.name ?? 'folder') as DataKind;
+  const { batchSize } = recipe(modelName, kind, { batchSize: wishes.batchSize });
+  if (steps === undefined) return recipe(modelName, kind, { batchSize, epochs: wishes.epochs, lr });
+  const perEpoch = Math.ceil(data.train.length / batchSize);
+  const chosen = recipe(modelName, kind, { batchSize, epochs: Math.max(1, Math.ceil(steps / perEpoch)), lr });
+  const { lrSchedule } = chosen;
+  const warmupEpochs = Math.min(lrSchedule.warmupEpochs, steps / perEpoch / 5);
+  return { ...chosen, lrSchedule: { ...lrSchedule, warmupEpochs } };
 }
 
 function finish(

@@ -65,7 +65,7 @@ function blocksOf(form: Form): NamedBlock[] {
 
 function resnet(name: string, form: Form, options: ImageNetResNetOptions, defaultSize: number): VisionModel {
   const ofImageNet = form.widths.length === 4;
-  const { classes, channels, size } = imageOptions(name, options, ofImageNet ? ['smallInput'] : [], defaultSize);
+  const { classes, channels, size } = imageOptions(options, defaultSize);
   const large = ofImageNet && !(options.smallInput ?? Math.min(...size) <= 64);
   const { kind, stemWidth } = form;
   const blocks = blocksOf(form);

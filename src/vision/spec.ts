@@ -1,7 +1,7 @@
 /** What the specifications of all image models share. */
 import type { FactoryOptions } from '../nn/index.js';
 import type { HeadKind, HeadModule, LayerModule, LayerSpec, ModelRef, ModelSpec } from '../pipeline/model.js';
-import { ConfigError, checkOptions } from '../torch/index.js';
+import { ConfigError } from '../torch/index.js';
 import type { VisionHeadOptions } from './heads.js';
 
 export interface ImageModelOptions {
@@ -37,17 +37,11 @@ export function requireWhole(what: string, value: number, least = 1): void {
   }
 }
 
-/**
- * Checked classes, channels and image size [height, width].
- * @param own - the model's options besides these
- */
+/** Checked classes, channels and image size [height, width]. */
 export function imageOptions(
-  name: string,
   options: ImageModelOptions,
-  own: readonly string[],
   defaultSize: number,
 ): { classes: number; channels: number; size: [number, number] } {
-  checkOptions(name, options ?? null, ['classes', 'channels', 'imageSize', ...own]);
   const { classes, channels = 3, imageSize } = options;
   const given = imageSize ?? defaultSize;
   const size: [number, number] = typeof given === 'number' ? [given, given] : [given[0], given[1]];

@@ -47,11 +47,11 @@ const ofAnyForm = [...drops, 'patch', 'width', 'depth', 'heads', 'mlpRatio'];
 
 /** A ViT of any form. */
 export const vit = imageModelFunction<ViTOptions>('vit', ofAnyForm, (options) =>
-  build('vit', options, options, imageOptions('vit', options, ofAnyForm, 32)),
+  build('vit', options, options, imageOptions(options, 32)),
 );
 
 function preset(name: string, options: ViTPresetOptions, form: Partial<ViTOptions>, defaultSize: number): VisionModel {
-  const image = imageOptions(name, options, drops, defaultSize);
+  const image = imageOptions(options, defaultSize);
   return build(name, options, { ...options, ...form }, image);
 }
 

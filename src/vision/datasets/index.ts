@@ -9,7 +9,7 @@ export { type DatasetSource, datasetSources, type GetOptions, getDataset } from 
 export { LazyImageDataset, type LazyImages } from './lazy.js';
 export { loadDataset } from './load.js';
 export { loadEmbeddedMnist, loadMnistFiles } from './mnist.js';
-export { type DataKind, type DataSpec, parseDataSpec } from './spec.js';
+export { absoluteDataSpec, type DataKind, type DataSpec, parseDataSpec } from './spec.js';
 export { loadStl10 } from './stl10.js';
 export { loadSvhn } from './svhn.js';
 export type { AugmentSpec, DataOptions, Found, ImageData, ImageSet, LoadedParts, LoadHooks } from './types.js';

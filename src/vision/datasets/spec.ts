@@ -1,4 +1,5 @@
 /** The strings that name a data set on the command line. */
+import { resolve } from 'node:path';
 import { ConfigError } from '../../torch/errors.js';
 
 const kinds = ['mnist', 'cifar10', 'svhn', 'stl10', 'folder'] as const;
@@ -23,4 +24,10 @@ export function parseDataSpec(spec: string): DataSpec {
     throw new ConfigError(`data '${spec}' needs a folder: ${kind}:DIR${hint}`);
   }
   return { kind, dir };
+}
+
+/** The same data set from any working directory. @throws ConfigError as {@link parseDataSpec} */
+export function absoluteDataSpec(spec: string): string {
+  const { kind, dir } = parseDataSpec(spec);
+  return dir === null ? kind : `${kind}:${resolve(dir)}`;
 }
