@@ -1,5 +1,6 @@
 // Entry point of the addon: one Environment for each JavaScript thread that loads it.
 #include "common.h"
+#include "group.h"
 
 namespace headrace {
 
@@ -85,6 +86,9 @@ NAPI_MODULE_INIT() {
     defineQueues(env, exports);
     defineGenerators(env, exports);
     defineSystem(env, exports);
+    defineStores(env, exports);
+    defineGroups(env, exports);
+    defineBorders(env, exports);
     return exports;
   });
 }

@@ -1,5 +1,5 @@
 // The mouth's inside in a portrait's frame, where the mesh shows it: its own colours in the shadow of the upper lip, or what
-// the photograph shows of it, with a soft edge to the lips.
+// the photograph shows of it (RGBA, colours times alpha), with a soft edge to the lips.
 #include <torch/library.h>
 
 #include <cmath>
@@ -19,6 +19,7 @@ namespace {
 enum Attribute { kRed, kGreen, kBlue, kSourceX, kSourceY, kShown };
 
 constexpr int64_t kGrain = 1 << 13;
+constexpr float kSeen = 0.1f; // alpha: what is seen less is not seen
 
 // Planes of numbers over a part of the picture, the channels of a pixel side by side.
 struct Planes {
@@ -85,12 +86,66 @@ Planes lightBelowLip(const Box& box, const std::vector<uint8_t>& inside, int64_t
   return light;
 }
 
+// Adds to `inside` the pixels of holes in it: the model's mouth has no walls behind the corners, which wide mouths show. A hole is
+// what no triangle covers, touches the inside, and is not open to the box's borders. Says which pixels these are.
+std::vector<uint8_t> addHoles(const Box& box, const int32_t* triangle, std::vector<uint8_t>& inside) {
+  enum State : uint8_t { kCovered, kEmpty, kSeen, kHole };
+  const int64_t count = box.width * box.height;
+  std::vector<uint8_t> state(count);
+  for (int64_t p = 0; p < count; ++p) state[p] = triangle[box.pixel(p)] < 0 ? kEmpty : kCovered;
+  std::vector<int64_t> piece;
+  for (int64_t start = 0; start < count; ++start) {
+    if (state[start] != kEmpty) continue;
+    bool open = false, touches = false;
+    piece.assign(1, start);
+    state[start] = kSeen;
+    for (size_t k = 0; k < piece.size(); ++k) {
+      const int64_t p = piece[k], x = p % box.width, y = p / box.width;
+      open = open || x == 0 || y == 0 || x == box.width - 1 || y == box.height - 1;
+      for (const auto& [dx, dy] : {std::pair{-1, 0}, {1, 0}, {0, -1}, {0, 1}}) {
+        if (x + dx < 0 || x + dx >= box.width || y + dy < 0 || y + dy >= box.height) continue;
+        const int64_t q = p + dy * box.width + dx;
+        touches = touches || inside[q];
+        if (state[q] != kEmpty) continue;
+        state[q] = kSeen;
+        piece.push_back(q);
+      }
+    }
+    if (open || !touches) continue;
+    for (const int64_t p : piece) state[p] = kHole;
+  }
+  for (int64_t p = 0; p < count; ++p) {
+    state[p] = state[p] == kHole;
+    inside[p] |= state[p];
+  }
+  return state;
+}
+
+// A hole is as dark as the darker of what is next to it, to the left or the right.
+void colourHoles(const std::vector<uint8_t>& hole, const std::vector<uint8_t>& inside, Planes& colours) {
+  const auto brightness = [&](int64_t p) { return colours.at(p)[0] + colours.at(p)[1] + colours.at(p)[2]; };
+  for (int64_t p = 0; p < static_cast<int64_t>(hole.size()); ++p) {
+    if (!hole[p]) continue;
+    const int64_t row = p / colours.width * colours.width;
+    int64_t found = -1;
+    for (const int64_t step : {-1, 1}) {
+      int64_t q = p;
+      while (q >= row && q < row + colours.width && hole[q]) q += step;
+      if (q < row || q >= row + colours.width || !inside[q]) continue;
+      if (found < 0 || brightness(q) < brightness(found)) found = q;
+    }
+    float* colour = colours.at(p);
+    if (found >= 0) std::copy_n(colours.at(found), 3, colour);
+    colour[3] = 1; // black where lips alone are next to it
+  }
+}
+
 void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const at::Tensor& meshShares,
                   const at::Tensor& meshTriangles, const at::Tensor& attributes, int64_t firstInside, int64_t left,
                   int64_t top, int64_t right, int64_t bottom, double unit, const at::Tensor& out) {
   TORCH_CHECK(out.dim() == 3, "expected into [H, W, 3]");
   const int64_t height = out.size(0), width = out.size(1);
-  checkPlain("photo", photo, at::kByte, {height, width, 3});
+  checkPlain("photo", photo, at::kByte, {height, width, 4});
   checkPlain("into", out, at::kByte, {height, width, 3});
   checkPlain("triangle", meshTriangle, at::kInt, {height, width});
   checkPlain("barycentric", meshShares, at::kFloat, {height, width, 2});
@@ -106,12 +161,17 @@ void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const
   const int64_t count = box.width * box.height;
 
   std::vector<uint8_t> inside(count);
-  bool any = false;
+  bool any = false, photographed = false;
   for (int64_t p = 0; p < count; ++p) {
     inside[p] = mesh.triangle[box.pixel(p)] >= firstInside;
-    any = any || inside[p];
+    if (!inside[p]) continue;
+    any = true;
+    const int32_t* corner = mesh.corners + 3 * static_cast<int64_t>(mesh.triangle[box.pixel(p)]);
+    photographed = photographed || attributes.data_ptr<float>()[corner[0] * kAttributes + kShown] > 0;
   }
   if (!any) return;
+  // Through the holes of a mouth that was photographed open its own picture is seen.
+  const std::vector<uint8_t> hole = photographed ? std::vector<uint8_t>(count) : addHoles(box, mesh.triangle, inside);
 
   const uint8_t* picture = photo.data_ptr<uint8_t>();
   uint8_t* result = out.data_ptr<uint8_t>();
@@ -129,19 +189,26 @@ void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const
         lip[3] = 1;
         continue;
       }
+      if (hole[p]) continue;
       float has[kAttributes];
       mesh.at<6>(pixel, attributes.data_ptr<float>(), kAttributes, has);
       float *photograph = shown.at(p), *colour = soft.at(p);
-      photograph[3] = has[kShown];
-      if (has[kShown] > 0) lookUp<3>(picture, height, width, has[kSourceX], has[kSourceY], photograph);
+      if (has[kShown] > 0) lookUpWords(picture, height, width, has[kSourceX], has[kSourceY], photograph);
+      const float alpha = std::min(photograph[3] * (1 / 255.0f), 1.0f);
+      // Next to the lips the photograph shows lips at the same place: what little of the inside it shows there is no colour.
+      photograph[3] = alpha > kSeen ? alpha * has[kShown] : 0;
+      if (photograph[3] > 0) {
+        for (int c = 0; c < 3; ++c) photograph[c] /= alpha;
+      }
       const float shade = 0.6f + 0.4f * std::min(1.3f * light.values[p], 1.0f);
       for (int c = 0; c < 3; ++c) {
-        colour[c] = shade * has[kRed + c] + has[kShown] * (photograph[c] - shade * has[kRed + c]);
+        colour[c] = shade * has[kRed + c] + photograph[3] * (photograph[c] - shade * has[kRed + c]);
       }
       colour[3] = 1;
-      colour[4] = has[kShown];
+      colour[4] = photograph[3];
     }
   });
+  colourHoles(hole, inside, soft);
   blur(soft, std::max(0.5, 0.8 * unit));
   blur(lips, std::max(1.0, 1.2 * unit));
   forEachBand(box.height, threadsFor(count, kGrain), [&](int64_t firstRow, int64_t endRow) {

@@ -62,11 +62,11 @@ struct Scene {
   int64_t firstEye, firstInside; // triangles: skin, eyes, the mouth's inside
   float beyond;                  // pixels past the picture's borders over which the person, mirrored there, ends
 
-  // How much of the person is left at a place of the photograph: further out a mirrored head would come into sight.
+  // How much of the person is left at a place of the photograph: further out a mirrored head would come into sight. Downwards
+  // bodies go on.
   HEADRACE_INLINE float within(const float* place) const {
     const float x = std::max(-place[0], place[0] - static_cast<float>(pictures.width));
-    const float y = std::max(-place[1], place[1] - static_cast<float>(pictures.height));
-    return std::min(std::max(1 - std::max(x, y) / beyond, 0.0f), 1.0f);
+    return std::min(std::max(1 - std::max(x, -place[1]) / beyond, 0.0f), 1.0f);
   }
 };
 

@@ -3,9 +3,6 @@
 #include <ATen/Version.h>
 
 #include <dlfcn.h>
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
@@ -13,6 +10,7 @@
 #include <cpuid.h>
 #endif
 
+#include "blocks.h"
 #include "frame.h"
 
 namespace headrace {
@@ -24,18 +22,10 @@ int deviceCount(at::DeviceType type) {
 
 namespace {
 
-// glibc hands every large block back to the kernel when it is freed, and a training step frees hundreds of
-// them: page faults then cost 15 to 20 % of the step. Keep the memory instead.
 // HEADRACE_MALLOC=system leaves the allocator alone.
 bool tuneAllocator() {
-#if defined(__GLIBC__)
   const char* choice = std::getenv("HEADRACE_MALLOC");
-  if (choice && std::string(choice) == "system") return false;
-  const int never = -1;
-  return mallopt(M_MMAP_MAX, 0) && mallopt(M_TRIM_THRESHOLD, never) && mallopt(M_TOP_PAD, 64 << 20);
-#else
-  return false;
-#endif
+  return !(choice && std::string(choice) == "system") && keepBlocks();
 }
 
 bool allocatorTuned() {
@@ -96,6 +86,25 @@ napi_value buildInfo(napi_env env, napi_callback_info) {
   });
 }
 
+napi_value memoryStats(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    const BlockStatistics found = blockStatistics();
+    napi_value result = nullptr;
+    check(env, napi_create_object(env, &result));
+    setField(env, result, "allocated", fromNumber(env, static_cast<double>(found.used)));
+    setField(env, result, "reserved", fromNumber(env, static_cast<double>(found.reserved)));
+    setField(env, result, "peak", fromNumber(env, static_cast<double>(found.peak)));
+    return result;
+  });
+}
+
+napi_value emptyCache(napi_env env, napi_callback_info) {
+  return guarded(env, [&]() -> napi_value {
+    giveBackBlocks();
+    return nullptr;
+  });
+}
+
 napi_value getThreads(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return fromNumber(env, at::get_num_threads()); });
 }
@@ -115,6 +124,8 @@ void defineSystem(napi_env env, napi_value exports) {
   allocatorTuned();
   chooseOneDnn();
   define(env, exports, "buildInfo", buildInfo);
+  define(env, exports, "memoryStats", memoryStats);
+  define(env, exports, "emptyCache", emptyCache);
   define(env, exports, "getThreads", getThreads);
   define(env, exports, "setThreads", setThreads);
 }

@@ -16,12 +16,13 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileFlags, FLAGS_OF, findCompiler, linkFlags, NODE_API, nodeHeaders } from './setup/compiler.mjs';
+import { compileFlags, findCompiler, flagsOf, linkFlags, NODE_API, nodeHeaders } from './setup/compiler.mjs';
 import { findLibtorch, librarySignature, missingMessage } from './setup/libtorch.mjs';
 import { runMain, SetupError, say, secondsSince } from './setup/say.mjs';
 import { unitDigest, unitNames } from './setup/units.mjs';
 
-const JOBS = 2;
+/** Compilers at once: two are what a small machine has memory for. */
+const JOBS = Math.max(1, Number(process.env.JOBS) || 2);
 const ADDON = 'headrace.node';
 const RECORD = 'build.json';
 
@@ -37,7 +38,7 @@ export function addonRecord(root, libtorch) {
   const flags = compileFlags(libtorch);
   const link = linkFlags(libtorch);
   const chosen = process.env.CXX ? findCompiler().version : null;
-  const sources = unitNames(root).map((name) => [name, unitDigest(root, name, FLAGS_OF[name] ?? [])]);
+  const sources = unitNames(root).map((name) => [name, unitDigest(root, name, flagsOf(name, libtorch))]);
   const facts = [process.platform, process.arch, NODE_API, library, flags, link, chosen, sources];
   const key = createHash('sha256').update(JSON.stringify(facts)).digest('hex');
   return { ...libtorch, library, platform: process.platform, arch: process.arch, nodeApi: NODE_API, link, key };
@@ -88,7 +89,7 @@ export async function buildNative({
   const objectDir = path.join(output, 'obj');
   mkdirSync(objectDir, { recursive: true });
   const units = unitNames(root).map((name) => {
-    const own = FLAGS_OF[name] ?? [];
+    const own = flagsOf(name, libtorch);
     const settings = { compiler, flags, own, library, headers: headers.version };
     const object = path.join(objectDir, name.replace(/cpp$/, 'o'));
     return { name, object, digest: unitDigest(root, name, settings), flags: [...flags, ...own, ...headers.flags] };

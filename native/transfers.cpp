@@ -1,0 +1,76 @@
+// Waits for transfers and collectives of Gloo, and what is said when they fail.
+#include "group.h"
+
+namespace headrace {
+
+#ifdef HEADRACE_GLOO
+
+namespace {
+
+constexpr std::chrono::milliseconds kForever(std::chrono::hours(24 * 365));
+constexpr std::chrono::milliseconds kSlice(25);
+constexpr std::chrono::milliseconds kLongSlice(250); // at its end libtorch makes an error with a stack trace
+
+} // namespace
+
+std::string firstLine(const std::exception& error) {
+  const std::string text = plainText(error);
+  return text.substr(0, text.find('\n'));
+}
+
+void throwLost(int peer, const Limits& limits, const std::string& what, const std::exception& error) {
+  // Why another rank went says more than that its connection broke.
+  const int looks = limits.renewed ? 1 : 40;
+  for (int k = 0; k < looks; ++k) {
+    for (const Breaker* breaker : limits.breakers) breaker->check();
+    if (k < looks - 1) std::this_thread::sleep_for(kSlice);
+  }
+  throw CodedError(limits.renewed ? "LINK_LOST" : "RANK_LOST", "the connection to rank " + std::to_string(peer) + " is lost (" + what +
+                                    "): it ended or was killed [" + firstLine(error) + "]");
+}
+
+void awaitTransfer(c10d::Work& work, int peer, const Limits& limits, const std::string& what) {
+  const Wait wait(limits, [&work] { work.abort(); });
+  for (;;) {
+    for (const Breaker* breaker : limits.breakers) breaker->check();
+    bool done = false;
+    try {
+      done = work.wait(kForever);
+    } catch (const std::exception& error) {
+      throwLost(peer, limits, what, error);
+    }
+    if (done) return;
+    for (const Breaker* breaker : limits.breakers) breaker->check();
+    if (wait.late()) {
+      throw CodedError("RANK_TIMEOUT", "waited " + seconds(limits.timeoutMs) + " for rank " + std::to_string(peer) + " " + what);
+    }
+  }
+}
+
+void awaitCollective(c10d::Work& work, const Limits& limits, const Breaker& reason, const std::string& what) {
+  const Wait wait(limits, [] {});
+  for (;;) {
+    for (const Breaker* breaker : limits.breakers) breaker->check();
+    try {
+      work.wait(kLongSlice);
+      return;
+    } catch (const std::exception& error) {
+      if (work.isCompleted()) {
+        // The connection's error names no rank; who has gone silent is known a little later.
+        for (int k = 0; k < 400 && !reason.tripped(); ++k) std::this_thread::sleep_for(kSlice);
+        reason.check();
+        throw CodedError("RANK_LOST", "a rank was lost (" + what + ") [" + firstLine(error) + "]");
+      }
+    }
+    if (wait.late()) throw CodedError("RANK_TIMEOUT", "waited " + seconds(limits.timeoutMs) + " for all ranks " + what);
+  }
+}
+
+at::Tensor bytesOf(const at::Tensor& tensor) {
+  const auto length = static_cast<int64_t>(tensor.numel() * tensor.element_size());
+  return at::from_blob(tensor.data_ptr(), {length}, [tensor](void*) {}, at::TensorOptions().dtype(at::kByte));
+}
+
+#endif
+
+} // namespace headrace
