@@ -18,6 +18,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../torch/errors.js';
 import { expectText } from '../torch/expect.js';
+import { checkOptions } from '../torch/options.js';
 import { reason } from './file.js';
 
 const NAME = 'run.lock';
@@ -50,15 +51,19 @@ export class FolderLock {
   private constructor(
     readonly folder: string,
     readonly owner: LockOwner,
+    private readonly elsewhereIsDead: boolean,
   ) {}
 
   /**
+   * @param options.elsewhereIsDead - whether an owner that cannot be looked at from here has died, as who starts a run again
+   * knows; one that has not finds that its lock does not stand any more
    * @throws ConfigError naming the owner, where one is alive or cannot be looked at from here
    * @throws DataError where the folder is absent, or cannot be written to
    */
-  static take(folder: string): FolderLock {
+  static take(folder: string, options: { readonly elsewhereIsDead?: boolean } = {}): FolderLock {
     expectText('FolderLock.take', folder, 'a folder');
-    const lock = new FolderLock(folder, describeSelf());
+    checkOptions('FolderLock.take', options, ['elsewhereIsDead']);
+    const lock = new FolderLock(folder, describeSelf(), options.elsewhereIsDead ?? false);
     const own = join(folder, `.${NAME}.${lock.owner.token}`);
     writeOwner(own, lock.owner);
     try {
@@ -69,6 +74,11 @@ export class FolderLock {
     if (held.size === 0) process.on('exit', releaseAll);
     held.add(lock);
     return lock;
+  }
+
+  /** Where a process finds the lock, and what it names there: one that does sees the same folder. */
+  get mark(): { readonly path: string; readonly token: string } {
+    return { path: join(this.folder, NAME), token: this.owner.token };
   }
 
   /** Whether the lock still stands: the folder may have been removed meanwhile, and made anew by another run. */
@@ -116,7 +126,8 @@ export class FolderLock {
     for (let path = join(this.folder, NAME); path !== besides; path = claimOf(this.folder, owners.at(-1)!)) {
       const owner = readOwner(path);
       if (owner === null) break;
-      if (!hasEnded(owner, this.owner)) throw refusal(this.folder, owner, this.owner);
+      const given = this.elsewhereIsDead && isElsewhere(owner, this.owner);
+      if (!given && !hasEnded(owner, this.owner)) throw refusal(this.folder, owner, this.owner);
       owners.push(owner);
     }
     return owners.length === 0 ? null : owners;

@@ -27,6 +27,9 @@ export class DataError extends HeadraceError {}
 /** A queue was closed, or stayed full or empty for longer than its time-out. */
 export class QueueError extends HeadraceError {}
 
+/** Another rank cannot be reached, went silent, failed, or never came; the message names it. */
+export class RankError extends HeadraceError {}
+
 /** A configuration, command line or argument cannot be used as it stands. */
 export class ConfigError extends HeadraceError {}
 
@@ -55,6 +58,13 @@ const BY_CODE: Record<string, typeof HeadraceError> = {
   QUEUE_TIMEOUT: QueueError,
   QUEUE_GRAD: QueueError,
   DATA: DataError,
+  RANK_LOST: RankError,
+  LINK_LOST: RankError,
+  RANK_TIMEOUT: RankError,
+  STORE_SILENT: RankError,
+  STORE_UNREACHABLE: RankError,
+  STORE_PORT_TAKEN: RankError,
+  STORE_CLOSED: RankError,
 };
 
 /** libtorch's messages speak Python, of `retain_graph=True` and `.retain_grad()`: what is written here instead. */

@@ -27,12 +27,22 @@ export {
 } from './create.js';
 export { customFunction, type FunctionContext, type FunctionDefinition } from './custom-function.js';
 export type { DType, MemoryFormat, TypedArray } from './dtype.js';
-export { ConfigError, DataError, HeadraceError, QueueError, ShapeError, StageError, TorchError } from './errors.js';
+export {
+  ConfigError,
+  DataError,
+  HeadraceError,
+  QueueError,
+  RankError,
+  ShapeError,
+  StageError,
+  TorchError,
+} from './errors.js';
 export type { Argument, Result } from './frame.js';
 export { defaultGenerator, deriveSeed, Generator, manualSeed } from './generator.js';
 export { type GradcheckOptions, gradcheck } from './gradcheck.js';
 export { type GradHook, type GradsHook, type RemovableHandle, removable, watchGrads } from './hooks.js';
 export { type Index, Slice, slice } from './indexing.js';
+export { emptyCache, memoryStats } from './memory-stats.js';
 export type { ToOptions } from './methods.js';
 export type { NativeInfo, QueueStats } from './native.js';
 export { hasOp, type Operator, op, ops } from './ops.js';

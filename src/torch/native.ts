@@ -23,10 +23,20 @@ export interface NativeInfo {
   mpsDevices: number;
   gloo: boolean;
   nccl: boolean;
-  /** Whether glibc was told to keep freed blocks. */
+  /** Whether freed blocks of large tensors are kept for the next. */
   allocatorTuned: boolean;
   /** Intra-op threads of the calling thread. */
   threads: number;
+}
+
+/** Memory of the tensors on the CPU that have 64 KiB or more, in bytes, over all threads of the process. */
+export interface MemoryStats {
+  /** What tensors and the graph have now. */
+  readonly allocated: number;
+  /** The same, and what was freed and is kept for the next tensor of its size. */
+  readonly reserved: number;
+  /** The most that was allocated at once. */
+  readonly peak: number;
 }
 
 /** A look at a queue. Times are totals over its life. */
@@ -41,8 +51,54 @@ export interface QueueStats {
   closed: boolean;
 }
 
+/** The addon's functions for ranks; a build without Gloo's headers has none of them. */
+export interface NativeRanks {
+  routeTo(host: string, port: number): string;
+  storeOpen(host: string, port: number, serve: boolean, timeoutMs: number): number;
+  storeClose(id: number): void;
+  storePort(id: number): number;
+  storeAdd(id: number, key: string, amount: number, timeoutMs: number): number;
+  storeSet(id: number, key: string, text: string, timeoutMs: number): void;
+  storeGet(id: number, key: string, timeoutMs: number): string;
+  storeHas(id: number, key: string, timeoutMs: number): boolean;
+  groupCreate(
+    store: number,
+    prefix: string,
+    rank: number,
+    size: number,
+    address: string,
+    timeoutMs: number,
+    patienceMs: number,
+    starts: number,
+  ): number;
+  groupPart(whole: number, name: string, rank: number, size: number, timeoutMs: number): number;
+  groupLink(whole: number, name: string, rank: number, broken: string, replaced: string, timeoutMs: number): number;
+  groupDrop(id: number): void;
+  groupCheck(id: number): void;
+  groupStore(id: number): number;
+  groupPrefix(id: number): string;
+  groupStarts(id: number): number;
+  groupRank(id: number): number;
+  groupSize(id: number): number;
+  groupFail(id: number, reason: string): void;
+  groupLeave(id: number): void;
+  groupsEnd(reason: string): void;
+  groupTransfer(id: number, peer: number, tag: number, receive: boolean): number;
+  groupReduce(id: number, operation: string): number;
+  groupBroadcast(id: number, root: number): number;
+  groupBarrier(id: number): number;
+  workWait(id: number, timeoutMs: number): void;
+  borderOpen(group: number, peer: number, number: number, capacity: number, receives: boolean, halve: boolean): number;
+  borderPut(id: number, text: string, timeoutMs: number): void;
+  borderGet(id: number, timeoutMs: number): string;
+  borderDepth(id: number): number;
+  borderClose(id: number, reason: string, timeoutMs: number): void;
+  borderDrop(id: number): void;
+  borderAbort(id: number, reason: string): void;
+}
+
 /** The addon's functions. Handles are numbers; lists of tensors travel in the call frame (see frame.ts). */
-export interface Native {
+export interface Native extends Partial<NativeRanks> {
   /** The call frame of the copy of this package that came first in this thread; none before. */
   frame?: Float64Array;
   attachFrame(cells: Float64Array): void;
@@ -61,6 +117,8 @@ export interface Native {
   entrust(handle: number, from: number, to: number): void;
   endCare(care: number): void;
   freeDropped(): void;
+  memoryStats(): MemoryStats;
+  emptyCache(): void;
   setMemoryLimits(collectBytes: number, warnBytes: number, warnCount: number): void;
   looseCount(): number;
   looseBytes(): number;

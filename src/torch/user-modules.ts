@@ -33,6 +33,28 @@ function callerFile(): string | null {
   }
 }
 
+const FILE = /^(.+\.[cm]?[jt]s)(?::([\w$]+))?$/;
+
+/** What `./mine.js:name` names, the default export without a name; null for anything but the file of a program. */
+export function fileExport(text: string): { readonly module: string; readonly export: string } | null {
+  const [, module, name = 'default'] = FILE.exec(text) ?? [];
+  return module === undefined ? null : { module, export: name };
+}
+
+/**
+ * The same with the file's URL.
+ * @param what - it is, for the error: `a model`
+ * @throws ConfigError for a file that is not there, from the working directory
+ */
+export function locatedExport(text: string, what: string): { readonly module: string; readonly export: string } {
+  const named = fileExport(text);
+  if (named === null)
+    throw new ConfigError(`Expected a file with ${what}, such as ./mine.js or ./mine.js:name, got ${text}`);
+  const file = path.resolve(named.module);
+  if (!existsSync(file)) throw new ConfigError(`Expected a file with ${what} at ${file}, found none.`);
+  return { ...named, module: pathToFileURL(file).href };
+}
+
 /** What a path may stand for: TypeScript names the file that its source would become. */
 function spellings(file: string): string[] {
   const source = file.replace(/\.([cm]?)js(x?)$/, '.$1ts$2');
@@ -86,6 +108,11 @@ export function rememberFunction(url: string, name: string, found: (...given: ne
   known.set(`${url}#${name}`, found);
 }
 
+/** A function that this thread has imported or remembered, for those that cannot wait; null where it has not. */
+export function functionInHand<F extends (...given: never[]) => unknown>(url: string, name: string): F | null {
+  return (known.get(`${url}#${name}`) as F | undefined) ?? null;
+}
+
 /** Imports a function of a module on this thread. @throws ConfigError where that fails, or the module has no such function */
 export async function importFunction<F extends (...given: never[]) => unknown>(url: string, name: string): Promise<F> {
   await prepareLoader(url);
@@ -99,7 +126,10 @@ export async function importFunction<F extends (...given: never[]) => unknown>(u
   }
   // What a module of CommonJS exports is not always told by its names alone.
   const found = loaded[name] ?? (loaded.default as Record<string, unknown> | null | undefined)?.[name];
-  if (typeof found === 'function') return found as F;
+  if (typeof found === 'function') {
+    rememberFunction(url, name, found as F);
+    return found as F;
+  }
   throw new ConfigError(`Expected ${url} to export a function ${name}, got ${typeof found}`);
 }
 

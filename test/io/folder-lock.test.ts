@@ -83,13 +83,18 @@ test('a number that another process has by now does not keep a lock, nor does on
   }
 });
 
-test('of an owner on another machine, or in another container, nothing is assumed', () => {
+test('of an owner on another machine, or in another container, nothing is assumed but what the caller knows', () => {
   for (const change of [{ host: 'elsewhere' }, { processes: 'pid:[1]' }]) {
     const { token } = write(change);
     assert.throws(() => FolderLock.take(folder), /cannot be seen from .*remove .*run\.lock; if not, wait for it/);
     assert.equal(read().token, token);
-    rmSync(path);
+    const lock = FolderLock.take(folder, { elsewhereIsDead: true });
+    assert.equal(read().token, lock.owner.token);
+    lock.release();
   }
+  write({});
+  assert.throws(() => FolderLock.take(folder, { elsewhereIsDead: true }), /is in use by this process/);
+  rmSync(path);
 });
 
 test('a lock that names nobody is not taken, and says what to do', () => {

@@ -1,4 +1,5 @@
 // The garbage collector frees what no scope owns. It runs when this file asks for it.
+// Runs in a process of its own: it counts what lives in the process, and when the collector comes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as tick } from 'node:timers/promises';

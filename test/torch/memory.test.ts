@@ -1,4 +1,5 @@
 // Loops without scopes, and what the collector is told: the memory in use stays bounded though nothing pauses or disposes.
+// Runs in a process of its own: it counts what lives in the process, and when the collector comes.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';

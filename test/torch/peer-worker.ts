@@ -18,6 +18,9 @@ function perform(command: Command): unknown {
     }
     case 'fill':
       return Queue.attach(command.queue).get().tensors[0]!.fill_(command.value).tolist();
+    case 'drop':
+      for (const tensor of Queue.attach(command.queue).get().tensors) tensor!.dispose();
+      return null;
     case 'hold':
       return Array.from({ length: command.count }, () => ones([2])).length + liveTensors('thread');
     case 'threads':

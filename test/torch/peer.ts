@@ -7,6 +7,7 @@ export type Command =
   | { do: 'putAll'; queue: number; count: number }
   | { do: 'get'; queue: number; timeoutMs?: number }
   | { do: 'fill'; queue: number; value: number }
+  | { do: 'drop'; queue: number }
   | { do: 'hold'; count: number }
   | { do: 'threads'; set?: number };
 
@@ -28,10 +29,11 @@ export class Peer {
   }
 }
 
-/** Runs `body` with that many peers, and stops them whatever happens. */
+/** Runs `body` with that many peers that have started and answer, and stops them whatever happens. */
 export async function withPeers(count: number, body: (...peers: Peer[]) => Promise<void>): Promise<void> {
   const peers = Array.from({ length: count }, () => new Peer());
   try {
+    await Promise.all(peers.map((peer) => peer.tell({ do: 'threads' })));
     await body(...peers);
   } finally {
     await Promise.all(peers.map((peer) => peer.stop()));

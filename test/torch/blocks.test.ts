@@ -1,0 +1,95 @@
+// The allocator of large tensors: what is freed serves the next of its size, and nothing grows beyond what was in use.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { emptyCache, full, memoryStats, Queue, scope, type Tensor, zeros } from 'headrace/torch';
+import { withPeers } from './peer.js';
+
+const MB = 2 ** 20;
+const megabytes = (count: number): Tensor => zeros([Math.round(count * MB)], { dtype: 'uint8' });
+const linux = process.platform === 'linux' ? {} : { skip: 'Linux alone' };
+
+/** Makes tensors of so many megabytes, all alive at once, and frees them. */
+const step = (sizes: readonly number[]): void => scope(() => void sizes.map(megabytes));
+
+test('the same sizes again need no more memory, in whichever order', linux, () => {
+  emptyCache();
+  step([8, 8, 4, 2, 1]);
+  const { allocated, reserved } = memoryStats();
+  assert.ok(reserved - allocated >= 23 * MB);
+  for (const sizes of [
+    [1, 2, 4, 8, 8],
+    [8, 1, 8, 2, 4],
+  ]) {
+    step(sizes);
+    assert.equal(memoryStats().reserved, reserved);
+  }
+  // A size that is nearly one of them takes its block.
+  step([7.9]);
+  assert.equal(memoryStats().reserved, reserved);
+  emptyCache();
+  assert.equal(memoryStats().reserved, memoryStats().allocated);
+});
+
+test('sizes that come no longer make room for those that do', linux, () => {
+  emptyCache();
+  for (const size of [1, 1.3, 1.6, 2.1, 2.7, 3.3]) step(Array.from({ length: Math.floor(200 / size) }, () => size));
+  const { reserved, peak } = memoryStats();
+  assert.ok(reserved <= peak + peak / 8 + 32 * MB, `${reserved / MB} MB are reserved of ${peak / MB} in use at most`);
+  emptyCache();
+});
+
+test('blocks are their tensors’ own: none is given to two, and each keeps its numbers', () => {
+  let seed = 12345;
+  const random = (below: number): number => {
+    seed = (1103515245 * seed + 12345) % 2147483648;
+    return seed % below;
+  };
+  scope(() => {
+    const alive: { x: Tensor; value: number; count: number }[] = [];
+    for (let i = 0; i < 600; i++) {
+      if (alive.length < 12 || random(2) === 0) {
+        const [count, value] = [1 + random(200_000), 1 + random(100)];
+        alive.push({ x: full([count], value), value, count });
+      } else {
+        const [{ x, value, count }] = alive.splice(random(alive.length), 1) as [(typeof alive)[number]];
+        assert.equal(
+          scope(() => x.sum().item()),
+          value * count,
+        );
+        x.dispose();
+      }
+    }
+  });
+});
+
+test('what one thread frees serves another', linux, () =>
+  withPeers(1, async (peer) => {
+    emptyCache();
+    const before = memoryStats().allocated;
+    const queue = Queue.create<null>(1);
+    scope(() => queue.put({ meta: null, tensors: [megabytes(16)] }));
+    assert.equal(memoryStats().allocated, before + 16 * MB);
+    await peer.tell({ do: 'drop', queue: queue.id });
+    queue.destroy();
+    const { allocated, reserved } = memoryStats();
+    assert.equal(allocated, before);
+    step([16]);
+    assert.equal(memoryStats().reserved, reserved);
+  }),
+);
+
+test('a tensor that is too large for the machine is an error that says so', linux, () => {
+  assert.throws(
+    () => scope(() => zeros([2 ** 46], { dtype: 'uint8' })),
+    /can't allocate memory: you tried to allocate/,
+  );
+});
+
+test('HEADRACE_MALLOC=system leaves the allocator alone', () => {
+  const program =
+    "import { memoryStats, zeros } from 'headrace/torch'; const x = zeros([1e6]); console.log(JSON.stringify(memoryStats()), x.shape)";
+  const env = { ...process.env, HEADRACE_MALLOC: 'system' };
+  const said = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { env, encoding: 'utf8' });
+  assert.match(said, /^\{"allocated":0,"reserved":0,"peak":0\}/);
+});
