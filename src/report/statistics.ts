@@ -1,6 +1,20 @@
-/** Runs with several seeds: their spread, and whether two models differ by more than it. */
-import { DataError } from '../torch/index.js';
-import { checkOptions } from '../torch/options.js';
+// Medians, and runs with several seeds: their spread, and whether two models differ by more than it.
+
+import { DataError } from '../torch/errors.js';
+import { checkFlag, checkOptions } from '../torch/options.js';
+
+/** The middle of some values, or the mean of the two middle ones; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** The value that a quarter of the values lie under, the lower of two neighbours; NaN of none. */
+export function lowerQuartile(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 4)] ?? Number.NaN;
+}
 
 export interface Summary {
   readonly mean: number;
@@ -25,6 +39,9 @@ export interface WelchTest {
   readonly interval: readonly [low: number, high: number];
 }
 
+/** The same of pairs: `df` is one less than there are. */
+export type PairedTest = WelchTest;
+
 /** Two models' scores beside each other. */
 export interface Comparison extends WelchTest {
   readonly a: Summary;
@@ -47,20 +64,23 @@ export function summariseRuns(runs: readonly Run[]): Record<string, Summary> {
 }
 
 /**
- * Tests every score of two models, one run a seed. The test is unpaired: equal seeds do not make runs of different
- * models alike. Many scores tested at once give small p-values by chance; decide beforehand which one counts.
+ * Tests every score of two models, one run a seed. The test is unpaired unless asked to pair run with run: equal seeds make
+ * runs alike where the models begin with the same weights and see the same batches, as those that differ in a loss do. Many scores tested at once give small p-values by chance; decide beforehand which one counts.
  */
 export function compareRuns(
   a: readonly Run[],
   b: readonly Run[],
-  options: { readonly confidence?: number } = {},
+  options: { readonly confidence?: number; readonly paired?: boolean } = {},
 ): Record<string, Comparison> {
-  checkOptions('compareRuns', options, ['confidence']);
+  checkOptions('compareRuns', options, ['confidence', 'paired']);
+  checkFlag('compareRuns', 'paired', options.paired);
+  const { paired = false, ...confidence } = options;
+  const test = paired ? pairedTest : welchTest;
   const names = namesOf([...a, ...b]);
   return Object.fromEntries(
     names.map((name) => {
       const [ofA, ofB] = [a.map((run) => run[name]!), b.map((run) => run[name]!)];
-      return [name, { a: summarise(ofA), b: summarise(ofB), ...welchTest(ofA, ofB, options) }];
+      return [name, { a: summarise(ofA), b: summarise(ofB), ...test(ofA, ofB, confidence) }];
     }),
   );
 }
@@ -76,9 +96,7 @@ export function welchTest(
   b: ArrayLike<number>,
   options: { readonly confidence?: number } = {},
 ): WelchTest {
-  checkOptions('welchTest', options, ['confidence']);
-  const { confidence = 0.95 } = options;
-  if (!(confidence > 0 && confidence < 1)) throw new DataError(`Expected a confidence in (0, 1), got ${confidence}`);
+  const confidence = confidenceOf('welchTest', options);
   const [first, second] = [expectSample('first', a), expectSample('second', b)];
   const [va, vb] = [first.std ** 2 / first.n, second.std ** 2 / second.n];
   const error = Math.sqrt(va + vb);
@@ -86,6 +104,36 @@ export function welchTest(
   const t = difference / error;
   const share = va / (va + vb);
   const df = 1 / (share ** 2 / (first.n - 1) + (1 - share) ** 2 / (second.n - 1));
+  return tTest(difference, error, t, df, confidence);
+}
+
+/**
+ * Student's t-test of the differences of pairs: the first value of `a` with the first of `b`, and so on. Where all differ by
+ * the same there is no test, as in {@link welchTest}.
+ * @throws DataError unless both have the same number of finite values, two or more
+ */
+export function pairedTest(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  options: { readonly confidence?: number } = {},
+): PairedTest {
+  const confidence = confidenceOf('pairedTest', options);
+  expectSample('first', a);
+  expectSample('second', b);
+  if (a.length !== b.length) throw new DataError(`Expected samples in pairs, got ${a.length} and ${b.length} values`);
+  const { mean, std, n } = summarise(Array.from(a, (value, i) => value - b[i]!));
+  const error = std / Math.sqrt(n);
+  return tTest(mean, error, mean / error, n - 1, confidence);
+}
+
+function confidenceOf(where: string, options: { readonly confidence?: number }): number {
+  checkOptions(where, options, ['confidence']);
+  const { confidence = 0.95 } = options;
+  if (confidence > 0 && confidence < 1) return confidence;
+  throw new DataError(`Expected a confidence in (0, 1), got ${confidence}`);
+}
+
+function tTest(difference: number, error: number, t: number, df: number, confidence: number): WelchTest {
   if (error === 0) return { difference, t, df, p: Number.NaN, interval: [Number.NaN, Number.NaN] };
   const reach = studentTQuantile((1 + confidence) / 2, df) * error;
   return { difference, t, df, p: studentTTwoSided(t, df), interval: [difference - reach, difference + reach] };

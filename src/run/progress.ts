@@ -1,8 +1,9 @@
 // The live line of a run, on stderr: how far, how fast, the loss of each stage, and when it will end.
 
+import { duration } from '../report/duration.js';
 import { checkOptions } from '../torch/options.js';
 import type { EvalEvent, PlanEvent, RunEvent, StepEvent } from './events.js';
-import { throughput } from './run-sums.js';
+import { throughput } from './sums.js';
 
 /** What the progress needs of a stream; `process.stderr` is one. */
 export interface ProgressStream {
@@ -72,7 +73,7 @@ export class Progress {
       this.say(`stage ${event.stage}: the checkpoint has no head for this border; it starts with fresh weights`);
     } else if (event.type === 'freshWeights') {
       this.say(`${event.keys.join(', ')}: of another shape in ${event.file}; they start with fresh weights`);
-    } else if (event.type === 'step') {
+    } else if (event.type === 'step' && event.replica === undefined) {
       this.latest.set(event.stage, event);
       if (event.stage === this.stages - 1) this.note(event);
     }
@@ -203,13 +204,4 @@ export function formatMetrics(metrics: EvalEvent['metrics']): string {
 function formatMetric(name: string, value: number | null): string {
   if (value === null || !Number.isFinite(value)) return 'not finite';
   return name === 'accuracy' || /^top\d+$/.test(name) ? `${(value * 100).toFixed(2)} %` : value.toFixed(4);
-}
-
-/** 75 -> `1:15`, 3725 -> `1:02:05`. */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  const two = (n: number): string => String(n).padStart(2, '0');
-  const minutes = Math.floor(whole / 60);
-  const hours = Math.floor(minutes / 60);
-  return hours > 0 ? `${hours}:${two(minutes % 60)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }

@@ -1,4 +1,4 @@
-// The events of a run: what each stage did, one JSON object a line, one file a stage (`events-<stage>.jsonl`). They are the
+// The events of a run: what each stage did, one JSON object a line, one file a stage (`events-<stage>.jsonl`) and replica. They are the
 // single source for progress lines, summaries and traces.
 
 import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
@@ -10,6 +10,8 @@ interface EventBase {
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly stage: number;
+  /** Which of the stage's replicas, but for the first. */
+  readonly replica?: number;
 }
 
 /**
@@ -133,9 +135,14 @@ export type RunEvent =
 /** Written in bulk; all others reach the file at once. */
 const buffered: ReadonlySet<RunEvent['type']> = new Set(['step', 'memory', 'span']);
 
-/** The file of a stage's events in a run's folder. */
-export function eventsPath(folder: string, stage: number): string {
-  return join(folder, `events-${stage}.jsonl`);
+/** The file of a stage's events in a run's folder, or of one of its replicas. */
+export function eventsPath(folder: string, stage: number, replica = 0): string {
+  return join(folder, `events-${stage}${replica > 0 ? `-${replica}` : ''}.jsonl`);
+}
+
+/** Whether a file of a run's folder, by its name, is one of events. */
+export function holdsEvents(name: string): boolean {
+  return /^events-\d+(-\d+)?\.jsonl$/.test(name);
 }
 
 /** Appends events to a file. Numbers that are not finite become null, as JSON has none. */
@@ -199,6 +206,31 @@ export class EventWriter {
       closeSync(this.fd);
       this.fd = null;
     }
+  }
+}
+
+/** The files of some stages' events in a run's folder. */
+export class EventFiles {
+  readonly #writers: ReadonlyMap<number, EventWriter>;
+  readonly #replica: number;
+
+  /**
+   * @param options.append go on with the files, rather than start them anew
+   * @param options.replica of all these stages
+   */
+  constructor(folder: string, stages: readonly number[], { append, replica }: { append: boolean; replica?: number }) {
+    const open = (stage: number): EventWriter => new EventWriter(eventsPath(folder, stage, replica), { append });
+    this.#writers = new Map(stages.map((stage) => [stage, open(stage)]));
+    this.#replica = replica ?? 0;
+  }
+
+  /** Writes an event of one of the stages; those of others pass. */
+  write(event: RunEvent): void {
+    if ((event.replica ?? 0) === this.#replica) this.#writers.get(event.stage)?.write(event);
+  }
+
+  close(): void {
+    for (const writer of this.#writers.values()) writer.close();
   }
 }
 
@@ -271,6 +303,6 @@ export function readRun(folder: string): RunEvent[] {
   } catch (error) {
     throw new DataError(`Cannot read the run in ${folder}: ${(error as Error).message}`, { cause: error });
   }
-  const files = names.filter((name) => /^events-\d+\.jsonl$/.test(name));
+  const files = names.filter(holdsEvents);
   return files.flatMap((name) => readEvents(join(folder, name))).sort((a, b) => a.time - b.time);
 }
