@@ -20,6 +20,7 @@ export * from './distance.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './embedding-bag.js';
+export { EqualizedConv2d, type EqualizedConvOptions, EqualizedLinear, type EqualizedOptions } from './equalized.js';
 export * as functional from './functional/index.js';
 export type { ForwardHook, ForwardPreHook, FullBackwardHook } from './hooks.js';
 export * as init from './init.js';
@@ -28,6 +29,7 @@ export * from './instancenorm.js';
 export { Bilinear, type BilinearOptions, Identity, Linear, type LinearOptions } from './linear.js';
 export * from './loss.js';
 export * from './margin-losses.js';
+export * from './modulated.js';
 export {
   type FactoryOptions,
   Module,
@@ -53,6 +55,7 @@ export {
 export * from './shape.js';
 export type { LoadResult } from './state-dict.js';
 export { StepGenerators } from './step-generators.js';
+export type { SumGroup } from './sync-norm.js';
 export {
   type EncodeOptions,
   TransformerEncoder,

@@ -3,6 +3,7 @@ import type { BagMode, BagOptions, EmbeddingBagOptions } from './embedding-bag.j
 import type { Reduction } from './functional/loss.js';
 import type * as M from './functional/margin.js';
 import type * as P from './functional/power.js';
+import type { SyncBatchNormOptions } from './norm.js';
 import type { RnnCellOptions, RnnNonlinearity } from './rnn-cells.js';
 import {
   choice,
@@ -17,7 +18,8 @@ import {
   tensor,
   whole,
 } from './signature.js';
-import { encoderLayer, recurrent } from './signatures.js';
+import { batchNorm, encoderLayer, recurrent } from './signatures.js';
+import type { SumGroup } from './sync-norm.js';
 import type { DecodeOptions, TransformerOptions, TranslateOptions } from './transformer-decoder.js';
 
 const positive = whole(undefined, 1);
@@ -121,6 +123,11 @@ export const rrelu = new Signature('RReLU', { lower: number(1 / 8), upper: numbe
 export const channelShuffle = new Signature('ChannelShuffle', { groups: positive }, {});
 export const softmax2d = new Signature('Softmax2d', {}, {});
 
+export const syncBatchNorm = new Signature('SyncBatchNorm', batchNorm.args, {
+  ...batchNorm.options,
+  processGroup: orNull(rule<SumGroup>(undefined, 'a group, whose sum(tensors) adds up over all of it', isGroup)),
+} satisfies RulesOf<SyncBatchNormOptions>);
+
 const sixSides = rule<number | readonly number[]>(
   undefined,
   'a whole number or 6 of them',
@@ -135,4 +142,8 @@ function isDistance(value: unknown): boolean {
 
 function isGenerator(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'manualSeed' in value;
+}
+
+function isGroup(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'sum' in value && typeof value.sum === 'function';
 }

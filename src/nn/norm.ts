@@ -1,11 +1,13 @@
-import { expectTensor } from '../torch/expect.js';
+import { expectTensor, misfit } from '../torch/expect.js';
 import { ConfigError, empty, type Generator, ops, ShapeError, type Tensor, zeros } from '../torch/index.js';
 import * as functional from './functional/norm.js';
 import { ones_, zeros_ } from './init.js';
 import { type FactoryOptions, Module } from './module.js';
+import { syncBatchNorm as syncSignature } from './more-signatures.js';
 import { Parameter } from './parameter.js';
 import { pyBool, pyFloat, pyTuple } from './repr.js';
 import * as signature from './signatures.js';
+import { type SumGroup, syncBatchNorm } from './sync-norm.js';
 
 export interface BatchNormOptions extends FactoryOptions {
   /** Default 1e-5. */
@@ -31,6 +33,8 @@ abstract class BatchNormNd extends Module {
   readonly momentum: number | null;
   readonly affine: boolean;
   readonly trackRunningStats: boolean;
+  /** Those with whom it takes its statistics in training; null where it is alone. */
+  processGroup: SumGroup | null = null;
   private readonly dimensions: Dimensions;
 
   protected constructor(
@@ -65,9 +69,13 @@ abstract class BatchNormNd extends Module {
 
   forward(x: Tensor): Tensor {
     const { weight, bias, running_mean: mean, running_var: variance, eps } = this;
-    return this.normalise(x, (training, momentum) =>
-      functional.batchNorm(x, mean, variance, weight, bias, { training, momentum, eps }),
-    );
+    return this.normalise(x, (training, momentum) => {
+      if (training && this.processGroup) {
+        const given = { runningMean: mean, runningVar: variance, weight, bias, momentum, eps };
+        return syncBatchNorm(x, this.processGroup, given);
+      }
+      return functional.batchNorm(x, mean, variance, weight, bias, { training, momentum, eps });
+    });
   }
 
   /**
@@ -81,7 +89,7 @@ abstract class BatchNormNd extends Module {
       throw new ShapeError(`Expected an input of ${expected} dimensions, got [${x.shape}] in ${this.toString()}`);
     }
     const batchStatistics = this.training || this.running_mean === null;
-    if (batchStatistics) functional.expectSeveral(x.shape);
+    if (batchStatistics && !this.processGroup) functional.expectSeveral(x.shape);
     let momentum = this.momentum ?? 0;
     if (this.training && this.num_batches_tracked) {
       this.num_batches_tracked.add_(1);
@@ -120,7 +128,7 @@ export class BatchNorm2d extends BatchNormNd {
    * @param residual - of x's shape
    */
   forwardRelu(x: Tensor, residual: Tensor | null = null): Tensor {
-    if (this.hasHooks) return (residual ? this.forward(x).add(residual) : this.forward(x)).relu();
+    if (this.hasHooks || this.processGroup) return (residual ? this.forward(x).add(residual) : this.forward(x)).relu();
     const { weight, bias, running_mean: mean, running_var: variance, eps } = this;
     return this.normalise(x, (training, momentum) =>
       functional.batchNormRelu(x, mean, variance, weight, bias, { residual, training, momentum, eps }),
@@ -132,6 +140,32 @@ export class BatchNorm2d extends BatchNormNd {
 export class BatchNorm3d extends BatchNormNd {
   constructor(numFeatures: number, options?: BatchNormOptions) {
     super(numFeatures, options, [5]);
+  }
+}
+
+export interface SyncBatchNormOptions extends BatchNormOptions {
+  /** Those with whom it takes its statistics in training. Default null: it is alone. */
+  readonly processGroup?: SumGroup | null;
+}
+
+/**
+ * Batch normalisation by the mean and variance over the shares of a batch that all of a group have. Input [B, C, ...]; every
+ * member has samples, and all run their layers in the same order. Keys as {@link BatchNorm1d}.
+ */
+export class SyncBatchNorm extends BatchNormNd {
+  constructor(numFeatures: number, options?: SyncBatchNormOptions) {
+    const { processGroup, numFeatures: count, ...rest } = syncSignature.read(new.target.name, [numFeatures], options);
+    super(count, rest, [2, 3, 4, 5]);
+    this.processGroup = processGroup;
+  }
+
+  /** Has every batch normalisation of a module take its statistics over a group: the layers stay what they are. */
+  static convertSyncBatchnorm<M extends Module>(module: M, processGroup: SumGroup): M {
+    const where = 'SyncBatchNorm.convertSyncBatchnorm';
+    if (!((module as unknown) instanceof Module)) throw misfit(where, 'a module', module);
+    if (typeof processGroup?.sum !== 'function') throw misfit(where, 'a group with a sum(tensors)', processGroup);
+    for (const each of module.modules()) if (each instanceof BatchNormNd) each.processGroup = processGroup;
+    return module;
   }
 }
 

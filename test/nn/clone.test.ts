@@ -7,9 +7,13 @@ import { type LayerCase, readGolden, unpack } from '../golden/golden.js';
 import { layerCases } from './cases.js';
 import { lossCases } from './loss-cases.js';
 import { moreCases } from './more-cases.js';
+import { styleCases } from './style-cases.js';
 
 type Stored = { readonly cases: Readonly<Record<string, LayerCase>> };
-const stored = { ...readGolden<Stored>('layers.json').cases, ...readGolden<Stored>('more-layers.json').cases };
+const stored = Object.assign(
+  {},
+  ...['layers.json', 'more-layers.json', 'style-layers.json'].map((name) => readGolden<Stored>(name).cases),
+) as Stored['cases'];
 
 type Forward = { forward(...x: Tensor[]): Tensor | readonly unknown[] };
 
@@ -18,7 +22,9 @@ function flat(output: unknown): number[] {
   return list.filter((x): x is Tensor => x !== null).flatMap((x) => Array.from(x.detach().data() as Float64Array));
 }
 
-const cases = Object.entries({ ...layerCases, ...lossCases, ...moreCases }).filter(([, { make }]) => make);
+const cases = Object.entries({ ...layerCases, ...lossCases, ...moreCases, ...styleCases }).filter(
+  ([, { make }]) => make,
+);
 
 for (const [name, { make, call }] of cases) {
   test(`a clone of ${name} gives the same, and is independent`, () => {
@@ -53,6 +59,7 @@ const others: nn.Module[] = [
   new nn.MaxUnpool1d(2),
   new nn.MaxUnpool2d(2),
   new nn.MaxUnpool3d(2),
+  new nn.SyncBatchNorm(2),
 ];
 
 test('every other layer that is exported can be cloned', () => {

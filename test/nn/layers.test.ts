@@ -7,11 +7,13 @@ import { assertClose, type LayerCase, loadState, readGolden, unpack, weighed } f
 import { type Case, layerCases } from './cases.js';
 import { lossCases } from './loss-cases.js';
 import { moreCases } from './more-cases.js';
+import { styleCases } from './style-cases.js';
 
 const golden = readGolden<{ printed: string; cases: Record<string, LayerCase> }>('layers.json');
 const more = readGolden<{ cases: Record<string, LayerCase> }>('more-layers.json');
-const storedCases = { ...golden.cases, ...more.cases };
-const cases: Record<string, Case> = { ...layerCases, ...lossCases, ...moreCases };
+const style = readGolden<{ cases: Record<string, LayerCase> }>('style-layers.json');
+const storedCases = { ...golden.cases, ...more.cases, ...style.cases };
+const cases: Record<string, Case> = { ...layerCases, ...lossCases, ...moreCases, ...styleCases };
 
 test('every stored case is tested, and no other', () => {
   assert.deepEqual(Object.keys(cases).sort(), Object.keys(storedCases).sort());

@@ -14,7 +14,8 @@ const classes: Readonly<Record<string, readonly unknown[]>> = {
     PReLU CosineSimilarity PairwiseDistance Dropout Dropout1d Dropout2d DropPath Flatten Upsample CrossEntropyLoss NLLLoss
     BCELoss BCEWithLogitsLoss MSELoss L1Loss SmoothL1Loss HuberLoss KLDivLoss CosineEmbeddingLoss MarginRankingLoss
     HingeEmbeddingLoss SoftMarginLoss TripletMarginLoss GaussianNLLLoss PoissonNLLLoss CTCLoss
-    MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss TripletMarginWithDistanceLoss RReLU Transformer`
+    MultiMarginLoss MultiLabelMarginLoss MultiLabelSoftMarginLoss TripletMarginWithDistanceLoss RReLU Transformer
+    MinibatchStdDev PixelNorm`
       .split(/\s+/)
       .map((name) => [name, []]),
   ),
@@ -24,6 +25,9 @@ const classes: Readonly<Record<string, readonly unknown[]>> = {
   Threshold: [0, 1],
   Linear: [2, 3],
   Bilinear: [2, 2, 3],
+  EqualizedLinear: [2, 3],
+  EqualizedConv2d: [2, 2, 1],
+  ModulatedConv2d: [2, 2, 1, 2],
   Embedding: [4, 2],
   Conv1d: [2, 2, 1],
   Conv2d: [2, 2, 1],
@@ -46,6 +50,7 @@ const classes: Readonly<Record<string, readonly unknown[]>> = {
   BatchNorm1d: [2],
   BatchNorm2d: [2],
   BatchNorm3d: [2],
+  SyncBatchNorm: [2],
   InstanceNorm1d: [2],
   InstanceNorm2d: [2],
   InstanceNorm3d: [2],
@@ -127,6 +132,7 @@ const functions: Readonly<Record<string, readonly unknown[]>> = {
   gumbelSoftmax: [pair[0]],
   threshold: [x, 0, 1],
   softmax: [x, 1],
+  upfirdn2d: [x, ones([2])],
   softmin: [x, 1],
   logSoftmax: [x, 1],
   crossEntropy: [pair[0], classesOf],
@@ -172,7 +178,7 @@ const functions: Readonly<Record<string, readonly unknown[]>> = {
 const bare = new Set(
   `prelu tanh sigmoid logsigmoid softsign tanhshrink linear bilinear oneHot layerNorm groupNorm instanceNorm
   adaptiveAvgPool1d adaptiveAvgPool2d adaptiveAvgPool3d pixelShuffle pixelUnshuffle dropout dropout1d dropout2d dropout3d
-  featureDropout dropPath`.split(/\s+/),
+  featureDropout dropPath upsampleFir downsampleFir squaredGradients pathLengths`.split(/\s+/),
 );
 
 test('every exported function refuses an option that it does not read, by name', () => {

@@ -14,6 +14,8 @@ export {
   instanceNorm,
   layerNorm,
 } from './norm.js';
+export * from './penalty.js';
 export * from './pooling.js';
 export * from './power.js';
+export * from './resample.js';
 export * from './vision.js';

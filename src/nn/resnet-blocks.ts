@@ -1,7 +1,12 @@
 /** The modules of residual networks, with torchvision's keys and initial values. */
-import { BatchNorm2d, Conv2d, type FactoryOptions, init, Linear, MaxPool2d, Module, Sequential } from '../nn/index.js';
-import type { LayerModule } from '../pipeline/model.js';
 import type { Generator, Tensor } from '../torch/index.js';
+import { Sequential } from './containers.js';
+import { Conv2d } from './conv.js';
+import * as init from './init.js';
+import { Linear } from './linear.js';
+import { type FactoryOptions, Module } from './module.js';
+import { BatchNorm2d } from './norm.js';
+import { MaxPool2d } from './pooling.js';
 
 /** A convolution drawn as torchvision's ResNets draw it: He-normal by the fan-out. */
 class HeConv2d extends Conv2d {
@@ -125,7 +130,11 @@ class BottleneckExit extends Module {
 /** A half of a residual block, by the name of its first convolution. */
 export interface BlockHalf {
   readonly name: string;
-  build(made?: FactoryOptions): LayerModule;
+  build(made?: FactoryOptions): HalfModule;
+}
+
+interface HalfModule extends Module {
+  forward(...inputs: Tensor[]): Tensor | Tensor[];
 }
 
 /** The halves of a residual block, in order. */
@@ -143,7 +152,7 @@ export function blockHalves(kind: BlockKind, shape: BlockShape): readonly [entry
 
 /** A whole block, of both its halves. */
 abstract class ResidualBlock extends Module {
-  private readonly halves: readonly LayerModule[];
+  private readonly halves: readonly HalfModule[];
 
   constructor(kind: BlockKind, shape: BlockShape, made: FactoryOptions) {
     super();
@@ -151,7 +160,7 @@ abstract class ResidualBlock extends Module {
   }
 
   override forward(x: Tensor): Tensor {
-    const [entry, exit] = this.halves as [LayerModule, LayerModule];
+    const [entry, exit] = this.halves as [HalfModule, HalfModule];
     return exit.forward(...(entry.forward(x) as Tensor[])) as Tensor;
   }
 
