@@ -9,6 +9,7 @@ export {
   logMelFeatures,
   speechFeatures,
 } from './audio.js';
+export { importExtractor, type VisionExtractor } from './own.js';
 export {
   type HeardWords,
   loadRecogniser,
@@ -29,6 +30,7 @@ export {
 export {
   type CleanCounts,
   checkFeatureSpecs,
+  type ExportRef,
   type FeatureSpec,
   type FeatureSpecs,
   type Modality,

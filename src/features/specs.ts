@@ -16,6 +16,14 @@ export interface FeatureSpec {
   /** Rows a second, where they are evenly spaced and it is known. */
   readonly rate: number | null;
   readonly version: string;
+  /** What a file of one's own exports to make them, where it does. */
+  readonly from?: ExportRef;
+}
+
+/** A function that a module exports; the module is a URL. */
+export interface ExportRef {
+  readonly module: string;
+  readonly export: string;
 }
 
 /** Specifications by modality. */

@@ -92,6 +92,7 @@ export async function visionRows(
  * a face.
  * @param path - of the video
  * @param spans - where the utterances are; by default one, the whole
+ * @param note - told of damage
  * @throws DataError when the file has no pictures
  */
 export async function extractVision(
@@ -99,11 +100,12 @@ export async function extractVision(
   path: string,
   spans?: readonly Pick<SpokenSpan, 'start' | 'end'>[],
   rate = usualRate,
+  note?: (remark: string) => void,
 ): Promise<VisionRows[]> {
   const spec = visionSpec(rate);
   const found: VisionRows[] = [];
   for (const { start, end } of spans ?? [{ start: 0, end: Number.POSITIVE_INFINITY }]) {
-    const rows = await visionRows(analyser, readFrames(path, { start, end, fps: rate }), rate);
+    const rows = await visionRows(analyser, readFrames(path, { start, end, fps: rate, ...(note && { note }) }), rate);
     found.push(rows.length > 0 ? rows : { spec, length: 1, rows: new Float32Array(spec.dims), mask: Uint8Array.of(0) });
   }
   return found;

@@ -3,6 +3,7 @@ import type { CodecContext, Frame, Packet, Stream } from 'node-av/lib';
 import { ConfigError, DataError } from '../torch/errors.js';
 import { Breath, explain } from './ffmpeg.js';
 import { MediaFile, type MediaKind } from './media-file.js';
+import { TruncatedError } from './truncated.js';
 
 /** Which part of a file to read, and how. */
 export interface ReadOptions {
@@ -14,9 +15,11 @@ export interface ReadOptions {
   readonly threads?: number;
   /** Takes what there is of a file that was cut short, which is an error otherwise. */
   readonly allowTruncated?: boolean;
+  /** Told at the end of what is damaged within the file: what cannot be decoded is left out, or mended by the decoder. */
+  readonly note?: (remark: string) => void;
 }
 
-export const readOptionNames = ['start', 'end', 'threads', 'allowTruncated'] as const;
+export const readOptionNames = ['start', 'end', 'threads', 'allowTruncated', 'note'] as const;
 
 /** What is decoded before `start`, in seconds, so that decoders which need a run-up are in order by then; of sound this much at least. */
 const RUN_UP = 1;
@@ -50,6 +53,8 @@ export class Decoder {
   private reachedByAny = 0;
   private refused = 0;
   private lastError = 0;
+  /** Of the section that was asked for: packets that were refused, frames that are not as they were, and when the first was. */
+  private readonly damage = { packets: 0, frames: 0, first: Number.POSITIVE_INFINITY };
   private frames = 0;
   private next = 0;
   private latest = Number.NEGATIVE_INFINITY;
@@ -107,6 +112,14 @@ export class Decoder {
    * @throws DataError when nothing can be decoded, or the file ends before it should
    */
   async *decode(end = Number.POSITIVE_INFINITY): AsyncGenerator<Decoded> {
+    try {
+      yield* this.packetsDecoded(end);
+    } finally {
+      this.tellDamage();
+    }
+  }
+
+  private async *packetsDecoded(end: number): AsyncGenerator<Decoded> {
     const { media, packet, codec, stream } = this;
     const { constants } = media.ff;
     let code = 0;
@@ -212,6 +225,25 @@ export class Decoder {
     if (code >= 0 || code === constants.AVERROR_EAGAIN) return;
     this.refused += 1;
     this.lastError = code;
+    this.damaged('packets', this.reached);
+  }
+
+  private damaged(what: 'packets' | 'frames', time: number): void {
+    if (time < (this.options.start ?? 0)) return;
+    this.damage[what] += 1;
+    this.damage.first = Math.min(this.damage.first, time);
+  }
+
+  private tellDamage(): void {
+    const { packets, frames, first } = this.damage;
+    if (packets + frames === 0) return;
+    const counts = [
+      ...(packets > 0 ? [`${packets} packet${packets > 1 ? 's' : ''} that cannot be decoded`] : []),
+      ...(frames > 0 ? [`${frames} frame${frames > 1 ? 's' : ''} of which a part is lost`] : []),
+    ];
+    this.options.note?.(
+      `${this.media.path}: its ${this.kind} is damaged from ${first.toFixed(2)} s on, with ${counts.join(' and ')}: copy or record it again`,
+    );
   }
 
   private *receive(): Generator<Decoded> {
@@ -230,6 +262,8 @@ export class Decoder {
       this.frames += 1;
       if (time >= this.wholeFrom - 1e-6) {
         this.checkOrder(time);
+        if (frame.decodeErrorFlags !== 0 || frame.hasFlags(constants.AV_FRAME_FLAG_CORRUPT))
+          this.damaged('frames', time);
         yield { frame, time, duration };
       }
       frame.unref();
@@ -260,9 +294,8 @@ export class Decoder {
       );
     }
     if (last !== media.ff.constants.AVERROR_EOF && !options.allowTruncated) {
-      throw new DataError(
-        `${media.path}: reading stopped after ${this.reachedByAny.toFixed(2)} s (${explain(media.ff, last)}). Copy or record it again, or ` +
-          'take what is there with { allowTruncated: true }',
+      throw new TruncatedError(
+        `${media.path}: reading stopped after ${this.reachedByAny.toFixed(2)} s (${explain(media.ff, last)})`,
       );
     }
     if (this.frames === 0 && this.refused > 0) {

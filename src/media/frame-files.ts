@@ -46,7 +46,7 @@ export class FrameFiles implements FrameWriter {
     private readonly metadata: Readonly<Record<string, string>>,
   ) {
     const { folder, own } = pattern;
-    if (own) this.checkOwn();
+    checkFrames(path, pattern);
     this.partial = join(own ? dirname(folder) : folder, `.${basename(folder)}.${randomUUID()}`);
     try {
       mkdirSync(this.partial);
@@ -77,7 +77,7 @@ export class FrameFiles implements FrameWriter {
     if (this.failed !== null) throw this.failed;
     if (this.first === null) throw new DataError(`${this.path}: there are no frames to write`);
     const { folder, own } = this.pattern;
-    for (const name of this.earlier()) rmSync(join(folder, name));
+    for (const name of earlierFrames(this.pattern)) rmSync(join(folder, name));
     if (own) {
       rmSync(folder, { recursive: true, force: true }); // empty by now
       renameSync(this.partial, folder);
@@ -95,27 +95,24 @@ export class FrameFiles implements FrameWriter {
   private nameOf(index: number): string {
     return `${this.pattern.before}${String(index).padStart(this.pattern.digits, '0')}.png`;
   }
+}
 
-  /** Names of frames that an earlier run has left. */
-  private earlier(): string[] {
-    const { folder, before } = this.pattern;
-    if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
-    return readdirSync(folder).filter(
-      (name) => name.startsWith(before) && /^\d+\.png$/.test(name.slice(before.length)),
-    );
-  }
+/** Names of frames that an earlier run has left. */
+function earlierFrames({ folder, before }: FramePattern): string[] {
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return [];
+  return readdirSync(folder).filter((name) => name.startsWith(before) && /^\d+\.png$/.test(name.slice(before.length)));
+}
 
-  private checkOwn(): void {
-    const { folder } = this.pattern;
-    const stat = statSync(folder, { throwIfNoEntry: false });
-    if (stat === undefined) return;
-    if (!stat.isDirectory()) throw new DataError(`Cannot write ${this.path}: expected a folder for frames, got a file`);
-    const frames = new Set(this.earlier());
-    const other = readdirSync(folder).find((name) => !frames.has(name));
-    if (other === undefined) return;
-    throw new DataError(
-      `Cannot write frames to ${this.path}: it holds other things, such as ${other}. Give a folder that is new or empty, or a pattern, ` +
-        `${join(this.path, 'NAME-%05d.png')}`,
-    );
-  }
+/** @throws DataError where a folder that is to hold frames alone holds other things, or is none @internal */
+export function checkFrames(path: string, pattern: FramePattern): void {
+  const stat = statSync(pattern.folder, { throwIfNoEntry: false });
+  if (stat === undefined || !pattern.own) return;
+  if (!stat.isDirectory()) throw new DataError(`Cannot write ${path}: expected a folder for frames, got a file`);
+  const frames = new Set(earlierFrames(pattern));
+  const other = readdirSync(pattern.folder).find((name) => !frames.has(name));
+  if (other === undefined) return;
+  throw new DataError(
+    `Cannot write frames to ${path}: it holds other things, such as ${other}. Give a folder that is new or empty, or a pattern, ` +
+      `${join(path, 'NAME-%05d.png')}`,
+  );
 }

@@ -12,5 +12,6 @@ export { encodePng } from './png.js';
 export { resample, resampleChunks } from './resampler.js';
 export type { SoundSource } from './sound-feed.js';
 export * from './spectral/index.js';
+export { TruncatedError } from './truncated.js';
 export { encodeWav, parseWav, readWav, type WavAudio, type WavEncoding, writeWav } from './wav.js';
 export { type VideoTarget, videoTarget, type WriteVideoOptions, writeVideo } from './write-video.js';

@@ -5,6 +5,7 @@ import type { CodecContext, FormatContext, Stream } from 'node-av/lib';
 import { FileReader, reason } from '../io/file.js';
 import { DataError } from '../torch/errors.js';
 import { Breath, checked, explain, type FFmpeg, loadFFmpeg } from './ffmpeg.js';
+import { TruncatedError } from './truncated.js';
 
 export type MediaKind = 'audio' | 'video';
 
@@ -19,8 +20,6 @@ const FROM_ZERO = new Set(['matroska', 'webm']);
 
 /** What may be missing at a stream's end, and at that of the longest stream, in seconds, before a file counts as cut short. */
 const SLACK = { stream: 0.25, whole: 0.5 };
-
-const INSTEAD = 'Copy or record it again, or take what is there with { allowTruncated: true }';
 
 /**
  * Containers that do not say how many samples an encoder put before the sound: with a picture, what is heard this shortly before it is
@@ -204,9 +203,8 @@ export class MediaFile {
   /** @throws DataError when the file announced more than there was */
   checkEnd({ end: announced, whole }: { end: number; whole: boolean }, reached: number): void {
     if (reached >= announced - (whole ? SLACK.whole : SLACK.stream)) return;
-    throw cutShort(
-      this.path,
-      `it announces ${announced.toFixed(2)} s and ends after ${reached.toFixed(2)} s. ${INSTEAD}`,
+    throw new TruncatedError(
+      `${this.path} is cut short: it announces ${announced.toFixed(2)} s and ends after ${reached.toFixed(2)} s`,
     );
   }
 
@@ -218,7 +216,7 @@ export class MediaFile {
       const announced = head.readUInt32LE(4);
       if (head.toString('latin1', 0, 4) !== 'RIFF' || announced >= STREAMED) return;
       if (announced + 7 > file.size)
-        throw cutShort(this.path, `it announces ${announced + 8} bytes and has ${file.size}. ${INSTEAD}`);
+        throw new TruncatedError(`${this.path} is cut short: it announces ${announced + 8} bytes and has ${file.size}`);
     });
   }
 
@@ -234,10 +232,6 @@ export class MediaFile {
   async close(): Promise<void> {
     await this.format.closeInput();
   }
-}
-
-function cutShort(path: string, how: string): DataError {
-  return new DataError(`${path} is cut short: ${how}`, { code: 'TRUNCATED' });
 }
 
 function checkFile(path: string): void {
@@ -257,10 +251,8 @@ function checkFile(path: string): void {
 /** Why FFmpeg cannot read a file. */
 function unreadable(path: string, why: string): string {
   if (lacksIndex(path)) {
-    return cutShort(
-      path,
-      "it begins as an MP4 file, but its index (the box 'moov', often at the end) is missing. Copy or record it again",
-    ).message;
+    const missing = "it begins as an MP4 file, but its index (the box 'moov', often at the end) is missing";
+    return `${path} is cut short: ${missing}. Copy or record it again`;
   }
   return `${path} is not a media file that FFmpeg can read (${why}): ${EXPECTED}`;
 }

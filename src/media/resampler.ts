@@ -16,7 +16,7 @@ export function checkRate(rate: number): void {
     throw new ConfigError(`expected a whole number of samples a second, 100 to 768000, got ${rate}`);
 }
 
-/** A chain of filters: channels to their mean, rate to `rate`, time stamps to silence or cuts. @internal */
+/** A chain of filters: channels to one, rate to `rate`, time stamps to silence or cuts. @internal */
 export class Resampler {
   private readonly output: Frame;
   private readonly kind: string;
@@ -52,11 +52,7 @@ export class Resampler {
         return made;
       };
       const chain = [add('abuffer', `time_base=1/${inputRate}:${kindOf(ff, like)}`)];
-      if (like.channels > 1) {
-        // By itself FFmpeg adds channels up with other weights, which can pass 1.
-        const all = Array.from({ length: like.channels }, (_, channel) => `c${channel}`).join('+');
-        chain.push(add('aformat', 'sample_fmts=fltp'), add('pan', `mono|c0<${all}`));
-      }
+      for (const [filter, args] of mixdown(ff, like)) chain.push(add(filter, args));
       chain.push(
         add(
           'aresample',
@@ -115,6 +111,30 @@ export class Resampler {
     this.output.free();
     this.graph.free();
   }
+}
+
+/** The usual loudspeakers of recordings that name none, by how many channels they have; of other numbers they may be microphones. */
+const usualLayouts: Readonly<Record<number, string>> = { 6: '5.1', 8: '7.1' };
+
+/**
+ * The filters that make one channel of several. Two are averaged. Of more, FFmpeg's matrix (ITU-R BS.775) keeps the centre, where speech
+ * is, as loud as it is; front sides come with 0.71, surround with 0.5, deep effects not at all. Where there is no centre, speech is in
+ * both front sides, which then weigh as much as stereo's do. Channels of unknown places are averaged.
+ */
+function mixdown(ff: FFmpeg, { channels, channelLayout }: Frame): (readonly [filter: string, args: string])[] {
+  if (channels === 1) return [];
+  const floats = ['aformat', 'sample_fmts=fltp'] as const;
+  const standard = ['aformat', 'sample_fmts=fltp:channel_layouts=mono'] as const;
+  const indices = Array.from({ length: channels }, (_, channel) => `c${channel}`);
+  if (channels > 2 && channelLayout.order === ff.constants.AV_CHANNEL_ORDER_NATIVE) {
+    if ((channelLayout.mask & ff.constants.AV_CH_FRONT_CENTER) !== 0n) return [floats, standard];
+    if ((channelLayout.mask & ff.constants.AV_CH_LAYOUT_STEREO) !== 0n)
+      return [floats, standard, ['pan', `mono|c0=${Math.SQRT1_2}*c0`]];
+  }
+  const usual = usualLayouts[channels];
+  if (usual !== undefined && channelLayout.order === ff.constants.AV_CHANNEL_ORDER_UNSPEC)
+    return [floats, ['pan', [usual, ...indices.map((c) => `${c}=${c}`)].join('|')], standard];
+  return [floats, ['pan', `mono|c0<${indices.join('+')}`]];
 }
 
 /** The arguments by which a frame's kind of sound is told to FFmpeg. */

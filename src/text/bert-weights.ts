@@ -74,14 +74,15 @@ function nameOf(key: string, prefixed: boolean): string | null {
 }
 
 /** What is needed of either format. */
-interface WeightsFile {
+export interface WeightsFile {
   keys(): string[];
   entry(key: string): { readonly shape: readonly number[]; readonly dtype: DType };
   get(key: string): Tensor;
   close(): void;
 }
 
-function openWeights(folder: string): WeightsFile {
+/** The weights of a model in a folder of Hugging Face's form, to be closed. @throws DataError */
+export function openWeights(folder: string): WeightsFile {
   const has = (name: string) => existsSync(join(folder, name));
   const safe = has('model.safetensors') || has('model.safetensors.index.json');
   if (!safe && has('pytorch_model.bin')) return openTorch(join(folder, 'pytorch_model.bin'));

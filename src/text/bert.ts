@@ -21,11 +21,28 @@ import type { BertConfig } from './bert-config.js';
 /** Initial weights of every matrix: BERT's `initializer_range`. */
 const SPREAD = 0.02;
 
-/** A linear layer with BERT's initial values. */
-class BertLinear extends Linear {
+/** A parameter in the type that another tensor has. */
+function as(parameter: Tensor, { dtype }: Tensor): Tensor {
+  return parameter.dtype === dtype ? parameter : parameter.to({ dtype });
+}
+
+/** A linear layer with BERT's initial values. Like all layers here it computes in the type of its input. */
+export class BertLinear extends Linear {
+  override forward(x: Tensor): Tensor {
+    return functional.linear(x, as(this.weight, x), this.bias && as(this.bias, x));
+  }
+
   override resetParameters(g: Generator): void {
     init.normal_(this.weight, 0, SPREAD, { generator: g });
     if (this.bias) init.zeros_(this.bias);
+  }
+}
+
+/** A norm that computes in the type of its input. */
+export class BertNorm extends LayerNorm {
+  override forward(x: Tensor): Tensor {
+    if (this.weight!.dtype === x.dtype) return super.forward(x);
+    return functional.layerNorm(x, this.normalizedShape, as(this.weight!, x), as(this.bias!, x), this.eps);
   }
 }
 
@@ -38,14 +55,14 @@ class BertEmbedding extends Embedding {
 }
 
 /** Pieces, places and segments as one vector each. Keys: `word_embeddings`, `position_embeddings`, `token_type_embeddings`, `LayerNorm`. */
-class BertEmbeddings extends Module {
+export class BertEmbeddings extends Module {
   word_embeddings: Embedding;
   position_embeddings: Embedding;
   token_type_embeddings: Embedding;
   LayerNorm: LayerNorm;
   dropout: Dropout;
 
-  constructor(config: BertConfig, options: FactoryOptions) {
+  constructor(config: BertConfig, options: FactoryOptions = {}) {
     super();
     const width = config.hiddenSize;
     const table = (rows: number, more: EmbeddingOptions = {}): Embedding =>
@@ -53,7 +70,7 @@ class BertEmbeddings extends Module {
     this.word_embeddings = table(config.vocabSize, { paddingIdx: config.padTokenId });
     this.position_embeddings = table(config.maxPositionEmbeddings);
     this.token_type_embeddings = table(config.typeVocabSize);
-    this.LayerNorm = new LayerNorm(width, { eps: config.layerNormEps, ...options });
+    this.LayerNorm = new BertNorm(width, { eps: config.layerNormEps, ...options });
     this.dropout = new Dropout(config.hiddenDropoutProb);
   }
 
@@ -89,8 +106,8 @@ class BertSelfAttention extends Module {
     this.dropout = new Dropout(config.attentionProbsDropoutProb);
   }
 
-  /** @param keys - bool [B, 1, 1, L], true for what is attended to */
-  forward(x: Tensor, keys: Tensor): Tensor {
+  /** @param keys - bool [B, 1, 1, L], true for what is attended to; null: all */
+  forward(x: Tensor, keys: Tensor | null): Tensor {
     const split = (part: Tensor): Tensor => part.unflatten(-1, [this.#heads, -1]).transpose(1, 2);
     const [q, k, v] = [this.query, this.key, this.value].map((layer) => split(layer.forward(x))) as [
       Tensor,
@@ -112,7 +129,7 @@ class BertOutput extends Module {
   constructor(from: number, config: BertConfig, options: FactoryOptions) {
     super();
     this.dense = new BertLinear(from, config.hiddenSize, options);
-    this.LayerNorm = new LayerNorm(config.hiddenSize, { eps: config.layerNormEps, ...options });
+    this.LayerNorm = new BertNorm(config.hiddenSize, { eps: config.layerNormEps, ...options });
     this.dropout = new Dropout(config.hiddenDropoutProb);
   }
 
@@ -132,7 +149,7 @@ class BertAttention extends Module {
     this.output = new BertOutput(config.hiddenSize, config, options);
   }
 
-  forward(x: Tensor, keys: Tensor): Tensor {
+  forward(x: Tensor, keys: Tensor | null): Tensor {
     return this.output.forward(this.self.forward(x, keys), x);
   }
 }
@@ -160,19 +177,20 @@ class BertIntermediate extends Module {
 }
 
 /** Keys: `attention`, `intermediate`, `output`. */
-class BertLayer extends Module {
+export class BertLayer extends Module {
   attention: BertAttention;
   intermediate: BertIntermediate;
   output: BertOutput;
 
-  constructor(config: BertConfig, options: FactoryOptions) {
+  constructor(config: BertConfig, options: FactoryOptions = {}) {
     super();
     this.attention = new BertAttention(config, options);
     this.intermediate = new BertIntermediate(config, options);
     this.output = new BertOutput(config.intermediateSize, config, options);
   }
 
-  forward(x: Tensor, keys: Tensor): Tensor {
+  /** @param keys - bool [B, 1, 1, L], true for what is attended to; null: all */
+  forward(x: Tensor, keys: Tensor | null): Tensor {
     const attended = this.attention.forward(x, keys);
     return this.output.forward(this.intermediate.forward(attended), attended);
   }
@@ -187,7 +205,7 @@ class BertLayers extends Module {
     this.layer = new ModuleList(Array.from({ length: config.numHiddenLayers }, () => new BertLayer(config, options)));
   }
 
-  forward(x: Tensor, keys: Tensor): Tensor {
+  forward(x: Tensor, keys: Tensor | null): Tensor {
     for (const layer of this.layer) x = layer.forward(x, keys);
     return x;
   }

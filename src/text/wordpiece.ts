@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as library from '@huggingface/tokenizers';
 import { ConfigError, DataError, type Tensor } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
+import type { PieceTokenizer } from './pieces.js';
 import { type TextTokenizer, tokenTable } from './tokenizer.js';
 
 /** What is used of the library, whose typings NodeNext cannot follow. */
@@ -34,8 +35,9 @@ const rareChinese = [
 const capitalSigma = [/Σ/g, 'σ'] as const;
 
 /** `[CLS]`, the pieces of a text, `[SEP]`. */
-export class WordPieceTokenizer implements TextTokenizer {
+export class WordPieceTokenizer implements TextTokenizer, PieceTokenizer {
   readonly size: number;
+  readonly tokens: readonly string[];
   readonly maxLength: number;
   readonly #library: Tokenizer;
   readonly #special: Readonly<Record<'start' | 'end' | 'padding' | 'unknown', number>>;
@@ -63,6 +65,9 @@ export class WordPieceTokenizer implements TextTokenizer {
       unknown: idOf(model.unk_token),
     };
     this.size = 1 + [...ids.values()].reduce((greatest, id) => Math.max(greatest, id), 0);
+    const tokens: string[] = [];
+    for (const [token, id] of ids) tokens[id] = token;
+    this.tokens = tokens;
     this.maxLength = lengthOf(options.maxLength ?? 512);
     this.#corrections = [
       ...(normalizer?.handle_chinese_chars ? [rareChinese] : []),
@@ -98,6 +103,18 @@ export class WordPieceTokenizer implements TextTokenizer {
   /** The pieces of a text, uncut, without `[CLS]` and `[SEP]`. */
   pieces(text: string): string[] {
     return this.#encode(text).tokens;
+  }
+
+  get unknown(): number {
+    return this.#special.unknown;
+  }
+
+  get frame(): { readonly start: readonly number[]; readonly end: readonly number[] } {
+    return { start: [this.#special.start], end: [this.#special.end] };
+  }
+
+  bare(text: string): number[] {
+    return this.#encode(text).ids;
   }
 
   /** @param limit - the most ids; `[SEP]` is the last one all the same */

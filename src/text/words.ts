@@ -64,7 +64,7 @@ const wordEncoderOptionNames = [
 const UNKNOWN = 1;
 
 /** One vector from a sequence: a weighted mean whose weights are learnt, beside the greatest value of each column. */
-class AttentionPool extends Module {
+export class AttentionPool extends Module {
   score: Linear;
 
   constructor(readonly width: number) {
@@ -83,7 +83,7 @@ class AttentionPool extends Module {
 }
 
 /** Filters over runs of words of several lengths, side by side. Keys: `convs`. */
-class SpanFilters extends Module {
+export class SpanFilters extends Module {
   convs: ModuleList<Conv1d>;
 
   constructor(dims: number, width: number, spans: readonly number[]) {

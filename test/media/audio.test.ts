@@ -100,7 +100,7 @@ test('FFmpeg reads a WAV file as our reader does', async () => {
   assert.deepEqual(samples, readWav(file('tone.wav')).channels[0]);
 });
 
-test('channels are averaged', async () => {
+test('two channels are averaged', async () => {
   const [left, right] = [tone(440, 16000), tone(1000, 16000)];
   writeWav(file('stereo.wav'), { rate: 16000, channels: [left, right] }, 'float32');
   const { samples } = await readAudio(file('stereo.wav'));
@@ -110,9 +110,78 @@ test('channels are averaged', async () => {
       left.map((value, i) => (value + right[i]!) / 2),
     ) < 1e-6,
   );
-  writeWav(file('six.wav'), { rate: 16000, channels: [left, right, left, right, left, right] }, 'float32');
-  assert.ok(difference((await readAudio(file('six.wav'))).samples, samples) < 1e-6);
+});
+
+/** A WAV file whose header names the places of its channels (WAVE_FORMAT_EXTENSIBLE), laid out by hand. */
+function surround(channels: readonly Float32Array[], mask: number): Buffer {
+  const { length } = channels[0]!;
+  const bytes = Buffer.alloc(68 + 4 * length * channels.length);
+  bytes.write('RIFF', 0, 'latin1');
+  bytes.writeUInt32LE(bytes.length - 8, 4);
+  bytes.write('WAVEfmt ', 8, 'latin1');
+  bytes.writeUInt32LE(40, 16);
+  bytes.writeUInt16LE(0xfffe, 20);
+  bytes.writeUInt16LE(channels.length, 22);
+  bytes.writeUInt32LE(16000, 24);
+  bytes.writeUInt32LE(16000 * 4 * channels.length, 28);
+  bytes.writeUInt16LE(4 * channels.length, 32);
+  bytes.writeUInt16LE(32, 34);
+  bytes.writeUInt16LE(22, 36);
+  bytes.writeUInt16LE(32, 38);
+  bytes.writeUInt32LE(mask, 40);
+  Buffer.from('0300000000001000800000aa00389b71', 'hex').copy(bytes, 44); // floats
+  bytes.write('data', 60, 'latin1');
+  bytes.writeUInt32LE(bytes.length - 68, 64);
+  for (let i = 0; i < length; i++)
+    for (const [c, samples] of channels.entries()) bytes.writeFloatLE(samples[i]!, 68 + 4 * (i * channels.length + c));
+  return bytes;
+}
+
+test('of surround sound the centre keeps its loudness, and the others weigh as ITU-R BS.775 says', async () => {
+  const silent = new Float32Array(16000);
+  const speech = tone(440, 16000);
+  const half = Math.SQRT1_2;
+  // By bit of the mask: front left 1, right 2, centre 4, deep 8, back left 10, right 20, back centre 100, sides 200 and 400.
+  for (const [name, mask, weights] of [
+    ['5.1', 0x3f, [half, half, 1, 0, 0.5, 0.5]],
+    ['5.1(side)', 0x60f, [half, half, 1, 0, 0.5, 0.5]],
+    ['5.0', 0x37, [half, half, 1, 0.5, 0.5]],
+    ['7.1', 0x63f, [half, half, 1, 0, 0.5, 0.5, 0.5, 0.5]],
+    ['3.0', 0x7, [half, half, 1]],
+    ['5.1, not named', 0, [half, half, 1, 0, 0.5, 0.5]],
+    ['7.1, not named', 0, [half, half, 1, 0, 0.5, 0.5, 0.5, 0.5]],
+    // Without a centre, as stereo.
+    ['2.1', 0xb, [0.5, 0.5, 0]],
+    ['quad', 0x33, [0.5, 0.5, half / 2, half / 2]],
+    ['four microphones', 0, [0.25, 0.25, 0.25, 0.25]],
+  ] as const) {
+    for (const [place, weight] of weights.entries()) {
+      const channels = weights.map((_, c) => (c === place ? speech : silent));
+      if (mask === 0) writeWav(file('six.wav'), { rate: 16000, channels }, 'float32');
+      else writeFileSync(file('six.wav'), surround(channels, mask));
+      const { samples } = await readAudio(file('six.wav'));
+      const wanted = speech.map((value) => weight * value);
+      assert.ok(difference(samples, wanted) < 1e-6, `${name}, channel ${place}`);
+    }
+  }
+  writeFileSync(
+    file('six.wav'),
+    surround(
+      Array.from({ length: 6 }, () => speech),
+      0x3f,
+    ),
+  );
   assert.equal((await mediaInfo(file('six.wav'))).audio?.channels, 6);
+  const [whole, pieces] = [
+    await readAudio(file('six.wav'), { rate: 8000 }),
+    readAudioChunks(file('six.wav'), { rate: 8000 }),
+  ];
+  assert.deepEqual(
+    (await all(pieces)).flatMap((piece) => Array.from(piece.samples)),
+    Array.from(whole.samples),
+  );
+  // All at once pass 1, and nothing is bent there.
+  assert.ok(Math.abs(Math.max(...whole.samples) - 0.5 * (2 + 2 * half)) < 0.01);
 });
 
 test('resampling keeps tones, their phase and their length, and drops what the new rate cannot hold', async () => {

@@ -1,6 +1,6 @@
 /** Recordings and videos made for the tests, and real ones where they are. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -112,4 +112,14 @@ export async function remux(
   ok(await output.writeTrailer());
   await output.closeOutput();
   await input.closeInput();
+}
+
+/** A copy of an .mp4 with that part of its packets overwritten, from 0 to 1. */
+export function damageMedia(from: string, to: string, begin: number, end: number): void {
+  const bytes = readFileSync(from);
+  const first = bytes.indexOf('mdat') + 4;
+  const moov = bytes.indexOf('moov');
+  const length = (moov > first ? moov - 4 : bytes.length) - first;
+  for (let at = Math.ceil(first + begin * length); at < first + end * length; at++) bytes[at] = (at * 37) & 0xff;
+  writeFileSync(to, bytes);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { mediaInfo, type RgbImage, readAudio, readFrames, writeVideo } from 'headrace/media';
-import { all, beeps, greyFrames, numberOf, onsetsOf, remux, scratch } from './support.js';
+import { all, beeps, damageMedia, greyFrames, numberOf, onsetsOf, remux, scratch } from './support.js';
 
 const file = scratch();
 const onsets = [0.5, 1, 1.5];
@@ -154,6 +154,25 @@ test('a file that is cut short is an error, unless what is there will do', async
   await writeVideo(file('late.mp4'), greyFrames(10), { fps: 25 });
   writeFileSync(file('headless.mp4'), Buffer.concat([whole.subarray(0, 32), Buffer.alloc(400)]));
   await assert.rejects(mediaInfo(file('headless.mp4')), { name: 'DataError', message: /cut short: .*'moov'/ });
+});
+
+test('what is damaged within a file is told, and the rest of it is read', async () => {
+  const notes: string[] = [];
+  const note = (remark: string): number => notes.push(remark);
+  assert.equal((await all(readFrames(file('a.mp4'), { note }))).length, 50);
+  await readAudio(file('a.mp4'), { note });
+  assert.deepEqual(notes, []);
+  damageMedia(file('a.mp4'), file('damaged.mp4'), 0.5, 0.7);
+  const { samples, rate } = await readAudio(file('damaged.mp4'), { note });
+  assert.ok(Math.abs(samples.length / rate - 2) < 0.1);
+  const frames = await all(readFrames(file('damaged.mp4'), { note }));
+  assert.ok(frames.length > 20);
+  assert.equal(notes.length, 2);
+  assert.match(
+    notes[0]!,
+    /damaged\.mp4: its audio is damaged from \d\.\d\d s on, with \d+ packets that cannot be decoded: copy/,
+  );
+  assert.match(notes[1]!, /damaged\.mp4: its video is damaged from \d\.\d\d s on, with \d+ (packet|frame)/);
 });
 
 test('errors say what was expected, what came and what to do', async () => {

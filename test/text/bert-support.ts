@@ -29,7 +29,7 @@ export const golden = JSON.parse(
 ) as Golden;
 
 /** The script's numbers: FNV-1a of the key starts a linear congruential generator. */
-function values(key: string, shape: Numbers): Tensor {
+export function values(key: string, shape: Numbers): Tensor {
   const base = key.endsWith('LayerNorm.weight') ? 1 : 0;
   let state = 2166136261;
   for (const byte of Buffer.from(key)) state = Math.imul(state ^ byte, 16777619) >>> 0;

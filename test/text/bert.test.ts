@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BertModel, parseBertConfig } from 'headrace/text';
-import { linspace, manualSeed } from 'headrace/torch';
+import { linspace, manualSeed, ops } from 'headrace/torch';
 import { distance, golden, goldenBert, goldenConfig, goldenInput, int64 } from './bert-support.js';
 
 test("BERT has Hugging Face's keys and shapes", () => {
@@ -34,6 +34,21 @@ test("its gradients are those of PyTorch's layers", () => {
     const expected = golden.gradients[name]!;
     assert.ok(Math.abs(got - expected) < 2e-4 * Math.max(1, Math.abs(expected)), `${name}: ${got}, not ${expected}`);
   }
+});
+
+test('layers compute in the type of their input, and parameters stay float32', () => {
+  const { embeddings, encoder } = goldenBert();
+  const { ids, mask } = goldenInput();
+  const embedded = embeddings.forward(ids, ops.zerosLike(ids));
+  const keys = mask!.unsqueeze(1).unsqueeze(1);
+  const half = encoder.forward(embedded.to({ dtype: 'bfloat16' }), keys);
+  assert.equal(half.dtype, 'bfloat16');
+  const whole = encoder.forward(embedded, keys);
+  const off = distance(half.to({ dtype: 'float32' }), whole.tolist() as number[][][]);
+  assert.ok(off > 0 && off < 0.1, `${off}`);
+  half.to({ dtype: 'float32' }).square().sum().backward();
+  const parameters = [...encoder.parameters()];
+  assert.ok(parameters.every(({ dtype, grad }) => dtype === 'float32' && grad?.dtype === 'float32'));
 });
 
 test('what the mask hides changes nothing', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Module } from '../../nn/index.js';
 import { DataError, type Tensor, tensor } from '../../torch/index.js';
 import { optionalFolder } from '../../torch/optional.js';
+import { mapInto } from '../map-into.js';
 
 /** The networks of the package that are used here, by the names of their files. */
 export type FaceNetwork =
@@ -82,7 +83,7 @@ function decode(bytes: Uint8Array, { name, dtype, quantization }: Entry, path: s
   }
   const { dtype: stored, scale, min } = quantization;
   if (stored !== 'uint8') throw new DataError(`${path}: expected ${name} as uint8, got ${stored}`);
-  return Float32Array.from(bytes, (value) => Math.fround(value * scale + min));
+  return mapInto(new Float32Array(bytes.length), bytes, (value) => Math.fround(value * scale + min));
 }
 
 /** A convolution's or a linear layer's kernel from TensorFlow's layout to PyTorch's. */

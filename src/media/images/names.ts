@@ -16,6 +16,9 @@ export const imageExtensions: readonly string[] = [
   '.avif',
 ];
 
+/** Those of files that can be written, and what they are. */
+export const writableImages = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' } as const;
+
 export function isImageName(name: string): boolean {
   return imageExtensions.includes(extname(name).toLowerCase());
 }

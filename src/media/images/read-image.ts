@@ -6,6 +6,7 @@ import { optionalPackage } from '../../torch/optional.js';
 import { checkFrame } from '../faces/types.js';
 import type { RgbImage } from '../frames.js';
 import { decodeImageFile, type SharpModule } from './decode-image.js';
+import { writableImages } from './names.js';
 
 /**
  * Reads a photograph as it is to be seen: turned as its EXIF data asks, in sRGB whatever its colours are (CMYK, grey, 16 bits), white
@@ -24,7 +25,7 @@ export async function readImage(path: string): Promise<RgbImage> {
  * @throws ConfigError for another ending, ShapeError for pixels that do not fit the size, DataError when it cannot be written
  */
 export async function writeImage(path: string, image: RgbImage): Promise<void> {
-  const format = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' }[extname(path).toLowerCase()];
+  const format = (writableImages as Readonly<Record<string, string>>)[extname(path).toLowerCase()];
   if (format === undefined)
     throw new ConfigError(`Expected a picture's file to end in .png, .jpg, .jpeg or .webp, got ${path}`);
   checkFrame(image);
