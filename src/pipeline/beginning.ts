@@ -8,7 +8,7 @@ import { ConfigError, noGrad, scope } from '../torch/index.js';
 import type { RunConfig } from './config.js';
 import { buildModel, type ModelSpec } from './model.js';
 
-type Beginning = Pick<RunConfig, 'init' | 'freeze' | 'seed'>;
+type Beginning = Pick<RunConfig, 'init' | 'freeze' | 'lrFactors' | 'seed'>;
 
 /** Whether a key of the whole model, such as `layer1.0.conv1.weight`, is of what a prefix such as `layer1` names. */
 export function isUnder(key: string, prefix: string): boolean {
@@ -20,15 +20,19 @@ export function isUnder(key: string, prefix: string): boolean {
  * @returns keys whose weights start afresh, since the file's have another shape: those of the last layer alone may
  * @throws ConfigError for keys that the file lacks or holds in another shape, or names that nothing of the model has
  */
-export function checkBeginning(spec: ModelSpec, { init, freeze = [], seed }: Beginning): string[] {
-  if (init === undefined && freeze.length === 0) return [];
+export function checkBeginning(spec: ModelSpec, { init, freeze = [], lrFactors = {}, seed }: Beginning): string[] {
+  const rated = Object.keys(lrFactors);
+  if (init === undefined && freeze.length === 0 && rated.length === 0) return [];
   return scope(() => {
     const model = buildModel(spec, { seed });
-    checkFrozen(
-      spec,
-      [...model.namedParameters()].map(([name]) => name),
-      freeze,
-    );
+    const names = [...model.namedParameters()].map(([name]) => name);
+    checkParts(spec, names, freeze, 'to freeze');
+    checkParts(spec, names, rated, 'with a learning rate of their own');
+    if (names.every((key) => freeze.some((prefix) => isUnder(key, prefix)))) {
+      throw new ConfigError(
+        `Expected something of ${spec.name} to train; freeze (${freeze.join(', ')}) leaves nothing.`,
+      );
+    }
     if (init === undefined) return [];
     using file = SafetensorsFile.open(init);
     const last = new Set(lastKeys(spec, model));
@@ -57,14 +61,16 @@ function unfit(
   );
 }
 
-function checkFrozen({ name }: ModelSpec, parameters: readonly string[], freeze: readonly string[]): void {
-  for (const prefix of freeze) {
+function checkParts(
+  { name }: ModelSpec,
+  parameters: readonly string[],
+  prefixes: readonly string[],
+  what: string,
+): void {
+  for (const prefix of prefixes) {
     if (parameters.some((key) => isUnder(key, prefix))) continue;
     const groups = [...new Set(parameters.map((key) => key.split('.')[0]))];
-    throw new ConfigError(`Expected names of parts of ${name} to freeze, such as ${groups.join(', ')}; got ${prefix}.`);
-  }
-  if (parameters.every((key) => freeze.some((prefix) => isUnder(key, prefix)))) {
-    throw new ConfigError(`Expected something of ${name} to train; freeze (${freeze.join(', ')}) leaves nothing.`);
+    throw new ConfigError(`Expected names of parts of ${name} ${what}, such as ${groups.join(', ')}; got ${prefix}.`);
   }
 }
 

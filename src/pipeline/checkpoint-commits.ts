@@ -11,6 +11,8 @@ export interface SavedPart {
   readonly step: number;
   readonly epoch: number;
   readonly saved: SavedShard;
+  /** Whether it is of weights that may be the best, apart from checkpoints. */
+  readonly best?: boolean;
 }
 
 /** Where checkpoints lie: the run's folder, or a test's. */
@@ -25,12 +27,16 @@ export class CheckpointCommits {
   /** Those of which some stages have told, by step. */
   readonly #underWay = new Map<number, SavedPart[]>();
 
-  /** @param current - the checkpoint that the session started from */
+  /**
+   * @param current - the checkpoint that the session started from
+   * @param wins - whether what is whole replaces the current one: by default, where it is later
+   */
   constructor(
     private readonly stages: number,
     private readonly cut: readonly number[],
     private readonly store: CheckpointStore,
     private current: CheckpointState | null = null,
+    private readonly wins = ({ step }: SavedPart, now: CheckpointState | null) => now === null || now.step < step,
   ) {}
 
   /**
@@ -39,12 +45,16 @@ export class CheckpointCommits {
    * @returns whether the checkpoint became the current one
    */
   saved(part: SavedPart): boolean {
-    const parts = [...(this.#underWay.get(part.step) ?? []), part];
+    const known = this.#underWay.get(part.step) ?? [];
+    const isKnown = known.some(({ saved }) => saved.stage === part.saved.stage);
+    // A rank that is started again does some of its steps again, and saves the same again.
+    if (isKnown || part.step === this.current?.step) return false;
+    const parts = [...known, part];
     this.#underWay.set(part.step, parts);
     if (parts.length < this.stages) return false;
     this.#underWay.delete(part.step);
     const ordered = parts.map(({ saved }) => saved).sort((a, b) => a.stage - b.stage);
-    if (this.current !== null && this.current.step >= part.step) {
+    if (!this.wins(part, this.current)) {
       this.#remove(ordered.map(({ shard }) => shard));
       return false;
     }

@@ -20,7 +20,7 @@ import {
   writeSafetensorsIndex,
 } from '../io/index.js';
 import { DataError, type Tensor } from '../torch/index.js';
-import type { ModelStage, ReadTensor } from './model-stage.js';
+import type { ReadTensor } from './model-stage.js';
 
 export interface CheckpointState {
   readonly format: 1;
@@ -52,14 +52,16 @@ const isState = isObject({
 });
 
 const STATE = 'state.json';
+/** Of the best weights, which lie in the same folder as the checkpoint. */
+const BEST = 'best.json';
 const INDEX = 'model.safetensors.index.json';
 
 export function checkpointFolder(out: string): string {
   return join(out, 'checkpoint');
 }
 
-export function hasCheckpoint(out: string): boolean {
-  return existsSync(join(checkpointFolder(out), STATE));
+export function hasCheckpoint(out: string, best = false): boolean {
+  return existsSync(join(checkpointFolder(out), best ? BEST : STATE));
 }
 
 /** The files that a stage has written. */
@@ -67,7 +69,8 @@ export function filesOf(shard: CheckpointState['shards'][number]): string[] {
   return Object.values(shard).filter((name) => name !== null);
 }
 
-function shardName(part: string, step: number, stage: number, stages: number): string {
+/** What a stage's part of a checkpoint is called. */
+export function shardName(part: string, step: number, stage: number, stages: number): string {
   const number = (n: number) => String(n).padStart(5, '0');
   return `${part}-${step}-${number(stage + 1)}-of-${number(stages)}.safetensors`;
 }
@@ -79,15 +82,60 @@ export interface SavedShard {
   readonly modelKeys: readonly string[];
 }
 
+/** What a stage's part holds, by PyTorch's keys. */
+export type ShardTensors = Readonly<Record<Part, ReadonlyMap<string, Tensor>>>;
+
+/** The keys of tensors that travel beside them, in this order. */
+export type ShardKeys = Readonly<Record<Part, readonly string[]>>;
+
+const parts = ['model', 'heads', 'optimizer'] as const;
+
+/** How tensors travel without a file. */
+export function packShard(shard: ShardTensors): { keys: ShardKeys; tensors: Tensor[] } {
+  const keys = Object.fromEntries(parts.map((part) => [part, [...shard[part].keys()]])) as Record<Part, string[]>;
+  return { keys, tensors: parts.flatMap((part) => [...shard[part].values()]) };
+}
+
+export function unpackShard(keys: ShardKeys, tensors: readonly Tensor[]): ShardTensors {
+  let at = 0;
+  const take = (part: Part) => new Map(keys[part].map((key) => [key, tensors[at++]!]));
+  return { model: take('model'), heads: take('heads'), optimizer: take('optimizer') };
+}
+
+/** Reads what has travelled as a checkpoint is read. */
+export function readersOf(shard: ShardTensors): Readonly<Record<Part, ReadTensor>> {
+  const reader = (values: ReadonlyMap<string, Tensor>): ReadTensor =>
+    Object.assign((key: string) => values.get(key) ?? null, { keys: () => values.keys() });
+  return { model: reader(shard.model), heads: reader(shard.heads), optimizer: reader(shard.optimizer) };
+}
+
+/** The part of a checkpoint that stages go on from: their own files where the cut has stayed, else all. */
+export function partFor(state: CheckpointState, cut: readonly number[], stages: readonly number[]): CheckpointState {
+  if (state.cut.join() !== cut.join()) return state;
+  return { ...state, shards: stages.map((stage) => state.shards[stage]!) };
+}
+
+/** Of a stage's part, what is kept of weights that may be the best. */
+export function modelAlone(stage: ShardSource): ShardSource {
+  const none = new Map<string, Tensor>();
+  return { index: stage.index, state: () => ({ model: stage.state().model, heads: none, optimizer: none }) };
+}
+
+interface ShardSource {
+  readonly index: number;
+  state(): ShardTensors;
+}
+
 /**
- * Writes one stage's part. Nothing refers to it until {@link commitState}.
+ * Writes one stage's part. Nothing refers to it until {@link commitState} or {@link commitBest}.
  * @param beforeFile - called before each file; tests put delays and faults there
  */
 export function saveShard(
   out: string,
-  stage: ModelStage,
+  stage: ShardSource,
   step: number,
   stages: number,
+  best: boolean,
   beforeFile: () => void = () => {},
 ): SavedShard {
   const folder = checkpointFolder(out);
@@ -99,9 +147,14 @@ export function saveShard(
     saveSafetensors(join(folder, name), tensors, { format: 'pt' });
     return name;
   };
-  const model = write('model', state.model)!;
+  const model = write(best ? 'best' : 'model', state.model)!;
   const shard = { model, heads: write('heads', state.heads), optimizer: write('optimizer', state.optimizer) };
   return { stage: stage.index, shard, modelKeys: [...state.model.keys()] };
+}
+
+/** Makes the parts of all stages the best weights. */
+export function commitBest(out: string, state: CheckpointState): void {
+  writeFileAtomic(join(checkpointFolder(out), BEST), `${JSON.stringify(state, null, 2)}\n`);
 }
 
 /** Makes the parts of all stages the current checkpoint: the index for readers of safetensors first, the state last. */
@@ -132,13 +185,23 @@ export function sweepCheckpoints(out: string): void {
   const folder = checkpointFolder(out);
   mkdirSync(folder, { recursive: true });
   const state = hasCheckpoint(out) ? readCheckpointState(out) : null;
-  const current = new Set([STATE, ...(state === null ? [] : [INDEX, ...state.shards.flatMap(filesOf)])]);
+  const best = hasCheckpoint(out, true) ? readCheckpointState(out, true) : null;
   sweepUnfinished(folder);
-  for (const name of readdirSync(folder)) {
-    if (!current.has(name) && /^(model|heads|optimizer)[-.].*(safetensors|json)$/.test(name)) removeShard(out, name);
-  }
+  for (const name of strays(readdirSync(folder), state, best)) removeShard(out, name);
   // A session that died between the index and the state has left the index of files that are now gone.
   if (state !== null) writeSafetensorsIndex(join(folder, INDEX), modelKeysOf(folder, state));
+}
+
+/** Of the names of files in a checkpoint's folder those that belong to no whole checkpoint. @param state - the current one */
+export function strays(
+  names: readonly string[],
+  state: CheckpointState | null,
+  best: CheckpointState | null = null,
+): string[] {
+  const shards = [state, best].flatMap((whole) => whole?.shards ?? []);
+  const current = new Set([...(state === null ? [] : [INDEX]), ...shards.flatMap(filesOf)]);
+  const ours = /^((model|heads|optimizer)[-.].*(safetensors|json)|best-.*safetensors)$/;
+  return names.filter((name) => !current.has(name) && ours.test(name));
 }
 
 function modelKeysOf(folder: string, state: CheckpointState): Map<string, string[]> {
@@ -160,15 +223,19 @@ export class Checkpoint {
   readonly heads: ReadTensor;
   readonly optimizer: ReadTensor;
 
-  /** Opens a checkpoint that was read, or the current one. @throws DataError where there is none, or it is damaged */
-  static open(out: string, state?: CheckpointState, held: HeldFiles = {}): Checkpoint {
-    if (state) return new Checkpoint(state, checkpointFolder(out), held);
+  /**
+   * Opens a checkpoint that was read, the current one, or the best weights.
+   * @throws DataError where there is none, or it is damaged
+   */
+  static open(out: string, which: CheckpointState | 'current' | 'best' = 'current', held: HeldFiles = {}): Checkpoint {
+    if (typeof which === 'object') return new Checkpoint(which, checkpointFolder(out), held);
+    const best = which === 'best';
     for (let tries = 1; ; tries++) {
-      const current = readCheckpointState(out);
+      const state = readCheckpointState(out, best);
       try {
-        return new Checkpoint(current, checkpointFolder(out), {});
+        return new Checkpoint(state, checkpointFolder(out), {});
       } catch (error) {
-        if (!wasReplaced(out, current, tries)) throw error;
+        if (!wasReplaced(out, state, best, tries)) throw error;
       }
     }
   }
@@ -200,6 +267,12 @@ export class Checkpoint {
     }
   }
 
+  /** All that it holds. */
+  readAll(): ShardTensors {
+    const all = (read: ReadTensor) => new Map([...read.keys()].map((key) => [key, read(key)!]));
+    return { model: all(this.model), heads: all(this.heads), optimizer: all(this.optimizer) };
+  }
+
   /** The whole model, by PyTorch's keys. */
   readModel(): Map<string, Tensor> {
     return new Map(this.#files.model.flatMap((file) => [...file.readAll()]));
@@ -210,11 +283,15 @@ export class Checkpoint {
   }
 }
 
-/** @throws DataError where the run has no checkpoint, or its state is damaged */
-export function readCheckpointState(out: string): CheckpointState {
-  const path = join(checkpointFolder(out), STATE);
+/**
+ * @param best - that of the best weights, which has their metrics
+ * @throws DataError where the run has no checkpoint, or its state is damaged
+ */
+export function readCheckpointState(out: string, best = false): CheckpointState {
+  const path = join(checkpointFolder(out), best ? BEST : STATE);
   if (!existsSync(path)) {
-    throw new DataError(`Expected a checkpoint at ${path}, found none: train the run first, or give its folder.`);
+    const why = best ? 'a run keeps its best weights where it evaluates every so many epochs' : 'train the run first';
+    throw new DataError(`Expected a checkpoint at ${path}, found none: ${why}, or give its folder.`);
   }
   return readJsonFile(path, 'the state of a checkpoint', isState);
 }
@@ -222,31 +299,41 @@ export function readCheckpointState(out: string): CheckpointState {
 /** Other names of a checkpoint's files, by which every thread of this process finds them, removed or not. */
 export type HeldFiles = Readonly<Record<string, string>>;
 
-/** The model of a checkpoint, held open while threads start that read it: its run may go on and remove the files. */
-export interface HeldModel {
+/** A checkpoint, held open while threads start that read it: its run may go on and remove the files. */
+export interface HeldCheckpoint {
   readonly out: string;
-  /** Without heads and optimizer. */
   readonly state: CheckpointState;
   readonly held: HeldFiles;
   close(): void;
 }
 
-/** Holds the current checkpoint's model. @throws DataError where there is none, or it is damaged */
-export function holdModel(out: string): HeldModel {
+/** Holds the current checkpoint's model, or the best. @throws DataError where there is none, or it is damaged */
+export function holdModel(out: string, best = false): HeldCheckpoint {
+  return hold(out, best, ({ model }) => ({ model, heads: null, optimizer: null }));
+}
+
+/** Holds all of the current checkpoint; null where there is none. @throws DataError where it is damaged */
+export function holdCheckpoint(out: string): HeldCheckpoint | null {
+  return hasCheckpoint(out) ? hold(out, false, (shard) => shard) : null;
+}
+
+type Shard = CheckpointState['shards'][number];
+
+function hold(out: string, best: boolean, partOf: (shard: Shard) => Shard): HeldCheckpoint {
   for (let tries = 1; ; tries++) {
-    const whole = readCheckpointState(out);
-    const state = { ...whole, shards: whole.shards.map(({ model }) => ({ model, heads: null, optimizer: null })) };
+    const whole = readCheckpointState(out, best);
+    const state = { ...whole, shards: whole.shards.map(partOf) };
     const files: number[] = [];
     const close = (): void => {
       for (const file of files) closeSync(file);
     };
     try {
       Checkpoint.open(out, state).close(); // a damaged file is told by its own name
-      for (const { model } of state.shards) files.push(openSync(join(checkpointFolder(out), model), 'r'));
+      for (const name of state.shards.flatMap(filesOf)) files.push(openSync(join(checkpointFolder(out), name), 'r'));
       return { out, state, held: namesOf(state, files), close };
     } catch (error) {
       close();
-      if (!wasReplaced(out, whole, tries)) throw error;
+      if (!wasReplaced(out, whole, best, tries)) throw error;
     }
   }
 }
@@ -254,10 +341,10 @@ export function holdModel(out: string): HeldModel {
 /** Where the system has no such names, the files are found by their own, as long as their run leaves them. */
 function namesOf({ shards }: CheckpointState, files: readonly number[]): HeldFiles {
   if (process.platform !== 'linux') return {};
-  return Object.fromEntries(shards.map(({ model }, i) => [model, `/proc/self/fd/${files[i]}`]));
+  return Object.fromEntries(shards.flatMap(filesOf).map((name, i) => [name, `/proc/self/fd/${files[i]}`]));
 }
 
 /** Whether a checkpoint that cannot be read is none any more, since its run has gone on; not asked for ever. */
-export function wasReplaced(out: string, state: CheckpointState, tries: number): boolean {
-  return tries < 30 && readCheckpointState(out).step !== state.step;
+function wasReplaced(out: string, state: CheckpointState, best: boolean, tries: number): boolean {
+  return tries < 30 && readCheckpointState(out, best).step !== state.step;
 }

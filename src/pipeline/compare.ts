@@ -1,12 +1,13 @@
 /** Schedules against each other, in turns in one session. */
+
+import { median } from '../report/statistics.js';
+import type { StepEvent } from '../run/events.js';
+import { throughput } from '../run/sums.js';
 import { ConfigError, checkOptions } from '../torch/index.js';
 import type { RunConfig } from './config.js';
-import type { StepEvent } from './events.js';
 import { locateRef } from './model.js';
 import { chooseCut, type ProfileWatch } from './profile-run.js';
-import { throughput } from './run-sums.js';
 import { isLocal, needsGradients, type ScheduleName, stageCount } from './schedule.js';
-import { median } from './stats.js';
 import { Trainer } from './trainer.js';
 
 /** One of those compared, where a schedule's name is not enough: `1f1b` with 4 and with 8 microbatches, say. */
@@ -18,6 +19,8 @@ export interface Variant {
   readonly microbatches?: number;
   /** Of a local schedule. Default: the configuration's. */
   readonly head?: RunConfig['head'];
+  /** Default: the configuration's. */
+  readonly replicas?: RunConfig['replicas'];
 }
 
 export interface CompareOptions {
@@ -79,12 +82,12 @@ async function prepare(
   const contestants: Contestant[] = [];
   for (const entry of schedules) {
     const variant: Variant = typeof entry === 'string' ? { label: entry, schedule: entry } : entry;
-    const { label, schedule, head = base.head } = variant;
+    const { label, schedule, head = base.head, replicas = base.replicas } = variant;
     if (contestants.some((other) => other.label === label)) {
       throw new ConfigError(`Expected schedules with different names to compare, got ${label} twice.`);
     }
     const microbatches = variant.microbatches ?? (needsGradients(schedule) ? base.microbatches : 1);
-    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches, head };
+    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches, head, replicas };
     const alike = contestants.find((other) => sharesCut(other.config, config))?.config.cut;
     const cut =
       stageCount(schedule, base.stages) === 1
@@ -114,7 +117,7 @@ async function measure(config: RunConfig, warmUp: number, timedSteps: number): P
   const steps: StepEvent[] = [];
   const last = stageCount(config.schedule, config.stages) - 1;
   for await (const event of new Trainer(config)) {
-    if (event.type === 'step' && event.stage === last) steps.push(event);
+    if (event.type === 'step' && event.stage === last && event.replica === undefined) steps.push(event);
   }
   return throughput(steps.slice(warmUp, warmUp + timedSteps + 1))!;
 }

@@ -15,9 +15,9 @@ import {
   type Shape,
 } from '../io/index.js';
 import { buildInfo, ConfigError, checkOptions, ops, scope } from '../torch/index.js';
-import type { RunConfig } from './config.js';
+import { type RunConfig, replicasOf } from './config.js';
 import { checkCut } from './plan.js';
-import { isLocal, scheduleNames, stageCount } from './schedule.js';
+import { isLocal, microbatchCount, scheduleNames, stageCount } from './schedule.js';
 
 const isReference = isObject({ module: isText, export: isText, options: isAnything });
 
@@ -47,12 +47,25 @@ const lrSchedules = {
 
 const head = { kind: isOneOf(['linear', 'dgl', 'auglocal']), depth: optional(isWhole(0)) };
 
+/** One number, or one for each stage. */
+const isCounts: Shape = (value, at) => (Array.isArray(value) ? isList(isWhole(1)) : isWhole(1))(value, at);
+
+/** Numbers by names. */
+export const isFactors: Shape = (value, at) => {
+  const faults = isObject({})(value, at);
+  return faults.length > 0
+    ? faults
+    : Object.entries(value as object).flatMap(([key, of]) => isAtLeast(0)(of, `${at}.${key}`));
+};
+
 const fields: Readonly<Record<keyof RunConfig, Shape>> = {
   model: isReference,
   modelName: isText,
   data: isReference,
   schedule: isOneOf(scheduleNames),
   stages: isWhole(1),
+  replicas: optional(isCounts),
+  syncBatchNorm: optional(isFlag),
   cut: optional(isList(isWhole(0))),
   head: isObject(head),
   microbatches: isWhole(1),
@@ -64,11 +77,14 @@ const fields: Readonly<Record<keyof RunConfig, Shape>> = {
   labelSmoothing: isAtLeast(0),
   init: optional(isText),
   freeze: optional(isList(isText)),
+  lrFactors: optional(isFactors),
   seed: isNumber,
   threads: isWhole(1),
   devices: isList(isText),
   queueCapacity: isWhole(1),
+  wire: optional(isOneOf(['exact', 'bfloat16'])),
   evalEvery: isWhole(0),
+  patience: optional(isWhole(1)),
   evaluation: optional(isFlag),
   checkpointEvery: isWhole(0),
   allowNaN: isFlag,
@@ -98,12 +114,36 @@ export function checkSettings(config: RunConfig): void {
       `Expected at most ${config.batchSize} microbatches (the batch size), got ${config.microbatches}.`,
     );
   }
-  if (config.devices.length !== 1 && config.devices.length !== config.stages) {
+  if (config.patience !== undefined && (config.evalEvery === 0 || config.evaluation === false)) {
+    throw new ConfigError('Expected evaluations every so many epochs (evalEvery) for patience to go by, got none.');
+  }
+  const workers = checkReplicas(config);
+  if (![1, config.stages, workers].includes(config.devices.length)) {
+    const each = workers > config.stages ? ` or of their ${workers} replicas` : '';
     throw new ConfigError(
-      `Expected one device, or one for each of ${config.stages} stages, got ${config.devices.length}.`,
+      `Expected one device, or one for each of ${config.stages} stages${each}, got ${config.devices.length}.`,
     );
   }
   checkDevices(config.devices);
+}
+
+/** @returns how many replicas there are of all stages */
+function checkReplicas(config: RunConfig): number {
+  const { schedule, batchSize } = config;
+  const replicas = replicasOf(config);
+  const stages = stageCount(schedule, config.stages);
+  if (replicas.length !== stages) {
+    throw new ConfigError(
+      `Expected a number of replicas, or one for each of ${stages} stages (${schedule}), got [${replicas}].`,
+    );
+  }
+  const parts = Math.max(...replicas) * microbatchCount(schedule, config.microbatches);
+  if (parts > batchSize) {
+    throw new ConfigError(
+      `Expected a sample for each replica in each microbatch, ${parts} in a batch at least, got a batch size of ${batchSize}.`,
+    );
+  }
+  return replicas.reduce((sum, count) => sum + count, 0);
 }
 
 /** Refuses fields that nobody would read. */

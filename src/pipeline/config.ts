@@ -2,7 +2,7 @@
  * The configuration of a run: plain JSON, complete, and written to the run's folder as it was used.
  */
 import type { HeadKind, ModuleRef } from './model.js';
-import type { ScheduleName } from './schedule.js';
+import { type ScheduleName, stageCount } from './schedule.js';
 
 export type OptimizerConfig =
   | {
@@ -52,6 +52,10 @@ export interface RunConfig {
   readonly data: ModuleRef;
   readonly schedule: ScheduleName;
   readonly stages: number;
+  /** How many of each stage share its batches, or of each of them. Default 1. */
+  readonly replicas?: number | readonly number[] | undefined;
+  /** Replicas normalise by the statistics of all their samples. Default: each by its own, as PyTorch's DDP. */
+  readonly syncBatchNorm?: boolean | undefined;
   /** `stages - 1` borders, rising: border b lies after layer b. Measured and chosen where absent. */
   readonly cut?: readonly number[] | undefined;
   readonly head: { readonly kind: HeadKind; readonly depth?: number | undefined };
@@ -68,15 +72,24 @@ export interface RunConfig {
   readonly init?: string | undefined;
   /** Parts of the model that stay as they are, by the beginnings of their keys: `['conv1', 'bn1', 'layer1']`. */
   readonly freeze?: readonly string[] | undefined;
+  /** What the learning rate is multiplied by for parts of the model, by the beginnings of their keys; the first that fits counts. */
+  readonly lrFactors?: Readonly<Record<string, number>> | undefined;
   readonly seed: number;
   /** Intra-op threads of each worker. */
   readonly threads: number;
-  /** One for each stage; a single one serves all. */
+  /** One for each stage, or for each replica of each; a single one serves all. */
   readonly devices: readonly string[];
   /** Batches that may wait at a border. */
   readonly queueCapacity: number;
+  /**
+   * How float32 tensors travel between ranks: `bfloat16` rounds them to 8 bits of mantissa, in half the bytes (targets that are
+   * float32, too). Between threads nothing is rounded. Default 'exact'.
+   */
+  readonly wire?: 'exact' | 'bfloat16' | undefined;
   /** Epochs between evaluations; 0: only at the end. */
   readonly evalEvery: number;
+  /** Epochs without a better evaluation, by the task's metric, after which the run ends; each evaluation is waited for then. */
+  readonly patience?: number | undefined;
   /** False leaves out every evaluation, the one at the end too. */
   readonly evaluation?: boolean | undefined;
   /** Steps between checkpoints; 0: only at the end. */
@@ -125,6 +138,26 @@ export function completeConfig(settings: RunSettings): RunConfig {
     memoryFormat: 'contiguous',
     ...givenOf(settings),
   };
+}
+
+/** How many replicas each stage has. */
+export function replicasOf({
+  schedule,
+  stages,
+  replicas = 1,
+}: Pick<RunConfig, 'schedule' | 'stages' | 'replicas'>): number[] {
+  return typeof replicas === 'number'
+    ? Array.from({ length: stageCount(schedule, stages) }, () => replicas)
+    : [...replicas];
+}
+
+/** Where a replica of a stage computes. */
+export function deviceOf(config: RunConfig, stage: number, replica: number): string {
+  const { devices } = config;
+  if (devices.length === 1) return devices[0]!;
+  if (devices.length === config.stages) return devices[stage]!;
+  const before = replicasOf(config).slice(0, stage);
+  return devices[before.reduce((sum, count) => sum + count, replica)]!;
 }
 
 /** What has a value. */

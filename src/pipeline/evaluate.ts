@@ -2,17 +2,17 @@
 import { extname } from 'node:path';
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
 import { saveSafetensors, saveTorch } from '../io/index.js';
-import { ConfigError, checkOptions, DataError, scope, type Tensor, tensor } from '../torch/index.js';
+import type { EvalEvent } from '../run/events.js';
+import { ConfigError, cat, checkOptions, DataError, scope, type Tensor, zeros } from '../torch/index.js';
 import { Checkpoint, holdModel } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
-import type { EvalEvent } from './events.js';
 import { buildModel, type Layers, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
-import { type DataFeed, type Notice, Run } from './run.js';
+import { type DataFeed, Run } from './run.js';
 import { readRunConfig, readRunInput } from './run-folder.js';
 import type { SourceTask } from './source.js';
 import { loadRunData } from './trainer.js';
-import { wireChain } from './wiring.js';
+import { type WorkerNotice, wireChain } from './wiring.js';
 
 export interface InferenceOptions {
   /** Stages to run in, each on its thread; 1 by default. The result does not depend on it. */
@@ -20,7 +20,12 @@ export interface InferenceOptions {
   readonly batchSize?: number;
   readonly threads?: number;
   readonly devices?: readonly string[];
-  /** Of `predict`: how many of a batch's tensors the model takes. Default 1. */
+  /** The weights that were best by the task's metric, in place of the last ones. Default false. */
+  readonly best?: boolean;
+}
+
+export interface PredictOptions extends InferenceOptions {
+  /** How many of a batch's tensors the model takes. Default 1. (`evaluate` goes by its data.) */
   readonly inputs?: number;
 }
 
@@ -46,9 +51,10 @@ async function infer(
   feed: DataFeed,
   kind: Exclude<SourceTask['kind'], 'train'>,
   options: InferenceOptions,
-  onNotice: (notice: Notice) => void,
+  onNotice: (notice: WorkerNotice, tensors: readonly Tensor[]) => void,
 ): Promise<void> {
-  checkOptions('evaluate and predict', options, ['stages', 'batchSize', 'threads', 'devices', 'inputs']);
+  const known = ['stages', 'batchSize', 'threads', 'devices', 'best', ...(kind === 'predict' ? ['inputs'] : [])];
+  checkOptions(kind === 'predict' ? 'predict' : 'evaluate', options, known);
   const trained = readRunConfig(out);
   const spec = await resolveRef<ModelSpec>(trained.model);
   const stages = options.stages ?? 1;
@@ -56,17 +62,20 @@ async function infer(
     ...trained,
     schedule: stages === 1 ? 'bp' : 'ppll',
     stages,
+    replicas: undefined,
     batchSize: options.batchSize ?? trained.batchSize,
     threads: options.threads ?? trained.threads,
     devices: options.devices ?? (trained.devices.length === 1 ? trained.devices : trained.devices.slice(0, 1)),
     faults: undefined,
+    patience: undefined,
     init: undefined,
     freeze: undefined,
+    lrFactors: undefined,
   };
   checkDevices(config.devices);
   const cut = evenCut(spec.layers.length, stages);
   const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
-  const model = holdModel(out);
+  const model = holdModel(out, options.best);
   const { state, held } = model;
   const run = { config, wiring, task: { kind }, train: null, test: feed, stepsPerEpoch: 1, load: { out, state, held } };
   try {
@@ -102,26 +111,22 @@ export async function predict(
   out: string,
   dataset: Testable,
   transform: readonly TransformSpec[],
-  options: InferenceOptions = {},
+  options: PredictOptions = {},
 ): Promise<Tensor> {
-  const batches: { values: Float32Array; shape: number[] }[] = [];
-  await infer(out, { dataset, transform, inputs: options.inputs }, 'predict', options, (notice) => {
-    if (notice.kind === 'predicted') batches.push(notice);
+  const batches: Tensor[] = [];
+  await infer(out, { dataset, transform, inputs: options.inputs }, 'predict', options, (notice, tensors) => {
+    if (notice.kind === 'predicted') batches.push(...tensors);
   });
-  const [, ...each] = batches[0]?.shape ?? [0, 0];
-  const all = new Float32Array(batches.reduce((sum, { values }) => sum + values.length, 0));
-  let at = 0;
-  for (const { values } of batches) {
-    all.set(values, at);
-    at += values.length;
-  }
-  return tensor(all, { shape: [batches.reduce((sum, { shape }) => sum + shape[0]!, 0), ...each] });
+  const all = batches.length === 0 ? zeros([0, 0]) : cat(batches);
+  for (const batch of batches) batch.dispose();
+  return all;
 }
 
 /** The trained model of a run, whole and without local heads, in this thread and ready for use. @throws ConfigError, DataError */
-export async function loadModel(out: string): Promise<Layers> {
+export async function loadModel(out: string, options: { readonly best?: boolean } = {}): Promise<Layers> {
+  checkOptions('loadModel', options, ['best']);
   const model = buildModel(await resolveRef<ModelSpec>(readRunConfig(out).model));
-  const checkpoint = Checkpoint.open(out);
+  const checkpoint = Checkpoint.open(out, options.best ? 'best' : 'current');
   try {
     scope(() => model.loadStateDict(checkpoint.readModel()));
   } finally {
@@ -135,12 +140,17 @@ export async function loadModel(out: string): Promise<Layers> {
  * `.pth` and `.pt` as `torch.save(model.state_dict(), file)` does.
  * @throws ConfigError for any other ending: PyTorch would read the file by another format than it has
  */
-export function exportModel(out: string, file: string): { keys: number; step: number } {
+export function exportModel(
+  out: string,
+  file: string,
+  options: { readonly best?: boolean } = {},
+): { keys: number; step: number } {
+  checkOptions('exportModel', options, ['best']);
   const ending = extname(file).toLowerCase();
   if (!['.safetensors', '.pth', '.pt'].includes(ending)) {
     throw new ConfigError(`Expected a file that ends in .safetensors, or in .pth or .pt for torch.load, got ${file}.`);
   }
-  const checkpoint = Checkpoint.open(out);
+  const checkpoint = Checkpoint.open(out, options.best ? 'best' : 'current');
   try {
     const tensors = checkpoint.readModel();
     if (ending === '.safetensors') saveSafetensors(file, tensors, { format: 'pt' });

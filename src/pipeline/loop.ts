@@ -2,11 +2,14 @@
  * The stage loop: one worker takes messages, and runs its stages' actions in the order of the schedule. There are no
  * roles: first, middle and last stage differ by the channels that they have, training and testing by the message.
  */
+
+import type { RunEvent } from '../run/events.js';
 import { HeadraceError, ops, StageError, scope, type Tensor } from '../torch/index.js';
-import type { RunEvent } from './events.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
 import { backwardThrough } from './model.js';
 import { notFiniteError } from './not-finite.js';
+import { rowsOf } from './parts.js';
+import type { Replicas } from './replicas.js';
 import { type Action, formatAction } from './schedule.js';
 import type { Stage } from './stage.js';
 
@@ -19,15 +22,17 @@ export interface Station<Work extends Stage = Stage> {
   readonly gradientsIn: readonly Channel[];
   /** Gradients to the stages that `inputs` come from; empty on the first stage and where learning is local. */
   readonly gradientsOut: readonly Channel[];
+  /** Where the stage has several. */
+  readonly replicas?: Replicas | null;
 }
 
 export interface LoopContext<Work extends Stage = Stage> {
   /** This worker's actions of a batch that was cut into so many microbatches. */
   actions(microbatches: number): readonly Action[];
-  /** Into how many a whole batch is cut by the stage that gets it first. */
-  readonly microbatches: number;
   /** Whether a loss that is not finite ends the run: it is training, and not to go on in spite of it. */
   readonly finite: boolean;
+  /** What to do to go on in spite of it, as a sentence; where there is a way. */
+  readonly otherwise?: string;
   /** Whether the time of every action is told. */
   readonly spans: boolean;
   /** Gives an event to the run. */
@@ -44,7 +49,7 @@ export interface LoopContext<Work extends Stage = Stage> {
   beforeAction?(stage: Work, action: Action, step: number): void;
 }
 
-/** A microbatch between its forward and its backward. */
+/** A microbatch, or a replica's share of it, between its forward and its backward. */
 interface InFlight {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
@@ -53,10 +58,15 @@ interface InFlight {
   readonly share: number;
 }
 
+/** Of a microbatch that has fewer samples than there are replicas. */
+const nothing: InFlight = { inputs: [], outputs: [], targets: [], share: 0 };
+
 /** What a station has under way. */
 class StationState<Work extends Stage> {
-  /** Messages taken from the inputs and not yet used: microbatches of one batch, on the first stage. */
-  pieces: Envelope<BatchMessage>[] = [];
+  /** What came in of the batch so far, to tell whose fault a loss is that is not finite. */
+  readonly came: Tensor[] = [];
+  /** The message that began a batch, until its first action takes it. */
+  first: Envelope<BatchMessage> | null = null;
   /** How many features come over each input. */
   features: number[] = [];
   readonly inFlight = new Map<number, InFlight>();
@@ -69,14 +79,6 @@ class StationState<Work extends Stage> {
   busyMs = 0;
 
   constructor(readonly station: Station<Work>) {}
-}
-
-/** Whole numbers as equal as can be that sum to `total`. */
-export function splitEvenly(total: number, parts: number): number[] {
-  return Array.from(
-    { length: parts },
-    (_, i) => Math.floor(((i + 1) * total) / parts) - Math.floor((i * total) / parts),
-  );
 }
 
 function featureCount(meta: Envelope['meta']): number {
@@ -120,7 +122,7 @@ export class StageLoop<Work extends Stage = Stage> {
     const envelope = this.#receive(first);
     const { meta } = envelope;
     if (meta.kind === 'batch' && meta.split === 'train') {
-      first.pieces = this.#cut(envelope as Envelope<BatchMessage>);
+      first.first = envelope as Envelope<BatchMessage>;
       this.#train(meta);
       return true;
     }
@@ -152,28 +154,15 @@ export class StageLoop<Work extends Stage = Stage> {
     }
   }
 
-  /** The loader sends whole batches: the first stage of a microbatched schedule cuts them. */
-  #cut(envelope: Envelope<BatchMessage>): Envelope<BatchMessage>[] {
-    const { meta, tensors } = envelope;
-    const wanted = Math.min(this.context.microbatches, meta.samples);
-    if (meta.microbatches > 1 || wanted === 1) return [envelope];
-    const sizes = splitEvenly(meta.samples, wanted);
-    const parts = tensors.map((tensor) => ops.splitWithSizes(tensor, sizes));
-    return sizes.map((_, m) => ({
-      meta: { ...meta, microbatch: m, microbatches: wanted },
-      tensors: parts.map((pieces) => pieces[m]!),
-    }));
-  }
-
   #train(batch: BatchMessage): void {
     this.#step = batch.step;
-    const microbatches = this.#states[0]!.pieces[0]!.meta.microbatches;
     for (const state of this.#states) {
       state.batch = batch;
       state.losses.clear();
+      state.came.length = 0;
       state.station.stage.beginBatch(batch.step);
     }
-    for (const action of this.context.actions(microbatches)) this.#perform(action);
+    for (const action of this.context.actions(batch.microbatches)) this.#perform(action);
   }
 
   #perform(action: Action): void {
@@ -184,6 +173,7 @@ export class StageLoop<Work extends Stage = Stage> {
     const waited = state.waitMs;
     if (action.kind === 'F') this.#forward(state, action.microbatch);
     else if (action.kind === 'B') this.#backward(state, action.microbatch);
+    else if (action.kind === 'R') this.#reduce(state);
     else this.#update(state);
     const ms = performance.now() - start;
     state.busyMs += ms - (state.waitMs - waited);
@@ -196,25 +186,28 @@ export class StageLoop<Work extends Stage = Stage> {
 
   #forward(state: StationState<Work>, microbatch: number): void {
     const { stage, outputs, gradientsOut } = state.station;
-    if (state.pieces.length === 0) state.pieces = [this.#receive(state) as Envelope<BatchMessage>];
-    const { meta, tensors } = state.pieces.shift()!;
+    const { meta, tensors } = state.first ?? (this.#receive(state) as Envelope<BatchMessage>);
+    state.first = null;
     if (meta.kind !== 'batch' || meta.microbatch !== microbatch) {
       throw new HeadraceError(`expected microbatch ${microbatch} of step ${this.#step}, got ${JSON.stringify(meta)}`);
+    }
+    if (rowsOf(meta) === 0) {
+      this.#send(state, { meta, tensors: [] }, outputs);
+      state.inFlight.set(microbatch, nothing);
+      return;
     }
     // Its own view: the same tensor may have gone to another stage too, and each gathers its own gradient.
     const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x).detach());
     if (gradientsOut.length > 0) for (const x of features) x.requiresGrad = true;
+    state.came.push(...features);
     const made = stage.forward(features);
     // Sent before the backward, so that the next stage starts a whole backward earlier.
     const carried = tensors.slice(featureCount(meta));
     const detached = made.map((x) => x.detach());
     this.#send(state, passOn(meta, detached, carried), outputs);
     const targets = carried.map((x) => stage.toDevice(x));
-    state.inFlight.set(microbatch, { inputs: features, outputs: made, targets, share: this.#share(meta, targets[0]!) });
-  }
-
-  #share(meta: BatchMessage, target: Tensor): number {
-    return meta.microbatches === 1 ? 1 : target.shape[0]! / meta.samples;
+    const share = rowsOf(meta) / meta.samples;
+    state.inFlight.set(microbatch, { inputs: features, outputs: made, targets, share });
   }
 
   #backward(state: StationState<Work>, microbatch: number): void {
@@ -225,13 +218,14 @@ export class StageLoop<Work extends Stage = Stage> {
       const gradients = this.#waiting(state, () => gradientsIn.map((channel) => channel.get().tensors));
       const sums = outputs.map((_, i) => gradients.map((of) => stage.toDevice(of[i]!)).reduce((a, b) => a.add(b)));
       backwardThrough(outputs, sums);
-    } else {
+    } else if (share > 0) {
       for (const [name, value] of Object.entries(stage.learn(outputs, targets, share))) {
         const sum = state.losses.get(name);
         state.losses.set(name, sum ? sum.add(value) : value);
       }
     }
-    const meta = { kind: 'gradient', step: this.#step, microbatch } as const;
+    const { samples, microbatches } = state.batch!;
+    const meta = { kind: 'gradient', step: this.#step, samples, microbatch, microbatches } as const;
     let from = 0;
     gradientsOut.forEach((channel, edge) => {
       const own = inputs.slice(from, from + state.features[edge]!);
@@ -246,17 +240,34 @@ export class StageLoop<Work extends Stage = Stage> {
     });
   }
 
+  /** Every replica gets the gradients and losses of the whole batch; where one has no samples it knows no losses. */
+  #reduce(state: StationState<Work>): void {
+    const { stage, replicas } = state.station;
+    const parameters = stage.parameters?.();
+    if (!replicas || !parameters) throw new HeadraceError('expected a stage with replicas, which tells its parameters');
+    this.#readLosses(state); // its own: later nobody knows which replica a loss that is not finite came from
+    const some = state.batch!.samples >= replicas.count;
+    this.#waiting(state, () => replicas.sumGradients(parameters, some ? state.losses : new Map()));
+  }
+
   /** A step of the stage, once its losses are known to be finite. */
   #update(state: StationState<Work>): void {
-    const { stage } = state.station;
+    this.#readLosses(state);
+    state.station.stage.apply();
+  }
+
+  #readLosses(state: StationState<Work>): void {
     state.values = Object.fromEntries([...state.losses].map(([name, value]) => [name, value.item()]));
     const [found] = Object.entries(state.values).filter(([, value]) => !Number.isFinite(value));
-    if (found && this.context.finite) {
-      const [name, value] = found;
-      const which = name === 'loss' ? 'the loss' : `the loss ${name}`;
-      throw notFiniteError(`${which} is ${value}; the weights are as they were before this step.`, stage);
-    }
-    stage.apply();
+    if (!found || !this.context.finite) return;
+    const [name, value] = found;
+    const which = name === 'loss' ? 'the loss' : `the loss ${name}`;
+    throw notFiniteError(
+      `${which} is ${value}; the weights are as they were before this step.`,
+      state.station.stage,
+      state.came,
+      this.context.otherwise ?? null,
+    );
   }
 
   #reportStep(state: StationState<Work>): void {
@@ -284,6 +295,10 @@ export class StageLoop<Work extends Stage = Stage> {
   #evaluate(state: StationState<Work>, envelope: Envelope<BatchMessage>): void {
     const { stage, outputs } = state.station;
     const { meta, tensors } = envelope;
+    if (rowsOf(meta) === 0) {
+      this.#send(state, { meta, tensors: [] }, outputs);
+      return;
+    }
     const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x));
     const made = scope(() => stage.evaluate(features));
     const targets = tensors.slice(featureCount(meta));
@@ -292,7 +307,7 @@ export class StageLoop<Work extends Stage = Stage> {
     if (meta.split === 'predict') this.context.predicted(meta, made[0]!);
     else
       scope(() =>
-        stage.score(
+        stage.score?.(
           made,
           targets.map((x) => stage.toDevice(x)),
         ),
@@ -305,11 +320,16 @@ export class StageLoop<Work extends Stage = Stage> {
     this.#send(state, { meta: message, tensors: [] }, outputs);
     if (message.kind === 'checkpoint') this.context.save(stage, message);
     this.context.afterControl?.(stage, message);
-    const scores = message.kind === 'evaluated' ? stage.takeScores() : null;
+    const scores = message.kind === 'evaluated' ? (stage.takeScores?.() ?? null) : null;
     if (message.kind !== 'evaluated' || scores === null) return;
     const { loss = 0 } = scores.metrics;
     if (this.context.finite && !Number.isFinite(loss)) {
-      throw notFiniteError(`the test loss after step ${message.step} is ${loss}.`, stage);
+      throw notFiniteError(
+        `the test loss after step ${message.step} is ${loss}.`,
+        stage,
+        null,
+        this.context.otherwise ?? null,
+      );
     }
     const { step, epoch } = message;
     this.context.report({ type: 'eval', time: Date.now(), stage: stage.index, step, epoch, ...scores });
@@ -317,9 +337,11 @@ export class StageLoop<Work extends Stage = Stage> {
 
   #explain(error: unknown): unknown {
     const cause = error instanceof Error ? error.message : String(error);
-    const stage = this.#action?.stage ?? this.#states[0]!.station.stage.index;
+    const { stage: first, replicas } = this.#states[0]!.station;
+    const stage = this.#action?.stage ?? first.index;
     const action = this.#action ? formatAction(this.#action) : null;
-    const where = `stage ${stage}${action ? `, action ${action}` : ''}, step ${this.#step}`;
+    const parts = [`stage ${stage}`, replicas && `replica ${replicas.index}`, action && `action ${action}`];
+    const where = `${parts.filter(Boolean).join(', ')}, step ${this.#step}`;
     return new StageError(`${where}: ${cause}`, { stage, action, step: this.#step, cause: error });
   }
 }

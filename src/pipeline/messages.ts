@@ -13,10 +13,13 @@ export interface BatchMessage {
   /** Counted from 1 over the run; for test and prediction batches, within the split. */
   readonly step: number;
   readonly epoch: number;
+  /** In the whole batch. */
   readonly samples: number;
   readonly microbatch: number;
   /** Into how many the batch was cut. */
   readonly microbatches: number;
+  /** How many of the batch's samples come with this message: a microbatch, or a replica's share of it. Default all. */
+  readonly rows?: number;
   /** How many of the tensors are features. Default 1. */
   readonly features?: number;
 }
@@ -26,16 +29,25 @@ export type ControlMessage =
   | { readonly kind: 'evaluated'; readonly step: number; readonly epoch: number }
   /** Each stage saves its part when it meets this: a consistent checkpoint without stopping the pipeline. */
   | { readonly kind: 'checkpoint'; readonly step: number; readonly epoch: number }
+  /** Each stage keeps its weights as they are when it meets this, apart from checkpoints: they are, or may be, the best. */
+  | { readonly kind: 'keep'; readonly step: number; readonly epoch: number }
   | { readonly kind: 'stop'; readonly step: number; readonly reason: 'done' | 'stopped' };
 
 /** The gradient of a microbatch, on its way back across a border. */
 export interface GradientMessage {
   readonly kind: 'gradient';
   readonly step: number;
+  readonly samples: number;
   readonly microbatch: number;
+  readonly microbatches: number;
 }
 
-export type Message = BatchMessage | ControlMessage | GradientMessage;
+/** What replicas of a stage add up. */
+export interface SumMessage {
+  readonly kind: 'sum';
+}
+
+export type Message = BatchMessage | ControlMessage | GradientMessage | SumMessage;
 
 export interface Envelope<M extends Message = Message> {
   readonly meta: M;

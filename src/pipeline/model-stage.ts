@@ -1,21 +1,42 @@
 /** A stage of a model: consecutive layers, their local head where it has one, and their optimizer, on one device. */
-import { type Module, type Parameter, StepGenerators } from '../nn/index.js';
+import { type Module, type Parameter, StepGenerators, SyncBatchNorm } from '../nn/index.js';
 import { Adam, AdamW, SGD } from '../optim/index.js';
-import { noGrad, scope, type Tensor } from '../torch/index.js';
-import { freeze, loadBeginning } from './beginning.js';
-import { learningRate, type OptimizerConfig, type RunConfig } from './config.js';
+import { deriveSeed, noGrad, scope, type Tensor } from '../torch/index.js';
+import { freeze, isUnder, loadBeginning } from './beginning.js';
+import { deviceOf, learningRate, type OptimizerConfig, type RunConfig } from './config.js';
 import { buildHead, type HeadModule, Layers, type ModelSpec } from './model.js';
+import { namesNotFinite } from './not-finite.js';
+import type { Replicas } from './replicas.js';
 import { backwardShare, type Losses, type Scored, type Stage } from './stage.js';
 import { Scores, type Task, taskOf } from './task.js';
 
 type AnyOptimizer = SGD | Adam | AdamW;
 type NamedParameters = [string, Parameter][];
 
-// With decay 'weights', biases and the scales of norms (everything of one dimension) are not decayed.
-function makeOptimizer(config: OptimizerConfig, named: NamedParameters): AnyOptimizer {
-  const decayed = config.decay === 'all' ? named : named.filter(([, parameter]) => parameter.ndim > 1);
-  const kept = named.filter((entry) => !decayed.includes(entry));
-  const groups = [{ params: decayed }, { params: kept, weightDecay: 0 }].filter(({ params }) => params.length > 0);
+/** Parameters that are updated alike. */
+interface Group {
+  readonly params: NamedParameters;
+  /** Of the learning rate. */
+  readonly factor: number;
+  readonly decays: boolean;
+}
+
+/** With decay 'weights', biases and the scales of norms (everything of one dimension) are not decayed. */
+function groupsOf({ optimizer, lrFactors = {} }: RunConfig, named: NamedParameters): Group[] {
+  const factorOf = (key: string): number => Object.entries(lrFactors).find(([part]) => isUnder(key, part))?.[1] ?? 1;
+  const factors = [...new Set([1, ...Object.values(lrFactors)])];
+  return factors
+    .flatMap((factor) =>
+      [true, false].map((decays) => {
+        const isOf = (parameter: Parameter): boolean => (optimizer.decay === 'all' || parameter.ndim > 1) === decays;
+        return { factor, decays, params: named.filter(([key, value]) => factorOf(key) === factor && isOf(value)) };
+      }),
+    )
+    .filter(({ params }) => params.length > 0);
+}
+
+function makeOptimizer(config: OptimizerConfig, all: readonly Group[]): AnyOptimizer {
+  const groups = all.map(({ params, decays }) => (decays ? { params } : { params, weightDecay: 0 }));
   if (config.name === 'sgd') {
     const { lr, momentum, weightDecay, nesterov } = config;
     return new SGD(groups, { lr, momentum, weightDecay, nesterov });
@@ -32,6 +53,8 @@ export interface ModelStageOptions {
   /** How long the run is: what its learning rate depends on. */
   readonly length?: { readonly totalSteps: number; readonly stepsPerEpoch: number };
   readonly index: number;
+  /** Its number among the replicas of the stage. Default 0. */
+  readonly replica?: number;
   /** Layers `from` up to, not including, `to`. */
   readonly from: number;
   readonly to: number;
@@ -57,9 +80,12 @@ export class ModelStage implements Stage {
   #step = 0;
   readonly #generators: StepGenerators;
   readonly #frozen: readonly Module[];
+  /** In the order of the optimizer's. */
+  readonly #groups: readonly Group[];
+  #lr: number;
 
   constructor(options: ModelStageOptions) {
-    const { spec, config, index, from, to } = options;
+    const { spec, config, index, replica = 0, from, to } = options;
     this.index = index;
     this.#config = config;
     this.#task = options.task ?? taskOf(spec, config.labelSmoothing);
@@ -67,7 +93,7 @@ export class ModelStage implements Stage {
     this.isLast = to === spec.layers.length;
     this.layerNames = spec.layers.slice(from, to).map((layer) => layer.name);
     this.headPrefix = `heads.${this.layerNames.at(-1)}`;
-    this.device = config.devices[config.devices.length === 1 ? 0 : index]!;
+    this.device = deviceOf(config, index, replica);
     this.layers = new Layers(spec, config.seed, from, to);
     const { kind, depth } = config.head;
     this.head = options.hasHead
@@ -77,8 +103,12 @@ export class ModelStage implements Stage {
     this.#frozen = freeze(this.layers, config.freeze ?? []);
     for (const module of this.#frozen) module.eval();
     for (const module of this.#modules()) module.to({ device: this.device, memoryFormat: config.memoryFormat });
-    this.optimizer = makeOptimizer(config.optimizer, [...this.#namedParameters()]);
-    this.#generators = new StepGenerators(config.seed, this.#drawing(), this.device);
+    this.#groups = groupsOf(config, [...this.#namedParameters()]);
+    this.optimizer = makeOptimizer(config.optimizer, this.#groups);
+    this.#lr = config.optimizer.lr;
+    // Replicas have the same weights, and see other samples: they draw other numbers.
+    const seed = replica === 0 ? config.seed : deriveSeed(config.seed, 'replica', replica);
+    this.#generators = new StepGenerators(seed, this.#drawing(), this.device);
   }
 
   *#modules(): Iterable<Module> {
@@ -99,7 +129,7 @@ export class ModelStage implements Stage {
   }
 
   get lr(): number {
-    return this.optimizer.paramGroups[0]!.lr;
+    return this.#lr;
   }
 
   beginBatch(step: number): void {
@@ -128,10 +158,19 @@ export class ModelStage implements Stage {
     return { loss: backwardShare(loss, share) };
   }
 
+  join(replicas: Replicas): void {
+    if (!this.#config.syncBatchNorm) return;
+    for (const module of this.#modules()) SyncBatchNorm.convertSyncBatchnorm(module, replicas);
+  }
+
+  parameters(): Parameter[] {
+    return [...this.#namedParameters()].map(([, parameter]) => parameter);
+  }
+
   apply(): void {
     const { totalSteps, stepsPerEpoch } = this.#length;
-    const lr = learningRate(this.#config, this.#step - 1, totalSteps, stepsPerEpoch);
-    for (const group of this.optimizer.paramGroups) group.lr = lr;
+    this.#lr = learningRate(this.#config, this.#step - 1, totalSteps, stepsPerEpoch);
+    for (const [i, { factor }] of this.#groups.entries()) this.optimizer.paramGroups[i]!.lr = this.#lr * factor;
     this.optimizer.step();
     this.optimizer.zeroGrad();
   }
@@ -155,9 +194,7 @@ export class ModelStage implements Stage {
 
   notFinite(): string[] {
     const { model, heads } = this.state();
-    return [...model, ...heads].flatMap(([name, value]) =>
-      scope(() => value.isfinite().all().item()) === 1 ? [] : [name],
-    );
+    return namesNotFinite([...model, ...heads]);
   }
 
   /** Everything that a checkpoint of this stage holds. */

@@ -3,9 +3,10 @@
 
 import { ConfigError } from '../torch/errors.js';
 import { checkOptions } from '../torch/options.js';
-import { formatColumns } from './columns.js';
+import { type RunConfig, replicasOf } from './config.js';
 import { isLocal, microbatchCount, needsGradients, type ScheduleName, scheduleFor, stageCount } from './schedule.js';
 import { peakInFlight, type Simulation, type StageTimes, simulate } from './simulate.js';
+import { workersOf } from './wiring.js';
 
 /** What one batch costs on a part of a model, in seconds and bytes. */
 export interface Cost {
@@ -53,6 +54,7 @@ export interface Profile {
  * @param heads seconds of the local head at each border, counted on the stage that ends there; infinity forbids a border;
  * null where stages have no heads
  * @param saved seconds less for each layer when a stage starts with it (no gradient of its input is wanted)
+ * @param replicas of each stage, which share its work; one each where absent
  * @returns `stages - 1` borders, rising: border b lies after layer b
  * @throws ConfigError when there are fewer layers than stages, or no permitted cut
  */
@@ -61,6 +63,7 @@ export function cut(
   heads: readonly number[] | null,
   stages: number,
   saved: readonly number[] = [],
+  replicas: readonly number[] = [],
 ): number[] {
   const count = layers.length;
   if (!Number.isInteger(stages) || stages < 1) {
@@ -75,22 +78,27 @@ export function cut(
   if (heads && heads.length !== count - 1) {
     throw new ConfigError(`Expected a head cost for each of the ${count - 1} borders, got ${heads.length}.`);
   }
-  const cost = stageCosts(layers, heads, saved);
+  const alone = stageCosts(layers, heads, saved);
+  const cost = (from: number, to: number, stage: number): number => alone(from, to) / (replicas[stage] ?? 1);
   const slowest = bestCut(count, stages, cost, Math.max);
   if (!Number.isFinite(slowest.value)) {
     throw new ConfigError(`Found no permitted cut into ${stages} stages: too many borders are forbidden.`);
   }
-  const bounded = (from: number, to: number): number => {
-    const seconds = cost(from, to);
+  const bounded = (from: number, to: number, stage: number): number => {
+    const seconds = cost(from, to, stage);
     return seconds <= slowest.value ? seconds * seconds : Number.POSITIVE_INFINITY;
   };
   return bestCut(count, stages, bounded, (a, b) => a + b).borders;
 }
 
-type StageCost = (from: number, to: number) => number;
+type StageCost = (from: number, to: number, stage: number) => number;
 
 /** The cost of a stage that holds layers `from` to `to - 1`. */
-function stageCosts(layers: readonly number[], heads: readonly number[] | null, saved: readonly number[]): StageCost {
+function stageCosts(
+  layers: readonly number[],
+  heads: readonly number[] | null,
+  saved: readonly number[],
+): (from: number, to: number) => number {
   const upTo = [0];
   for (const seconds of layers) upTo.push(upTo[upTo.length - 1]! + seconds);
   return (from, to) => {
@@ -107,14 +115,14 @@ function bestCut(
   join: (a: number, b: number) => number,
 ): { value: number; borders: number[] } {
   // best[to]: the least joined cost of the first `k` stages over the first `to` layers; start[k][to]: their last start.
-  let best = Array.from({ length: count + 1 }, (_, to) => (to === 0 ? Number.POSITIVE_INFINITY : cost(0, to)));
+  let best = Array.from({ length: count + 1 }, (_, to) => (to === 0 ? Number.POSITIVE_INFINITY : cost(0, to, 0)));
   const starts: number[][] = [best.map(() => 0)];
   for (let k = 1; k < stages; k++) {
     const next = best.map(() => Number.POSITIVE_INFINITY);
     const start = best.map(() => k);
     for (let to = k + 1; to <= count; to++) {
       for (let from = k; from < to; from++) {
-        const value = join(best[from]!, cost(from, to));
+        const value = join(best[from]!, cost(from, to, k));
         if (value < next[to]!) {
           next[to] = value;
           start[to] = from;
@@ -137,6 +145,8 @@ function bestCut(
 export interface PlanOptions {
   readonly schedule: ScheduleName;
   readonly stages: number;
+  /** Of each stage, or a number for each. Default 1. */
+  readonly replicas?: RunConfig['replicas'];
   /** Default 1 for local schedules. */
   readonly microbatches?: number;
   /** Default 2. */
@@ -147,8 +157,9 @@ export interface PlanOptions {
   readonly cores?: number;
 }
 
-/** One stage of a plan: its layers `from` to `to - 1`, and what a batch costs on it, the head apart. */
+/** One stage of a plan: its layers `from` to `to - 1`, and what a batch costs each of its replicas, the head apart. */
 export interface StagePlan extends Cost {
+  readonly replicas: number;
   readonly from: number;
   readonly to: number;
   readonly layers: readonly string[];
@@ -156,6 +167,8 @@ export interface StagePlan extends Cost {
   readonly head: Cost | null;
   /** Loading, on the first stage; the loss, on the last. */
   readonly other: number;
+  /** The sum over the replicas, counted as long as their update. */
+  readonly reduce: number;
   /** Seconds of everything it does for a batch. */
   readonly total: number;
   /** Bytes of parameters, gradients, momentum and held activations (float32). */
@@ -187,15 +200,21 @@ export interface Plan {
 }
 
 /** The best borders for a schedule: where stages learn locally heads count, and gradients of their inputs do not. */
-export function planCut(profile: Profile, schedule: ScheduleName, stages: number): number[] {
+export function planCut(
+  profile: Profile,
+  schedule: ScheduleName,
+  stages: number,
+  replicas?: RunConfig['replicas'],
+): number[] {
   const count = profile.layers.length;
   const seconds = profile.layers.map((layer, i) => {
     const extra = (i === 0 ? profile.input : 0) + (i === count - 1 ? profile.loss : 0);
     return secondsOf(layer) + extra;
   });
-  if (!isLocal(schedule)) return cut(seconds, null, stageCount(schedule, stages));
+  const counts = replicasOf({ schedule, stages, replicas });
+  if (!isLocal(schedule)) return cut(seconds, null, stageCount(schedule, stages), [], counts);
   const saved = profile.layers.map((layer) => layer.inputGradient);
-  return cut(seconds, profile.heads.map(secondsOf), stages, saved);
+  return cut(seconds, profile.heads.map(secondsOf), stages, saved, counts);
 }
 
 /**
@@ -204,31 +223,27 @@ export function planCut(profile: Profile, schedule: ScheduleName, stages: number
  * A microbatch is counted as its share of the batch; profile the microbatches themselves (as `profileRun` does) to be exact.
  */
 export function plan(profile: Profile, options: PlanOptions): Plan {
-  checkOptions('plan', options, ['schedule', 'stages', 'microbatches', 'queueCapacity', 'cut', 'cores']);
+  checkOptions('plan', options, ['schedule', 'stages', 'replicas', 'microbatches', 'queueCapacity', 'cut', 'cores']);
   const { schedule, queueCapacity = 2 } = options;
   const count = stageCount(schedule, options.stages);
   const microbatches = microbatchCount(schedule, options.microbatches ?? 1);
-  const borders = options.cut ? checkCut(options.cut, profile.layers.length, count) : planCut(profile, schedule, count);
-  const actions = scheduleFor(schedule, count, microbatches);
-  const stages = stagePlans(profile, schedule, borders, microbatches);
-  const times = stages.map(
-    (stage, s): StageTimes => ({
-      // The first stage makes the whole batch before its first forward; a share on each microbatch comes to the same.
-      forward: (stage.forward + (s === 0 ? profile.input : 0)) / microbatches,
-      backward: (stage.backward + (s === count - 1 ? profile.loss : 0)) / microbatches,
-      head: stage.head ? (stage.head.forward + stage.head.backward) / microbatches : 0,
-      update: stage.update + (stage.head?.update ?? 0),
-    }),
-  );
+  const replicas = replicasOf(options);
+  const borders = options.cut
+    ? checkCut(options.cut, profile.layers.length, count)
+    : planCut(profile, schedule, count, replicas);
+  const actions = scheduleFor(schedule, count, microbatches, replicas);
+  const stages = stagePlans(profile, schedule, borders, microbatches, replicas);
+  const times = stageTimes(profile, stages, microbatches);
   const batches = 8 * count;
   const simulation = simulate(actions, times, { gradients: needsGradients(schedule), batches, queueCapacity });
-  const oneByOne = stages.reduce((sum, stage) => sum + stage.total, 0);
-  const busy = actions.length === 1 ? stages.map(() => oneByOne) : stages.map((stage) => stage.total);
-  const workers = actions.length;
+  const oneByOne = sumOf(stagePlans(profile, schedule, borders, microbatches), ({ total }) => total);
+  const inTurns = sumOf(stages, ({ total }) => total);
+  const busy = actions.length === 1 ? stages.map(() => inTurns) : stages.map((stage) => stage.total);
+  const workers = workersOf(options).length;
   const { cores = null } = options;
   const atOnce = cores === null || profile.device !== 'cpu' ? workers : workersAtOnce(workers, profile.threads, cores);
   // Workers that share cores: no batch takes less than all of its work on all of the cores.
-  const period = Math.max(simulation.period, oneByOne / atOnce);
+  const period = Math.max(simulation.period, sumOf(stages, (stage) => stage.total * stage.replicas) / atOnce);
   return {
     profile,
     schedule,
@@ -264,7 +279,26 @@ export function checkCut(borders: readonly number[], layers: number, stages: num
   return [...borders];
 }
 
-function stagePlans(profile: Profile, schedule: ScheduleName, borders: number[], microbatches: number): StagePlan[] {
+/** What a microbatch takes on each stage, its way to the next apart. */
+export function stageTimes(profile: Profile, stages: readonly StagePlan[], microbatches: number): StageTimes[] {
+  return stages.map((stage, s) => ({
+    // The first stage makes the whole batch before its first forward; a share on each microbatch comes to the same.
+    forward: (stage.forward + (s === 0 ? profile.input : 0) / stage.replicas) / microbatches,
+    backward: (stage.backward + (s === stages.length - 1 ? profile.loss : 0) / stage.replicas) / microbatches,
+    head: stage.head ? (stage.head.forward + stage.head.backward) / microbatches : 0,
+    reduce: stage.reduce,
+    update: stage.update + (stage.head?.update ?? 0),
+  }));
+}
+
+/** What each stage of a cut holds and costs. */
+export function stagePlans(
+  profile: Profile,
+  schedule: ScheduleName,
+  borders: readonly number[],
+  microbatches: number,
+  replicas: readonly number[] = [],
+): StagePlan[] {
   const { layers, heads } = profile;
   const starts = [0, ...borders.map((b) => b + 1)];
   const count = starts.length;
@@ -272,24 +306,39 @@ function stagePlans(profile: Profile, schedule: ScheduleName, borders: number[],
   return starts.map((from, s) => {
     const to = starts[s + 1] ?? layers.length;
     const own = layers.slice(from, to);
-    const head = isLocal(schedule) && s < count - 1 ? heads[to - 1]! : null;
+    const share = replicas[s] ?? 1;
+    const head = isLocal(schedule) && s < count - 1 ? shareOf(heads[to - 1]!, share) : null;
     const whole = sumCosts(own);
     const saved = isLocal(schedule) && s > 0 ? own[0]!.inputGradient : 0;
-    const body = { ...whole, backward: whole.backward - saved };
-    const other = (s === 0 ? profile.input : 0) + (s === count - 1 ? profile.loss : 0);
+    const body = shareOf({ ...whole, backward: whole.backward - saved }, share);
+    const other = ((s === 0 ? profile.input : 0) + (s === count - 1 ? profile.loss : 0)) / share;
+    const reduce = share > 1 ? body.update + (head?.update ?? 0) : 0;
     const parameters = body.parameters + (head?.parameters ?? 0);
     const held = (body.activationBytes * inFlight[s]!) / microbatches + (head?.activationBytes ?? 0);
     return {
       ...body,
+      replicas: share,
       from,
       to,
       layers: own.map((layer) => layer.name),
       head,
       other,
-      total: secondsOf(body) + (head ? secondsOf(head) : 0) + other,
+      reduce,
+      total: secondsOf(body) + (head ? secondsOf(head) : 0) + other + reduce,
       bytes: parameters * 4 * 3 + held,
     };
   });
+}
+
+/** What a replica does of a batch that so many share: each makes the whole update. */
+function shareOf(cost: Cost, replicas: number): Cost {
+  const { forward, backward, activationBytes, ...whole } = cost;
+  return {
+    ...whole,
+    forward: forward / replicas,
+    backward: backward / replicas,
+    activationBytes: activationBytes / replicas,
+  };
 }
 
 /** Forward, backward and update of a batch. */
@@ -298,7 +347,7 @@ export function secondsOf(cost: Cost): number {
 }
 
 function sumCosts(costs: readonly Cost[]): Cost {
-  const sum = (key: keyof Cost): number => costs.reduce((total, cost) => total + cost[key], 0);
+  const sum = (key: keyof Cost): number => sumOf(costs, (cost) => cost[key]);
   return {
     forward: sum('forward'),
     backward: sum('backward'),
@@ -308,78 +357,6 @@ function sumCosts(costs: readonly Cost[]): Cost {
   };
 }
 
-/** A plan as a table to read, with what it predicts and what would change it. */
-export function formatPlan(p: Plan): string {
-  const { profile } = p;
-  const rows = p.stages.map((stage, s) => [
-    String(s),
-    stage.layers.length === 1
-      ? String(stage.layers[0])
-      : `${stage.layers[0]} .. ${stage.layers[stage.layers.length - 1]}`,
-    milliseconds(stage.forward),
-    milliseconds(stage.backward),
-    milliseconds(stage.head ? secondsOf(stage.head) : 0),
-    milliseconds(stage.update + stage.other),
-    milliseconds(stage.total),
-    percent(p.idle[s]!),
-    String(stage.parameters + (stage.head?.parameters ?? 0)),
-    megabytes(stage.bytes),
-  ]);
-  const header = ['stage', 'layers', 'forward', 'backward', 'head', 'other', 'total ms', 'idle', 'parameters', 'MiB'];
-  const heads = isLocal(p.schedule) ? `, ${profile.headKind} heads` : '';
-  const parts = p.microbatches > 1 ? `, ${p.microbatches} microbatches` : '';
-  return [
-    `${profile.model}, batches of ${profile.batchSize} on ${profile.device}, ${profile.threads} thread(s) a stage: ` +
-      `${p.schedule}, ${p.stages.length} stage(s)${parts}${heads}`,
-    formatColumns([header, ...rows], [1]),
-    `cut after layers: ${p.cut.length > 0 ? p.cut.join(', ') : 'none'}`,
-    `predicted: ${p.samplesPerSecond.toFixed(1)} samples/s, ${milliseconds(p.period)} ms a batch, ` +
-      `${p.speedUp.toFixed(2)} times one worker; workers idle ${percent(mean(p.idle))} of the time`,
-    advice(p),
-    ...(p.atOnce < p.workers ? [coresNote(p)] : []),
-  ].join('\n');
-}
-
-function coresNote({ workers, cores, atOnce, profile, speedUp, fullSpeedUp }: Plan): string {
-  const threads = profile.threads > 1 ? `${profile.threads} threads each` : 'one thread each';
-  return (
-    `counted for the ${cores} cores of this machine, on which ${atOnce} of the ${workers} workers (${threads}) can work at ` +
-    `once: ${speedUp.toFixed(2)} times one worker; on ${workers * profile.threads} cores it would be ${fullSpeedUp.toFixed(2)}.`
-  );
-}
-
-/** What holds the plan back, and what to try. */
-function advice(p: Plan): string {
-  if (p.stages.length === 1) return 'one stage: nothing to balance.';
-  if (p.period > p.simulation.period)
-    return `limit: ${p.cores} cores; more stages than they can work on bring no more speed.`;
-  const totals = p.stages.map((stage) => stage.total);
-  const slowest = totals.indexOf(Math.max(...totals));
-  const over = totals[slowest]! / mean(totals) - 1;
-  const stage = p.stages[slowest]!;
-  const name = `stage ${slowest}, ${percent(over)} above the mean`;
-  const heads = mean(p.stages.map(({ head }) => (head ? secondsOf(head) : 0))) / mean(totals);
-  if (needsGradients(p.schedule) && mean(p.idle) > over + 0.05) {
-    return `limit: the bubble (${percent(mean(p.idle))} idle); more microbatches make it smaller.`;
-  }
-  if (heads > 0.2) return `limit: heads take ${percent(heads)} of the work; lighter heads would speed up every stage.`;
-  if (over < 0.03) return `balanced: the slowest is ${name}.`;
-  if (stage.layers.length === 1) return `limit: ${name}; it is the one layer ${stage.layers[0]}: try fewer stages.`;
-  return `limit: ${name}; no other cut is better: layers are coarse for ${p.stages.length} stages.`;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-function milliseconds(seconds: number): string {
-  return (seconds * 1000).toFixed(2);
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
+function sumOf<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + of(value), 0);
 }

@@ -5,13 +5,14 @@ import { availableParallelism } from 'node:os';
 import { checkOptions, HeadraceError } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
 import { prepareLoader } from '../torch/user-modules.js';
-import type { RunConfig } from './config.js';
+import { type RunConfig, replicasOf } from './config.js';
 import { checkDevices } from './config-check.js';
 import { locateRef, type ModelSpec, resolveRef } from './model.js';
 import { type Profile, planCut, workersAtOnce } from './plan.js';
 import { meanProfile, type ProfileOptions, type ProfileProgress, profile, profileOfBatch } from './profile.js';
-import { trainingResources } from './run.js';
-import { isLocal, microbatchCount, scheduleFor, stageCount } from './schedule.js';
+import { isLocal, microbatchCount, stageCount } from './schedule.js';
+import { trainingResources } from './threads.js';
+import { workersOf } from './wiring.js';
 
 /** What of a run's configuration its profile depends on. */
 export type ProfiledConfig = Pick<
@@ -19,6 +20,7 @@ export type ProfiledConfig = Pick<
   | 'model'
   | 'schedule'
   | 'stages'
+  | 'replicas'
   | 'head'
   | 'microbatches'
   | 'batchSize'
@@ -58,17 +60,16 @@ export async function profileRun(config: ProfiledConfig, seconds = 5, watch: Pro
   checkOptions('profileRun and chooseCut', watch, ['signal', 'onProgress']);
   checkDevices(config.devices);
   const { signal, onProgress } = watch;
-  const count = stageCount(config.schedule, config.stages);
   const local = isLocal(config.schedule);
-  // Backprop schedules work on microbatches, and a small batch is not a share of a large one.
-  const parts = microbatchCount(config.schedule, config.microbatches);
+  // Backprop schedules work on microbatches, replicas on shares of them, and a small batch is not a share of a large one.
+  const parts = microbatchCount(config.schedule, config.microbatches) * Math.min(...replicasOf(config));
   const device = config.devices[0] ?? 'cpu';
   const { seed, memoryFormat, threads } = config;
   const model = locateRef(config.model);
   await prepareLoader(model.module);
   const batchSize = Math.ceil(config.batchSize / parts);
   const measured = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, seconds };
-  const workers = scheduleFor(config.schedule, count, parts).length;
+  const workers = workersOf(config).length;
   const atOnce = device === 'cpu' ? workersAtOnce(workers, threads, availableParallelism()) : 1;
   // The first failure ends all: the others would measure on for nobody.
   const ended = new AbortController();
@@ -92,7 +93,7 @@ export async function chooseCut(config: ProfiledConfig, seconds = 3, watch: Prof
   if (count === 1) return [];
   // Sequential local learning is cut as the pipeline that it is compared with.
   const schedule = config.schedule === 'sequential' ? 'ppll' : config.schedule;
-  return planCut(await profileRun({ ...config, schedule }, seconds, watch), schedule, count);
+  return planCut(await profileRun({ ...config, schedule }, seconds, watch), schedule, count, config.replicas);
 }
 
 function runThread(

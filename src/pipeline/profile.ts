@@ -6,6 +6,7 @@
 // sweeps may well be disturbed. Identical layers (the same module on the same shapes) share the mean of theirs.
 
 import { SGD } from '../optim/index.js';
+import { lowerQuartile, median } from '../report/statistics.js';
 import {
   checkOptions,
   deriveSeed,
@@ -29,7 +30,6 @@ import {
   tensorsOf,
 } from './model.js';
 import type { Cost, LayerCost, Profile } from './plan.js';
-import { lowerQuartile, median } from './stats.js';
 import { type Task, taskOf } from './task.js';
 
 export interface ProfileOptions {

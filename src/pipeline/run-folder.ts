@@ -1,6 +1,6 @@
 /** The folder of a run: its configuration, who owns it, and what is swept when. */
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { TransformSpec } from '../data/index.js';
 import {
   FolderLock,
@@ -13,10 +13,12 @@ import {
   sweepUnfinished,
   writeFileAtomic,
 } from '../io/index.js';
+import { holdsEvents } from '../run/events.js';
 import { ConfigError, DataError } from '../torch/index.js';
 import {
   type CheckpointState,
   checkpointFolder,
+  commitBest,
   commitState,
   hasCheckpoint,
   readCheckpointState,
@@ -26,6 +28,9 @@ import {
 import { CheckpointCommits } from './checkpoint-commits.js';
 import type { RunConfig } from './config.js';
 import { isRunConfig } from './config-check.js';
+import { keptFolder } from './recovery.js';
+import type { BestState, Selection } from './selection.js';
+import type { FolderMark } from './wiring.js';
 
 /** How a trained model wants its input, kept in the run's folder: the data it was trained on may be gone. */
 export interface RunInput {
@@ -61,6 +66,9 @@ export function readRunConfig(out: string): RunConfig {
   return { ...readJsonFile<RunConfig>(path, 'the configuration of a run', isRunConfig), out };
 }
 
+/** Whether a run goes on: not, from its checkpoint, or from it where there is one ('auto', for runs that are started again). */
+export type Resume = boolean | 'auto';
+
 /** A run's folder, owned by this run until it is closed. */
 export class RunFolder {
   /** What the run goes on from. */
@@ -69,12 +77,14 @@ export class RunFolder {
 
   /**
    * Makes the folder ready and takes its lock.
+   * @param rejoins - whether other ranks are at work on the run, which this process had left
    * @throws ConfigError where it holds a run and `resume` is not set, or none and it is; where another process owns it, or
    * where it cannot be written to
    */
   constructor(
     readonly path: string,
-    resume: boolean,
+    resume: Resume,
+    rejoins = false,
   ) {
     requireState(path, resume);
     try {
@@ -85,13 +95,15 @@ export class RunFolder {
         cause,
       });
     }
-    this.#lock = FolderLock.take(path);
+    // A cluster that starts a run anew, perhaps on another machine, has seen the end of the one before.
+    this.#lock = FolderLock.take(path, { elsewhereIsDead: resume === 'auto' });
     try {
       requireState(path, resume); // it may have changed while another process had the lock
-      this.checkpoint = resume ? readCheckpointState(path) : null;
+      this.checkpoint = goesOn(path, resume) ? readCheckpointState(path) : null;
+      if (rejoins) return; // what lies there may be what other ranks write
       sweepUnfinished(path);
       sweepCheckpoints(path);
-      if (!resume) removeTraces(path);
+      if (this.checkpoint === null) removeTraces(path);
     } catch (error) {
       this.#lock.release();
       throw error;
@@ -102,6 +114,12 @@ export class RunFolder {
   check(): void {
     if (this.#lock.stands()) return;
     throw new DataError(`${this.path} is not this run's any more: it, or the lock in it, was removed meanwhile`);
+  }
+
+  /** Tells ranks that see this folder from those that do not. */
+  get mark(): FolderMark {
+    const { path, token } = this.#lock.mark;
+    return { path: resolve(path), token };
   }
 
   describe(config: RunConfig, input: RunInput): void {
@@ -121,10 +139,26 @@ export class RunFolder {
     return new CheckpointCommits(stages, cut, store, this.checkpoint);
   }
 
+  /** The best weights so far of the run. */
+  get best(): BestState | null {
+    return hasCheckpoint(this.path, true) ? (readCheckpointState(this.path, true) as BestState) : null;
+  }
+
+  /** Those of this session. */
+  bestCommits(stages: number, cut: readonly number[], selection: Selection): CheckpointCommits {
+    const commit = (state: BestState): void => {
+      this.check();
+      commitBest(this.path, state);
+    };
+    return selection.commits(stages, cut, { commit, remove: (file) => removeShard(this.path, file) });
+  }
+
   /** Removes checkpoints that were given up, and lets go. To be called when no thread of the run writes any more. */
   close(): void {
     try {
-      if (this.#lock.stands()) sweepCheckpoints(this.path);
+      if (!this.#lock.stands()) return;
+      sweepCheckpoints(this.path);
+      rmSync(keptFolder(this.path), { recursive: true, force: true });
     } catch {
       // What is left over is swept by the next session; an error of the run itself must not be hidden.
     } finally {
@@ -133,7 +167,10 @@ export class RunFolder {
   }
 }
 
-function requireState(path: string, resume: boolean): void {
+const goesOn = (path: string, resume: Resume): boolean => (resume === 'auto' ? hasCheckpoint(path) : resume);
+
+function requireState(path: string, wish: Resume): void {
+  const resume = goesOn(path, wish);
   if (resume && !hasCheckpoint(path)) {
     throw new ConfigError(`Expected a checkpoint in ${checkpointFolder(path)} to resume from, found none.`);
   }
@@ -158,6 +195,6 @@ function holdsSomethingElse(path: string): boolean {
 /** Events and metrics of a session that came to no checkpoint: those of the run that begins now must not mix with them. */
 function removeTraces(path: string): void {
   for (const name of readdirSync(path)) {
-    if (/^events-\d+\.jsonl$/.test(name) || name === 'metrics.json') rmSync(join(path, name), { force: true });
+    if (holdsEvents(name) || name === 'metrics.json') rmSync(join(path, name), { force: true });
   }
 }

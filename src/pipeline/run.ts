@@ -1,22 +1,31 @@
-/**
- * Starts the threads of a run and watches over them: the first failure stops all, and nothing is left waiting.
- */
-import type { Worker } from 'node:worker_threads';
+/** A run of the chain engine: its workers and the data loader, what they are started with, and what the run depends on. */
+import { resolve } from 'node:path';
 import type { SharedDataset, ThreadShareable, TransformSpec } from '../data/index.js';
-import { Queue, StageError } from '../torch/index.js';
-import { startThread } from '../torch/threads.js';
+import { EventFiles } from '../run/events.js';
+import { Queue, StageError, type Tensor } from '../torch/index.js';
 import { callerPlaces, locateModule } from '../torch/user-modules.js';
-import type { RunConfig } from './config.js';
+import { Checkpoint, packShard, partFor, saveShard, unpackShard } from './checkpoint.js';
+import { type RunConfig, replicasOf } from './config.js';
+import type { RankRun } from './rank-messages.js';
+import { recovers } from './recovery.js';
+import { microbatchCount, stageCount } from './schedule.js';
 import type { DataPort, SourceJob, SourceTask } from './source.js';
-import type { LoadedRun, Wiring, WorkerJob, WorkerNotice } from './wiring.js';
+import type { FailedAt } from './threads.js';
+import type {
+  Border,
+  ChainStation,
+  FolderMark,
+  LoadedRun,
+  ProgramPlan,
+  Wiring,
+  WorkerJob,
+  WorkerNotice,
+} from './wiring.js';
+import { Workers } from './workers.js';
 
-/** Milliseconds that threads have to end by themselves after a failure. */
-const GRACE_MS = 3000;
 /** Milliseconds between looks at what a run depends on. */
 const CHECK_MS = 1000;
 const DEFAULT_TIMEOUT_SECONDS = 600;
-/** Of threads that train: a step makes thousands of small objects, which a small young generation keeps in the cache. */
-export const trainingResources = { maxYoungGenerationSizeMb: 4 } as const;
 
 /** A data set and what is done to its batches. */
 export interface DataFeed {
@@ -28,39 +37,51 @@ export interface DataFeed {
 
 export interface RunPlan {
   readonly config: RunConfig;
-  readonly wiring: Wiring;
+  readonly wiring: Wiring<ChainStation<Border>>;
   readonly task: SourceTask;
   readonly train: DataFeed | null;
   readonly test: DataFeed;
   readonly stepsPerEpoch: number;
   readonly load: LoadedRun | null;
-}
-
-export type Notice = Exclude<WorkerNotice, { kind: 'failed' | 'finished' }>;
-
-interface Thread {
-  readonly worker: Worker;
-  readonly name: string;
-  readonly stage: number;
-  finished: boolean;
+  /** Of the ranks that share the workers; without it this process has all. */
+  readonly ranks?: RankRun | null;
+  /** Of the run's folder, for ranks that may not see it. */
+  readonly mark?: FolderMark | null;
 }
 
 export class Run {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
-  readonly #threads: Thread[] = [];
-  readonly #dataQueues: Queue[] = [];
-  #failure: StageError | null = null;
-  #running = 0;
-  #end!: { resolve: () => void; reject: (error: Error) => void };
+  readonly #verdicts: Queue<boolean> | null;
+  readonly #timeoutMs: number;
+  readonly #workers: Workers<WorkerNotice, StageError>;
+  /** Events of ranks that do not see the run's folder. */
+  readonly #files: EventFiles[] = [];
 
   constructor(
     private readonly plan: RunPlan,
-    private readonly onNotice: (notice: Notice) => void,
-  ) {}
+    private readonly onNotice: (notice: WorkerNotice, tensors: readonly Tensor[]) => void,
+  ) {
+    this.#timeoutMs = 1000 * (plan.config.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS);
+    const errorOf = (message: string, at: FailedAt): StageError => new StageError(message, at);
+    const group = plan.ranks?.group;
+    this.#workers = new Workers(this.#program(), plan.ranks ?? null, {
+      onFinished: () => recovers(group) && group!.tellDone(),
+      onNotice: (notice, tensors) => this.#receive(notice, tensors),
+      apart: (workers) => this.#apart(workers),
+      errorOf,
+    });
+    this.#verdicts = plan.config.patience === undefined ? null : Queue.create(1);
+    if (this.#verdicts) this.#workers.own(this.#verdicts);
+  }
 
   /** Whether threads were left behind that could not be ended: in a system call, or a long computation. */
   get threadsLeft(): boolean {
-    return this.#running > 0;
+    return this.#workers.running > 0;
+  }
+
+  /** Says after an evaluation whether to go on, in a run with patience. */
+  judge(goesOn: boolean): void {
+    this.#verdicts?.put({ meta: goesOn, tensors: [] });
   }
 
   /** Asks the data loader to checkpoint and end; what is under way is finished. */
@@ -74,50 +95,91 @@ export class Run {
    * @throws StageError of the first failure
    */
   async execute(check: () => void = () => {}): Promise<void> {
-    const watch = setInterval(() => this.#attempt(check, { stage: -1, step: null }), CHECK_MS);
-    const ended = new Promise<void>((resolve, reject) => {
-      this.#end = { resolve, reject };
-    });
+    const watch = setInterval(() => this.#workers.attempt(check, { stage: -1, step: null }), CHECK_MS);
     try {
-      this.#spawnAll();
-      await ended;
+      this.#workers.begin();
+      this.#feed();
+      await this.#workers.ended();
     } finally {
       clearInterval(watch);
-      for (const queue of [...this.plan.wiring.queues, ...this.#dataQueues]) queue.destroy();
+      await this.#workers.close();
+      for (const files of this.#files) files.close();
     }
   }
 
-  #spawnAll(): void {
-    const { config, wiring, task, stepsPerEpoch, load } = this.plan;
-    const timeoutMs = 1000 * (config.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS);
-    const training = task.kind === 'train';
-    for (const [worker, stations] of wiring.workers.entries()) {
-      const job: WorkerJob = {
-        config,
-        worker,
-        stations,
-        fromStep: training ? task.fromStep : 0,
-        totalSteps: training ? task.totalSteps : 0,
-        stepsPerEpoch,
-        load,
-        training,
-        timeoutMs,
-      };
-      const indices = stations.map(({ index }) => index);
-      this.#spawn('./worker.js', job, `stage ${indices.join(', ')}`, indices[0]!);
+  /** What ranks that do not see the run's folder would keep there is kept here. */
+  #receive(notice: WorkerNotice, tensors: readonly Tensor[]): void {
+    if (notice.kind === 'event') for (const files of this.#files) files.write(notice.event);
+    if (notice.kind !== 'part') {
+      this.onNotice(notice, tensors);
+      return;
     }
+    const { step, epoch, best, stage: index, keys } = notice;
+    const { out, schedule, stages } = this.plan.config;
+    const stage = { index, state: () => unpackShard(keys, tensors) };
+    const saved = saveShard(out!, stage, step, stageCount(schedule, stages), best);
+    for (const tensor of tensors) tensor.dispose();
+    this.onNotice({ kind: 'saved', step, epoch, best, saved }, []);
+  }
+
+  /** What such a rank begins with: its part of the checkpoint, as tensors. */
+  #apart(workers: readonly number[]): Pick<ProgramPlan, 'job' | 'tensors'> {
+    const { config, wiring, load } = this.plan;
+    const { job } = this.#program();
+    const stages = workers.flatMap((worker) => wiring.workers[worker]!.map(({ index }) => index));
+    if (job.training) this.#files.push(...workers.map((worker) => this.#filesOf(worker, job.fromStep > 0)));
+    if (load === null) return { job: { ...job, apart: { load: null } } as ProgramPlan['job'], tensors: [] };
+    const checkpoint = Checkpoint.open(load.out, partFor(load.state, config.cut!, stages));
+    try {
+      const { keys, tensors } = packShard(checkpoint.readAll());
+      return { job: { ...job, load: null, apart: { load: keys } } as ProgramPlan['job'], tensors };
+    } finally {
+      checkpoint.close();
+    }
+  }
+
+  #filesOf(worker: number, append: boolean): EventFiles {
+    const stations = this.plan.wiring.workers[worker]!;
+    const stages = stations.map(({ index }) => index);
+    return new EventFiles(this.plan.config.out!, stages, { append, replica: stations[0]!.replica });
+  }
+
+  /** What every worker of the run is told. */
+  #program(): ProgramPlan<WorkerJob, ChainStation<Border>> {
+    const { config, wiring, task, stepsPerEpoch, load } = this.plan;
+    const { out } = config;
+    const training = task.kind === 'train';
+    const job = {
+      program: new URL('./chain-program.js', import.meta.url).href,
+      config: { ...config, out: out === null ? null : resolve(out) },
+      fromStep: training ? task.fromStep : 0,
+      totalSteps: training ? task.totalSteps : 0,
+      stepsPerEpoch,
+      load,
+      training,
+      timeoutMs: this.#timeoutMs,
+    };
+    const recovery = recovers(this.plan.ranks?.group) ? { from: job.fromStep, out: resolve(out!) } : null;
+    return { wiring, job, tensors: [], mark: this.plan.mark ?? null, recovery };
+  }
+
+  #feed(): void {
+    const { config, task, train, test } = this.plan;
     const job: SourceJob = {
       task,
-      output: wiring.source,
+      output: this.#workers.sources()[0]!,
       stop: this.#stop,
-      train: this.plan.train && this.#port(this.plan.train),
-      test: this.#port(this.plan.test),
+      verdicts: this.#verdicts?.id ?? null,
+      train: train && this.#port(train),
+      test: this.#port(test),
       batchSize: config.batchSize,
+      microbatches: microbatchCount(config.schedule, config.microbatches),
+      replicas: Math.max(...replicasOf(config)),
       seed: config.seed,
       memoryFormat: config.memoryFormat,
-      timeoutMs,
+      timeoutMs: this.#timeoutMs,
     };
-    this.#spawn('./source.js', job, 'the data loader', -1);
+    this.#workers.spawn('./source.js', job, 'the data loader', -1);
   }
 
   #port(feed: DataFeed): DataPort {
@@ -125,66 +187,7 @@ export class Run {
     const dataset = { ...shared, module: locateModule(shared.module, callerPlaces()) };
     const queue = Queue.create<null>(1);
     queue.put({ meta: null, tensors: [...tensors] });
-    this.#dataQueues.push(queue);
+    this.#workers.own(queue);
     return { dataset, queue: queue.id, transform: feed.transform, inputs: feed.inputs ?? 1 };
-  }
-
-  #spawn(file: string, data: unknown, name: string, stage: number): void {
-    const worker = startThread(new URL(file, import.meta.url), { workerData: data, resourceLimits: trainingResources });
-    const thread: Thread = { worker, name, stage, finished: stage < 0 };
-    this.#threads.push(thread);
-    this.#running++;
-    worker.on('message', (notice: WorkerNotice) => this.#receive(thread, notice));
-    worker.on('error', (error: Error) =>
-      this.#fail(`${name}: ${error.message}`, { stage, action: null, step: null, cause: error }),
-    );
-    worker.on('exit', (code) => this.#exited(thread, code));
-  }
-
-  #receive(thread: Thread, notice: WorkerNotice): void {
-    if (notice.kind === 'finished') thread.finished = true;
-    else if (notice.kind === 'failed') {
-      const { message, stage, action, step } = notice;
-      this.#fail(message, { stage, action, step });
-    } else if (!this.#failure || notice.kind === 'saved') {
-      // A part that was saved before the failure may make a checkpoint whole.
-      this.#passOn(thread, notice);
-    }
-  }
-
-  /** What this thread makes of a notice (it writes checkpoints, too) may fail as well as what another does. */
-  #passOn({ stage }: Thread, notice: Notice): void {
-    this.#attempt(() => this.onNotice(notice), { stage, step: notice.kind === 'saved' ? notice.step : null });
-  }
-
-  #attempt(action: () => void, at: { stage: number; step: number | null }): void {
-    try {
-      action();
-    } catch (cause) {
-      const where = at.step === null ? '' : `checkpoint of step ${at.step}: `;
-      this.#fail(`${where}${cause instanceof Error ? cause.message : String(cause)}`, { ...at, action: null, cause });
-    }
-  }
-
-  #exited(thread: Thread, code: number): void {
-    this.#running--;
-    if (code !== 0 || (!thread.finished && !this.#failure)) {
-      const where = { stage: thread.stage, action: null, step: null };
-      this.#fail(`the thread of ${thread.name} ended before its work was done (exit code ${code})`, where);
-    }
-    if (this.#running > 0) return;
-    if (this.#failure) this.#end.reject(this.#failure);
-    else this.#end.resolve();
-  }
-
-  #fail(message: string, at: { stage: number; action: string | null; step: number | null; cause?: unknown }): void {
-    if (this.#failure) return;
-    this.#failure = new StageError(message, at);
-    for (const queue of [...this.plan.wiring.queues, ...this.#dataQueues]) queue.abort(message);
-    setTimeout(() => {
-      for (const { worker } of this.#threads) void worker.terminate();
-    }, GRACE_MS).unref();
-    // What hangs in a system call cannot be ended; nobody need wait for it.
-    setTimeout(() => this.#end.reject(this.#failure!), 2 * GRACE_MS).unref();
   }
 }

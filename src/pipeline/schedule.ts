@@ -1,22 +1,23 @@
 // Schedules are data: for each worker the ordered list of actions of one batch. The runtime walks the list, the tests
 // compare it with tables drawn by hand, and the simulator proves that it ends.
 //
-// An action is spelt stage, kind, microbatch: `2F0` is the forward of microbatch 0 on stage 2, `2B0` its backward, `2U`
-// the optimizer step of stage 2 (once a batch, so it has no microbatch).
+// An action is spelt stage, kind, microbatch: `2F0` is the forward of microbatch 0 on stage 2, `2B0` its backward, `2R` adds
+// up the gradients of stage 2's replicas, `2U` is its optimizer step (both once a batch, so they have no microbatch).
+// Replicas of a stage do the same, each on a worker of its own; a schedule shows one of them.
 
+import { formatColumns } from '../report/columns.js';
 import { ConfigError } from '../torch/errors.js';
-import { formatColumns } from './columns.js';
 
 /** The schedules that run under the one runtime. */
 export const scheduleNames = ['bp', 'sequential', 'ppll', 'gpipe', '1f1b'] as const;
 export type ScheduleName = (typeof scheduleNames)[number];
 
-export type ActionKind = 'F' | 'B' | 'U';
+export type ActionKind = 'F' | 'B' | 'R' | 'U';
 
-/** One thing that one stage does: the forward or the backward of a microbatch, or its optimizer step. */
+/** One thing that one stage does: the forward or the backward of a microbatch, the sum over its replicas, its optimizer step. */
 export type Action =
   | { readonly stage: number; readonly kind: 'F' | 'B'; readonly microbatch: number }
-  | { readonly stage: number; readonly kind: 'U'; readonly microbatch?: undefined };
+  | { readonly stage: number; readonly kind: 'R' | 'U'; readonly microbatch?: undefined };
 
 /** For each worker, its actions of one batch, in order. Every batch repeats them. */
 export type Schedule = readonly (readonly Action[])[];
@@ -49,6 +50,10 @@ export function backward(stage: number, microbatch: number): Action {
   return { stage, kind: 'B', microbatch };
 }
 
+export function reduce(stage: number): Action {
+  return { stage, kind: 'R' };
+}
+
 export function update(stage: number): Action {
   return { stage, kind: 'U' };
 }
@@ -64,12 +69,28 @@ export function update(stage: number): Action {
  *   gradients of microbatches are added in the same order as under `bp` and `1f1b`, and the three agree.
  * - `1f1b`: stage s first runs min(m, S-1-s) forwards, then one forward and one backward in turn, then the backwards left.
  *
- * Local schedules take the batch whole (a microbatch has no use where the stages do not wait for each other).
+ * Local schedules take the batch whole (a microbatch has no use where the stages do not wait for each other). A stage with
+ * replicas adds up their gradients before its update.
  *
+ * @param replicas - of each stage; one each where absent
  * @throws ConfigError for counts that are not whole numbers of at least 1, more than one stage for `bp`, or more than one
  * microbatch for a local schedule.
  */
-export function scheduleFor(name: ScheduleName, stages: number, microbatches = 1): Action[][] {
+export function scheduleFor(
+  name: ScheduleName,
+  stages: number,
+  microbatches = 1,
+  replicas: readonly number[] = [],
+): Action[][] {
+  const schedule = withoutReplicas(name, stages, microbatches);
+  return schedule.map((actions) =>
+    actions.flatMap((action) =>
+      action.kind === 'U' && (replicas[action.stage] ?? 1) > 1 ? [reduce(action.stage), action] : [action],
+    ),
+  );
+}
+
+function withoutReplicas(name: ScheduleName, stages: number, microbatches: number): Action[][] {
   requireCount('stages', stages);
   requireCount('microbatches', microbatches);
   if (isLocal(name) && microbatches !== 1) {
@@ -110,23 +131,24 @@ function oneForwardOneBackward(stage: number, stages: number, microbatches: numb
   return actions;
 }
 
-/** `2F0`, `2B0`, `2U`. */
+/** `2F0`, `2B0`, `2R`, `2U`. */
 export function formatAction(action: Action): string {
   return `${action.stage}${action.kind}${action.microbatch ?? ''}`;
 }
 
 /** The action that `text` spells. @throws ConfigError */
 export function parseAction(text: string): Action {
-  const match = /^(\d+)(?:([FB])(\d+)|U)$/.exec(text);
+  const match = /^(\d+)(?:([FB])(\d+)|([RU]))$/.exec(text);
   if (!match) {
     throw new ConfigError(
-      `Expected an action such as 2F0 (forward), 2B0 (backward) or 2U (update), got ${JSON.stringify(text)}.`,
+      'Expected an action such as 2F0 (forward), 2B0 (backward), 2R (reduce) or 2U (update), ' +
+        `got ${JSON.stringify(text)}.`,
     );
   }
   const stage = Number(match[1]);
-  const kind = match[2];
-  if (kind === undefined) return update(stage);
-  return { stage, kind: kind as 'F' | 'B', microbatch: Number(match[3]) };
+  const [, , kind, microbatch, once] = match;
+  if (once !== undefined) return once === 'R' ? reduce(stage) : update(stage);
+  return { stage, kind: kind as 'F' | 'B', microbatch: Number(microbatch) };
 }
 
 /** A line for each worker: its actions, with a space between. `parseSchedule` reads it back. */
@@ -176,7 +198,7 @@ export function drawSchedule(schedule: Schedule, marked: readonly Action[] = [])
 export function dependencies(action: Action, stages: number, microbatches: number, gradients: boolean): Action[] {
   const { stage, kind, microbatch } = action;
   if (kind === 'F') return stage > 0 ? [forward(stage - 1, microbatch)] : [];
-  if (kind === 'U') return range(microbatches).map((m) => backward(stage, m));
+  if (microbatch === undefined) return range(microbatches).map((m) => backward(stage, m));
   const own = [forward(stage, microbatch)];
   return gradients && stage < stages - 1 ? [...own, backward(stage + 1, microbatch)] : own;
 }
@@ -218,7 +240,7 @@ export function layOut(schedule: Schedule, options: { gradients: boolean }): Lai
 
 /**
  * Checks that a schedule is whole and ends: every stage sits on one worker; it runs each microbatch forward once, backward
- * once, then updates once; neighbours handle microbatches in the same order (queues are first in, first out); and no
+ * once, then adds up its replicas' gradients where it has any, then updates once; neighbours handle microbatches in the same order (queues are first in, first out); and no
  * workers wait for each other for ever.
  *
  * @param options.gradients whether gradients cross borders (`needsGradients`)
@@ -252,7 +274,12 @@ function validateStage(schedule: Schedule, stage: number, microbatches: number):
     );
   }
   const own = schedule[workers[0]!]!.filter((a) => a.stage === stage);
-  const expected = [...range(microbatches).flatMap((m) => [forward(stage, m), backward(stage, m)]), update(stage)];
+  const reduces = own.some(({ kind }) => kind === 'R') ? [reduce(stage)] : [];
+  const expected = [
+    ...range(microbatches).flatMap((m) => [forward(stage, m), backward(stage, m)]),
+    ...reduces,
+    update(stage),
+  ];
   for (const action of expected) {
     const count = own.filter((a) => formatAction(a) === formatAction(action)).length;
     if (count === 1) continue;
@@ -260,12 +287,18 @@ function validateStage(schedule: Schedule, stage: number, microbatches: number):
       `Expected ${formatAction(action)} once, got it ${count} times.\n${drawSchedule(schedule, [action])}`,
     );
   }
-  const last = own[own.length - 1]!;
+  const last = own.at(-1)!;
   if (last.kind !== 'U') {
     throw new ConfigError(
       `Expected ${stage}U last on stage ${stage}, but ${formatAction(last)} follows it.\n${drawSchedule(schedule, [last])}`,
     );
   }
+  const early = own.slice(own.findIndex(({ kind }) => kind === 'R') + 1, -1);
+  if (reduces.length === 0 || early.length === 0) return;
+  throw new ConfigError(
+    `Expected ${stage}R after every backward of stage ${stage}, but ${early.map(formatAction).join(' ')} follows it.\n` +
+      drawSchedule(schedule, early),
+  );
 }
 
 function validateOrder(schedule: Schedule, kind: 'F' | 'B', from: number, to: number): void {

@@ -10,10 +10,14 @@ export interface StageTimes {
   readonly backward: number;
   /** Forward and backward of the local head and its loss; runs after the stage's output has been sent. */
   readonly head?: number;
+  /** The sum over its replicas. */
+  readonly reduce?: number;
   /** The optimizer step. */
   readonly update?: number;
-  /** From the end of a forward (backward) to the arrival of its output (gradient) next door; the worker does not wait. */
+  /** What its output is on the way next door, one after another; the worker does not wait. */
   readonly send?: number;
+  /** The same of its gradient, to the stage before. Default: `send`. */
+  readonly sendBack?: number;
 }
 
 export interface SimulationOptions {
@@ -102,7 +106,7 @@ class Border {
 
   add(time: number): void {
     this.put.push(time);
-    this.arrived.push(time + this.delay);
+    this.arrived.push(Math.max(time, this.arrived.at(-1) ?? 0) + this.delay);
   }
 
   /** The most items that waited at once. */
@@ -123,21 +127,21 @@ class Borders {
   readonly gradients: Border[];
 
   constructor(times: readonly StageTimes[], gradients: boolean, capacity: number) {
-    const sends = times.map((t) => t.send ?? 0);
-    this.outputs = sends.slice(0, -1).map((send, s) => new Border(`output queue ${s} to ${s + 1}`, send, capacity));
-    this.gradients = gradients
-      ? sends.slice(1).map((send, s) => new Border(`gradient queue ${s + 1} to ${s}`, send, capacity))
-      : [];
+    const outputOf = (t: StageTimes, s: number) => new Border(`output queue ${s} to ${s + 1}`, t.send ?? 0, capacity);
+    const gradientOf = (t: StageTimes, s: number) =>
+      new Border(`gradient queue ${s + 1} to ${s}`, t.sendBack ?? t.send ?? 0, capacity);
+    this.outputs = times.slice(0, -1).map(outputOf);
+    this.gradients = gradients ? times.slice(1).map(gradientOf) : [];
   }
 
   source({ stage, kind }: Action): Border | undefined {
-    if (kind === 'U') return undefined;
-    return kind === 'F' ? this.outputs[stage - 1] : this.gradients[stage];
+    if (kind === 'F') return this.outputs[stage - 1];
+    return kind === 'B' ? this.gradients[stage] : undefined;
   }
 
   target({ stage, kind }: Action): Border | undefined {
-    if (kind === 'U') return undefined;
-    return kind === 'F' ? this.outputs[stage] : this.gradients[stage - 1];
+    if (kind === 'F') return this.outputs[stage];
+    return kind === 'B' ? this.gradients[stage - 1] : undefined;
   }
 }
 
@@ -224,7 +228,8 @@ class Worker {
 
 function duration({ kind }: Action, times: StageTimes): number {
   if (kind === 'F') return times.forward;
-  return kind === 'B' ? times.backward + (times.head ?? 0) : (times.update ?? 0);
+  if (kind === 'B') return times.backward + (times.head ?? 0);
+  return (kind === 'R' ? times.reduce : times.update) ?? 0;
 }
 
 function summarise(schedule: Schedule, workers: readonly Worker[], borders: Borders, batches: number): Simulation {

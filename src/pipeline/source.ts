@@ -3,10 +3,14 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataLoader, openShared, type SharedDataset, type TensorBatch, type TransformSpec } from '../data/index.js';
-import { DataError, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
+import { DataError, ops, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
 import type { RunConfig } from './config.js';
-import { type Channel, type Message, QueueChannel, type Split } from './messages.js';
+import { courseOf, type TrainTask } from './course.js';
+import type { BatchMessage, Channel, Message, Split } from './messages.js';
+import { splitEvenly } from './parts.js';
+import { Channels } from './transport.js';
+import type { ChannelRef } from './wiring.js';
 
 /** A data set on its way to another thread: its tensors wait in a queue. */
 export interface DataPort {
@@ -19,27 +23,24 @@ export interface DataPort {
 
 /** What to feed. */
 export type SourceTask =
-  | {
-      readonly kind: 'train';
-      /** Steps done before. */
-      readonly fromStep: number;
-      readonly totalSteps: number;
-      readonly evaluation: boolean;
-      readonly evalEvery: number;
-      readonly checkpointEvery: number;
-      readonly checkpoints: boolean;
-    }
+  | TrainTask
   /** All batches of the test set, once. */
   | { readonly kind: 'test' | 'predict' };
 
 export interface SourceJob {
   readonly task: SourceTask;
-  readonly output: number;
+  readonly output: ChannelRef;
   /** Int32: 1 asks to checkpoint and stop. */
   readonly stop: Int32Array;
+  /** Queue of whether to go on, told after each evaluation; null: always. */
+  readonly verdicts: number | null;
   readonly train: DataPort | null;
   readonly test: DataPort;
   readonly batchSize: number;
+  /** Into how many a batch is cut. */
+  readonly microbatches: number;
+  /** The most that any stage has: each shall have samples of each microbatch. */
+  readonly replicas: number;
   readonly seed: number;
   readonly memoryFormat: RunConfig['memoryFormat'];
   readonly timeoutMs: number;
@@ -57,12 +58,14 @@ async function* epochs(
 }
 
 class Source {
+  readonly #channels: Channels;
   readonly #output: Channel;
   #train: DataLoader<TensorBatch> | null = null;
   #test!: DataLoader<TensorBatch>;
 
   constructor(private readonly job: SourceJob) {
-    this.#output = new QueueChannel(job.output, 'data loader -> stage 0', job.timeoutMs);
+    this.#channels = new Channels(job.timeoutMs);
+    this.#output = this.#channels.open(job.output);
   }
 
   async run(): Promise<void> {
@@ -74,6 +77,7 @@ class Source {
       await this.#feedTest(job.task.kind, 0, 0);
       this.#put({ kind: 'stop', step: 0, reason: 'done' });
     }
+    this.#channels.close();
   }
 
   async #open(port: DataPort, train: boolean): Promise<DataLoader<TensorBatch>> {
@@ -83,37 +87,18 @@ class Source {
     return new DataLoader(dataset, { batchSize, shuffle: train, seed, transform: port.transform });
   }
 
-  async #feedTraining(loader: DataLoader<TensorBatch>, task: Extract<SourceTask, { kind: 'train' }>): Promise<void> {
+  async #feedTraining(loader: DataLoader<TensorBatch>, task: TrainTask): Promise<void> {
     const perEpoch = loader.batchesPerEpoch;
     if (perEpoch === 0) throw new DataError('expected data to train on, got a set of none');
     const batches = epochs(loader, task.fromStep);
-    let evaluatedAt = -1;
-    let savedAt = task.fromStep;
-    const save = (step: number): void => {
-      if (!task.checkpoints || savedAt === step) return;
-      this.#put({ kind: 'checkpoint', step, epoch: Math.floor(step / perEpoch) });
-      savedAt = step;
-    };
-    for (let step = task.fromStep + 1; step <= task.totalSteps; step++) {
-      if (Atomics.load(this.job.stop, 0) === 1) {
-        save(step - 1);
-        this.#put({ kind: 'stop', step: step - 1, reason: 'stopped' });
-        return;
-      }
-      const epoch = Math.floor((step - 1) / perEpoch);
-      this.#feed('train', step, epoch, (await batches.next()).value);
-      const epochEnds = step % perEpoch === 0;
-      if (task.evaluation && epochEnds && task.evalEvery > 0 && (epoch + 1) % task.evalEvery === 0) {
-        await this.#feedTest('test', step, epoch);
-        evaluatedAt = step;
-      }
-      if (task.checkpointEvery > 0 && step % task.checkpointEvery === 0) save(step);
+    const stopped = (): boolean => Atomics.load(this.job.stop, 0) === 1;
+    const verdicts = this.job.verdicts === null ? null : Queue.attach<boolean>(this.job.verdicts);
+    const goesOn = (): boolean => verdicts?.get(this.job.timeoutMs).meta ?? true;
+    for (const next of courseOf(task, perEpoch, stopped, goesOn)) {
+      if (next.kind === 'batch') this.#feed('train', next.step, next.epoch, (await batches.next()).value);
+      else if (next.kind === 'test') await this.#feedTest('test', next.step, next.epoch);
+      else this.#put(next);
     }
-    const step = task.totalSteps;
-    if (task.evaluation && evaluatedAt !== step)
-      await this.#feedTest('test', step, Math.floor(Math.max(0, step - 1) / perEpoch));
-    save(step);
-    this.#put({ kind: 'stop', step, reason: 'done' });
   }
 
   async #feedTest(split: 'test' | 'predict', step: number, epoch: number): Promise<void> {
@@ -136,8 +121,24 @@ class Source {
       const samples = tensors[0]!.shape[0]!;
       const features = inputs === 1 ? {} : { features: inputs };
       const meta = { kind: 'batch', split, step, epoch, samples, microbatch: 0, microbatches: 1, ...features } as const;
-      this.#put(meta, [...laidOut, ...tensors.slice(inputs)]);
+      this.#cut(meta, [...laidOut, ...tensors.slice(inputs)]);
     });
+  }
+
+  /** A training batch goes out in microbatches, as many as leave each replica a sample. */
+  #cut(meta: BatchMessage, tensors: readonly Tensor[]): void {
+    const { microbatches, replicas } = this.job;
+    const wanted = Math.max(1, Math.min(microbatches, Math.floor(meta.samples / replicas)));
+    if (meta.split !== 'train' || wanted === 1) {
+      this.#put(meta, tensors);
+      return;
+    }
+    const sizes = splitEvenly(meta.samples, wanted);
+    const parts = tensors.map((tensor) => ops.splitWithSizes(tensor, sizes));
+    for (const [microbatch, rows] of sizes.entries()) {
+      const piece = parts.map((pieces) => pieces[microbatch]!);
+      this.#put({ ...meta, microbatch, microbatches: wanted, rows }, piece);
+    }
   }
 
   #put(meta: Message, tensors: readonly Tensor[] = []): void {
@@ -150,6 +151,7 @@ async function main(): Promise<void> {
   setNumThreads(1);
   try {
     await new Source(workerData as SourceJob).run();
+    parentPort!.postMessage({ kind: 'finished' });
   } catch (error) {
     // A closed queue means that a stage failed, and has said so.
     if (error instanceof QueueError && error.code === 'QUEUE_CLOSED') return;

@@ -2,7 +2,10 @@
  * What the loop asks of a stage: a part of a program that learns by itself, on one device. It owns its losses, optimizers,
  * rates and metrics, as many as it likes; when it is asked for what is the schedule's affair (loop.ts).
  */
+
+import type { Parameter } from '../nn/index.js';
 import type { Tensor } from '../torch/index.js';
+import type { Replicas } from './replicas.js';
 import type { Metrics } from './task.js';
 
 /** The losses of a batch or a part of one, detached, by name. `loss` is the one that stands for the stage. */
@@ -30,16 +33,20 @@ export interface Stage {
    * @param share - of the batch that these samples are; the losses count by it
    */
   learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses;
+  /** What its optimizers step. A stage that tells it may have replicas: their gradients are added up before `apply`. */
+  parameters?(): readonly Parameter[];
+  /** Called once before the work, where it has replicas: their batch statistics may be one. */
+  join?(replicas: Replicas): void;
   /** After a batch's backward: its optimizers make their steps, or wait for more gradients. */
   apply(): void;
   /** Forward without gradients and as in use. */
   evaluate(inputs: readonly Tensor[]): readonly Tensor[];
-  /** Judges what `evaluate` gave for a held-out batch, on the last stage. */
-  score(outputs: readonly Tensor[], targets: readonly Tensor[]): void;
+  /** Judges what `evaluate` gave for a held-out batch, on the last stage. A stage without it is judged by who feeds it. */
+  score?(outputs: readonly Tensor[], targets: readonly Tensor[]): void;
   /** What the batches scored since the last call come to; null where there were none. */
-  takeScores(): Scored | null;
+  takeScores?(): Scored | null;
   /** Names of its weights and statistics that are not finite. */
-  notFinite?(): string[];
+  notFinite(): string[];
 }
 
 /** Metrics over so many held-out samples. */

@@ -4,6 +4,7 @@ import { inEngineThread } from '../torch/threads.js';
 import { callerPlaces, locateModule, rememberFunction } from '../torch/user-modules.js';
 import { givenOf, type RunConfig, type RunSettings } from './config.js';
 import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import type { Resume } from './run-folder.js';
 import { loadRunData, type RunData, Trainer } from './trainer.js';
 
 /** A model that takes classes and shapes from the data it is trained on, and brings a recipe. `resnet20()` gives one. */
@@ -36,8 +37,8 @@ export interface TrainOptions extends Partial<Omit<RunConfig, 'model' | 'data'>>
   readonly data: DataValue;
   /** Replaces the recipe's learning rate. */
   readonly lr?: number;
-  /** Go on with the run in `out`. */
-  readonly resume?: boolean;
+  /** Go on with the run in `out`; 'auto': where there is one, else begin. Default false. */
+  readonly resume?: Resume;
 }
 
 /** How a model without a recipe is trained where nothing else is said. */

@@ -4,24 +4,29 @@
 
 import { resolve } from 'node:path';
 import type { BatchDataset, TensorBatch, ThreadShareable, TransformSpec } from '../data/index.js';
+import type { ProcessGroup } from '../distributed/index.js';
+import { type EvalEvent, type RunEvent, readRun } from '../run/events.js';
+import { RunSums, writeMetrics } from '../run/sums.js';
 import { ConfigError, checkOptions } from '../torch/index.js';
 import { callerPlaces } from '../torch/user-modules.js';
 import { checkSmallestBatch } from './batch-check.js';
 import { checkBeginning } from './beginning.js';
 import { checkpointFolder } from './checkpoint.js';
-import type { CheckpointCommits } from './checkpoint-commits.js';
+import type { CheckpointCommits, SavedPart } from './checkpoint-commits.js';
 import { completeConfig, type RunConfig, type RunSettings } from './config.js';
 import { checkConfig, checkSettings } from './config-check.js';
-import type { EvalEvent, RunEvent } from './events.js';
 import { locateRef, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
 import type { ProfileProgress } from './profile.js';
 import { chooseCut } from './profile-run.js';
-import { checkResumed } from './resume.js';
-import { type Notice, Run } from './run.js';
-import { RunFolder, type RunInput, readRunConfig } from './run-folder.js';
-import { RunSums, writeMetrics } from './run-sums.js';
+import { checkRanks, nextRun } from './ranks.js';
+import { Board, checkRecovery, Heard, recovers } from './recovery.js';
+import { resumed } from './resume.js';
+import { Run } from './run.js';
+import { type Resume, RunFolder, type RunInput, readRunConfig } from './run-folder.js';
 import { stageCount } from './schedule.js';
-import { wireChain } from './wiring.js';
+import { type BestEvaluation, Selection } from './selection.js';
+import { taskOf } from './task.js';
+import { type WorkerNotice, wireChain, workersOf } from './wiring.js';
 
 /** What a data reference gives: both parts in memory, and what is done to their batches. */
 export interface RunData {
@@ -52,9 +57,18 @@ export interface RunResult {
   readonly samplesPerSecond: number | null;
   /** Of the last evaluation, on held-out samples, by the model's task: `{ accuracy, loss }` of a classifier. */
   readonly metrics: EvalEvent['metrics'] | null;
+  /** The best evaluation, by the task's metric, of all sessions. */
+  readonly best: BestEvaluation | null;
   readonly out: string | null;
   /** Whether the run was asked to stop before its end. */
   readonly stopped: boolean;
+}
+
+export interface TrainerOptions {
+  /** Go on from the last checkpoint; 'auto': where there is one, else begin. Default false. */
+  readonly resume?: Resume;
+  /** Ranks that share the stages. This is rank 0, within `overRanks`. Default: this process has all. */
+  readonly group?: ProcessGroup | null;
 }
 
 const loaded = new Map<string, Promise<RunData>>();
@@ -87,12 +101,15 @@ export async function loadRunData(given: ModuleRef, hooks?: object): Promise<Run
 export class Trainer implements AsyncIterable<RunEvent> {
   #config!: RunConfig;
   readonly #settings: () => RunSettings | Promise<RunSettings>;
-  readonly #resume: boolean;
+  readonly #resume: Resume;
+  readonly #group: ProcessGroup | null;
   #result: Promise<RunResult> | null = null;
   #run: Run | null = null;
   readonly #stopping = new AbortController();
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #sums = new RunSums();
+  readonly #heard = new Heard();
+  #selection: Selection | null = null;
   /** Where the modules of the configuration are looked for: the caller is on the stack now. */
   readonly #places = callerPlaces();
 
@@ -100,10 +117,11 @@ export class Trainer implements AsyncIterable<RunEvent> {
    * @param settings - what has a default may be left out: {@link completeConfig}. A function is asked when the run starts: it
    * may load the data first, to see what fits them
    */
-  constructor(settings: RunSettings | (() => Promise<RunSettings>), options: { resume?: boolean } = {}) {
-    checkOptions('Trainer', options, ['resume']);
+  constructor(settings: RunSettings | (() => Promise<RunSettings>), options: TrainerOptions = {}) {
+    checkOptions('Trainer', options, ['resume', 'group']);
     this.#settings = typeof settings === 'function' ? settings : () => settings;
     this.#resume = options.resume ?? false;
+    this.#group = options.group ?? null;
   }
 
   /** Checkpoints and stops; the result tells so. Nothing is lost: what is under way is finished before it is saved. */
@@ -156,13 +174,19 @@ export class Trainer implements AsyncIterable<RunEvent> {
     this.#config = { ...this.#config, model: model!, data: ref! };
     const spec = await resolveRef<ModelSpec>(model!);
     checkConfig(this.#config, spec.layers.length);
+    if (this.#group !== null) checkRanks(this.#group, workersOf(this.#config).length);
+    if (recovers(this.#group)) checkRecovery(this.#config);
     const { out } = this.#config;
-    const folder = out === null ? null : new RunFolder(out, this.#resume);
+    const board = recovers(this.#group) ? new Board(this.#group!) : null;
+    const rejoins = board !== null && board.begun !== null;
+    const folder = out === null ? null : new RunFolder(out, this.#resume, rejoins);
     try {
-      if (folder?.checkpoint) checkResumed(readRunConfig(folder.path), this.#config, folder.path);
+      if (folder?.checkpoint || (folder && rejoins))
+        this.#config = resumed(readRunConfig(folder.path), this.#config, folder.path);
       this.#begin(spec, folder);
       const data = await loadRunData(this.#config.data);
-      if (await this.#plan(spec)) await this.#execute(spec, data, folder);
+      if (this.#group?.done) this.#recall(folder!);
+      else if (await this.#plan(spec)) await this.#execute(spec, data, folder, board);
       return this.#finish(folder);
     } finally {
       // Where a thread could not be ended it may still write: the folder stays this process's own.
@@ -203,7 +227,12 @@ export class Trainer implements AsyncIterable<RunEvent> {
     return !signal.aborted;
   }
 
-  async #execute(spec: ModelSpec, data: RunData, folder: RunFolder | null): Promise<void> {
+  /** A run that was over when this rank 0 was started again: its events tell what it came to. */
+  #recall({ path }: RunFolder): void {
+    for (const event of readRun(path)) this.#sums.add(event);
+  }
+
+  async #execute(spec: ModelSpec, data: RunData, folder: RunFolder | null, board: Board | null): Promise<void> {
     const config = this.#config;
     const stepsPerEpoch = Math.ceil(data.train.length / config.batchSize);
     if (stepsPerEpoch === 0) throw new ConfigError('Expected data to train on, got a set of none.');
@@ -218,38 +247,60 @@ export class Trainer implements AsyncIterable<RunEvent> {
     checkSmallestBatch(spec, config, data.train.length, totalSteps);
     const input: RunInput = { classes: data.classes ?? null, transforms: data.testTransforms };
     folder?.describe(config, input);
-    const commits = folder?.commits(stageCount(config.schedule, config.stages), config.cut!) ?? null;
-    this.#run = new Run(
-      {
-        config,
-        wiring: wireChain(config, config.cut!, spec.layers.length),
-        task: {
-          kind: 'train',
-          fromStep,
-          totalSteps,
-          evaluation: config.evaluation ?? true,
-          evalEvery: config.evalEvery,
-          checkpointEvery: config.checkpointEvery,
-          checkpoints: config.out !== null,
-        },
-        train: { dataset: data.train, transform: data.trainTransforms, inputs: data.inputs },
-        test: { dataset: data.test, transform: data.testTransforms, inputs: data.inputs },
-        stepsPerEpoch,
-        load: folder?.checkpoint ? { out: folder.path, state: folder.checkpoint } : null,
+    if (board !== null && board.begun === null) board.begin(fromStep);
+    const stages = stageCount(config.schedule, config.stages);
+    const selection = new Selection(taskOf(spec, config.labelSmoothing), folder?.best ?? null);
+    this.#selection = selection;
+    const commits = folder?.commits(stages, config.cut!) ?? null;
+    const bestCommits = folder?.bestCommits(stages, config.cut!, selection) ?? null;
+    const plan = {
+      config,
+      wiring: wireChain(config, config.cut!, spec.layers.length, { ranks: this.#group?.worldSize ?? 1 }),
+      task: {
+        kind: 'train' as const,
+        fromStep,
+        totalSteps,
+        evaluation: config.evaluation ?? true,
+        evalEvery: config.evalEvery,
+        checkpointEvery: config.checkpointEvery,
+        checkpoints: config.out !== null,
+        keeps: config.out !== null && config.evalEvery > 0,
+        again: board !== null && board.begun! < fromStep,
       },
-      (notice) => this.#receive(notice, commits),
-    );
+      train: { dataset: data.train, transform: data.trainTransforms, inputs: data.inputs },
+      test: { dataset: data.test, transform: data.testTransforms, inputs: data.inputs },
+      stepsPerEpoch,
+      load: folder?.checkpoint ? { out: resolve(folder.path), state: folder.checkpoint } : null,
+      ranks: this.#group && nextRun(this.#group),
+      mark: folder?.mark ?? null,
+    };
+    this.#run = new Run(plan, (notice) => {
+      if (!this.#heard.isNew(notice)) return;
+      if (notice.kind === 'saved' && notice.best) bestCommits?.saved(notice);
+      else if (this.#receive(notice, commits)) board?.commit((notice as SavedPart).step);
+    });
     if (this.#stopping.signal.aborted) this.#run.stop();
     await this.#run.execute(() => folder?.check());
   }
 
-  #receive(notice: Notice, commits: CheckpointCommits | null): void {
-    if (notice.kind === 'event') this.#emit(notice.event);
-    else if (notice.kind === 'saved' && commits?.saved(notice)) {
+  /** @returns whether a checkpoint is whole by it */
+  #receive(notice: WorkerNotice, commits: CheckpointCommits | null): boolean {
+    if (notice.kind === 'event') {
+      if (notice.event.type === 'eval') this.#judge(notice.event);
+      this.#emit(notice.event);
+    } else if (notice.kind === 'saved' && commits?.saved(notice)) {
       const stage = stageCount(this.#config.schedule, this.#config.stages) - 1;
       const path = checkpointFolder(this.#config.out!);
       this.#emit({ type: 'checkpoint', time: Date.now(), stage, step: notice.step, path });
+      return true;
     } else if (notice.kind === 'freshHead') this.#emit({ type: 'freshHead', time: Date.now(), stage: notice.stage });
+    return false;
+  }
+
+  #judge(event: EvalEvent): void {
+    this.#selection!.judge(event);
+    const { patience } = this.#config;
+    if (patience !== undefined) this.#run!.judge(this.#selection!.epochsSince(event) < patience);
   }
 
   #emit(event: RunEvent): void {
@@ -267,6 +318,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
       steps: metrics.steps === 0 ? (folder?.checkpoint?.step ?? 0) : metrics.steps,
       samplesPerSecond: this.#sums.medianSpeed,
       metrics: metrics.metrics,
+      best: this.#selection?.best ?? null,
       out,
       stopped: this.#stopping.signal.aborted,
     };

@@ -14,9 +14,9 @@ import {
   ReLU,
   Sequential,
 } from '../nn/index.js';
+import { type BlockKind, conv, expansion, PoolClassifier, residualBlock } from '../nn/resnet-blocks.js';
 import type { HeadKind, HeadModule, HeadOptions } from '../pipeline/model.js';
 import { ConfigError, cat, ops, type Tensor } from '../torch/index.js';
-import { type BlockKind, conv, expansion, PoolClassifier, residualBlock } from './resnet-blocks.js';
 import { Block, TokenClassifier, type TransformerShape } from './vit-blocks.js';
 
 export interface VisionHeadOptions extends HeadOptions, FactoryOptions {

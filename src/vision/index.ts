@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Image classifiers: ResNets and ViTs that can be cut anywhere, their local heads, and how to train them. */
+
+export { BasicBlock, Bottleneck, PoolClassifier, Stem } from '../nn/resnet-blocks.js';
 export * from './datasets/index.js';
 export { modelFamily } from './family.js';
 export {
@@ -28,7 +30,6 @@ export {
   resnet56,
   resnet110,
 } from './resnet.js';
-export { BasicBlock, Bottleneck, PoolClassifier, Stem } from './resnet-blocks.js';
 export type { ImageModelOptions, VisionLayer, VisionModel } from './spec.js';
 export { type ViTOptions, type ViTPresetOptions, vit, vitBP16, vitSmallP4, vitTinyP4 } from './vit.js';
 export { Attention, AttentionBranch, Block, Embed, Mlp, MlpBranch, PatchEmbed, TokenClassifier } from './vit-blocks.js';

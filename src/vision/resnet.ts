@@ -5,9 +5,10 @@
  * Layers to cut between: `stem`, the halves of each residual block, named by their first convolutions (`layer1.0.conv1`,
  * `layer1.0.conv2`, …; of a bottleneck `conv1` and `conv3`), `final` (average pooling and `fc`).
  */
+
+import { type BlockKind, type BlockShape, blockHalves, expansion, PoolClassifier, Stem } from '../nn/resnet-blocks.js';
 import { imageModelFunction } from './front.js';
 import { type ResidualStep, resnetHead } from './heads.js';
-import { type BlockKind, type BlockShape, blockHalves, expansion, PoolClassifier, Stem } from './resnet-blocks.js';
 import { type ImageModelOptions, imageOptions, modelRef, type VisionLayer, type VisionModel } from './spec.js';
 
 export interface ResNetOptions extends ImageModelOptions {

@@ -107,6 +107,7 @@ test('a checkpoint of 4 stages evaluates the same in 1, 2 and 3 stages, at any b
       assert.equal(found.count, 20);
       assert.deepEqual(found.metrics, result.metrics);
     }
+    await assert.rejects(evaluate(out, data, { inputs: 2 } as object), /evaluate .*inputs/);
     const odd = await evaluate(out, data, { stages: 2, batchSize: 7 });
     assert.equal(odd.metrics.accuracy, result.metrics!.accuracy);
     assert.ok(Math.abs(odd.metrics.loss! - result.metrics!.loss!) < 1e-5);

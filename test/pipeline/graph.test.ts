@@ -95,7 +95,6 @@ function diamond(local: boolean): {
   const events: RunEvent[] = [];
   const actions = local ? scheduleFor('sequential', 4, 1)[0]! : backpropOverEdges;
   const context = {
-    microbatches: 1,
     actions: () => actions,
     finite: true,
     spans: false,

@@ -142,6 +142,22 @@ describe('plan', () => {
     }
   });
 
+  it('has replicas share the work of their stage, and gives that stage more of it', () => {
+    const result = plan(profile, { schedule: 'ppll', stages: 2, replicas: [2, 1] });
+    assert.deepEqual(result.cut, [3]);
+    assert.deepEqual(
+      result.stages.map((stage) => stage.total),
+      [(12 + 1.5) / 2, 6],
+    );
+    assert.deepEqual([result.workers, result.period, result.speedUp], [3, 6.75, 19.5 / 6.75]);
+    assert.equal(plan(profile, { schedule: 'ppll', stages: 2, replicas: [2, 1], cores: 2 }).period, 19.5 / 2);
+    assert.match(formatPlan(result), /^0 x 2 {2}layer0 \.\. layer3/m);
+    assert.equal(plan(profile, { schedule: 'bp', stages: 1, replicas: 4 }).period, 18 / 4);
+    // Each makes the whole update, and adding up the gradients takes as long.
+    const layers = profile.layers.map((layer) => ({ ...layer, update: 1 }));
+    assert.equal(plan({ ...profile, layers }, { schedule: 'bp', stages: 1, replicas: 2 }).period, 18 / 2 + 6 + 6);
+  });
+
   it('predicts sequential and bp on one worker', () => {
     assert.equal(plan(profile, { schedule: 'sequential', stages: 3 }).simulation.period, 18 + 3);
     const bp = plan(profile, { schedule: 'bp', stages: 4 });

@@ -56,7 +56,7 @@ test('what has a default may be left out, the head among it: the weights are the
   const settings: RunSettings = { model, data, cut, steps, batchSize, optimizer };
   await inFolder(async (out) => {
     await new Trainer({ ...settings, out }).result;
-    assert.deepEqual(differences(readState(out), (await finish(full)).state), []);
+    assert.deepEqual(differences(readState(out), (await finish({ ...full, evalEvery: 1 })).state), []);
     const { head, modelName } = readRunConfig(out);
     assert.deepEqual({ head, modelName }, { head: { kind: 'auglocal', depth: 1 }, modelName: model.export });
   });
@@ -97,7 +97,7 @@ test('all that is missing or wrong is named at once, and so is what nobody would
   }
   assert.throws(
     () => new Trainer(config(), { resumed: true } as object),
-    /options of Trainer among resume, got resumed/,
+    /options of Trainer among resume, group, got resumed/,
   );
 });
 

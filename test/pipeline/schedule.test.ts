@@ -32,13 +32,14 @@ describe('actions', () => {
     const actions: [string, Action][] = [
       ['2F0', { stage: 2, kind: 'F', microbatch: 0 }],
       ['10B13', { stage: 10, kind: 'B', microbatch: 13 }],
+      ['2R', { stage: 2, kind: 'R' }],
       ['2U', { stage: 2, kind: 'U' }],
     ];
     for (const [text, action] of actions) {
       assert.equal(formatAction(action), text);
       assert.deepEqual(parseAction(text), action);
     }
-    for (const wrong of ['', 'F0', '2F', '2U0', '2X0', '2F-1', ' 2F0']) {
+    for (const wrong of ['', 'F0', '2F', '2U0', '2R0', '2X0', '2F-1', ' 2F0']) {
       assert.throws(() => parseAction(wrong), { name: 'ConfigError', message: /2F0 \(forward\).*got "/ });
     }
   });
@@ -114,6 +115,12 @@ step  worker 0  worker 1  worker 2
     assert.equal(formatSchedule(scheduleFor('1f1b', 4, 2)).split('\n')[0], '0F0 0F1 0B0 0B1 0U');
   });
 
+  it('of stages with replicas add up their gradients between the last backward and the update', () => {
+    assert.equal(formatSchedule(scheduleFor('bp', 1, 2, [3])), '0F0 0B0 0F1 0B1 0R 0U');
+    assert.equal(formatSchedule(scheduleFor('sequential', 2, 1, [2, 1])), '0F0 0B0 0R 0U 1F0 1B0 1U');
+    assert.equal(formatSchedule(scheduleFor('1f1b', 2, 2, [1, 2])), '0F0 0F1 0B0 0B1 0U\n1F0 1B0 1F1 1B1 1R 1U');
+  });
+
   it('refuse counts that make no sense', () => {
     assert.throws(() => scheduleFor('gpipe', 0, 1), { name: 'ConfigError', message: /stages.*>= 1, got 0/ });
     assert.throws(() => scheduleFor('gpipe', 2, 1.5), { name: 'ConfigError', message: /microbatches.*got 1.5/ });
@@ -162,6 +169,8 @@ step  worker 0  worker 1
     refuses('0F0 0B0 0B0 0U', /Expected 0B0 once, got it 2 times[\s\S]*>0B0</);
     refuses('0F0 0B0', /Expected 0U once, got it 0 times/);
     refuses('0F0 0U 0B0', /Expected 0U last on stage 0, but 0B0 follows it/);
+    refuses('0F0 0R 0B0 0U', /Expected 0R after every backward of stage 0, but 0B0 follows it/);
+    refuses('0F0 0B0 0R 0R 0U', /Expected 0R once, got it 2 times/);
     refuses('0B0 0F0 0U', /0B0, which waits for 0F0/);
     refuses('0F0 0B0 0U\n0F0 0B0 0U', /stage 0 on exactly one worker, got 0 and 1/);
     refuses('0F0 0B0 0U\n2F0 2B0 2U', /stage 1 on exactly one worker, got none/);
@@ -233,6 +242,20 @@ describe('simulate', () => {
       ],
     );
     assert.equal(makespan, 11);
+  });
+
+  it('gives the sum over replicas its time, before the update', () => {
+    const times = even(1, { forward: 1, backward: 2, reduce: 3, update: 1 });
+    const { timeline } = simulate(scheduleFor('bp', 1, 1, [2]), times, { gradients: false });
+    assert.deepEqual(
+      timeline.map((entry) => [formatAction(entry.action), entry.start, entry.end]),
+      [
+        ['0F0', 0, 1],
+        ['0B0', 1, 3],
+        ['0R', 3, 6],
+        ['0U', 6, 7],
+      ],
+    );
   });
 
   it('holds a fast sender back by the capacity of its queue', () => {

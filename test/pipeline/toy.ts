@@ -1,6 +1,14 @@
 // A toy model in a module of its own: worker threads import it, and must not run tests when they do.
-import { Flatten, functional, Linear, Sequential } from 'headrace/nn';
-import { type HeadModule, type LayerModule, MeanMetric, type ModelSpec, type ModuleRef, ref } from 'headrace/pipeline';
+import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Flatten, functional, GELU, Linear, Sequential } from 'headrace/nn';
+import {
+  classification,
+  type HeadModule,
+  type LayerModule,
+  MeanMetric,
+  type ModelSpec,
+  type ModuleRef,
+  ref,
+} from 'headrace/pipeline';
 import type { Tensor } from 'headrace/torch';
 
 /** The toy whose loss is a number in training, and none in evaluation, where nothing needs gradients. */
@@ -17,6 +25,11 @@ export function untestable(): ModelSpec {
   };
 }
 
+/** The toy with a task that selects by what it does not measure. */
+export function unmeasured(): ModelSpec {
+  return { ...toy({}), task: { ...classification(), selects: { metric: 'f1', best: 'highest' } } };
+}
+
 /** 12 inputs, four layers, three classes. The second and third layer are alike. */
 export function toy(options: { broken?: boolean }): ModelSpec {
   const layer = (name: string, build: () => unknown) => ({ name, prefix: name, build: build as () => LayerModule });
@@ -31,6 +44,23 @@ export function toy(options: { broken?: boolean }): ModelSpec {
       layer('last', () => new Linear(8, 3)),
     ],
     head: () => new Linear(8, 3) as HeadModule,
+  };
+}
+
+/** Batch normalisation, and nothing that rounding could tip over, such as a ReLU at 0: images of 3 channels, 4 classes. */
+export function smooth({ norm = true }: { norm?: boolean }): ModelSpec {
+  const block = (name: string, channels: number) => ({
+    name,
+    prefix: name,
+    build: () => new Sequential(new Conv2d(channels, 6, 3), ...(norm ? [new BatchNorm2d(6)] : []), new GELU()),
+  });
+  const classify = () => new Sequential(new AdaptiveAvgPool2d(1), new Flatten(), new Linear(6, 4));
+  return {
+    name: 'smooth',
+    classes: 4,
+    inputShape: [3, 12, 12],
+    layers: [block('first', 3), block('second', 6), { name: 'last', prefix: 'last', build: classify }],
+    head: classify,
   };
 }
 

@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadSafetensors, saveSafetensors } from 'headrace/io';
-import { buildModel, exportModel, loadModel, type TrainOptions, train } from 'headrace/pipeline';
+import { buildModel, exportModel, loadModel, ModelStage, type TrainOptions, train } from 'headrace/pipeline';
 import { Generator, ones, rand, type Tensor } from 'headrace/torch';
 import { mnist, resnet20, visionModelRef } from 'headrace/vision';
 import { config, temporaryFolder } from './fixture.js';
@@ -112,8 +112,29 @@ test('a file that does not fit, or a name that nothing has, is told before anyth
   await assert.rejects(begin({ init: path }), /layer1\.0\.bn1\.weight of shape \[16\]; it has none of that name/);
   await assert.rejects(begin({ init: join(folder, 'none.safetensors') }), /none\.safetensors/);
   await assert.rejects(begin({ freeze: ['layer9'] }), /to freeze, such as conv1, bn1, layer1, .*got layer9/);
+  await assert.rejects(begin({ lrFactors: { layer9: 0.1 } }), /with a learning rate of their own, such as conv1/);
+  await assert.rejects(begin({ lrFactors: { fc: -1 } }), /lrFactors\.fc to be a number >= 0, got -1/);
   const all = ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'fc'];
   await assert.rejects(begin({ freeze: all }), /something of resnet20 to train; freeze .* leaves nothing/);
+});
+
+test('parts of a model learn at rates of their own', () => {
+  const spec = resnet20({ classes: 4, imageSize: 12 });
+  const optimizer = { name: 'sgd', lr: 0.5, momentum: 0, weightDecay: 0, decay: 'weights', nesterov: false } as const;
+  const lrSchedule = { name: 'constant', warmupEpochs: 0 } as const;
+  const settings = config({ optimizer, lrSchedule, lrFactors: { conv1: 0.25, layer1: 0 } });
+  const to = spec.layers.length;
+  const stage = new ModelStage({ spec, config: settings, index: 0, from: 0, to, hasHead: false });
+  const before = new Map([...stage.layers.namedParameters()].map(([key, value]) => [key, value.detach().clone()]));
+  stage.beginBatch(1);
+  for (const parameter of stage.parameters()) parameter.grad = ones(parameter.shape);
+  stage.apply();
+  for (const [key, value] of stage.layers.namedParameters()) {
+    const moved = before.get(key)!.sub(value.detach()).mean().item();
+    const expected = key.startsWith('conv1.') ? 0.125 : key.startsWith('layer1.') ? 0 : 0.5;
+    assert.ok(Math.abs(moved - expected) < 1e-6, `${key} moved by ${moved}`);
+  }
+  assert.equal(stage.lr, 0.5);
 });
 
 test('what other threads cannot make again is refused with what to do', async () => {

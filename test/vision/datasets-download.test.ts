@@ -5,6 +5,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { DataError } from 'headrace';
 import { type DatasetSource, type DownloadProgress, formatProgress, getDataset, loadCifar10 } from 'headrace/vision';
 import { create } from 'tar';
 import { temporaryFolder } from '../io/helpers.js';
@@ -99,6 +100,28 @@ test('a set is fetched, checked, unpacked and loads; a second call fetches nothi
   assert.deepEqual([last?.received, last?.total, progress.at(-1)?.phase], [bytes.length, bytes.length, 'unpack']);
   assert.deepEqual((await getDataset('cifar10', options)).fetched, []);
   assert.equal(requests.length, 1);
+});
+
+test('files without published sums are looked at, in folders of their own; what is not meant is deleted', async () => {
+  const { url, requests } = await site((response, range) => serve(response, Buffer.from('a mesh'), range));
+  const dir = join(folder, 'looked-at');
+  const check = (path: string): void => {
+    if (readFileSync(path, 'utf8') !== 'a mesh') throw new DataError('expected a mesh');
+  };
+  const refuse = (): void => {
+    throw new DataError('expected a licence');
+  };
+  const files = [
+    { file: 'meshes/a.obj', check },
+    { file: 'LICENSE', check: refuse },
+  ];
+  const shown: string[] = [];
+  const onProgress = ({ file }: DownloadProgress): void => void shown.push(file);
+  const of = { dir, baseUrl: url, onProgress, source: { baseUrl: url, files, terms: 'made by a test' } };
+  await assert.rejects(getDataset('faces', of), /LICENSE: expected a licence\. The file was deleted/);
+  assert.deepEqual(readdirSync(dir), ['meshes']);
+  assert.deepEqual(requests, ['/files/meshes/a.obj 0', '/files/LICENSE 0']);
+  assert.deepEqual(shown, ['1/2 a.obj', '2/2 LICENSE']);
 });
 
 test('a connection cut half-way is taken up where it broke', async () => {

@@ -6,10 +6,11 @@ import { test } from 'node:test';
 import { loadDataset } from 'headrace/vision';
 import sharp from 'sharp';
 import { temporaryFolder } from '../io/helpers.js';
+import { setVariable } from '../variables.js';
 
 const folder = temporaryFolder();
 const cache = join(folder, 'cache');
-process.env.HEADRACE_CACHE = cache;
+setVariable('HEADRACE_CACHE', cache);
 
 /** RGB of image `n` at (y, x). */
 const colour = (n: number, y: number, x: number): number[] => [n * 20, y * 15, x * 15];

@@ -10,9 +10,10 @@ import type { Tensor } from 'headrace/torch';
 import { type Found, imageFiles, loadDataset, readImageFiles } from 'headrace/vision';
 import sharp from 'sharp';
 import { crc32 } from '../io/crc.js';
+import { setVariable } from '../variables.js';
 
 const root = mkdtempSync(join(tmpdir(), 'headrace-images-'));
-process.env.HEADRACE_CACHE = join(root, 'cache');
+setVariable('HEADRACE_CACHE', join(root, 'cache'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 const [height, width] = [6, 8];

@@ -34,7 +34,9 @@ export interface DownloadOptions {
   /** Where the file goes. Until it is whole and checked it is `path.part`. */
   readonly path: string;
   /** Expected MD5, hexadecimal, as the source publishes it. */
-  readonly md5: string;
+  readonly md5?: string | undefined;
+  /** Looks at what came under the name given, and throws a DataError where it is not what was meant. */
+  readonly check?: ((path: string) => void) | undefined;
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Stops the download and leaves the part for the next attempt. */
   readonly signal?: AbortSignal;
@@ -55,18 +57,17 @@ class Interrupted extends Error {}
  * is deleted)
  */
 export async function downloadFile(options: DownloadOptions): Promise<void> {
-  const { url, path, md5, attempts = 3, retryDelayMs = 1000 } = options;
+  const { url, path, md5, check, attempts = 3, retryDelayMs = 1000 } = options;
   const part = `${path}.part`;
   let failures = 0;
   for (;;) {
     const before = sizeOf(part);
     try {
       const sum = await attempt(options, part);
-      if (sum !== md5) {
+      const wrong = md5 !== undefined && sum !== md5 ? `expected MD5 ${md5}, got ${sum}` : refusal(check, part);
+      if (wrong !== null) {
         rmSync(part, { force: true });
-        throw new DataError(
-          `${url}: expected MD5 ${md5}, got ${sum}. The file was deleted: try again, or check the address`,
-        );
+        throw new DataError(`${url}: ${wrong}. The file was deleted: try again, or check the address`);
       }
       renameSync(part, path);
       return;
@@ -145,6 +146,17 @@ async function receive(
   }
   if (writeError !== null)
     throw new DataError(`Cannot write ${file.path}: ${(writeError as Error).message}`, { cause: writeError });
+}
+
+/** What is wrong with a file that came, or null. */
+function refusal(check: DownloadOptions['check'], part: string): string | null {
+  try {
+    check?.(part);
+    return null;
+  } catch (error) {
+    if (error instanceof DataError) return error.message;
+    throw error;
+  }
 }
 
 /** A stop that the caller asked for passes as it is; anything else of the network may be tried again. */

@@ -1,13 +1,18 @@
 /** `headrace data get`: the data sets' official sources. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { isAbsolute, join, resolve, win32 } from 'node:path';
+import { dirname, isAbsolute, join, resolve, win32 } from 'node:path';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { type DownloadProgress, downloadFile } from './download.js';
 
 /** Where a data set comes from and how one knows that it is whole. */
 export interface DatasetSource {
   readonly baseUrl: string;
-  readonly files: readonly { readonly file: string; readonly md5: string }[];
+  /** Each with the sum that the source publishes, or with what looks at its content where it publishes none. */
+  readonly files: readonly {
+    readonly file: string;
+    readonly md5?: string;
+    readonly check?: (path: string) => void;
+  }[];
   /** For a `.tar.gz`: the folder in it, and the files of that folder which a loader needs. */
   readonly archive?: { readonly folder: string; readonly members: readonly string[] };
   /** Who publishes it and on what terms, in a line. */
@@ -77,11 +82,17 @@ export async function getDataset(name: string, options: GetOptions): Promise<{ s
   }
   const fetched: string[] = [];
   const base = withSlash(options.baseUrl ?? source.baseUrl);
-  for (const { file, md5 } of source.files) {
+  const tell = (k: number): GetOptions['onProgress'] =>
+    source.files.length === 1
+      ? onProgress
+      : (progress) => onProgress?.({ ...progress, file: `${k + 1}/${source.files.length} ${progress.file}` });
+  for (const [k, { file, md5, check }] of source.files.entries()) {
     const path = join(dir, file);
     if (isComplete(dir, source, path)) continue;
     if (!existsSync(path)) {
-      await downloadFile({ url: new URL(file, base).href, path, md5, onProgress, signal, retryDelayMs });
+      mkdirSync(dirname(path), { recursive: true });
+      const url = new URL(file, base).href;
+      await downloadFile({ url, path, md5, check, onProgress: tell(k), signal, retryDelayMs });
     }
     if (source.archive !== undefined) {
       onProgress?.({ phase: 'unpack', file, received: 0, total: null, bytesPerSecond: 0, secondsLeft: null });
