@@ -1,10 +1,10 @@
 /** The ablation grid of arXiv 2305.08473: which losses, which pairs, which weight, which unimodal tasks. */
 
 import type { Modality } from '../features/specs.js';
+import { pairedTest, type Run, summariseRuns, welchTest } from '../report/statistics.js';
 import { ConfigError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
-import { metricNames } from './metrics.js';
-import { type Run, summariseRuns, welchTest } from './statistics.js';
+import { metricTitle } from './metrics.js';
 import type { SeedResult } from './train-seed.js';
 
 /** One line of the grid. */
@@ -16,7 +16,7 @@ export interface AblationRow {
   readonly config: SentimentConfig;
 }
 
-export const ablationParts = ['losses', 'pairs', 'lambda', 'tasks'] as const;
+export const ablationParts = ['losses', 'pairs', 'lambda', 'kinds', 'tasks'] as const;
 export type AblationPart = (typeof ablationParts)[number];
 
 const initials: Readonly<Record<Modality, string>> = { text: 'T', audio: 'A', vision: 'V' };
@@ -49,6 +49,13 @@ export function ablationRows(config: SentimentConfig, parts: readonly AblationPa
     for (const weight of [0.01, 0.1, 1, 10, 100]) {
       rows.push(row(`lambda ${weight}`, { unimodal, alignment: withPairs(Object.keys(shared.weights), weight) }));
     }
+  }
+  if (parts.includes('kinds')) {
+    const { normalise: _, loss: __, ...rest } = shared;
+    rows.push(row('kind covariance', { unimodal, alignment: rest }));
+    rows.push(row('kind correlation', { unimodal, alignment: { ...rest, normalise: 'correlation' } }));
+    rows.push(row('kind cca', { unimodal, alignment: { ...rest, loss: 'cca' } }));
+    rows.push(row('kind contrastive', { unimodal, alignment: { ...rest, loss: 'contrastive' } }));
   }
   if (parts.includes('tasks')) {
     for (const heads of subsets(used)) {
@@ -104,15 +111,17 @@ export interface AblationOutcome {
   } | null;
 }
 
-/** Compares every row's test MAE with the first row's, by Welch's test. */
+/** Compares every row's test MAE with the first row's, seed by seed where both have the same seeds, else by Welch's test. */
 export function compareRows(
   rows: readonly { readonly name: string; readonly results: readonly SeedResult[] }[],
 ): AblationOutcome[] {
   const [first] = rows;
   const mae = (results: readonly SeedResult[]): number[] => results.map(({ test }) => test.mae!);
+  const seeds = (results: readonly SeedResult[]): string => results.map(({ seed }) => seed).join();
   return rows.map(({ name, results }) => {
     if (name === first!.name) return { name, results, difference: null };
-    const { difference, interval, p } = welchTest(mae(results), mae(first!.results));
+    const test = seeds(results) === seeds(first!.results) ? pairedTest : welchTest;
+    const { difference, interval, p } = test(mae(results), mae(first!.results));
     return { name, results, difference: { mean: difference, interval, p } };
   });
 }
@@ -130,10 +139,15 @@ export function verdict(outcomes: readonly AblationOutcome[]): string {
     if (!(difference!.p * (ordered.length - rank) < 0.05)) break;
     proven.push(`${name} is ${difference!.mean < 0 ? 'better' : 'worse'} (MAE ${signed(difference!.mean)})`);
   }
+  const test = samePairs(outcomes) ? 'paired t-test' : "Welch's test";
   const seeds = Math.min(...outcomes.map(({ results }) => results.length));
-  const against = `${outcomes[0]!.name}, ${seeds} seeds, Welch's test on test MAE with Holm's correction for ${ordered.length} rows`;
+  const against = `${outcomes[0]!.name}, ${seeds} seeds, ${test} on test MAE with Holm's correction for ${ordered.length} rows`;
   if (proven.length === 0) return `No difference that these runs can show, against ${against}.`;
   return `Against ${against}: ${proven.join('; ')}. The other rows show no difference.`;
+}
+
+function samePairs(outcomes: readonly AblationOutcome[]): boolean {
+  return new Set(outcomes.map(({ results }) => results.map(({ seed }) => seed).join())).size === 1;
 }
 
 function signed(value: number): string {
@@ -153,12 +167,7 @@ export function resultTable(
   const [first] = rows.filter(({ results }) => results.length > 0);
   if (!first) return [];
   const names = Object.keys(first.results[0]!.test);
-  const known = new Map<string, string>(
-    (['mosi', 'sims', 'simsv2'] as const).flatMap((family) =>
-      metricNames(family).map(({ name, title }) => [name, title]),
-    ),
-  );
-  const header = ['', 'seeds', ...names.map((name) => known.get(name) ?? name)];
+  const header = ['', 'seeds', ...names.map(metricTitle)];
   const lines = rows.map(({ name, results }) => {
     const summary = summariseRuns(results.map(({ test }) => test));
     const cells = names.map((metric) => {

@@ -5,6 +5,7 @@
  */
 import { ConfigError, noGrad, ShapeError, scope, type Tensor, TorchError, where, zeros } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
+import { canonicalLoss, contrastiveLoss } from './alignment-pairs.js';
 
 /** Features by modality, [batch, width] each. */
 export type FeatureMatrices = Readonly<Record<string, Tensor>>;
@@ -21,9 +22,17 @@ export interface AlignmentOptions {
    * the loss. `'correlation'` divides each column by its standard deviation first.
    */
   readonly normalise?: 'none' | 'correlation';
+  /**
+   * `'covariance'` (default) compares the statistics of both, whichever row goes with which. `'cca'` and `'contrastive'` draw the rows
+   * of one utterance together: see {@link canonicalLoss}, {@link contrastiveLoss}.
+   */
+  readonly loss?: AlignmentLossName;
 }
 
-const alignmentOptionNames = ['weights', 'normalise'] as const;
+export type AlignmentLossName = (typeof alignmentLossNames)[number];
+export const alignmentLossNames = ['covariance', 'cca', 'contrastive'] as const;
+
+const alignmentOptionNames = ['weights', 'normalise', 'loss'] as const;
 
 /** The loss of one pair before it is weighted. */
 export interface AlignmentTerm {
@@ -122,19 +131,35 @@ export function alignmentLoss(features: FeatureMatrices, options: AlignmentOptio
  */
 export function alignmentTerms(features: FeatureMatrices, options: AlignmentOptions = {}): AlignmentTerm[] {
   checkOptions('alignmentTerms', options, alignmentOptionNames);
-  const statistic = statisticOf(options.normalise);
-  const known = new Map<string, Tensor>();
-  const statisticsOf = (name: string) => {
-    if (!known.has(name)) known.set(name, statistic(features[name]!));
-    return known.get(name)!;
-  };
+  const lossOf = pairLossOf(features, options);
   return pairsOf(features, options.weights).flatMap(({ a, b, weight }) => {
     if (weight === 0) return [];
     const [left, right] = [features[a]!, features[b]!];
-    expectEqualWidths(a, left, b, right);
+    if (options.loss !== 'cca') expectEqualWidths(a, left, b, right);
     if (left.shape[0]! < 2 || right.shape[0]! < 2) return [];
-    return [{ pair: `${a}-${b}`, weight, loss: distance(statisticsOf(a), statisticsOf(b)) }];
+    return [{ pair: `${a}-${b}`, weight, loss: lossOf(a, b) }];
   });
+}
+
+/** The loss of two modalities by their names. */
+function pairLossOf(features: FeatureMatrices, options: AlignmentOptions): (a: string, b: string) => Tensor {
+  const { loss = 'covariance', normalise } = options;
+  if (!alignmentLossNames.includes(loss))
+    throw new ConfigError(`Expected loss to be ${alignmentLossNames.join(', ')}, got '${String(loss)}'`);
+  if (loss !== 'covariance') {
+    if (normalise === 'correlation')
+      throw new ConfigError(`Expected normalise with the loss covariance alone: ${loss} does not depend on scales`);
+    const paired = loss === 'cca' ? canonicalLoss : contrastiveLoss;
+    const exact = (name: string): Tensor => features[name]!.to({ dtype: computeDtype(features[name]!) });
+    return (a, b) => paired(exact(a), exact(b));
+  }
+  const statistic = statisticOf(normalise);
+  const known = new Map<string, Tensor>();
+  const statisticsOf = (name: string): Tensor => {
+    if (!known.has(name)) known.set(name, statistic(features[name]!));
+    return known.get(name)!;
+  };
+  return (a, b) => distance(statisticsOf(a), statisticsOf(b));
 }
 
 /** The numbers to watch while a model is aligned: shrinking features lower the loss without sharing anything. */
@@ -142,6 +167,7 @@ export function alignmentReport(features: FeatureMatrices, options: AlignmentOpt
   checkOptions('alignmentReport', options, alignmentOptionNames);
   return noGrad(() =>
     scope(() => {
+      const lossOf = pairLossOf(features, options);
       const norms: Record<string, number> = {};
       for (const [name, matrix] of Object.entries(features)) {
         expectMatrix(name, matrix);
@@ -154,8 +180,9 @@ export function alignmentReport(features: FeatureMatrices, options: AlignmentOpt
       const pairs: Record<string, { weight: number; loss: number; weighted: number }> = {};
       for (const { a, b, weight } of pairsOf(features, options.weights)) {
         const [left, right] = [features[a]!, features[b]!];
-        if (left.shape[1] !== right.shape[1] || left.shape[0]! < 2 || right.shape[0]! < 2) continue;
-        const loss = coral(left, right, options.normalise).item();
+        const comparable = options.loss === 'cca' || left.shape[1] === right.shape[1];
+        if (!comparable || left.shape[0]! < 2 || right.shape[0]! < 2) continue;
+        const loss = lossOf(a, b).item();
         pairs[`${a}-${b}`] = { weight, loss, weighted: weight * loss };
       }
       return { norms, pairs };

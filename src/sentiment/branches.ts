@@ -5,15 +5,16 @@
 
 import type { Modality } from '../features/specs.js';
 import { type Dropout, functional, type Module, StepGenerators } from '../nn/index.js';
-import { Adam, clipGradNorm_ } from '../optim/index.js';
-import { backwardShare, type Losses, type Stage } from '../pipeline/index.js';
+import { backwardShare, type Losses, namesNotFinite, type Stage } from '../pipeline/index.js';
 import { TextEncoder } from '../text/encoder.js';
-import { cat, keep, noGrad, scope, type Tensor } from '../torch/index.js';
+import { cat, noGrad, scope, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
 import { Head, SequenceEncoder } from './models/parts.js';
-import { type RateGroup, rateGroups } from './rates.js';
+import { textIsRows } from './prepare.js';
+import type { RateGroup } from './rates.js';
+import { partOf, TrainedPart, type Weights } from './trained-part.js';
 import type { UnimodalLabels } from './ulgm.js';
 
 /** What a stage is told of the run. */
@@ -23,17 +24,13 @@ export interface BranchSettings {
   readonly batchesPerEpoch: number;
 }
 
-/** A module's weights by the network's keys. */
-export type Weights = ReadonlyMap<string, Tensor>;
-
 /** What the branches and the fusion have in common: windows of gradients, random draws, the best weights. */
 abstract class SentimentStage implements Stage {
   abstract readonly index: number;
   abstract readonly isLast: boolean;
-  readonly optimizer: Adam;
+  readonly trained: TrainedPart;
   #step = 0;
   readonly #generators: StepGenerators;
-  readonly #best = new Map<string, Tensor>();
 
   /** @param parts - modules by their prefix among the network's keys, with the group of their rates */
   constructor(
@@ -44,15 +41,10 @@ abstract class SentimentStage implements Stage {
     for (const [, module] of parts) module.to({ device });
     const drawing = parts.map(([name, module]) => [name, module] as const);
     this.#generators = new StepGenerators(settings.seed, drawing, device);
-    this.optimizer = new Adam(
-      rateGroups(
-        settings.config,
-        parts.flatMap(([prefix, module, group]) =>
-          [...module.namedParameters(prefix)].map(([name, parameter]) => [group, name, parameter] as const),
-        ),
-      ),
+    const parameters = parts.flatMap(([prefix, module, group]) =>
+      [...module.namedParameters(prefix)].map(([name, parameter]) => [group, name, parameter] as const),
     );
-    this.keepBest();
+    this.trained = new TrainedPart(settings.config, settings.batchesPerEpoch, () => this.#weights(), parameters);
   }
 
   abstract forward(inputs: readonly Tensor[]): Tensor[];
@@ -87,11 +79,8 @@ abstract class SentimentStage implements Stage {
     };
   }
 
-  /** The feeder judges predictions: it knows the split. */
-  score(): void {}
-
-  takeScores(): null {
-    return null;
+  notFinite(): string[] {
+    return namesNotFinite(this.#weights());
   }
 
   evaluate(inputs: readonly Tensor[]): Tensor[] {
@@ -101,60 +90,26 @@ abstract class SentimentStage implements Stage {
 
   /** The configuration's groups have their own rates, which stay as they are. */
   apply(): void {
-    const { accumulate, leftover, clipNorm } = this.settings.config;
-    const done = this.#step - (this.epoch - 1) * this.settings.batchesPerEpoch;
-    const ends = done === this.settings.batchesPerEpoch;
-    if (done % accumulate === 0 || (ends && leftover === 'flush')) {
-      const params = this.optimizer.paramGroups.flatMap((group) => group.params);
-      if (clipNorm !== null) clipGradNorm_(params, clipNorm);
-      this.optimizer.step();
-      this.optimizer.zeroGrad();
-    }
-    if (ends) this.optimizer.zeroGrad();
-  }
-
-  /** The weights as they are become the best so far. */
-  keepBest(): void {
-    noGrad(() => {
-      for (const [prefix, module] of this.parts) {
-        for (const [key, value] of module.stateDict(`${prefix}.`)) {
-          const kept = this.#best.get(key);
-          if (kept) kept.copy_(value);
-          else this.#best.set(key, keep(value.clone()));
-        }
-      }
-    });
+    this.trained.apply(this.#step - (this.epoch - 1) * this.settings.batchesPerEpoch);
   }
 
   /** All that it takes to go on from here, between two epochs: tensors of the live ones' memory. */
   state(): Map<string, Tensor> {
-    const state = new Map<string, Tensor>();
-    const add = (prefix: string, tensors: Weights): void => {
-      for (const [key, value] of tensors) state.set(`${prefix}.${key}`, value);
-    };
-    for (const [prefix, module] of this.parts) add('network', module.stateDict(`${prefix}.`));
-    add('best', this.#best);
-    add('optimizer', new Map(this.optimizer.stateDict().state));
-    return state;
+    return this.trained.state();
   }
 
   /** Takes over its part of what {@link state} gave, but for the weights, which it was built with. */
   resume(state: Weights): void {
-    const best = partOf(state, 'best.');
-    noGrad(() => {
-      for (const [key, value] of this.#best) value.copy_(best.get(key)!);
-    });
-    const { groups } = this.optimizer.stateDict();
-    this.optimizer.loadStateDict({ groups, state: partOf(state, 'optimizer.') });
-  }
-
-  get best(): Weights {
-    return this.#best;
+    this.trained.resume(state);
   }
 
   protected lossOf(output: Tensor, target: Tensor): Tensor {
     const { task } = this.settings.config;
     return task === 'regression' ? output.sub(target).abs().mean() : functional.crossEntropy(output, target);
+  }
+
+  #weights(): Weights {
+    return new Map(this.parts.flatMap(([prefix, module]) => [...module.stateDict(`${prefix}.`)]));
   }
 
   #train(training: boolean): void {
@@ -260,7 +215,7 @@ export class FusionStage extends SentimentStage {
 
 /** Which tensors of a batch a branch reads. */
 export function inputKeys(config: SentimentConfig, modality: Modality): string[] {
-  if (modality === 'text' && config.text.kind !== 'features') return ['tokens'];
+  if (modality === 'text' && !textIsRows(config)) return ['tokens'];
   return [modality, `${modality}Lengths`, `${modality}Mask`];
 }
 
@@ -277,15 +232,10 @@ export function headFrom(weights: Weights, prefix: string, dropout: number): Hea
 export function sequenceFrom(weights: Weights, prefix: string, dropout: number): SequenceEncoder {
   const shape = (key: string): number[] => weights.get(`${prefix}${key}`)!.shape;
   const [rows, hidden] = [shape('rnn.weight_ih_l0')[1]!, shape('rnn.weight_hh_l0')[1]!];
-  const encoder = new SequenceEncoder(rows, hidden, shape('linear_1.weight')[0]!, dropout);
+  const [out, read] = shape('linear_1.weight') as [number, number];
+  const encoder = new SequenceEncoder(rows, hidden, out, dropout, read > hidden);
   encoder.loadStateDict(partOf(weights, prefix));
   return encoder;
-}
-
-/** The weights whose keys begin so, without it. */
-export function partOf(weights: Weights, prefix: string): Map<string, Tensor> {
-  const found = [...weights].filter(([key]) => key.startsWith(prefix));
-  return new Map(found.map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
 /** The probability of a module's first dropout; 0 without any. */

@@ -1,22 +1,24 @@
 /**
  * The folder of a trained sentiment model: `config.json` (configuration, feature specifications, classes, machine),
- * `vocabulary.txt` where texts are read word by word, `text/` with a BERT's configuration and tokenizer, and for each seed `seed-N/` with `metrics.json`, `history.jsonl`
- * and `model.safetensors`.
+ * `vocabulary.txt` where texts are read word by word, `text/` with a BERT's configuration and tokenizer, and for each seed
+ * `seed-N/` with the events of its stages as they come (`events-0.jsonl`, ...), and at its end `metrics.json`, `history.jsonl` and
+ * `model.safetensors`.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { basename, join } from 'node:path';
 import type { FeatureSpecs } from '../features/specs.js';
 import { FolderLock, loadSafetensors, saveSafetensors, writeFileAtomic } from '../io/index.js';
-import { describeDifferences, differencesOf } from '../pipeline/index.js';
+import { describeDifferences, differencesOf } from '../run/index.js';
 import { buildInfo, ConfigError, DataError, HeadraceError, type Tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import { trainingConstant } from './constant.js';
+import type { SeedState } from './learner.js';
 import { type NetworkShape, SentimentNetwork } from './network.js';
 import type { PreparedData } from './prepare.js';
 import { readManifest, readResultFile } from './read-manifest.js';
 import { textReader } from './text-reader.js';
-import type { SeedResult, SeedState } from './train-seed.js';
+import type { SeedResult } from './train-seed.js';
 
 /** What `config.json` holds. */
 export interface SentimentManifest {
@@ -33,6 +35,9 @@ export interface SentimentManifest {
   /** What a predictor says that knows the training labels alone: their mean, or the most frequent class. Absent in older folders. */
   readonly constant?: number;
 }
+
+/** Settings that a folder of an older version lacks, as they were then. */
+const since: Partial<SentimentConfig> = { trainShare: 1 };
 
 const VOCABULARY = 'vocabulary.txt';
 /** What a BERT's folder holds besides its weights. */
@@ -78,7 +83,7 @@ export function beginFolder(
   };
   if (existsSync(join(out, 'config.json'))) {
     if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
-    const differences = differencesOf(readManifest(out).config, config);
+    const differences = differencesOf({ ...since, ...readManifest(out).config }, config);
     if (differences.length > 0) {
       throw new ConfigError(
         `${out} holds a run of another configuration: its settings are ${describeDifferences(differences)}. ` +
@@ -143,7 +148,7 @@ export function readResult(out: string, seed: number): SeedResult | null {
 }
 
 /** Makes the folder of a seed; not that of the run, which must be there until it ends. */
-function makeSeedFolder(out: string, seed: number): string {
+export function makeSeedFolder(out: string, seed: number): string {
   const folder = seedFolder(out, seed);
   try {
     if (!existsSync(folder)) mkdirSync(folder);

@@ -3,6 +3,7 @@
 import { type Modality, modalities } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import { checkOptions, nearest } from '../torch/options.js';
+import { alignmentLossNames } from './alignment.js';
 
 /** Fields of a configuration. */
 export const configFields = [
@@ -15,6 +16,7 @@ export const configFields = [
   'unimodal',
   'alignment',
   'groups',
+  'trainShare',
   'batchSize',
   'accumulate',
   'leftover',
@@ -33,6 +35,7 @@ const readers = ['reader', 'width', 'depth', 'spans', 'heads', 'dropout', 'wordD
 const textFields: Readonly<Record<string, readonly string[]>> = {
   words: ['kind', 'vectors', 'vocabulary', 'lexicon', ...readers],
   bert: ['kind', 'folder', 'frozen', 'maxLength'],
+  shipped: ['kind', 'folder'],
   features: ['kind', 'pool'],
 };
 
@@ -47,6 +50,7 @@ const choices: Readonly<Record<string, readonly (string | null)[]>> = {
   'unimodal.labels': ['generated', 'given', 'multimodal'],
   'alignment.on': ['feature', 'projected', 'post'],
   'alignment.normalise': ['none', 'correlation'],
+  'alignment.loss': alignmentLossNames,
 };
 
 const whole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
@@ -57,7 +61,7 @@ const folder = (value: unknown): boolean => typeof value === 'string' && value !
 /** What other fields must be, where they are given. */
 const kinds: Readonly<Record<string, readonly [expected: string, sound: (value: unknown) => boolean]>> = {
   'text.vectors': ['a folder or null', (value) => value === null || folder(value)],
-  'text.folder': ['a folder', folder],
+  'text.folder': ['a folder', (value) => value === null || folder(value)],
   'text.width': ['a whole number from 1', whole],
   'text.depth': ['a whole number from 1', whole],
   'text.heads': ['a whole number from 1', whole],
@@ -88,6 +92,7 @@ type Json = Readonly<Record<string, unknown>>;
  */
 export function checkConfigNames(config: Json): void {
   checkOptions('the configuration', config, configFields);
+  if (typeof config.model === 'object') checkOwn(config.model);
   const text = inside(config, 'text');
   const kind = String(text?.kind);
   if (text !== null && !Object.hasOwn(textFields, kind)) throw chosen('text.kind', Object.keys(textFields), kind);
@@ -107,7 +112,7 @@ export function checkConfigNames(config: Json): void {
   }
   const alignment = inside(config, 'alignment');
   if (alignment !== null) {
-    checkOptions('alignment', alignment, ['on', 'weights', 'width', 'frozen', 'normalise']);
+    checkOptions('alignment', alignment, ['on', 'weights', 'width', 'frozen', 'normalise', 'loss']);
     checkPairs(inside(alignment, 'weights', 'alignment.') ?? {}, config.modalities);
   }
   const sections: Readonly<Record<string, Json | null>> = { text, unimodal, alignment };
@@ -143,6 +148,16 @@ function chosen(path: string, values: readonly (string | null)[], got: unknown):
   const near = typeof got === 'string' ? nearest(got, names) : null;
   const meant = near === null ? '' : `. Did you mean ${near}?`;
   return new ConfigError(`Expected ${path} to be ${values.join(', ')}, got ${JSON.stringify(got)}${meant}`);
+}
+
+/** Where a model of one's own comes from. Its options are the configuration's `modelOptions`. */
+function checkOwn(model: object | null): void {
+  checkOptions('model', model ?? undefined, ['module', 'export']);
+  const { module, export: name } = (model ?? {}) as Json;
+  if ([module, name].every((part) => typeof part === 'string' && part !== '')) return;
+  throw new ConfigError(
+    `Expected a model by its name, or { module, export } of one's own, got ${JSON.stringify(model)}`,
+  );
 }
 
 /** Modalities whose heads are trained: some of those in use. */

@@ -4,9 +4,10 @@ import { type Modality, modalities } from '../features/specs.js';
 import type { Lexicon } from '../text/lexicon.js';
 import type { WordEncoderOptions } from '../text/words.js';
 import { ConfigError } from '../torch/index.js';
+import type { AlignmentLossName } from './alignment.js';
 import { checkConfigNames } from './config-names.js';
 import { type MetricFamily, metricFamilies } from './metrics.js';
-import { type ModelName, modelNames } from './models/index.js';
+import { type ModelName, modelNames, modelTitle, type OwnModel } from './models/index.js';
 
 /** How texts are read. */
 export type TextConfig =
@@ -24,6 +25,8 @@ export type TextConfig =
     } & Omit<WordEncoderOptions, 'dims' | 'scores' | 'device' | 'dtype'>)
   /** A Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
   | { readonly kind: 'bert'; readonly folder: string; readonly frozen?: boolean; readonly maxLength?: number }
+  /** A trained reader of texts, which stays as it is (default: the one that comes with Headrace): its vector of a text, and rows of its pieces. */
+  | { readonly kind: 'shipped'; readonly folder?: string | null }
   /** The data set's own `text` features: `first` (default) reads the first row, BERT's [CLS]; `mean` suits word vectors. */
   | { readonly kind: 'features'; readonly pool?: 'first' | 'mean' };
 
@@ -41,6 +44,8 @@ export interface AlignmentConfig {
   /** Whether the projections stay as drawn. Default true: free ones cancel the loss by themselves. */
   readonly frozen?: boolean;
   readonly normalise?: 'none' | 'correlation';
+  /** Default `covariance`, as the paper; the others know which rows belong together. */
+  readonly loss?: AlignmentLossName;
 }
 
 /** Private information: what the unimodal heads learn. */
@@ -72,7 +77,8 @@ export type SentimentSchedule = (typeof sentimentSchedules)[number];
 export const sentimentSchedules = ['bp', 'sequential', 'ppll'] as const;
 
 export interface SentimentConfig {
-  readonly model: ModelName;
+  /** A name, or where a model of one's own comes from. */
+  readonly model: ModelName | OwnModel;
   readonly modelOptions: Readonly<Record<string, unknown>>;
   readonly modalities: readonly Modality[];
   readonly text: TextConfig;
@@ -84,6 +90,8 @@ export interface SentimentConfig {
   /** Null: none. */
   readonly alignment: AlignmentConfig | null;
   readonly groups: Readonly<Record<Modality | 'other', GroupConfig>>;
+  /** Share of the training utterances that is used, drawn by the seed: what few labels come to. */
+  readonly trainShare: number;
   readonly batchSize: number;
   /** Batches whose gradients are summed for one optimizer step. */
   readonly accumulate: number;
@@ -111,7 +119,8 @@ export function checkSentimentConfig(config: SentimentConfig): void {
     if (!Number.isInteger(config[what]) || config[what] < 1) wrong(what, 'a whole number from 1', config[what]);
   };
   checkConfigNames(config as unknown as Readonly<Record<string, unknown>>);
-  if (!modelNames.includes(config.model)) wrong('model', modelNames.join(', '), config.model);
+  const { model } = config;
+  if (typeof model === 'string' && !modelNames.includes(model)) wrong('model', modelNames.join(', '), model);
   if (!metricFamilies.includes(config.metrics)) wrong('metrics', metricFamilies.join(', '), config.metrics);
   for (const what of ['batchSize', 'accumulate', 'patience', 'maxEpochs', 'threads'] as const) whole(what);
   const used = config.modalities;
@@ -133,6 +142,8 @@ export function checkSentimentConfig(config: SentimentConfig): void {
   for (const [name, group] of Object.entries(config.groups)) {
     if (!(group.lr > 0 && group.weightDecay >= 0)) wrong(`groups.${name}`, 'lr > 0 and weightDecay >= 0', group);
   }
+  const { trainShare = 1 } = config;
+  if (!(trainShare > 0 && trainShare <= 1)) wrong('trainShare', 'above 0, up to 1', trainShare);
   if (config.clipNorm !== null && !(config.clipNorm > 0)) wrong('clipNorm', 'null or above 0', config.clipNorm);
   if (config.task === 'classification' && config.unimodal?.labels === 'generated') {
     throw new ConfigError(
@@ -157,8 +168,8 @@ export function checkBranches(config: SentimentConfig): void {
       `The schedule ${config.schedule} trains each modality by its own loss: ${what}, or schedule bp`,
     );
   };
-  if (!['shared-private', 'self-mm'].includes(config.model)) {
-    refuse(`expected the model shared-private or self-mm, got ${config.model}; choose one of them`);
+  if (!['shared-private', 'self-mm'].includes(modelTitle(config.model))) {
+    refuse(`expected the model shared-private or self-mm, got ${modelTitle(config.model)}; choose one of them`);
   }
   if (Object.values(config.alignment?.weights ?? {}).some((weight) => weight !== 0)) {
     refuse('alignment needs gradients through two of them; set alignment to null');

@@ -1,9 +1,10 @@
 /** The predictor that says the same of every utterance: what a model must beat to have learnt anything. */
+
+import type { Run } from '../report/statistics.js';
 import { ConfigError } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentBatches, Utterance } from './datasets/index.js';
 import { metricsOf } from './evaluate.js';
-import type { Run } from './statistics.js';
 
 /** The mean of a split's labels, or its most frequent class. */
 export function trainingConstant(config: SentimentConfig, split: SentimentBatches): number {

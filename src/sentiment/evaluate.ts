@@ -2,6 +2,7 @@
 import { DataLoader } from '../data/index.js';
 import type { Modality } from '../features/specs.js';
 import { functional } from '../nn/index.js';
+import type { Run } from '../report/statistics.js';
 import { noGrad, scope, type Tensor, tensor } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentBatch, SentimentBatches } from './datasets/index.js';
@@ -9,7 +10,6 @@ import { sentimentMetrics } from './metrics.js';
 import type { SentimentOutput } from './models/model.js';
 import type { SentimentNetwork } from './network.js';
 import { classificationMetrics } from './scores.js';
-import type { Run } from './statistics.js';
 
 /** What a network says of each utterance of a split, in the split's order. */
 export interface SplitPredictions {

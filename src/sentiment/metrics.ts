@@ -73,6 +73,9 @@ export function metricNames(family: MetricFamily): { name: MetricName; title: st
   return FAMILIES[family].map((name) => ({ name, title: TITLES[name], better: name === 'mae' ? 'lower' : 'higher' }));
 }
 
+/** How a table calls a score; one of classes keeps its name. */
+export const metricTitle = (name: string): string => (Object.hasOwn(TITLES, name) ? TITLES[name as MetricName] : name);
+
 /** The scores of a family by its name. */
 export function sentimentMetrics(
   family: MetricFamily,

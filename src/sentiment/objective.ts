@@ -3,10 +3,17 @@
 import type { Modality } from '../features/specs.js';
 import { functional, Module } from '../nn/index.js';
 import { ConfigError, scope, type Tensor, where } from '../torch/index.js';
-import { type AlignmentReport, alignmentLoss, alignmentReport, type FeatureMatrices } from './alignment.js';
-import type { SentimentConfig } from './config.js';
+import {
+  type AlignmentOptions,
+  type AlignmentReport,
+  alignmentLoss,
+  alignmentReport,
+  type FeatureMatrices,
+} from './alignment.js';
+import type { AlignmentConfig, SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import type { SentimentOutput } from './models/model.js';
+import { modelTitle } from './models/own.js';
 import { multitaskLoss } from './multitask.js';
 import { SharedProjections } from './projections.js';
 import { UnimodalLabels } from './ulgm.js';
@@ -46,7 +53,9 @@ export class Objective extends Module {
     this.#heads = unimodal ? (unimodal.modalities ?? config.modalities) : [];
     for (const name of this.#heads) {
       if (!sample.unimodal[name]) {
-        throw new ConfigError(`The model ${config.model} has no ${name} head to train: set unimodal to null`);
+        throw new ConfigError(
+          `The model ${modelTitle(config.model)} has no ${name} head to train: set unimodal to null`,
+        );
       }
     }
     if (unimodal?.labels === 'generated') {
@@ -67,8 +76,7 @@ export class Objective extends Module {
     const main = task === 'classification' ? this.#classes(output, batch) : this.#scores(output, batch, ids);
     const others: Record<string, Tensor> = { ...output.losses };
     if (this.#config.alignment) {
-      const { weights, normalise = 'none' } = this.#config.alignment;
-      const loss = alignmentLoss(this.#matrices(output), { weights, normalise });
+      const loss = alignmentLoss(this.#matrices(output), alignmentOptions(this.#config.alignment));
       if (loss.requiresGrad) others.alignment = loss;
     }
     const total = Object.values(others).reduce((sum, part) => sum.add(part), main.total);
@@ -85,8 +93,7 @@ export class Objective extends Module {
   /** The norms of the features and the distances of their covariances, to log; null without alignment. */
   report(output: SentimentOutput): AlignmentReport | null {
     if (!this.#config.alignment) return null;
-    const { weights, normalise = 'none' } = this.#config.alignment;
-    return alignmentReport(this.#matrices(output), { weights, normalise });
+    return alignmentReport(this.#matrices(output), alignmentOptions(this.#config.alignment));
   }
 
   #scores(output: SentimentOutput, batch: SentimentBatch, ids: readonly string[]): Omit<ObjectiveParts, 'others'> {
@@ -131,6 +138,10 @@ export class Objective extends Module {
   }
 }
 
+function alignmentOptions({ weights, normalise = 'none', loss = 'covariance' }: AlignmentConfig): AlignmentOptions {
+  return { weights, normalise, loss };
+}
+
 /** The modalities that pairs such as `audio-vision` name, each once. */
 function namesOf(weights: Readonly<Record<string, number>>): string[] {
   return [...new Set(Object.keys(weights).flatMap((pair) => pair.split('-')))];
@@ -140,7 +151,7 @@ function featureOf(output: SentimentOutput, name: string, config: SentimentConfi
   const found = output.features[name as Modality];
   if (found) return found;
   throw new ConfigError(
-    `The model ${config.model} has no ${name} features to align; it has: ${Object.keys(output.features).join(', ') || 'none'}`,
+    `The model ${modelTitle(config.model)} has no ${name} features to align; it has: ${Object.keys(output.features).join(', ') || 'none'}`,
   );
 }
 

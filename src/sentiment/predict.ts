@@ -49,10 +49,12 @@ const NEUTRAL = 0.1;
 export function predictUtterances(
   model: LoadedModel,
   inputs: readonly UtteranceInput[],
-  features: ClipFeatures = {},
+  own: ClipFeatures = {},
 ): SentimentPrediction[] {
   if (inputs.length === 0) return [];
   const { manifest, network, reader } = model;
+  const texts = inputs.map(({ text }) => text ?? '');
+  const features = reader?.rows ? { ...own, text: reader.rows(texts) } : own;
   const { config } = manifest;
   const rows = featureModalities(config);
   const given = rows.filter((name) => features[name] !== undefined);
@@ -61,9 +63,9 @@ export function predictUtterances(
   const utterances = inputs.map(({ id, text, start, end }) =>
     utterance({ id, video: 'clip', split: 'test', text, start: start ?? null, end: end ?? null }),
   );
-  const tokens = reader?.tokenizer ? reader.tokenizer.encode(inputs.map(({ text }) => text ?? '')) : null;
-  const own = Object.fromEntries(given.map((name) => [name, features[name]!]));
-  const data = new SentimentData({ name: 'the input', utterances, features: own, tokens });
+  const tokens = reader?.tokenizer ? reader.tokenizer.encode(texts) : null;
+  const read = Object.fromEntries(given.map((name) => [name, features[name]!]));
+  const data = new SentimentData({ name: 'the input', utterances, features: read, tokens });
   const batches = new SentimentBatches(
     data,
     utterances.map((_, i) => i),

@@ -1,8 +1,9 @@
 /** A data set made ready for a configuration: its texts as tokens, its labelled utterances by split, its widths. */
 
+import { seededPermutation } from '../data/index.js';
 import type { Modality } from '../features/specs.js';
 import type { TextTokenizer } from '../text/tokenizer.js';
-import { ConfigError, DataError } from '../torch/index.js';
+import { ConfigError, DataError, deriveSeed } from '../torch/index.js';
 import type { SentimentConfig } from './config.js';
 import { SentimentBatches, type SentimentData, type SplitName, splitNames } from './datasets/index.js';
 import type { NetworkShape } from './network.js';
@@ -24,7 +25,7 @@ export interface PreparedData {
 export function prepareData(config: SentimentConfig, given: SentimentData): PreparedData {
   const usesText = config.modalities.includes('text');
   const reader = usesText ? textReader(config.text, given) : null;
-  const data = reader?.tokenizer ? withTokens(given, reader) : given;
+  const data = reader ? withTexts(given, reader) : given;
   const rows = featureModalities(config);
   for (const name of rows) {
     if (!data.features[name]) {
@@ -39,18 +40,19 @@ export function prepareData(config: SentimentConfig, given: SentimentData): Prep
   const used = splitNames.reduce((sum, split) => sum + splits[split].length, 0);
   const widths = Object.fromEntries(rows.map((name) => [name, data.features[name]!.spec.dims]));
   const outputs = config.task === 'regression' ? 1 : data.classes.length;
-  const notes = reader?.tokenizer ? textNotes(given, reader.tokenizer) : [];
+  const notes =
+    reader && ownFeatures(config).every((name) => name !== 'text') ? textNotes(given, reader.tokenizer) : [];
   return { data, reader, shape: { widths, outputs }, splits, unlabelled: data.length - used, notes };
 }
 
 /** Texts that are not there, and words that the vocabulary does not know, where that is most of them. */
-function textNotes(data: SentimentData, tokenizer: TextTokenizer): string[] {
+function textNotes(data: SentimentData, tokenizer: TextTokenizer | null): string[] {
   const texts = data.utterances.map(({ text }) => (text ?? '').trim());
   const empty = texts.filter((text) => text === '').length;
   if (empty === texts.length) {
     throw new DataError(`${data.name} has no text in any utterance: leave text out of modalities`);
   }
-  const known = tokenizer.coverage(texts);
+  const known = tokenizer?.coverage(texts) ?? 1;
   return [
     ...(empty > 0 ? [`${empty} utterances without text are read as empty`] : []),
     ...(known < 0.5
@@ -61,11 +63,23 @@ function textNotes(data: SentimentData, tokenizer: TextTokenizer): string[] {
 
 /** The modalities whose features go into batches. */
 export function featureModalities(config: SentimentConfig): Modality[] {
+  return config.modalities.filter((name) => name !== 'text' || textIsRows(config));
+}
+
+/** The modalities whose features the data must bring. */
+export function ownFeatures(config: SentimentConfig): Modality[] {
   return config.modalities.filter((name) => name !== 'text' || config.text.kind === 'features');
 }
 
-function withTokens(data: SentimentData, reader: TextReader): SentimentData {
-  return data.withTokens(reader.tokenizer!.encode(data.utterances.map(({ text }) => text ?? '')));
+/** Whether texts are rows of features in a batch; else they are tokens. */
+export function textIsRows({ text }: SentimentConfig): boolean {
+  return text.kind === 'features' || text.kind === 'shipped';
+}
+
+function withTexts(data: SentimentData, { rows, tokenizer }: TextReader): SentimentData {
+  const texts = data.utterances.map(({ text }) => text ?? '');
+  if (rows) return data.withFeatures({ text: rows(texts) });
+  return tokenizer ? data.withTokens(tokenizer.encode(texts)) : data;
 }
 
 /** A split as a trained model reads it. @throws DataError when it is empty */
@@ -75,7 +89,7 @@ export function prepareTrained(
   reader: TextReader | null,
   split: SplitName,
 ): SentimentBatches {
-  return labelledSplit(config, reader?.tokenizer ? withTokens(given, reader) : given, split);
+  return labelledSplit(config, reader ? withTexts(given, reader) : given, split);
 }
 
 function labelledSplit(config: SentimentConfig, data: SentimentData, split: SplitName): SentimentBatches {
@@ -84,7 +98,26 @@ function labelledSplit(config: SentimentConfig, data: SentimentData, split: Spli
   return new SentimentBatches(data, indices, { modalities: featureModalities(config) });
 }
 
+/** The same with a share of the training utterances, drawn by the seed. */
+export function withShare(prepared: PreparedData, share: number, seed: number): PreparedData {
+  if (share === 1) return prepared;
+  const { data, indices, options } = prepared.splits.train;
+  const count = Math.max(2, Math.round(share * indices.length));
+  const drawn = seededPermutation(indices.length, deriveSeed(seed, 'share')).slice(0, count);
+  const kept = [...drawn].sort((a, b) => a - b).map((place) => indices[place]!);
+  return { ...prepared, splits: { ...prepared.splits, train: new SentimentBatches(data, kept, options) } };
+}
+
 function isLabelled(config: SentimentConfig, data: SentimentData, index: number): boolean {
   const { label, class: kind } = data.utterances[index]!;
   return (config.task === 'regression' ? label : kind) !== null;
+}
+
+/** Id and label of every training utterance, by its place in the split, and the greatest size of a label. */
+export function labelledSamples({ data, splits }: PreparedData): { samples: [string, number][]; limit: number } {
+  const samples = splits.train.indices.map((index): [string, number] => {
+    const { id, label } = data.utterances[index]!;
+    return [id, label ?? 0];
+  });
+  return { samples, limit: Math.max(...(data.range ?? [3]).map(Math.abs)) };
 }

@@ -1,10 +1,16 @@
 /** A configuration as users give it: a recipe's name, or a JSON file that changes one. */
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Modality } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import { checkOptions, nearest } from '../torch/options.js';
+import { workingPlace } from '../torch/packages.js';
+import { fileExport, locatedExport } from '../torch/user-modules.js';
 import { checkSentimentConfig, type SentimentConfig, type TextConfig } from './config.js';
-import { sentimentRecipe, sentimentRecipeNames } from './recipes.js';
+import { mmsaSettings, plainRecipe } from './mmsa-names.js';
+import { locateOwn, type OwnModel } from './models/own.js';
+import { ownRecipe, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 
 /** What the command line says besides. */
 export interface ConfigChanges {
@@ -13,38 +19,61 @@ export interface ConfigChanges {
   readonly vectors?: string | undefined;
   /** Folder of a BERT model. */
   readonly bert?: string | undefined;
-  /** Any field by its path: `alignment.weights.audio-vision`, `groups.other.lr`, `maxEpochs`. */
+  /** A file with a model of one's own, `./mine.js` or `./mine.js:Name`, in place of the recipe's. */
+  readonly model?: string | undefined;
+  /** Any field by its path, or by MMSA's name: `alignment.weights.audio-vision`, `groups.other.lr`, `maxEpochs`. */
   readonly set?: Readonly<Record<string, unknown>>;
 }
 
-type Json = { [key: string]: unknown };
+export type Json = { [key: string]: unknown };
 
 /**
- * @param name - a recipe, or a JSON file `{ "recipe": "ours", ... }` with any field of a {@link SentimentConfig}
+ * @param name - a recipe; a JSON file `{ "recipe": "ours", ... }` with any field of a {@link SentimentConfig}; or a file with a
+ * model of one's own, as of `changes.model`, which then learns by the loss of its prediction
  * @throws ConfigError for an unknown recipe or field, and for values that make no sense
  */
 export function readSentimentConfig(name: string, changes: ConfigChanges = {}): SentimentConfig {
-  checkOptions('readSentimentConfig', changes, ['modalities', 'vectors', 'bert', 'set']);
-  const { recipe, ...own } = sentimentRecipeNames.includes(name) ? { recipe: name } : readFile(name);
+  checkOptions('readSentimentConfig', changes, ['modalities', 'vectors', 'bert', 'model', 'set']);
+  const { recipe, ...said } = startOf(name);
+  const own = Object.fromEntries(Object.entries(said).filter(([key]) => !Object.hasOwn(mmsaSettings, key)));
   const given = own as Partial<SentimentConfig>;
   const text = textOf(changes) ?? given.text;
   const modalities = changes.modalities ?? given.modalities;
-  const start = sentimentRecipe(recipe, { ...(text ? { text } : {}), ...(modalities ? { modalities } : {}) });
+  const options = { ...(text ? { text } : {}), ...(modalities ? { modalities } : {}) };
+  const start = recipe === null ? ownRecipe(given.model!, options) : sentimentRecipe(recipe, options);
   const merged = merge({ ...start } as unknown as Json, own as Json, name) as Json;
   // The command line's text, with what the recipe makes of it.
   if (textOf(changes)) merged.text = start.text;
   if (modalities) merged.modalities = modalities;
-  for (const [path, value] of Object.entries(changes.set ?? {})) setAt(merged, path, value);
+  if (changes.model !== undefined) merged.model = modelOf(changes.model);
+  const theirs = Object.entries(said).filter(([key]) => Object.hasOwn(mmsaSettings, key));
+  for (const [path, value] of [...theirs, ...Object.entries(changes.set ?? {})]) {
+    setAt(merged, Object.hasOwn(mmsaSettings, path) ? mmsaSettings[path]! : path, value);
+  }
   const config = merged as unknown as SentimentConfig;
   checkSentimentConfig(config);
-  return config;
+  return { ...config, model: locateOwn(config.model, [pathToFileURL(resolve(name)).href, workingPlace()]) };
 }
 
-function textOf({ vectors, bert }: ConfigChanges): TextConfig | null {
+function startOf(name: string): { recipe: string | null } & Json {
+  if (sentimentRecipeNames.includes(plainRecipe(name))) return { recipe: name };
+  return fileExport(name) ? { recipe: null, model: modelOf(name) } : readFile(name);
+}
+
+/** A model by its name, or of a file. */
+function modelOf(text: string): string | OwnModel {
+  return fileExport(text) ? locatedExport(text, 'a model') : text;
+}
+
+/** A text of another kind has nothing of the recipe's. */
+function textOf({ vectors, bert, set }: ConfigChanges): TextConfig | null {
   if (vectors !== undefined && bert !== undefined)
     throw new ConfigError('Expected either word vectors or BERT, got both');
   if (bert !== undefined) return { kind: 'bert', folder: bert };
-  return vectors === undefined ? null : { kind: 'words', vectors };
+  if (vectors !== undefined) return { kind: 'words', vectors };
+  const kind = set?.['text.kind'];
+  if (kind === undefined) return null;
+  return (kind === 'words' ? { kind, vectors: null } : { kind }) as TextConfig;
 }
 
 function readFile(path: string): { recipe: string } & Json {
@@ -52,7 +81,7 @@ function readFile(path: string): { recipe: string } & Json {
     const near = nearest(path, sentimentRecipeNames);
     const meant = near === null ? '' : `. Did you mean ${near}?`;
     throw new ConfigError(
-      `Expected a recipe (${sentimentRecipeNames.join(', ')}) or a JSON file, got '${path}'${meant}`,
+      `Expected a recipe (${sentimentRecipeNames.join(', ')}), a JSON file or ./model.js, got '${path}'${meant}`,
     );
   }
   let read: unknown;
@@ -65,11 +94,11 @@ function readFile(path: string): { recipe: string } & Json {
   return { recipe: 'ours', ...read };
 }
 
-const isObject = (value: unknown): value is Json =>
+export const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Objects field by field, anything else replaced. Only fields of the configuration itself are checked by name. */
-function merge(base: Json, change: Json, where: string, inside = ''): Json {
+export function merge(base: Json, change: Json, where: string, inside = ''): Json {
   const result = { ...base };
   for (const [key, value] of Object.entries(change)) {
     if (inside === '' && !Object.hasOwn(base, key)) {
@@ -83,7 +112,7 @@ function merge(base: Json, change: Json, where: string, inside = ''): Json {
   return result;
 }
 
-function setAt(config: Json, path: string, value: unknown): void {
+export function setAt(config: Json, path: string, value: unknown): void {
   const [first, ...rest] = path.split('.') as [string, ...string[]];
   if (!Object.hasOwn(config, first)) {
     const near = nearest(first, Object.keys(config));

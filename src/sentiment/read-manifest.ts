@@ -18,6 +18,8 @@ import {
 import { ConfigError, DataError } from '../torch/index.js';
 import type { SentimentManifest } from './bundle.js';
 import { checkSentimentConfig } from './config.js';
+import { featureModalities } from './prepare.js';
+import { holdsReader } from './reader/folder.js';
 import { sentimentRecipe } from './recipes.js';
 import type { SeedResult } from './train-seed.js';
 
@@ -28,6 +30,12 @@ export function readManifest(folder: string): SentimentManifest {
   const path = join(folder, 'config.json');
   if (!existsSync(path))
     throw new ConfigError(`Expected the folder of a sentiment model with a config.json, got ${folder}`);
+  if (holdsReader(folder)) {
+    throw new ConfigError(
+      `${folder} holds a reader of texts, not a model that a recipe trained: SentimentReader.load(folder) reads it, and ` +
+        'headrace sentiment predict and eval take it',
+    );
+  }
   const any = readJsonFile<Record<string, unknown>>(path, 'a configuration', isObject({}));
   if ('modelName' in any && 'schedule' in any) {
     throw new ConfigError(
@@ -85,7 +93,7 @@ const isRange = leaf(
 /** Every modality that is read as features has a width and a description. */
 const areComplete: Shape = (value) => {
   const { config, shape, features } = value as SentimentManifest;
-  const read = config.modalities.filter((name) => name !== 'text' || config.text.kind === 'features');
+  const read = featureModalities(config);
   return [
     ...read.filter((name) => shape.widths[name] === undefined).map((name) => `shape.widths.${name} to be there`),
     ...read.filter((name) => features[name] === undefined).map((name) => `features.${name} to be there`),

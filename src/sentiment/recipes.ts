@@ -4,6 +4,7 @@ import type { Modality } from '../features/specs.js';
 import { ConfigError } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
 import type { GroupConfig, SentimentConfig } from './config.js';
+import { plainRecipe } from './mmsa-names.js';
 
 const groups = (text: GroupConfig, other: GroupConfig): Record<Modality | 'other', GroupConfig> => ({
   text,
@@ -37,6 +38,7 @@ const base: SentimentConfig = {
   unimodal: { labels: 'generated' },
   alignment: null,
   groups: groups({ lr: 1e-3, weightDecay: 1e-3 }, { lr: 1e-3, weightDecay: 1e-3 }),
+  trainShare: 1,
   batchSize: 32,
   accumulate: 1,
   leftover: 'flush',
@@ -117,11 +119,16 @@ const recipes: Readonly<Record<string, Recipe>> = {
   },
 };
 
+/** What a model of one's own is trained by: its prediction's loss, and what it gives as `losses`. */
+export function ownRecipe(model: SentimentConfig['model'], options: SentimentRecipeOptions = {}): SentimentConfig {
+  return baseline(model)(sentimentRecipe('self-mm', options));
+}
+
 export const sentimentRecipeNames = Object.keys(recipes);
 
-/** A recipe's configuration. @throws ConfigError for an unknown name */
+/** A recipe's configuration, by its name or MMSA's (`self_mm`). @throws ConfigError for an unknown name */
 export function sentimentRecipe(name: string, options: SentimentRecipeOptions = {}): SentimentConfig {
-  const recipe = recipes[name];
+  const recipe = recipes[plainRecipe(name)];
   if (!recipe) throw new ConfigError(`Expected a recipe among ${sentimentRecipeNames.join(', ')}, got '${name}'`);
   checkOptions('sentimentRecipe', options, ['modalities', 'text']);
   const { modalities = base.modalities, text = base.text } = options;

@@ -2,7 +2,8 @@
 import type { SentimentConfig } from './config.js';
 import type { SentimentSource } from './datasets/index.js';
 import type { InitReport } from './init.js';
-import type { EpochRecord, SeedResult } from './train-seed.js';
+import type { EpochRecord } from './learner.js';
+import type { SeedResult } from './train-seed.js';
 
 /** Whether a seed shall stop: after the epoch, whose state is kept, or with the batch, since another seed has failed. */
 export const STOP = { no: 0, afterEpoch: 1, atOnce: 2 } as const;
@@ -15,6 +16,8 @@ export interface SeedJob {
   readonly out: string | null;
   /** Whether to keep the state between epochs, so that a broken run goes on. */
   readonly checkpoints: boolean;
+  /** Its run over ranks; null where this process has all. */
+  readonly ranks: { readonly group: number; readonly number: number } | null;
   /** Int32: one of {@link STOP}. */
   readonly stop: Int32Array;
 }
@@ -24,5 +27,4 @@ export type SeedNotice =
   | { readonly kind: 'begun'; readonly seed: number; readonly from: InitReport }
   | { readonly kind: 'epoch'; readonly seed: number; readonly record: EpochRecord }
   | { readonly kind: 'done'; readonly seed: number; readonly result: SeedResult }
-  | { readonly kind: 'stopped'; readonly seed: number }
-  | { readonly kind: 'failed'; readonly seed: number; readonly message: string; readonly code: string };
+  | { readonly kind: 'stopped'; readonly seed: number };

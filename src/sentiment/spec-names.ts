@@ -2,11 +2,14 @@
 export const sentimentSpecPaths = {
   mosi: 'DIR',
   'mosi-bclstm': 'DIR',
+  'mosi-bclstm-clean': 'DIR',
   meld: 'DIR',
   'meld-emotion': 'DIR',
   mmsa: 'FILE',
   folder: 'DIR',
   csd: 'DIR',
+  table: 'FILE',
+  synthetic: 'NAME=VALUE,..',
 } as const;
 
 /** `mosi:DIR | ... | PATH`. */

@@ -9,12 +9,27 @@ type Kind = keyof typeof sentimentSpecPaths;
 const kinds: Readonly<Record<Kind, (path: string) => SentimentSource>> = {
   mosi: (path) => ({ format: 'mosi-folder', path, split: 'std' }),
   'mosi-bclstm': (path) => ({ format: 'mosi-folder', path, split: 'bclstm' }),
+  'mosi-bclstm-clean': (path) => ({ format: 'mosi-folder', path, split: 'bclstm', validFrom: 'test', validShare: 0.3 }),
   meld: (path) => ({ format: 'meld', path }),
   'meld-emotion': (path) => ({ format: 'meld', path, target: 'emotion' }),
   mmsa: (path) => ({ format: path.endsWith('.npz') ? 'mmsa-npz' : 'mmsa-pickle', path }),
   folder: (path) => ({ format: 'label-csv', path }),
   csd: (path) => ({ format: 'csd', path }) as SentimentSource,
+  table: (path) => ({ format: 'table', path }),
+  synthetic: (path) => ({ format: 'synthetic', path: 'made up', ...settingsIn(path) }),
 };
+
+/** `count=600,noise=2`; nothing for an empty text. */
+function settingsIn(text: string): Record<string, number> {
+  const parts = text.split(',').filter((part) => part !== '');
+  return Object.fromEntries(
+    parts.map((part) => {
+      const [, name, value] = /^(\w+)=(.+)$/.exec(part) ?? [];
+      if (name !== undefined && Number.isFinite(Number(value))) return [name, Number(value)];
+      throw new ConfigError(`Expected synthetic data as synthetic:count=600,noise=2, got '${part}' in it`);
+    }),
+  );
+}
 
 /**
  * A name of {@link sentimentSpecs} with a path, such as `mosi:DIR`; a path alone is told by what lies there.
@@ -34,6 +49,8 @@ export function parseSentimentSpec(spec: string): SentimentSource {
     'mmsa-npz': 'mmsa',
     'label-csv': 'folder',
     csd: 'csd',
+    table: 'table',
+    synthetic: 'synthetic',
   };
   return kinds[byFormat[sentimentFormat(spec)]](spec);
 }

@@ -1,5 +1,8 @@
 /** Text as a configuration wants it: the tokens of a data set, and the encoder that reads them. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PackedSequences, type SequenceFeatures } from '../features/sequences.js';
 import { buildSeeded, skipInit } from '../nn/index.js';
 import { readBertConfig } from '../text/bert-config.js';
 import { BertEncoder } from '../text/bert-encoder.js';
@@ -14,6 +17,8 @@ import { WordEncoder } from '../text/words.js';
 import { ConfigError, DataError, deriveSeed } from '../torch/index.js';
 import type { TextConfig } from './config.js';
 import type { SentimentData } from './datasets/index.js';
+import { shippedModel } from './reader/folder.js';
+import { SentimentReader } from './reader/reader.js';
 
 /** How the texts of one run become vectors. A run's folder keeps what it takes to make it again. */
 export interface TextReader {
@@ -21,6 +26,8 @@ export interface TextReader {
   readonly tokenizer: TextTokenizer | null;
   /** A fresh encoder. @param trained - whether its weights will be loaded, so that none need be drawn or read */
   encoder(seed: number, trained?: boolean): TextEncoder;
+  /** Makes features of texts, where a reader makes them once for all before a model is trained on them; else null. */
+  readonly rows: ((texts: readonly string[]) => SequenceFeatures) | null;
   /** Words of the vocabulary, to be kept with a model; null where a folder holds it. */
   readonly vocabulary: readonly string[] | null;
   /** Paths of what a trained model needs of the text's `folder`: a copy of it that holds them will do. Weights are not among them. */
@@ -41,9 +48,10 @@ export function textReader(
 ): TextReader {
   if (config.kind === 'words') return wordReader(config, data, vocabulary);
   if (config.kind === 'bert') return bertReader(config, data);
+  if (config.kind === 'shipped') return shippedReader(config, width);
   if (config.kind === 'features') return featureReader(config, data, width);
   const { kind } = config as { readonly kind: unknown };
-  throw new ConfigError(`Expected text of kind words, bert or features, got '${String(kind)}'`);
+  throw new ConfigError(`Expected text of kind words, bert, shipped or features, got '${String(kind)}'`);
 }
 
 function wordReader(
@@ -59,6 +67,7 @@ function wordReader(
     tokenizer,
     vocabulary: words,
     files: [],
+    rows: null,
     encoder: (seed, trained = false) => {
       // Vectors drawn at random mean nothing until they are trained.
       const made = {
@@ -100,6 +109,7 @@ function bertReader(
   return {
     tokenizer,
     vocabulary: null,
+    rows: null,
     files: ['config.json', 'tokenizer.json'].map((name) => join(folder, name)),
     encoder: (_seed, trained = false) => {
       const encoder = skipInit(() => new BertEncoder(shape, { frozen }));
@@ -126,7 +136,41 @@ function featureReader(
     tokenizer: null,
     vocabulary: null,
     files: [],
+    rows: null,
     encoder: () => new FeatureText(dims, pool === undefined ? {} : { pool }),
+  };
+}
+
+/** A trained reader, which stays as it is: its rows of a text are features. */
+function shippedReader({ folder }: Extract<TextConfig, { kind: 'shipped' }>, width?: number): TextReader {
+  const where = folder ?? shippedModel;
+  let reader: SentimentReader | null = null;
+  const load = (): SentimentReader => {
+    reader ??= SentimentReader.load(where);
+    return reader;
+  };
+  return {
+    tokenizer: null,
+    vocabulary: null,
+    files: [],
+    encoder: () => new FeatureText(width ?? load().width),
+    rows: (texts) => {
+      const blocks = load().rows(texts);
+      const dims = load().width;
+      // Another reader has other rows, however it is called.
+      const version = createHash('sha256')
+        .update(readFileSync(join(where, 'model.safetensors')))
+        .digest('hex');
+      const spec = {
+        name: 'rows of a text reader',
+        dims,
+        unit: 'word',
+        rate: null,
+        version: version.slice(0, 12),
+      } as const;
+      const lengths = Int32Array.from(blocks, (block) => block.length / dims);
+      return PackedSequences.from({ spec, lengths, read: (i) => blocks[i]! });
+    },
   };
 }
 

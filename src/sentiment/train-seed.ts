@@ -1,34 +1,17 @@
-/** The training of one seed: the reference procedure (Self-MM, MMSA), gradients through the whole network. */
-import { DataLoader } from '../data/index.js';
-import type { Module, Parameter } from '../nn/index.js';
-import { Adam, clipGradNorm_ } from '../optim/index.js';
-import { HeadraceError, keep, noGrad, scope, type Tensor } from '../torch/index.js';
+/** The training of one seed: epochs until the validation loss has not fallen for long, and the weights of the best. */
+import type { FaultConfig, RankRun } from '../pipeline/index.js';
+import type { Run } from '../report/statistics.js';
+import type { RunEvent } from '../run/index.js';
+import { BranchLearner } from './branch-learner.js';
 import { checkSentimentConfig, type SentimentConfig } from './config.js';
 import { spreadOf } from './constant.js';
-import type { SentimentBatch } from './datasets/index.js';
-import { firstBatch, idsOf, metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
-import { freshNetwork, type InitReport } from './init.js';
+import { metricsOf, predictSplit, type SplitPredictions } from './evaluate.js';
+import type { InitReport } from './init.js';
+import type { EpochRecord, Learner, SeedState } from './learner.js';
+import { modelTitle } from './models/own.js';
 import type { SentimentNetwork } from './network.js';
-import { Objective, type ObjectiveParts } from './objective.js';
-import type { PreparedData } from './prepare.js';
-import { type RateGroup, rateGroups } from './rates.js';
-import type { Run } from './statistics.js';
-
-/** What an epoch came to. */
-export interface EpochRecord {
-  /** From 1. */
-  readonly epoch: number;
-  /** Means over the batches of the parts of the loss: `total`, `multimodal`, `unimodal.text`, `alignment`, ... */
-  readonly train: Readonly<Record<string, number>>;
-  /** Mean over the validation split. */
-  readonly validLoss: number;
-  readonly best: boolean;
-  /** How far generated labels have moved, by modality. */
-  readonly drift: Readonly<Record<string, number>>;
-  /** Norms of the aligned features, of the epoch's last batch. */
-  readonly norms: Readonly<Record<string, number>>;
-  readonly utterancesPerSecond: number;
-}
+import { type PreparedData, withShare } from './prepare.js';
+import { WholeLearner } from './whole-learner.js';
 
 export interface SeedResult {
   readonly seed: number;
@@ -44,9 +27,30 @@ export interface SeedResult {
   readonly history: readonly EpochRecord[];
 }
 
+/** Milliseconds of an epoch. */
+export interface BranchTimes {
+  readonly busyMs: number;
+  /** For what the others give it, or for room where it puts its own. */
+  readonly waitMs: number;
+}
+
+/** Of training by branches. */
+export interface SeedOptions {
+  /** How long any part may wait for another. Default 600 000. */
+  readonly timeoutMs?: number;
+  /** Told after every epoch how each branch and the `fusion` spent the time of its training batches. */
+  readonly onTimes?: (times: Readonly<Record<string, BranchTimes>>) => void;
+  /** Ranks that share the branches, within `overRanks`. Default: this process has all. */
+  readonly ranks?: RankRun | null;
+  /** For tests. */
+  readonly faults?: FaultConfig;
+}
+
 /** What a run can be told while it goes on. */
 export interface SeedHooks {
   readonly onEpoch?: (record: EpochRecord) => void;
+  /** What each stage did, as it comes. */
+  readonly onEvent?: (event: RunEvent) => void;
   /** Asked after every epoch, when `save` has been called. */
   readonly shouldStop?: () => boolean;
   /** Asked before every batch: whether to end at once, with nothing kept of the epoch. */
@@ -57,252 +61,142 @@ export interface SeedHooks {
   readonly from?: SeedState | null;
 }
 
-/** The state of a run between two epochs. */
-export interface SeedState {
-  readonly epoch: number;
-  readonly best: { readonly epoch: number; readonly loss: number };
-  readonly history: readonly EpochRecord[];
-  readonly seconds: number;
-  readonly tensors: ReadonlyMap<string, Tensor>;
-}
-
+/**
+ * Trains a network: by gradients through the whole of it (`bp`), or by branches, in turns (`sequential`) or at once (`ppll`), which
+ * comes to the same bits.
+ */
 export class SeedTrainer {
-  readonly network: SentimentNetwork;
-  /** What it took from the run that the configuration names as `init`. */
-  readonly begun: InitReport | null;
-  readonly objective: Objective;
-  readonly #optimizer: Adam;
-  readonly #loader: DataLoader<SentimentBatch>;
-  readonly #best = new Map<string, Tensor>();
-  #bestEpoch = 0;
-  #bestLoss = Number.POSITIVE_INFINITY;
+  readonly learner: Learner;
+  private readonly prepared: PreparedData;
   #history: EpochRecord[] = [];
+  #best: SeedState['best'] = { epoch: 0, loss: Number.POSITIVE_INFINITY };
   #seconds = 0;
 
   /** @throws ConfigError for a configuration that makes no sense */
   constructor(
     private readonly config: SentimentConfig,
-    private readonly prepared: PreparedData,
+    prepared: PreparedData,
     readonly seed: number,
+    options: SeedOptions = {},
   ) {
     checkSentimentConfig(config);
-    ({ network: this.network, begun: this.begun } = freshNetwork(config, prepared, seed));
-    this.network.to({ device: config.device });
-    this.objective = this.#makeObjective();
-    this.#optimizer = new Adam(rateGroups(config, ratedParameters(this.network, this.objective)));
-    this.#loader = new DataLoader(prepared.splits.train, { batchSize: config.batchSize, shuffle: true, seed });
-    for (const [key, value] of this.network.stateDict()) this.#best.set(key, keep(value.clone()));
+    this.prepared = withShare(prepared, config.trainShare, seed);
+    this.learner =
+      config.schedule === 'bp'
+        ? new WholeLearner(config, this.prepared, seed)
+        : new BranchLearner(config, this.prepared, seed, options);
   }
 
-  /** Trains to the end, or until told to stop: then null, and what `save` was given last goes on from there. */
-  run(hooks: SeedHooks = {}): SeedResult | null {
-    if (hooks.from) this.#resume(hooks.from);
+  get network(): SentimentNetwork {
+    return this.learner.network;
+  }
+
+  /** What it took from the run that the configuration names as `init`. */
+  get begun(): InitReport | null {
+    return this.learner.begun;
+  }
+
+  /**
+   * Trains to the end, or until told to stop: then null, and what `save` was given last goes on from there.
+   * @throws HeadraceError of the first branch that fails, or for a loss that is not finite
+   */
+  async run(hooks: SeedHooks = {}): Promise<SeedResult | null> {
     const { patience, maxEpochs } = this.config;
-    for (let epoch = this.#history.length + 1; epoch <= maxEpochs; epoch++) {
-      if (epoch - 1 - this.#bestEpoch >= patience) break;
-      const record = this.#epoch(epoch, hooks.shouldGiveUp);
-      if (record === null) return null;
-      this.#history.push(record);
-      hooks.onEpoch?.(record);
-      hooks.save?.(this.#state());
-      if (hooks.shouldStop?.()) return null;
+    const { from = null, onEvent = () => {}, shouldStop = () => false } = hooks;
+    const { learner } = this;
+    if (from) [this.#history, this.#best, this.#seconds] = [[...from.history], from.best, from.seconds];
+    const history = this.#history;
+    let stopped = false;
+    try {
+      this.#tellStart(onEvent);
+      learner.begin(from, onEvent);
+      while (!stopped && history.length < maxEpochs && history.length - this.#best.epoch < patience) {
+        const record = await this.#epoch(history.length + 1, hooks);
+        if (record === null) return null;
+        const { epoch } = record;
+        if (hooks.save) hooks.save({ ...this.#state(), tensors: await learner.state(epoch) });
+        stopped = shouldStop();
+      }
+      await learner.finish(history.length, stopped ? 'stopped' : 'done');
+    } catch (error) {
+      const step = history.length * learner.batchesPerEpoch;
+      onEvent({ type: 'error', time: Date.now(), stage: 0, step, action: null, message: (error as Error).message });
+      throw error;
+    } finally {
+      await learner.close();
     }
-    return this.#finish();
+    return stopped ? null : this.#result();
   }
 
-  /** The network, with the weights that were best on the validation split. */
-  bestNetwork(): SentimentNetwork {
-    this.network.loadStateDict(this.#best);
-    return this.network;
-  }
-
-  /** Null where it was given up. */
-  #epoch(epoch: number, shouldGiveUp: SeedHooks['shouldGiveUp']): EpochRecord | null {
+  /** An epoch, judged. Null where it was given up. */
+  async #epoch(
+    epoch: number,
+    { shouldGiveUp = () => false, onEpoch, onEvent }: SeedHooks,
+  ): Promise<EpochRecord | null> {
+    const { train, valid } = this.prepared.splits;
     const start = performance.now();
-    const { accumulate, leftover } = this.config;
-    const batches = this.#loader.batchesPerEpoch;
-    const sums = new Map<string, number>();
-    let norms: Readonly<Record<string, number>> = {};
-    this.network.train();
-    this.#optimizer.zeroGrad();
-    for (let b = 0; b < batches; b++) {
-      if (shouldGiveUp?.()) return null;
-      scope(() => {
-        const last = this.#batch(epoch, b, sums);
-        if (b === batches - 1) norms = last();
-      });
-      const full = (b + 1) % accumulate === 0;
-      if (full || (b === batches - 1 && leftover === 'flush')) this.#step();
-    }
-    // A window that an epoch's end cuts off is given up, as the reference does, unless it was flushed.
-    this.#optimizer.zeroGrad();
-    const trained = (performance.now() - start) / 1000;
-    const { loss: validLoss } = predictSplit(this.network, this.config, this.prepared.splits.valid);
-    const best = validLoss < this.#bestLoss;
-    if (best) this.#keepBest(epoch, validLoss);
+    const trained = await this.learner.train(epoch, shouldGiveUp);
+    if (trained === null) return null;
+    const { trainedAt, norms, drift, validLoss, ...rest } = trained;
     this.#seconds += (performance.now() - start) / 1000;
+    const best = validLoss < this.#best.loss;
+    const utterancesPerSecond = train.length / ((trainedAt - start) / 1000);
+    const record: EpochRecord = { epoch, ...rest, validLoss, best, drift, norms, utterancesPerSecond };
+    this.#history.push(record);
+    const stage = this.learner.stages.length - 1;
+    const step = epoch * this.learner.batchesPerEpoch;
+    const metrics = { loss: validLoss };
+    onEvent?.({ type: 'eval', time: Date.now(), stage, step, epoch: epoch - 1, metrics, count: valid.length });
+    onEpoch?.(record);
+    if (best) {
+      this.#best = { epoch, loss: validLoss };
+      this.learner.keepBest(epoch);
+    }
+    return record;
+  }
+
+  #tellStart(onEvent: (event: RunEvent) => void): void {
+    const { model, schedule, device, threads, maxEpochs } = this.config;
+    const { stages, batchesPerEpoch } = this.learner;
+    const step = this.#history.length * batchesPerEpoch;
+    const run = {
+      model: modelTitle(model),
+      schedule,
+      stages: stages.length,
+      step,
+      totalSteps: maxEpochs * batchesPerEpoch,
+    };
+    for (const [stage, layers] of stages.entries()) {
+      onEvent({ type: 'start', time: Date.now(), stage, ...run, layers, device, threads });
+    }
+  }
+
+  #state(): Omit<SeedState, 'tensors'> {
+    return { epoch: this.#history.length, best: this.#best, history: this.#history, seconds: this.#seconds };
+  }
+
+  /** Of the network with its best weights, tested. */
+  #result(): SeedResult {
+    const { config, prepared, network, seed } = this;
+    const { splits, shape } = prepared;
+    network.eval();
+    const score = (predicted: SplitPredictions): Run => metricsOf(config, predicted, shape.outputs);
+    const [valid, test] = [splits.valid, splits.test].map((split) => predictSplit(network, config, split)) as [
+      SplitPredictions,
+      SplitPredictions,
+    ];
+    const history = this.#history;
+    const speeds = history.map(({ utterancesPerSecond }) => utterancesPerSecond).sort((a, b) => a - b);
     return {
-      epoch,
-      train: Object.fromEntries([...sums].map(([name, sum]) => [name, sum / batches])),
-      validLoss,
-      best,
-      drift: this.objective.labels?.drift() ?? {},
-      norms,
-      utterancesPerSecond: this.prepared.splits.train.length / trained,
+      seed,
+      bestEpoch: this.#best.epoch,
+      epochs: history.length,
+      valid: score(valid),
+      test: score(test),
+      spread: spreadOf(config, test.predictions, test.truth),
+      seconds: this.#seconds,
+      utterancesPerSecond: speeds[speeds.length >> 1] ?? 0,
+      history,
     };
   }
-
-  /** Forward and backward of a batch; gradients add up. Returns how to measure its features. */
-  #batch(epoch: number, b: number, sums: Map<string, number>): () => Readonly<Record<string, number>> {
-    const batch = this.#toDevice(this.#loader.batch(epoch - 1, b));
-    const ids = idsOf(this.prepared.splits.train, batch.index);
-    this.network.beginStep((epoch - 1) * this.#loader.batchesPerEpoch + b + 1);
-    const output = this.network.forward(batch);
-    const parts = this.objective.forward(output, batch, ids);
-    parts.total.backward();
-    this.#note(parts, sums, epoch);
-    this.objective.afterBatch(output, ids, epoch);
-    return () => this.objective.report(output)?.norms ?? {};
-  }
-
-  #note(parts: ObjectiveParts, sums: Map<string, number>, epoch: number): void {
-    const unimodal = Object.entries(parts.unimodal).map(([name, value]) => [`unimodal.${name}`, value] as const);
-    const all = [
-      ['total', parts.total],
-      ['multimodal', parts.multimodal],
-      ...unimodal,
-      ...Object.entries(parts.others),
-    ] as const;
-    for (const [name, value] of all) sums.set(name, (sums.get(name) ?? 0) + value.item());
-    if (Number.isFinite(sums.get('total'))) return;
-    const found = all.map(([name, value]) => `${name} ${value.item()}`).join(', ');
-    throw new HeadraceError(
-      `seed ${this.seed}, epoch ${epoch}: the loss is not finite (${found}); lower the learning rates`,
-      {
-        code: 'NAN',
-      },
-    );
-  }
-
-  #step(): void {
-    const { clipNorm } = this.config;
-    if (clipNorm !== null)
-      clipGradNorm_(
-        this.#optimizer.paramGroups.flatMap(({ params }) => params),
-        clipNorm,
-      );
-    this.#optimizer.step();
-    this.#optimizer.zeroGrad();
-  }
-
-  #keepBest(epoch: number, loss: number): void {
-    this.#bestEpoch = epoch;
-    this.#bestLoss = loss;
-    noGrad(() => {
-      for (const [key, value] of this.network.stateDict()) this.#best.get(key)!.copy_(value);
-    });
-  }
-
-  #finish(): SeedResult {
-    const { seed, config, prepared } = this;
-    const ended = { seed, bestEpoch: this.#bestEpoch, seconds: this.#seconds, history: this.#history };
-    return seedResult(config, prepared, this.bestNetwork(), ended);
-  }
-
-  #makeObjective(): Objective {
-    const { config } = this;
-    const { samples, limit } = labelledSamples(this.prepared);
-    return scope(() => {
-      const sample = this.#toDevice(firstBatch(this.prepared.splits.train, 2));
-      const output = noGrad(() => this.network.eval().forward(sample));
-      return new Objective(config, output, samples, limit);
-    });
-  }
-
-  #toDevice(batch: SentimentBatch): SentimentBatch {
-    const { device } = this.config;
-    if (device === 'cpu') return batch;
-    const moved = Object.entries(batch).map(([name, value]) => [name, value.to({ device })]);
-    return Object.fromEntries(moved) as SentimentBatch;
-  }
-
-  #state(): SeedState {
-    const tensors = new Map<string, Tensor>();
-    const add = (prefix: string, state: Iterable<readonly [string, Tensor]>): void => {
-      for (const [key, value] of state) tensors.set(`${prefix}.${key}`, value);
-    };
-    add('network', this.network.stateDict());
-    add('objective', this.objective.stateDict());
-    add('best', this.#best);
-    add('optimizer', this.#optimizer.stateDict().state);
-    if (this.objective.labels) add('labels', this.objective.labels.stateDict());
-    const best = { epoch: this.#bestEpoch, loss: this.#bestLoss };
-    return { epoch: this.#history.length, best, history: this.#history, seconds: this.#seconds, tensors };
-  }
-
-  #resume(state: SeedState): void {
-    const part = (prefix: string): Map<string, Tensor> => {
-      const found = [...state.tensors].filter(([key]) => key.startsWith(`${prefix}.`));
-      return new Map(found.map(([key, value]) => [key.slice(prefix.length + 1), value]));
-    };
-    this.network.loadStateDict(part('network'));
-    this.objective.loadStateDict(part('objective'));
-    this.#optimizer.loadStateDict({ groups: this.#optimizer.stateDict().groups, state: part('optimizer') });
-    this.objective.labels?.loadStateDict(part('labels'));
-    noGrad(() => {
-      for (const [key, value] of part('best')) this.#best.get(key)!.copy_(value);
-    });
-    this.#bestEpoch = state.best.epoch;
-    this.#bestLoss = state.best.loss;
-    this.#history = [...state.history];
-    this.#seconds = state.seconds;
-  }
-}
-
-/** The result of a network with its best weights, tested. */
-export function seedResult(
-  config: SentimentConfig,
-  { splits, shape }: PreparedData,
-  network: SentimentNetwork,
-  ended: Pick<SeedResult, 'seed' | 'bestEpoch' | 'seconds' | 'history'>,
-): SeedResult {
-  const score = (predicted: SplitPredictions): Run => metricsOf(config, predicted, shape.outputs);
-  const [valid, test] = [splits.valid, splits.test].map((split) => predictSplit(network, config, split)) as [
-    SplitPredictions,
-    SplitPredictions,
-  ];
-  const speeds = ended.history.map(({ utterancesPerSecond }) => utterancesPerSecond).sort((a, b) => a - b);
-  const { seed, bestEpoch, seconds, history } = ended;
-  return {
-    seed,
-    bestEpoch,
-    epochs: history.length,
-    valid: score(valid),
-    test: score(test),
-    spread: spreadOf(config, test.predictions, test.truth),
-    seconds,
-    utterancesPerSecond: speeds[speeds.length >> 1] ?? 0,
-    history,
-  };
-}
-
-/** Id and label of every training utterance, by its place in the split, and the greatest size of a label. */
-export function labelledSamples({ data, splits }: PreparedData): { samples: [string, number][]; limit: number } {
-  const samples = splits.train.indices.map((index): [string, number] => {
-    const { id, label } = data.utterances[index]!;
-    return [id, label ?? 0];
-  });
-  return { samples, limit: Math.max(...(data.range ?? [3]).map(Math.abs)) };
-}
-
-/** The encoders' parameters and all others, those of the objective among them. */
-function* ratedParameters(
-  network: SentimentNetwork,
-  objective: Module,
-): Iterable<readonly [group: RateGroup, name: string, parameter: Parameter]> {
-  for (const [name, parameter] of network.namedParameters()) {
-    const part = name.split('.')[1] ?? '';
-    yield [part === 'text' || part === 'audio' || part === 'vision' ? part : 'other', name, parameter];
-  }
-  for (const [name, parameter] of objective.namedParameters('objective')) yield ['other', name, parameter];
 }

@@ -1,19 +1,17 @@
 /** Trains a configuration with several seeds, each on a thread of its own. */
 import { existsSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
+import type { ProcessGroup } from '../distributed/index.js';
 import { FolderLock, sweepUnfinished } from '../io/index.js';
-import { trainingResources } from '../pipeline/index.js';
-import { HeadraceError } from '../torch/index.js';
+import { checkRanks, nextRun, Threads } from '../pipeline/index.js';
+import { ConfigError, HeadraceError } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
-import { startThread } from '../torch/threads.js';
 import { readResult, seedFolder } from './bundle.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentSource } from './datasets/index.js';
+import { locateOwn } from './models/own.js';
 import { type SeedJob, type SeedNotice, STOP } from './seed-job.js';
 import type { SeedResult } from './train-seed.js';
 
-/** Milliseconds that threads have to end by themselves after a failure. */
-const GRACE_MS = 3000;
 /** Milliseconds between looks at whether the folder is there. */
 const LOOK_MS = 1000;
 
@@ -26,21 +24,33 @@ export interface TrainSeedsOptions {
   readonly onNotice?: (notice: SeedNotice) => void;
   /** Keep the state between epochs. Default true. */
   readonly checkpoints?: boolean;
+  /** Ranks that share the branches of each seed. This is rank 0, within `overRanks`. Default: this process has all. */
+  readonly group?: ProcessGroup | null;
 }
 
 /** Seeds under way, which can be asked to stop. */
 export class SeedRuns {
-  /** The threads under way, with what counts them as ended. */
-  readonly #threads = new Map<Worker, () => void>();
-  #failure: HeadraceError | null = null;
+  readonly #results = new Map<number, SeedResult>();
+  /** One seed's error is the others' too: they end with the batch under way, or are ended. */
+  readonly #threads = new Threads<SeedNotice>({
+    onNotice: (notice) => this.#hear(notice),
+    errorOf: (message, { code, cause }) => new HeadraceError(message, { code, cause }),
+    onFailure: () => void Atomics.store(this.#stop, 0, STOP.atOnce),
+  });
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  private readonly config: SentimentConfig;
 
   constructor(
-    private readonly config: SentimentConfig,
+    config: SentimentConfig,
     private readonly source: SentimentSource,
     private readonly options: TrainSeedsOptions,
   ) {
-    checkOptions('SeedRuns', options, ['seeds', 'out', 'jobs', 'onNotice', 'checkpoints']);
+    checkOptions('SeedRuns', options, ['seeds', 'out', 'jobs', 'onNotice', 'checkpoints', 'group']);
+    this.config = { ...config, model: locateOwn(config.model) };
+    const { group = null, jobs = 1 } = options;
+    if (group === null) return;
+    checkRanks(group, config.schedule === 'ppll' ? config.modalities.length + 1 : 1);
+    if (jobs > 1) throw new ConfigError(`expected seeds one after the other over ranks (jobs 1), got jobs ${jobs}`);
   }
 
   /** Ends after the epochs under way; what they reached is kept. */
@@ -62,7 +72,8 @@ export class SeedRuns {
     const { out } = this.options;
     if (out === null) return this.#trainAll();
     const lock = FolderLock.take(out);
-    const watch = setInterval(() => this.#look(lock), LOOK_MS);
+    const look = (): void => lookFor(lock);
+    const watch = setInterval(() => this.#threads.attempt(look, { stage: -1, step: null }), LOOK_MS);
     try {
       for (const folder of [out, ...this.options.seeds.map((seed) => seedFolder(out, seed))]) {
         if (existsSync(folder)) sweepUnfinished(folder);
@@ -70,13 +81,13 @@ export class SeedRuns {
       return await this.#trainAll();
     } finally {
       clearInterval(watch);
-      if (this.#threads.size === 0) lock.release(); // a thread that could not be ended may still write
+      if (this.#threads.running === 0) lock.release(); // a thread that could not be ended may still write
     }
   }
 
   async #trainAll(): Promise<SeedResult[]> {
     const { seeds, out, jobs = 1 } = this.options;
-    const results = new Map<number, SeedResult>();
+    const results = this.#results;
     const waiting: number[] = [];
     for (const seed of seeds) {
       const known = out === null ? null : readResult(out, seed);
@@ -85,71 +96,35 @@ export class SeedRuns {
     }
     const lane = async (): Promise<void> => {
       for (let seed = waiting.shift(); seed !== undefined && !this.stopped; seed = waiting.shift()) {
-        const result = await this.#train(seed);
-        if (result) results.set(seed, result);
+        await this.#train(seed);
       }
     };
     await Promise.all(Array.from({ length: Math.min(jobs, waiting.length) }, lane));
-    if (this.#failure) throw this.#failure;
+    await this.#threads.ended();
     return seeds.flatMap((seed) => results.get(seed) ?? []);
   }
 
-  /** The result of a seed, or null where it was stopped or a failure ended it. Its thread has ended by then. */
-  #train(seed: number): Promise<SeedResult | null> {
-    const { out, onNotice, checkpoints = true } = this.options;
-    const workerData: SeedJob = { config: this.config, source: this.source, seed, out, checkpoints, stop: this.#stop };
-    const url = new URL('./seed-worker.js', import.meta.url);
-    const worker = startThread(url, { workerData, resourceLimits: trainingResources });
-    return new Promise((resolve) => {
-      let result: SeedResult | null = null;
-      let told = false;
-      const end = (): void => {
-        this.#threads.delete(worker);
-        resolve(result);
-      };
-      this.#threads.set(worker, end);
-      const listen = (notice: SeedNotice): void => {
-        if (notice.kind === 'failed') this.#fail(notice.message, notice.code);
-        else if (notice.kind === 'done') result = notice.result;
-        told ||= notice.kind !== 'epoch' && notice.kind !== 'begun';
-        onNotice?.(notice);
-      };
-      worker.on('message', (notice: SeedNotice) => {
-        try {
-          listen(notice);
-        } catch (error) {
-          this.#fail(`seed ${seed}: ${(error as Error).message}`, '');
-        }
-      });
-      worker.on('error', (error) => this.#fail(`seed ${seed}: ${error.message}`, ''));
-      worker.on('exit', (code) => {
-        if (!told) this.#fail(`the thread of seed ${seed} ended before its work was done (exit code ${code})`, '');
-        end();
-      });
-    });
+  /** Settles when the seed's thread has ended: trained, stopped or failed. */
+  #train(seed: number): Promise<void> {
+    const { out, checkpoints = true, group = null } = this.options;
+    const ranks = group && { group: group.id, number: nextRun(group).number };
+    const job: SeedJob = { config: this.config, source: this.source, seed, out, checkpoints, ranks, stop: this.#stop };
+    const member = { name: `seed ${seed}`, stage: -1, finished: false };
+    return this.#threads.start(new URL('./seed-worker.js', import.meta.url).href, job, member);
   }
 
-  /** One seed's error is the others' too: they end with the batch under way, or are ended. */
-  #fail(message: string, code: string): void {
-    if (this.#failure) return;
-    this.#failure = new HeadraceError(message, code === '' ? {} : { code });
-    Atomics.store(this.#stop, 0, STOP.atOnce);
-    setTimeout(() => {
-      for (const worker of this.#threads.keys()) void worker.terminate();
-    }, GRACE_MS).unref();
-    // What hangs in a system call cannot be ended; nobody need wait for it.
-    setTimeout(() => {
-      for (const end of this.#threads.values()) end();
-    }, 2 * GRACE_MS).unref();
-  }
-
-  /** A folder that is gone would be missed at the end of an epoch only, which may be far. */
-  #look(lock: FolderLock): void {
+  #hear(notice: SeedNotice): void {
+    if (notice.kind === 'done') this.#results.set(notice.seed, notice.result);
     try {
-      if (!lock.stands())
-        this.#fail(`${lock.folder} is not this run's any more: it, or its lock, was removed meanwhile`, '');
-    } catch (error) {
-      this.#fail((error as Error).message, '');
+      this.options.onNotice?.(notice);
+    } catch (cause) {
+      throw new HeadraceError(`seed ${notice.seed}: ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+/** A folder that is gone would be missed at the end of an epoch only, which may be far. */
+function lookFor(lock: FolderLock): void {
+  if (lock.stands()) return;
+  throw new HeadraceError(`${lock.folder} is not this run's any more: it, or its lock, was removed meanwhile`);
 }

@@ -5,6 +5,8 @@ import {
   alignmentNoiseFloor,
   alignmentReport,
   alignmentTerms,
+  canonicalLoss,
+  contrastiveLoss,
   coral,
   correlation,
   covariance,
@@ -157,6 +159,56 @@ test('the report has norms and every comparable pair, weighted or not', () => {
   assertNear(pairs['audio-vision']!.loss, LOSS, 1e-14);
   assertNear(pairs['audio-vision']!.weighted, 10 * LOSS, 1e-13);
   assert.equal(alignmentReport({ audio: f64(A), vision: f64(B) }, { weights: {} }).pairs['audio-vision']!.weight, 0);
+});
+
+test('alignment by pairs: canonical correlation and contrast have the values of NumPy and PyTorch, and their gradients', () => {
+  // A row more than above, so that the covariances are not singular; the values are of formulas in NumPy and of torch 1.13.
+  const a = f64([...A, [-1, 0.5, 0.2]]);
+  const b = f64([
+    [0, 1],
+    [1, 0],
+    [-1, 2],
+    [2, 1],
+    [0.5, -2],
+  ]);
+  assertNear(canonicalLoss(a, b), 0.4533926115256679, 1e-12);
+  assertNear(contrastiveLoss(a.narrow(1, 0, 2), b), 9.20014405544169, 1e-12);
+  for (const loss of ['cca', 'contrastive'] as const) {
+    const [x, y] = [drawn([7, 3], 1), drawn([7, 3], 2)];
+    assert.ok(
+      gradcheck((audio, vision) => alignmentLoss({ audio: audio!, vision: vision! }, { loss }), [x, y]),
+      loss,
+    );
+  }
+  // Unlike covariances they know which row goes with which; the canonical one sees through any linear map.
+  const rows = drawn([40, 3], 3).detach();
+  const shuffled = rows.indexSelect(
+    0,
+    tensor(
+      Array.from({ length: 40 }, (_, i) => (7 * i + 3) % 40),
+      { dtype: 'int64' },
+    ),
+  );
+  const turned = rows.matmul(
+    f64([
+      [0, 2, 0],
+      [-2, 0, 0],
+      [0, 0, 2],
+    ]),
+  );
+  const [paired, other] = [canonicalLoss(rows, turned).item(), canonicalLoss(shuffled, turned).item()];
+  assert.ok(paired < 0.25 && other > 0.6, `${paired}, ${other}`);
+  assert.ok(contrastiveLoss(rows, rows).item() < contrastiveLoss(rows, shuffled).item());
+  assertNear(coral(rows, shuffled), 0, 1e-12);
+  assert.throws(() => canonicalLoss(a, b.narrow(0, 0, 4)), /rows in pairs, two or more, got \[5,3\] and \[4,2\]/);
+  assert.throws(
+    () => alignmentLoss({ a, b }, { loss: 'cka' as 'cca' }),
+    /loss to be covariance, cca, contrastive, got 'cka'/,
+  );
+  assert.throws(
+    () => alignmentLoss({ a, b: a }, { loss: 'contrastive', normalise: 'correlation' }),
+    /with the loss covariance alone/,
+  );
 });
 
 test('mistakes are named', () => {

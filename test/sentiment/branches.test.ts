@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { DataLoader } from 'headrace/data';
 import { Adam } from 'headrace/optim';
+import { readRun } from 'headrace/pipeline';
 import {
-  type BranchOptions,
-  BranchTrainer,
   beginFolder,
   loadModel,
   loadSentiment,
   predictSplit,
   prepareData,
+  type SeedOptions,
   type SeedResult,
   SeedRuns,
   type SeedState,
@@ -37,10 +37,10 @@ interface Outcome {
 
 async function train(
   config: SentimentConfig,
-  options: BranchOptions = {},
+  options: SeedOptions = {},
   from: SeedState | null = null,
 ): Promise<Outcome> {
-  const trainer = new BranchTrainer(config, prepareData(config, smallData()), 1, options);
+  const trainer = new SeedTrainer(config, prepareData(config, smallData()), 1, options);
   const result = await trainer.run({ from });
   assert.ok(result);
   return { result, weights: new Map([...trainer.network.stateDict()].map(([key, value]) => [key, value.bytes()])) };
@@ -69,7 +69,7 @@ test('an epoch of branches is that of the whole network with the features cut of
   const config = branchConfig({
     maxEpochs: 1,
     text: { kind: 'words', vectors: null, width: 16, heads: 2, dropout: 0, wordDropout: 0 },
-    modelOptions: { dropout: { text: 0, audio: 0, vision: 0, multimodal: 0 } },
+    modelOptions: { dropout: { text: 0, audio: 0, vision: 0, multimodal: 0 }, statistics: true },
     groups: { text: rate, audio: rate, vision: rate, other: rate },
   });
   const { weights } = await train(config);
@@ -127,7 +127,7 @@ test('moved labels change what the branches learn in the next epoch, not in the 
 test('the epoch is chosen by the validation loss, and the gathered network has the weights of that epoch', async () => {
   const config = branchConfig({ maxEpochs: 12, patience: 2, groups: smallConfig('self-mm').groups });
   const prepared = prepareData(config, smallData());
-  const trainer = new BranchTrainer(config, prepared, 1);
+  const trainer = new SeedTrainer(config, prepared, 1);
   const result = (await trainer.run())!;
   const losses = result.history.map(({ validLoss }) => validLoss);
   assert.equal(result.bestEpoch, losses.indexOf(Math.min(...losses)) + 1);
@@ -143,7 +143,7 @@ test('what branches cannot train is refused, with what to do', () => {
   ];
   for (const [change, message] of refused) {
     const config = branchConfig(change);
-    assert.throws(() => new BranchTrainer(config, prepareData(config, smallData()), 1), message);
+    assert.throws(() => new SeedTrainer(config, prepareData(config, smallData()), 1), message);
   }
 });
 
@@ -161,13 +161,25 @@ test('a branch whose thread is gone is noticed', async () => {
   await assert.rejects(train(branchConfig(), { faults }), /the thread of fusion ended before its work was done/);
 });
 
+test('a loss of a branch that is not finite ends the run before the step, and says what is not', async () => {
+  const faults = { at: { stage: 1, step: 6, kind: 'nan' } } as const;
+  const message =
+    /^HeadraceError: seed 1, audio: stage 1, action 1U, step 6: the loss is NaN; .* Not finite by now: audio\..*too high: begin again\.$/;
+  await assert.rejects(train(branchConfig(), { faults }), message);
+});
+
+test('a branch that is stuck ends the run, and says what was waited for', async () => {
+  const late = { faults: { delayMs: 100_000 }, timeoutMs: 1500 };
+  await assert.rejects(train(branchConfig(), late), /^HeadraceError: seed 1, .*waited 1\.5 s for a (stage|message)/);
+});
+
 for (const schedule of ['sequential', 'ppll'] as const) {
   test(`a run by ${schedule} that was broken off after any epoch goes on bit for bit`, async () => {
     const config = branchConfig({ schedule, accumulate: 2, maxEpochs: 5 });
     const whole = timeless(await train(config));
     for (const after of [1, 3]) {
       let state: SeedState | null = null;
-      const first = new BranchTrainer(config, prepareData(config, smallData()), 1);
+      const first = new SeedTrainer(config, prepareData(config, smallData()), 1);
       const stopped = await first.run({
         save: (saved) => {
           const tensors = new Map([...saved.tensors].map(([key, value]) => [key, value.clone()]));
@@ -184,7 +196,7 @@ for (const schedule of ['sequential', 'ppll'] as const) {
 test('a run that is told to stop ends after the epoch', async () => {
   const config = branchConfig();
   const epochs: number[] = [];
-  const trainer = new BranchTrainer(config, prepareData(config, smallData()), 1);
+  const trainer = new SeedTrainer(config, prepareData(config, smallData()), 1);
   const result = await trainer.run({
     onEpoch: ({ epoch }) => epochs.push(epoch),
     shouldStop: () => epochs.length === 2,
@@ -215,6 +227,16 @@ test('a run of branches leaves a folder like any other; a seed that was broken o
     const { loss } = predictSplit(network, config, prepared.splits.test);
     assert.ok(Math.abs(loss - result!.test.mae!) < 1e-6);
     assert.ok(!existsSync(join(out, 'seed-3', 'checkpoint.safetensors')));
+    const events = readRun(join(out, 'seed-3'));
+    const starts = events.flatMap((event) => (event.type === 'start' ? [event.layers] : []));
+    assert.deepEqual(starts, [['text', 'heads.text'], ['fusion']]);
+    const judged = events.flatMap((event) => (event.type === 'eval' ? [[event.epoch + 1, event.metrics.loss]] : []));
+    assert.deepEqual(
+      judged,
+      result!.history.map(({ epoch, validLoss }) => [epoch, validLoss]),
+    );
+    const last = events.filter(({ type, stage }) => type === 'step' && stage === 1).at(-1);
+    assert.equal(last?.type === 'step' && last.step, 4 * result!.epochs);
     const begun = new SeedRuns(config, source, { seeds: [4], out, onNotice: () => begun.stop() });
     assert.deepEqual(await begun.run(), []);
     assert.ok(existsSync(join(out, 'seed-4', 'checkpoint.safetensors')));
@@ -222,6 +244,8 @@ test('a run of branches leaves a folder like any other; a seed that was broken o
     const [whole] = await new SeedRuns(config, source, { ...options, out: null }).run();
     const [resumed] = await new SeedRuns(config, source, { seeds: [4], out }).run();
     assert.deepEqual([resumed!.test, resumed!.bestEpoch], [whole!.test, whole!.bestEpoch]);
+    const steps = readRun(join(out, 'seed-4')).filter(({ type, stage }) => type === 'step' && stage === 0);
+    assert.equal(steps.length, 4 * resumed!.epochs);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { loadNpz } from 'headrace/io';
 import { writeVideo, writeWav } from 'headrace/media';
-import { loadMmsaNpz, speechFeatures, visionSpec } from 'headrace/sentiment';
+import { importExtractor, loadMmsaNpz, readClip, readManifest, speechFeatures, visionSpec } from 'headrace/sentiment';
+import { loudness } from '../../examples/own-sentiment.js';
 import { headrace, lastJson, type Outcome, temporaryFolder } from '../cli/run.js';
 import { realData } from './datasets-support.js';
 
@@ -156,6 +158,56 @@ describe('clips on the command line', () => {
     assert.ok(lengths[0]! > 10 && lengths[1] === 0 && lengths[2]! > 10 && lengths.length === 4, `${lengths}`);
     assert.deepEqual(arrays.get('vision_lengths')!.tolist(), [0, 0, 0, 0]); // no face in grey
     assert.deepEqual(arrays.get('audio')!.shape, shapes!.audio);
+  });
+
+  it("a model and features of one's own come from files, and predict finds them by the model's folder", async () => {
+    const own = fileURLToPath(new URL('../../examples/own-sentiment.js', import.meta.url));
+    const [file, out] = [folder.at('own.npz'), folder.at('own')];
+    const made = await headrace(['sentiment', 'features', folder.at('set'), '--audio', `${own}:loudness`, '-o', file]);
+    assert.equal(made.code, 1, made.stderr); // the absent clip
+    const settings = ['--modalities', 'text,audio', '--seeds', '1', '--set', 'maxEpochs=1', '--set', 'batchSize=2'];
+    const train = ['sentiment', 'train', `${own}:Gated`, '--set', 'modelOptions.width=8', ...settings];
+    const trained = await headrace([...train, '--data', `mmsa:${file}`, '--out', out, '--json']);
+    assert.equal(trained.code, 0, trained.stderr);
+    assert.equal(lastJson(trained).model, 'Gated');
+    const outcome = await headrace(['sentiment', 'predict', out, folder.at('one.wav'), '--json']);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    const { score, model } = lastJson(outcome) as unknown as ClipResult & { model: string };
+    assert.ok(Number.isFinite(score) && model === 'Gated');
+    const { features } = readManifest(out);
+    assert.deepEqual(features.audio, {
+      ...loudness().spec,
+      from: { module: pathToFileURL(own).href, export: 'loudness' },
+    });
+  });
+
+  it("vision features of one's own see every picture; what is no extractor is told with all that it lacks", async () => {
+    const file = folder.at('own.js');
+    const spec = "{ name: 'grey', dims: 1, unit: 'frame', rate: 5, version: '2' }";
+    const rows =
+      '(at) => { const rows = []; for await (const { data } of at) rows.push(data[0]); return Float32Array.from(rows); }';
+    writeFileSync(
+      file,
+      `export const grey = () => ({ spec: ${spec}, extract: async ${rows} });\nexport const none = () => ({});\n`,
+    );
+    writeFileSync(folder.at('package.json'), '{ "type": "module" }');
+    const from = { module: pathToFileURL(file).href, export: 'grey' };
+    const { spec: vision } = await importExtractor(from, 'vision');
+    const { features } = await readClip(folder.at('mute.mp4'), { vision });
+    assert.equal(features.vision!.lengths[0], 3); // 6 pictures in 0.6 s, at 5 a second
+    const shades = features.vision!.rows(0);
+    assert.ok(
+      shades.every((shade, i) => Math.abs(shade - 90 - 2 * i) < 3),
+      `${shades}`,
+    );
+    await assert.rejects(
+      importExtractor({ ...from, export: 'none' }, 'audio'),
+      /none of .*own\.js to give an extractor with spec\.name, a text; .*rate, samples a second; extract, a function/,
+    );
+    await assert.rejects(
+      readClip(folder.at('mute.mp4'), { vision: { ...vision, version: '1' } }),
+      /'grey' version 1 of 1 numbers, which the model was trained on, from .*own\.js; it makes 'grey' version 2/,
+    );
   });
 
   const grid = realData('grid');

@@ -15,6 +15,7 @@ import {
   textReader,
   visionSpec,
 } from 'headrace/sentiment';
+import { damageMedia } from '../media/support.js';
 import { realData } from './datasets-support.js';
 import { smallConfig } from './train-support.js';
 
@@ -87,6 +88,14 @@ test('with a transcript a clip is one utterance; a video without a face lacks vi
   );
   assert.deepEqual(clip.notes, ['no face in utterance 1: vision is missing there']);
   assert.deepEqual(predictUtterances(model(), clip.utterances, clip.features)[0]!.missing, ['vision']);
+});
+
+test('what is damaged in a clip is told beside what it lacks', async () => {
+  const pictures = [...greyFrames(30)];
+  await writeVideo(at('whole.mp4'), pictures, { fps: 10, audio: { samples: speech([1, 1]), rate: 16000 } });
+  damageMedia(at('whole.mp4'), at('damaged.mp4'), 0.4, 0.8);
+  const { notes } = await readClip(at('damaged.mp4'), { audio: speechFeatures.spec }, { transcript: 'good film' });
+  assert.match(notes[0]!, /damaged\.mp4: its audio is damaged from \d\.\d\d s on/);
 });
 
 test('subtitles are the utterances', async () => {

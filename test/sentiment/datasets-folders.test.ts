@@ -3,7 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { loadLabelFolder, loadMeldFolder, loadMosiFolder, loadSentiment, sentimentFormat } from 'headrace/sentiment';
+import {
+  loadLabelFolder,
+  loadMeldFolder,
+  loadMosiFolder,
+  loadSentiment,
+  loadTable,
+  sentimentFormat,
+  toCsv,
+} from 'headrace/sentiment';
 import { ConfigError, DataError } from 'headrace/torch';
 import { expectedRows, stored } from './datasets-support.js';
 
@@ -130,6 +138,8 @@ test('the MOSI folder: both splits, one row an utterance, times and texts', () =
   assert.deepEqual(loadMosiFolder(dir, { split: 'bclstm', validShare: 0.4 }).indices('valid'), own.indices('valid'));
   assert.deepEqual([...(own.features.vision?.rows(3) ?? [])], [10, 11, 12]);
   assert.match(own.specs.text?.name ?? '', /trained on the labels of the bc-LSTM training videos/);
+  const clean = loadMosiFolder(dir, { split: 'bclstm', validShare: 1, validFrom: 'test' });
+  assert.deepEqual([clean.indices('train').length, clean.indices('valid')], [3, [2]]); // a video that trained no features
 });
 
 test('the trap of MOSI: text.f32 and video.f32 are refused in the standard split, unless forced, which is noted', () => {
@@ -189,5 +199,45 @@ test('MELD: three files, dialogues as videos, either label as the class', () => 
   assert.throws(
     () => loadMeldFolder(dir),
     /dev_sent_emo\.csv: 1 faulty rows:\n {2}line 2: expected negative, neutral, positive as sentiment, got 'happy'/,
+  );
+});
+
+test("a table of one's own: CSV or JSON lines, splits named or divided by groups, scores or classes, clips by path", () => {
+  const path = join(folder, 'mine.csv');
+  writeFileSync(join(folder, 'a.wav'), '');
+  const rows = ['"good, really",2,train,a.wav', 'bad,-1.5,dev,', 'so so,,test,'];
+  writeFileSync(path, `text,label,split,audio\n${rows.join('\n')}\n`);
+  const data = loadTable(path);
+  assert.deepEqual(
+    data.utterances.map(({ text, label, split, media }) => [text, label, split, media]),
+    [
+      ['good, really', 2, 'train', join(folder, 'a.wav')],
+      ['bad', -1.5, 'valid', null],
+      ['so so', null, 'test', null],
+    ],
+  );
+  assert.deepEqual([data.range, data.classes], [[-3, 3], []]);
+  const lines = Array.from({ length: 40 }, (_, i) => ({
+    text: `t${i}`,
+    label: i % 3 ? 'happy' : 'angry',
+    group: i >> 1,
+  }));
+  const file = join(folder, 'mine.jsonl');
+  writeFileSync(file, lines.map((line) => JSON.stringify(line)).join('\n'));
+  const divided = loadTable(file);
+  const counts = (['train', 'valid', 'test'] as const).map((split) => divided.indices(split).length);
+  assert.deepEqual([counts, divided.classes, divided.summary().sharedVideos], [[32, 4, 4], ['angry', 'happy'], 0]);
+  assert.match(divided.notes.join(), /names no splits: eight of ten groups train/);
+  writeFileSync(file, '{"label": 1}\n{"text": "x", "label": 7}\n[1]\n{"text": "y", "label": 0, "video": "no.mp4"}\n');
+  assert.throws(
+    () => loadTable(file),
+    /3 faulty rows:.*line 3: expected an object.*line 2: expected a label from -3 to 3, got 7.*line 4: there is no .*no\.mp4/s,
+  );
+  assert.equal(
+    toCsv([
+      ['a', 'b'],
+      ['x,"y"', Number.NaN],
+    ]),
+    'a,b\n"x,""y""",\n',
   );
 });

@@ -28,6 +28,20 @@ test('what is saved is loaded: texts, labels, features, and what they are', () =
   }
 });
 
+test("classes of one's own are saved by their names, without scores where there are none", () => {
+  const path = join(folder, 'classes.npz');
+  const given = smallData();
+  const classes = ['angry', 'happy', 'sad'];
+  const utterances = given.utterances.map((item, i) => ({ ...item, label: null, class: i % 3 }));
+  saveMmsaNpz(new SentimentData({ ...given, utterances, classes, range: null }), path);
+  using data = loadMmsaNpz(path);
+  assert.deepEqual(data.classes, classes);
+  assert.deepEqual(
+    data.utterances.map(({ class: kind, label }) => [kind, label]),
+    utterances.map((_, i) => [i % 3, null]),
+  );
+});
+
 test('an utterance without a label cannot be saved; specifications that are no JSON are told', () => {
   const path = join(folder, 'bad.npz');
   const unlabelled = new SentimentData({

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it, test } from 'node:test';
-import { loadModel, predictUtterances, readManifest, readSentimentConfig, shippedModel } from 'headrace/sentiment';
+import {
+  loadModel,
+  predictUtterances,
+  readManifest,
+  readSentimentConfig,
+  SentimentReader,
+  shippedModel,
+} from 'headrace/sentiment';
 import { headrace, lastJson, temporaryFolder } from '../cli/run.js';
 
 const folder = temporaryFolder();
@@ -10,11 +17,38 @@ after(() => folder.remove());
 
 type Json = Record<string, unknown>;
 
-/** A copy of the model that comes with the package, with its config.json changed. */
+/** A folder with a label.csv of texts without clips. */
+function writeSet(name: string, rows: readonly (readonly [text: string, label: number, mode: string])[]): string {
+  mkdirSync(folder.at(name));
+  const header = 'video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode';
+  const lines = rows.map(([text, label, mode], i) => `v${i},1,${text},${label},,,,,${mode}`);
+  writeFileSync(folder.at(`${name}/label.csv`), `${[header, ...lines].join('\n')}\n`);
+  return folder.at(name);
+}
+
+before(async () => {
+  writeSet('set', [
+    ['a good film', 2, 'train'],
+    ['a bad film', -2, 'train'],
+    ['', 0.5, 'train'],
+    ['good good', 1, 'valid'],
+    ['bad bad', -1, 'test'],
+    ['a film', 0, 'test'],
+  ]);
+  const rows = ['train', 'train', 'valid', 'test'].flatMap((mode) => [
+    ['a good film', 2, mode] as const,
+    ['a bad film', -2, mode] as const,
+  ]);
+  const args = ['--data', writeSet('words', rows), '--out', folder.at('trained'), '--seeds', '1'];
+  const outcome = await headrace(['sentiment', 'train', 'text-only', ...args, '--set', 'maxEpochs=20']);
+  assert.equal(outcome.code, 0, outcome.stderr);
+});
+
+/** A copy of a small model, with its config.json changed. */
 function damaged(change: (manifest: Record<string, Json>) => unknown): string {
   const copy = folder.at('model');
   rmSync(copy, { recursive: true, force: true });
-  cpSync(shippedModel, copy, { recursive: true });
+  cpSync(folder.at('trained'), copy, { recursive: true });
   const manifest = JSON.parse(readFileSync(`${copy}/config.json`, 'utf8')) as Record<string, Json>;
   const changed = change(manifest) ?? manifest;
   writeFileSync(`${copy}/config.json`, typeof changed === 'string' ? changed : JSON.stringify(changed));
@@ -123,11 +157,11 @@ test('names within a configuration are checked at every depth', () => {
 });
 
 test('one empty text does not lose the others', () => {
-  const model = loadModel(shippedModel);
+  const model = loadModel(folder.at('trained'));
   const input = (text: string | null, i: number) => ({ id: `text ${i + 1}`, text });
-  const [good, none, blank, bad] = predictUtterances(model, ['I loved it', null, ' ', 'I hated it'].map(input));
-  const [alone] = predictUtterances(model, [input('I loved it', 0)]);
-  assert.ok(Math.abs(good!.score - alone!.score) < 1e-6 && good!.score > 0 && bad!.score < 0);
+  const [good, none, blank, bad] = predictUtterances(model, ['good film', null, ' ', 'bad film'].map(input));
+  const [alone] = predictUtterances(model, [input('good film', 0)]);
+  assert.ok(Math.abs(good!.score - alone!.score) < 1e-6 && good!.score > bad!.score);
   for (const unread of [none!, blank!]) {
     assert.deepEqual([unread.score, unread.label, unread.confidence], [Number.NaN, 'unknown', 0]);
     assert.deepEqual(unread.missing, ['text']);
@@ -138,17 +172,12 @@ test('one empty text does not lose the others', () => {
   );
 });
 
-describe('on the command line', () => {
-  before(() => {
-    mkdirSync(folder.at('set'));
-    const texts = ['a good film', 'a bad film', '', 'good good', 'bad bad', 'a film'];
-    const rows = ['train', 'train', 'train', 'valid', 'test', 'test'].map(
-      (mode, i) => `v${i},1,${texts[i]},${[2, -2, 0.5, 1, -1, 0][i]},,,,,${mode}`,
-    );
-    const header = 'video_id,clip_id,text,label,label_T,label_A,label_V,annotation,mode';
-    writeFileSync(folder.at('set/label.csv'), `${[header, ...rows].join('\n')}\n`);
-  });
+test('a reader is told apart from what a recipe trains, in either direction', () => {
+  assert.throws(() => loadModel(shippedModel), /holds a reader of texts, .*: SentimentReader\.load\(folder\) reads it/);
+  assert.throws(() => SentimentReader.load(folder.at('trained')), /Expected the folder of a reader/);
+});
 
+describe('on the command line', () => {
   it('a clip or a model that is not there is told as what it is', async () => {
     const [clip, model] = await Promise.all([
       headrace(['sentiment', 'predict', 'nosuch.wav']),
@@ -182,7 +211,12 @@ describe('on the command line', () => {
       ],
     );
     assert.match(outcome.stderr, /^headrace: text 2 has nothing that the model reads: expected text$/m);
-    assert.match(outcome.stderr, /^note: text 3: the model knows none of its words$/m);
+  });
+
+  it('a text of which a word model knows no word is told', async () => {
+    const outcome = await headrace(['sentiment', 'predict', folder.at('trained'), '--text', '很好', '--text', 'good']);
+    assert.match(outcome.stderr, /^note: text 1: the model knows none of its words$/m);
+    assert.doesNotMatch(outcome.stderr, /text 2/);
   });
 
   it('results have a row of the constant, in train and eval, and tell a model that is no better', async () => {
@@ -219,7 +253,7 @@ describe('on the command line', () => {
 
   it('a model of texts is tested on a set without the sound that its training set had', async () => {
     const path = damaged(({ features }) => {
-      assert.ok(features!.audio); // the shipped model's training set had it
+      Object.assign(features!, { audio: { name: 'sound', dims: 73, unit: 'utterance', rate: null, version: '1' } });
     });
     const outcome = await headrace(['sentiment', 'eval', path, '--data', folder.at('set'), '--json']);
     assert.equal(outcome.code, 0, outcome.stderr);

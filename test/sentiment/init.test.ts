@@ -25,20 +25,24 @@ const only = (change: Partial<SentimentConfig> = {}): SentimentConfig =>
   smallConfig('text-only', { modalities: ['text'], maxEpochs: 1, ...change });
 
 /** Trains seed 1 into a folder. */
-function trained(name: string, config = only(), data = smallData()): { folder: string; trainer: SeedTrainer } {
+async function trained(
+  name: string,
+  config = only(),
+  data = smallData(),
+): Promise<{ folder: string; trainer: SeedTrainer }> {
   const folder = join(scratch, name);
   const prepared = prepareData(config, data);
   beginFolder(folder, config, prepared, false);
   const trainer = new SeedTrainer(config, prepared, 1);
-  const result = trainer.run()!;
+  const result = (await trainer.run())!;
   writeResult(folder, result, trainer.network);
   return { folder, trainer };
 }
 
 const values = (trainer: SeedTrainer, key: string): unknown => trainer.network.stateDict().get(key)!.tolist();
 
-test('a run begins with the weights of another, and its own seed draws nothing of them', () => {
-  const { folder, trainer: first } = trained('first');
+test('a run begins with the weights of another, and its own seed draws nothing of them', async () => {
+  const { folder, trainer: first } = await trained('first');
   const next = new SeedTrainer(only({ init: folder }), prepareData(only(), smallData()), 2);
   assert.deepEqual(next.begun?.fresh, []);
   assert.equal(next.begun?.seed, 1);
@@ -48,22 +52,22 @@ test('a run begins with the weights of another, and its own seed draws nothing o
   assert.equal(drawn.begun, null);
 });
 
-test('after another task all is taken but the last layer, which is drawn as without the other run', () => {
+test('after another task all is taken but the last layer, which is drawn as without the other run', async () => {
   const whole = smallData();
   const data = new SentimentData({
     ...whole,
     utterances: whole.utterances.map((item) => ({ ...item, class: item.label! > 0 ? 1 : 0 })),
     classes: ['bad', 'good'],
   });
-  const { folder } = trained('classes', only({ task: 'classification' }), data);
+  const { folder } = await trained('classes', only({ task: 'classification' }), data);
   const next = new SeedTrainer(only({ init: folder }), prepareData(only(), whole), 3);
   assert.deepEqual(next.begun?.fresh, ['model.head.layer_3.weight', 'model.head.layer_3.bias']);
   const drawn = new SeedTrainer(only(), prepareData(only(), whole), 3);
   assert.deepEqual(values(next, 'model.head.layer_3.weight'), values(drawn, 'model.head.layer_3.weight'));
 });
 
-test('a run with other words is refused: its vectors would stand for other words', () => {
-  const { folder } = trained('words');
+test('a run with other words is refused: its vectors would stand for other words', async () => {
+  const { folder } = await trained('words');
   const whole = smallData();
   const utterances = whole.utterances.map((item) => ({ ...item, text: `${item.text} indeed` }));
   const other = prepareData(only(), new SentimentData({ ...whole, utterances }));
@@ -73,8 +77,8 @@ test('a run with other words is refused: its vectors would stand for other words
   );
 });
 
-test('a packed model is half as large and reads as the run does', () => {
-  const { folder } = trained('packing');
+test('a packed model is half as large and reads as the run does', async () => {
+  const { folder } = await trained('packing');
   const out = join(scratch, 'packed');
   const size = (of: string): number => statSync(join(of, 'seed-1', 'model.safetensors')).size;
   assert.deepEqual(packModel(folder, out), { seed: 1, bytes: size(out) });

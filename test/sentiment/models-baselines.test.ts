@@ -7,6 +7,7 @@ import {
   type Modality,
   type ModelName,
   type SentimentOutput,
+  type SharedPrivate,
 } from 'headrace/sentiment';
 import { noGrad, scope, type Tensor } from 'headrace/torch';
 import { batchOf, build, contextOf, names, rowWidths, small, textWidth, uneven } from './models-support.js';
@@ -117,6 +118,10 @@ const linear = (from: number, to: number): number => (from + 1) * to;
 const lstm = (from: number, to: number): number => 4 * to * (from + to + 2);
 const head = (from: number, hidden: number, to = 1): number =>
   linear(from, hidden) + linear(hidden, hidden) + linear(hidden, to);
+interface Dropping {
+  readonly dropout: { readonly p: number };
+}
+
 const meanSubnet = (rows: number, width: number): number => linear(rows, width) + 2 * linear(width, width);
 const attention = (width: number): number => linear(width, 3 * width) + linear(width, width);
 const norm = (width: number): number => 2 * width;
@@ -175,7 +180,7 @@ test('vectors of equal width can be aligned, whichever the model', () => {
   const equal = { hidden: { text: 5, audio: 4, vision: 4 }, textOut: 4 };
   for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa'] as const) {
     const options = name === 'mult' || name === 'misa' ? small[name] : equal;
-    const model = buildSentimentModel(name, contextOf(three), options, 1);
+    const model = buildSentimentModel(name, contextOf(three), options, 1).eval(); // dropout may leave nothing of so few
     const loss = alignmentLoss(model.forward(batchOf(uneven)).features);
     loss.backward();
     const moved = [...model.namedParameters()].filter(([, { grad }]) => grad?.ne(0).any().item()).map(([key]) => key);
@@ -202,6 +207,37 @@ test('MISA gives its losses weighted, and leaves out those of weight 0', () => {
   assert.deepEqual(Object.keys(other), ['similarity', 'reconstruction']);
   assertNear(other.similarity!, 2 * one.similarity!, 1e-6);
   assertNear(other.reconstruction!, 0.5 * one.reconstruction!, 1e-6);
+});
+
+test('MulT begins with Glorot-uniform weights and without biases, as its released code does', () => {
+  const model = build('mult', three);
+  const layers = [...model.namedParameters()].filter(([key]) => /fc[12]|out_proj|in_proj/.test(key));
+  assert.ok(layers.length > 100);
+  for (const [key, parameter] of layers) {
+    if (key.endsWith('bias')) {
+      assert.equal(parameter.abs().max().item(), 0, key);
+      continue;
+    }
+    const [to, from] = parameter.shape as [number, number];
+    const bound = Math.sqrt(6 / (to + from));
+    const [most, mean] = [parameter.abs().max().item(), parameter.square().mean().item()];
+    assert.ok(most <= bound && most > 0.8 * bound, key);
+    assert.ok(Math.abs(mean / (bound ** 2 / 3) - 1) < 0.35, key); // the variance of a uniform distribution
+  }
+});
+
+test("the text's subnet has no dropout, and Self-MM's after its LSTMs can be set apart from its heads'", () => {
+  for (const name of ['lf-dnn', 'tfn', 'lmf'] as const) {
+    const { text_net, audio } = build(name, three) as unknown as { text_net: Dropping; audio: { drop: { p: number } } };
+    assert.deepEqual([text_net.dropout.p, audio.drop.p > 0], [0, true], name);
+  }
+  const made = (options: object) => {
+    const { audio, heads } = buildSentimentModel('self-mm', contextOf(three), { ...options }, 1) as SharedPrivate;
+    return [audio!.dropout.p, heads.get('audio').dropout.p];
+  };
+  assert.deepEqual(made({}), [0.1, 0.1]);
+  assert.deepEqual(made({ dropout: { audio: 0.3 } }), [0.3, 0.3]);
+  assert.deepEqual(made({ rnnDropout: { audio: 0 } }), [0, 0.1]);
 });
 
 test('what a model cannot do is refused in words', () => {

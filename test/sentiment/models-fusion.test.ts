@@ -8,6 +8,7 @@ import {
   differenceLoss,
   LowRankFusion,
   poolRows,
+  rowStatistics,
   type SequenceInput,
   sightOf,
   tensorFusion,
@@ -155,6 +156,17 @@ for (const [name, expected] of Object.entries(golden.crossmodal.cases)) {
     assertNear(weight.grad!, expected.weightGradient, 1e-10);
   });
 }
+
+test("an utterance's statistics are the mean and the deviation of its own rows, without the padding", () => {
+  const values = tensor([[[1, 2], [3, 6], [50, 50]], [[5, 7], [50, 50], [50, 50]]], { dtype: 'float64', requiresGrad: true }); // biome-ignore format: two utterances
+  const mask = tensor([[1, 1, 0], [1, 0, 0]]).ne(0); // biome-ignore format: two utterances
+  const made = rowStatistics({ values, lengths: [2, 1], mask });
+  assertNear(made, [[2, 4, 1, 2], [5, 7, 0, 0]], 1e-3); // biome-ignore format: two utterances
+  made.sum().backward();
+  const gradient = values.grad!.tolist() as number[][][];
+  assert.deepEqual([gradient[0]![2], gradient[1]![1]], [[0, 0], [0, 0]]); // biome-ignore format: two rows
+  assert.ok(flat(gradient).every(Number.isFinite));
+});
 
 test('rows are averaged into segments: more rows than segments, fewer, and as many', () => {
   const input = padded([[[1], [2], [3], [4], [5]], [[6], [8]], [[1], [2], [3]], [[7]]]);

@@ -17,6 +17,7 @@ import {
   loadSentiment,
   multitaskLoss,
   readClip,
+  readSentimentConfig,
   SeedRuns,
   SentimentBatches,
   SharedProjections,
@@ -73,4 +74,18 @@ test('every object of options refuses names that nobody reads, and says which wa
     [FaceAnalyser.load(given({ detecter: 'ssd' })), /FaceAnalyser\.load .* Did you mean detector\?/],
   ];
   for (const [promise, message] of promises) await assert.rejects(promise, message, String(message));
+});
+
+test("recipes and settings go by MMSA's names, too, where they mean the same", () => {
+  const set = { batch_size: 16, learning_rate_bert: 1e-5, weight_decay_video: 0.01, audio_out: 8, post_fusion_dim: 64 };
+  const config = readSentimentConfig('self_mm', { set });
+  assert.deepEqual(
+    [config.model, config.batchSize, config.groups.text.lr, config.groups.vision.weightDecay],
+    ['self-mm', 16, 1e-5, 0.01],
+  );
+  assert.deepEqual(config.modelOptions, { out: { audio: 8 }, post: { multimodal: 64 } });
+  const text = { 'text.kind': 'features', 'text.pool': 'mean' };
+  assert.deepEqual(readSentimentConfig('ours', { set: text }).text, { kind: 'features', pool: 'mean' });
+  assert.deepEqual(sentimentRecipe('lf_dnn'), sentimentRecipe('lf-dnn'));
+  assert.throws(() => readSentimentConfig('self_mm', { set: { batchsize: 3 } }), /Did you mean batchSize\?/);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   compareRuns,
+  pairedTest,
   studentTQuantile,
   studentTTwoSided,
   summarise,
@@ -46,6 +47,19 @@ test("Student's quantiles are SciPy's", () => {
   }
   // The table that every textbook prints.
   assertNear(studentTQuantile(0.975, 10), 2.228, 5e-4);
+});
+
+test("the paired test is that of Student's own example, ten patients' extra sleep by two drugs", () => {
+  const a = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
+  const b = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
+  // As R's t.test(extra ~ group, data = sleep, paired = TRUE) prints it.
+  const { difference, t, df, p, interval } = pairedTest(a, b);
+  assertNear([difference, t, df], [-1.58, -4.0621, 9], 5e-5);
+  assertNear(p, 0.002833, 5e-7);
+  assertNear([...interval], [-2.4598858, -0.7001142], 5e-8);
+  const runs = (values: readonly number[]) => values.map((mae) => ({ mae }));
+  assert.equal(compareRuns(runs(a), runs(b), { paired: true }).mae!.p, p);
+  assert.throws(() => pairedTest(a, b.slice(1)), /samples in pairs, got 10 and 9 values/);
 });
 
 test("Welch's test is SciPy's", () => {

@@ -52,6 +52,22 @@ export function readCsv(
   return records.map(({ info, record }) => ({ line: info.lines, cells: record }));
 }
 
+/** Rows as CSV, with the first as its header: cells with commas, quotes or line ends are quoted (RFC 4180). NaN and null are empty. */
+export function toCsv(rows: readonly (readonly (string | number | null)[])[]): string {
+  const cell = (value: string | number | null): string => {
+    if (value === null || Number.isNaN(value)) return '';
+    const text = String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return rows.map((row) => `${row.map(cell).join(',')}\n`).join('');
+}
+
+/** The number in a cell: null for an empty one, NaN for what is no number. */
+export function numberIn(cell: string): number | null {
+  if (cell === '') return null;
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : Number.NaN;
+}
+
 /** Faults of a table's rows, told together: up to twenty, each with its line. */
 export class RowFaults {
   private readonly faults: string[] = [];

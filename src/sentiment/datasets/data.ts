@@ -92,6 +92,11 @@ export class SentimentData {
     return new SentimentData({ ...this, features: Object.fromEntries(merged) as FeaturesByModality });
   }
 
+  /** The same features of utterances of which other things are known, such as their texts. */
+  withUtterances(utterances: readonly Utterance[]): SentimentData {
+    return new SentimentData({ ...this, utterances });
+  }
+
   /** The same utterances with these tokens. The data shares the rest with this one. */
   withTokens(tokens: TokenTable): SentimentData {
     return new SentimentData({ ...this, tokens });

@@ -6,10 +6,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { DataError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
-import { type CsvRow, RowFaults, readCsv } from './csv.js';
+import { type CsvRow, numberIn, RowFaults, readCsv } from './csv.js';
 import { SentimentData } from './data.js';
 import { loadMmsaNpz, loadMmsaPickle, type MmsaOptions, mmsaOptionNames } from './mmsa.js';
-import { type SplitName, type Utterance, utterance, widest } from './types.js';
+import { type SplitName, splitCalled, type Utterance, utterance, widest } from './types.js';
 
 /** How to read a folder with a `label.csv`. */
 export interface LabelFolderOptions extends MmsaOptions {
@@ -20,13 +20,6 @@ export interface LabelFolderOptions extends MmsaOptions {
 }
 
 const required = ['video_id', 'clip_id', 'text', 'label', 'mode'];
-const splitOf: Readonly<Record<string, SplitName>> = {
-  train: 'train',
-  valid: 'valid',
-  dev: 'valid',
-  val: 'valid',
-  test: 'test',
-};
 const classes = ['Negative', 'Neutral', 'Positive'];
 
 /**
@@ -71,11 +64,11 @@ function readRow(
 ): Utterance | null {
   const cell = (name: string): string => (cells[name] ?? '').trim();
   const [video, clip] = [cell('video_id'), cell('clip_id')];
-  const split = Object.hasOwn(splitOf, cell('mode').toLowerCase()) ? splitOf[cell('mode').toLowerCase()] : undefined;
-  const label = number(cell('label'));
+  const split = splitCalled(cell('mode'));
+  const label = numberIn(cell('label'));
   const annotation = cell('annotation').toLowerCase();
   const found = classes.findIndex((name) => name.toLowerCase() === annotation);
-  const single = ['label_T', 'label_A', 'label_V'].map((name) => number(cell(name)));
+  const single = ['label_T', 'label_A', 'label_V'].map((name) => numberIn(cell(name)));
   const before = line;
   let sound = true;
   const fault = (what: string): void => {
@@ -104,12 +97,6 @@ function readRow(
     unimodal: text !== null && audio !== null && vision !== null ? { text, audio, vision } : null,
     media: media(video, clip),
   });
-}
-
-/** null for an empty cell, NaN for one that is no number. */
-function number(cell: string): number | null {
-  if (cell === '') return null;
-  return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(cell) ? Number(cell) : Number.NaN;
 }
 
 function outside(label: number, range: readonly [number, number] | null): boolean {

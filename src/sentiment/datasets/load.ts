@@ -8,6 +8,8 @@ import { type LabelFolderOptions, loadLabelFolder } from './labelcsv.js';
 import { loadMeldFolder, type MeldOptions } from './meld.js';
 import { loadMmsaNpz, loadMmsaPickle, type MmsaOptions } from './mmsa.js';
 import { loadMosiFolder, type MosiFolderOptions } from './mosi.js';
+import { makeSynthetic, type SyntheticOptions } from './synthetic.js';
+import { loadTable, type TableOptions } from './table.js';
 
 /** A data set in a file or folder, and how to read it. */
 export type SentimentSource = { readonly path: string } & (
@@ -16,6 +18,8 @@ export type SentimentSource = { readonly path: string } & (
   | ({ readonly format: 'csd' } & CsdFolderOptions)
   | ({ readonly format: 'mosi-folder' } & MosiFolderOptions)
   | ({ readonly format: 'meld' } & MeldOptions)
+  | ({ readonly format: 'table' } & TableOptions)
+  | ({ readonly format: 'synthetic' } & SyntheticOptions)
 );
 
 /** The forms that are read. */
@@ -41,6 +45,10 @@ export async function loadSentiment(source: SentimentSource): Promise<SentimentD
       return loadMosiFolder(source.path, source);
     case 'meld':
       return loadMeldFolder(source.path, source);
+    case 'table':
+      return loadTable(source.path, source);
+    case 'synthetic':
+      return makeSynthetic(source);
     default:
       throw new ConfigError(`expected a known format of data, got '${String((source as SentimentSource).format)}'`);
   }
@@ -49,11 +57,14 @@ export async function loadSentiment(source: SentimentSource): Promise<SentimentD
 /** Tells the form of what lies at a path. @throws DataError when it is absent or has none of the forms */
 export function sentimentFormat(path: string): SentimentFormat {
   if (!existsSync(path))
-    throw new DataError(`There is nothing at ${path}: expected a file (.pkl, .npz) or a folder of a data set`);
+    throw new DataError(
+      `There is nothing at ${path}: expected a file (.pkl, .npz, .csv, .jsonl) or a folder of a data set`,
+    );
   if (!statSync(path).isDirectory()) {
     if (/\.(pkl|pickle)$/.test(path)) return 'mmsa-pickle';
     if (path.endsWith('.npz')) return 'mmsa-npz';
-    throw new DataError(`${path}: expected a .pkl or .npz file, or a folder`);
+    if (/\.(csv|jsonl)$/.test(path)) return 'table';
+    throw new DataError(`${path}: expected a .pkl, .npz, .csv or .jsonl file, or a folder`);
   }
   const marks: readonly (readonly [string, SentimentFormat])[] = [
     ['label.csv', 'label-csv'],

@@ -12,16 +12,18 @@ type Arrays = Generator<[string, Tensor | readonly string[]]>;
  * Writes an .npz archive that `loadMmsaNpz` reads, as `numpy.load` does: arrays `train/audio` [N, T, D], `train/audio_lengths`, `train/id`,
  * `train/raw_text`, `train/regression_labels`, ..., float32 and padded with zeros at the end; and `specs`, JSON that says what the features
  * are, so that a model that is trained on the file can read clips. One array is in memory at a time.
- * @throws DataError for utterances without a label, and when the file cannot be written
+ * Classes of names of one's own stand in `classes`. @throws DataError for utterances without a label or class, and when the file cannot be written
  */
 export function saveMmsaNpz(data: SentimentData, path: string): void {
-  const without = data.utterances.find(({ label }) => label === null);
+  const scored = data.utterances.some(({ label }) => label !== null);
+  const without = data.utterances.find(({ label, class: kind }) => (scored ? label : kind) === null);
   if (without !== undefined) throw new DataError(`expected a label for every utterance, '${without.id}' has none`);
   saveNpz(path, arrays(data));
 }
 
 function* arrays(data: SentimentData): Arrays {
   yield ['specs', [JSON.stringify(data.specs)]];
+  if (data.classes.length > 0) yield ['classes', [...data.classes]];
   for (const split of splitNames) {
     const indices = data.indices(split);
     if (indices.length === 0) continue;
@@ -36,7 +38,8 @@ function* columns(data: SentimentData, indices: readonly number[]): Arrays {
   const items = indices.map((i) => data.utterances[i]!);
   yield ['id', items.map(({ id }) => id)];
   if (items.some(({ text }) => text !== null)) yield ['raw_text', items.map(({ text }) => text ?? '')];
-  yield ['regression_labels', column(items, ({ label }) => label!)];
+  if (data.utterances.some(({ label }) => label !== null))
+    yield ['regression_labels', column(items, ({ label }) => label!)];
   if (items.every(({ class: kind }) => kind !== null))
     yield ['annotations', items.map(({ class: kind }) => data.classes[kind!]!)];
   if (items.every(({ unimodal }) => unimodal !== null)) {

@@ -40,7 +40,7 @@ export const mmsaOptionNames = [
 ] as const;
 
 const columnOf: Readonly<Record<Modality, string>> = { text: 'text', audio: 'audio', vision: 'vision' };
-const classes = ['Negative', 'Neutral', 'Positive'];
+const usualClasses: readonly string[] = ['Negative', 'Neutral', 'Positive'];
 
 /**
  * Reads a pickle. Features larger than `maxMemory` stay in the file, so that a file of any size opens in little memory.
@@ -69,6 +69,7 @@ export function loadMmsaNpz(path: string, options: MmsaOptions = {}): SentimentD
     () => npzTables(file),
     () => file.close(),
     { ...options, specs: { ...storedSpecs(file), ...options.specs } },
+    storedClasses(file),
   );
 }
 
@@ -88,11 +89,18 @@ function storedSpecs(file: NpzFile): MmsaOptions['specs'] {
   }
 }
 
+/** Names of classes of its own, where the archive has any. */
+function storedClasses(file: NpzFile): readonly string[] {
+  const stored = file.has('classes') ? file.get('classes') : null;
+  return stored !== null && 'values' in stored ? stored.values.map(String) : usualClasses;
+}
+
 function load(
   path: string,
   open: () => Map<string, ColumnTable>,
   close: () => void,
   options: MmsaOptions,
+  classes = usualClasses,
 ): SentimentData {
   try {
     const tables = open();
@@ -107,6 +115,7 @@ function load(
       splits.map((split) => [split, tables.get(split) as ColumnTable]),
       close,
       options,
+      classes,
     );
   } catch (error) {
     close();
@@ -116,8 +125,14 @@ function load(
 
 type Splits = readonly (readonly [SplitName, ColumnTable])[];
 
-function assemble(path: string, splits: Splits, close: () => void, options: MmsaOptions): SentimentData {
-  const utterances = splits.flatMap(([split, table]) => readUtterances(split, table));
+function assemble(
+  path: string,
+  splits: Splits,
+  close: () => void,
+  options: MmsaOptions,
+  classes: readonly string[],
+): SentimentData {
+  const utterances = splits.flatMap(([split, table]) => readUtterances(split, table, classes));
   const counts = splits.map(([split]) => utterances.filter((item) => item.split === split).length);
   const wanted = options.modalities ?? modalities;
   const unknown = wanted.filter((name) => !modalities.includes(name));
@@ -171,14 +186,14 @@ function once(action: () => void): () => void {
   };
 }
 
-function readUtterances(split: SplitName, table: ColumnTable): Utterance[] {
+function readUtterances(split: SplitName, table: ColumnTable, classes: readonly string[]): Utterance[] {
   const ids = table.ids('id');
   const labels = table.numbers('regression_labels');
-  if (ids === null || labels === null) {
+  const annotations = table.everyText('annotations');
+  if (ids === null || (labels === null && annotations === null)) {
     throw new DataError(`${table.where}: expected the columns id and regression_labels, got ${table.names.join(', ')}`);
   }
   const texts = table.texts('raw_text');
-  const annotations = table.everyText('annotations');
   const numbered = table.numbers('classification_labels');
   const single = ['T', 'A', 'V'].map((letter) => table.numbers(`regression_labels_${letter}`));
   const columns = { regression_labels: labels, raw_text: texts, annotations, classification_labels: numbered };
@@ -193,8 +208,8 @@ function readUtterances(split: SplitName, table: ColumnTable): Utterance[] {
       video: id.split('$_$')[0] as string,
       split,
       text: texts?.[i] ?? null,
-      label: finiteLabel(at(labels, i), id, table),
-      class: readClass(annotations?.[i], numbered?.[i], id, table),
+      label: labels && finiteLabel(at(labels, i), id, table),
+      class: readClass(annotations?.[i], numbered?.[i], id, table, classes),
       unimodal,
     });
   });
@@ -221,6 +236,7 @@ function readClass(
   number: number | undefined,
   id: string,
   table: ColumnTable,
+  classes: readonly string[],
 ): number | null {
   if (annotation === undefined && number === undefined) return null;
   const found =

@@ -5,6 +5,20 @@ export type SplitName = 'train' | 'valid' | 'test';
 
 export const splitNames: readonly SplitName[] = ['train', 'valid', 'test'];
 
+const spellings: Readonly<Record<string, SplitName>> = {
+  train: 'train',
+  valid: 'valid',
+  dev: 'valid',
+  val: 'valid',
+  test: 'test',
+};
+
+/** The split that a table calls so, in any case; undefined where there is none. */
+export function splitCalled(text: string): SplitName | undefined {
+  const name = text.toLowerCase();
+  return Object.hasOwn(spellings, name) ? spellings[name] : undefined;
+}
+
 /** What a source has besides its options: see `SentimentSource`. */
 export const sourceFields = ['format', 'path'] as const;
 

@@ -1,11 +1,12 @@
 /** A clip as a model reads it: cut into utterances, with their words and the features that the model was trained on. */
 import { type AudioExtractor, audioExtractor, extractAudio, type FeatureRows } from '../../features/audio.js';
+import { findAudioExtractor, findVisionExtractor } from '../../features/own.js';
 import { recogniseSpans, type SpeechRecogniser } from '../../features/recognise.js';
 import { PackedSequences } from '../../features/sequences.js';
 import type { FeatureSpec, FeatureSpecs, Modality } from '../../features/specs.js';
 import { fitSubtitles, readSubtitles } from '../../features/subtitles.js';
 import { cutAtPauses, type SpokenSpan } from '../../features/utterances.js';
-import { extractVision, visionSpec } from '../../features/vision.js';
+import { extractVision, type VisionRows, visionSpec } from '../../features/vision.js';
 import {
   type Audio,
   FaceAnalyser,
@@ -14,6 +15,7 @@ import {
   mediaExtent,
   mediaInfo,
   readAudio,
+  readFrames,
 } from '../../media/index.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
@@ -46,7 +48,7 @@ export function readClip(path: string, wanted: FeatureSpecs, options: ClipOption
 /** Reads clips one after another; the networks that see faces are loaded once. */
 export class ClipReader {
   readonly #wanted: FeatureSpecs;
-  readonly #audio: AudioExtractor | null;
+  #audio: Promise<AudioExtractor> | null = null;
   readonly #recogniser: SpeechRecogniser | null;
   #faces: Promise<FaceAnalyser> | null = null;
 
@@ -58,8 +60,8 @@ export class ClipReader {
   constructor(wanted: FeatureSpecs, recogniser: SpeechRecogniser | null = null) {
     this.#wanted = wanted;
     this.#recogniser = recogniser;
-    this.#audio = wanted.audio ? audioExtractor(wanted.audio) : null;
-    if (wanted.vision) checkVision(wanted.vision);
+    if (wanted.audio && !wanted.audio.from) audioExtractor(wanted.audio);
+    if (wanted.vision && !wanted.vision.from) checkVision(wanted.vision);
   }
 
   /** See {@link readClip}. */
@@ -67,12 +69,15 @@ export class ClipReader {
     checkOptions('read', options, ['transcript', 'subtitles']);
     const [info, extent] = [await mediaInfo(path), await mediaExtent(path)];
     const notes: string[] = [];
+    const note = (remark: string): void => void notes.push(remark);
     const spans = await this.#spans(path, info, extent, options, notes);
     if (spans.every(({ text }) => text === null)) notes.push(withoutWords(info, this.#recogniser));
     const features: Partial<Record<Modality, PackedSequences>> = {};
-    if (this.#audio) {
-      const sound = info.audio ? await readSound(path, this.#audio.rate) : null;
-      if (sound) features.audio = await voices(this.#audio, sound, extent.soundFrom ?? 0, spans, notes);
+    if (this.#wanted.audio) {
+      this.#audio ??= findAudioExtractor(this.#wanted.audio);
+      const extractor = await this.#audio;
+      const sound = info.audio ? await readSound(path, extractor.rate, note) : null;
+      if (sound) features.audio = await voices(extractor, sound, extent.soundFrom ?? 0, spans, notes);
       else notes.push('no sound: audio features are missing');
     }
     if (this.#wanted.vision) {
@@ -111,12 +116,32 @@ export class ClipReader {
 
   /** An utterance in which no face is found has no rows at all: its vision is missing, not blank. */
   async #vision(path: string, spans: readonly SpokenSpan[], notes: string[]): Promise<PackedSequences> {
-    this.#faces ??= FaceAnalyser.load();
-    const rows = await extractVision(await this.#faces, path, spans, this.#wanted.vision?.rate ?? undefined);
+    const rows = await this.#sights(path, spans, (remark) => void notes.push(remark));
     const seen = rows.map(({ mask }) => mask.includes(1));
     const without = seen.flatMap((found, i) => (found ? [] : [i + 1]));
-    if (without.length > 0) notes.push(`no face in utterance ${without.join(', ')}: vision is missing there`);
+    const nothing = this.#wanted.vision!.from ? 'nothing to see' : 'no face';
+    if (without.length > 0) notes.push(`${nothing} in utterance ${without.join(', ')}: vision is missing there`);
     return packed(rows, seen);
+  }
+
+  async #sights(
+    path: string,
+    spans: readonly SpokenSpan[],
+    note: (remark: string) => void,
+  ): Promise<readonly VisionRows[]> {
+    const wanted = this.#wanted.vision!;
+    const own = await findVisionExtractor(wanted);
+    if (own === null) {
+      this.#faces ??= FaceAnalyser.load();
+      return extractVision(await this.#faces, path, spans, wanted.rate ?? undefined, note);
+    }
+    const found: VisionRows[] = [];
+    for (const { start, end } of spans) {
+      const rows = await own.extract(readFrames(path, { start, end, fps: own.spec.rate!, note }));
+      const length = rows.length / own.spec.dims;
+      found.push({ spec: own.spec, length, rows, mask: new Uint8Array(Math.max(1, length)).fill(length > 0 ? 1 : 0) });
+    }
+    return found;
   }
 }
 
@@ -133,10 +158,10 @@ function withoutWords({ audio }: MediaInfo, recogniser: SpeechRecogniser | null)
   return audio ? 'no words: speech recognition gave no text' : 'no words: there is no sound to recognise speech in';
 }
 
-/** Null where there is a stream of sound with nothing in it. */
-async function readSound(path: string, rate: number): Promise<Audio | null> {
+/** Null where there is a stream of sound with nothing in it. @param note - told of damage */
+async function readSound(path: string, rate: number, note?: (remark: string) => void): Promise<Audio | null> {
   try {
-    return await readAudio(path, { rate });
+    return await readAudio(path, { rate, ...(note && { note }) });
   } catch (error) {
     if (error instanceof DataError && error.code === 'EMPTY') return null;
     throw error;

@@ -2,6 +2,7 @@
 
 import { PackedSequences, type SequenceFeatures } from '../../features/sequences.js';
 import type { FeatureSpecs, Modality } from '../../features/specs.js';
+import { factOf } from '../../media/truncated.js';
 import { HeadraceError } from '../../torch/errors.js';
 import { SentimentData, type Utterance } from '../datasets/index.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
@@ -49,7 +50,7 @@ export async function extractDataset(
       onClip?.(i, clip.notes);
     } catch (error) {
       if (!(error instanceof HeadraceError)) throw error;
-      fail(error.message);
+      fail(factOf(error));
     }
   }
   const data = new SentimentData({ ...given, utterances, features: join(wanted, features), tokens: null });

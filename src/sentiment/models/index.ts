@@ -7,6 +7,7 @@ import { Lmf } from './lmf.js';
 import { Misa } from './misa.js';
 import type { ModelContext, SentimentModel } from './model.js';
 import { Mult } from './mult.js';
+import { buildOwn, type OwnModel } from './own.js';
 import { SharedPrivate } from './shared-private.js';
 import { TextOnly } from './text-only.js';
 import { Tfn } from './tfn.js';
@@ -20,7 +21,7 @@ export { centralMomentDiscrepancy, differenceLoss } from './misa-losses.js';
 export {
   asPrediction,
   type ModelContext,
-  type SentimentModel,
+  SentimentModel,
   type SentimentOutput,
   type SequenceInput,
   sequenceOf,
@@ -29,7 +30,9 @@ export {
 } from './model.js';
 export { Mult, type MultOptions } from './mult.js';
 export { type CrossmodalSettings, CrossmodalTransformer, sightOf } from './mult-transformer.js';
+export { importModel, modelTitle, type OwnModel } from './own.js';
 export { Head, SequenceEncoder } from './parts.js';
+export { lastRow, meanRow, rowStatistics, textRows } from './rows.js';
 export { SharedPrivate, type SharedPrivateOptions } from './shared-private.js';
 export { Standardise } from './standardise.js';
 export { TextOnly, type TextOnlyOptions } from './text-only.js';
@@ -55,19 +58,25 @@ export const modelNames = Object.keys(builders) as ModelName[];
 
 /**
  * Builds a model with initial weights that follow from the seed. The text encoder in `context` keeps the weights it has.
+ * @param model - a name, or where one's own comes from, which `importModel` has imported
  * @throws ConfigError for an unknown name
  */
 export function buildSentimentModel(
-  name: ModelName,
+  model: ModelName | OwnModel,
   context: ModelContext,
   options: Readonly<Record<string, unknown>>,
   seed: number,
 ): SentimentModel {
-  const build = (builders as Readonly<Record<string, Build>>)[name];
-  if (!build) throw new ConfigError(`Expected a model among ${modelNames.join(', ')}, got '${String(name)}'`);
-  const model = constructSeeded(() => build(context, options), deriveSeed(seed, 'construct'));
-  for (const [child, module] of model.namedChildren()) {
+  const built = constructSeeded(() => builderOf(model)(context, options), deriveSeed(seed, 'construct'));
+  for (const [child, module] of built.namedChildren()) {
     if (child !== 'text') initialiseUnwritten(module, new Generator(deriveSeed(seed, 'init', child)));
   }
-  return model;
+  return built;
+}
+
+function builderOf(model: ModelName | OwnModel): Build {
+  if (typeof model === 'object') return (context, options) => buildOwn(model, context, options);
+  const build = (builders as Readonly<Record<string, Build>>)[model];
+  if (build) return build;
+  throw new ConfigError(`Expected a model among ${modelNames.join(', ')}, got '${String(model)}'`);
 }

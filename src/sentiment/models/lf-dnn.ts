@@ -11,7 +11,7 @@ export interface LfDnnSettings extends SubnetSettings {
   readonly hidden: SubnetSettings['hidden'];
   /** Default 256. */
   readonly textOut: number;
-  /** Default 0.2 each. */
+  /** Default audio and vision 0.2. MMSA's text subnet has one layer, and so none, whatever its configuration says. */
   readonly dropout: SubnetSettings['dropout'];
   /** Hidden width of the head, and the dropout before it. Default 128, 0.2. */
   readonly post: { readonly hidden: number; readonly dropout: number };
@@ -22,7 +22,7 @@ export type LfDnnOptions = Partially<LfDnnSettings>;
 const defaults: LfDnnSettings = {
   hidden: { text: 128, audio: 16, vision: 128 },
   textOut: 256,
-  dropout: { text: 0.2, audio: 0.2, vision: 0.2 },
+  dropout: { text: 0, audio: 0.2, vision: 0.2 },
   post: { hidden: 128, dropout: 0.2 },
 };
 

@@ -15,7 +15,7 @@ export interface LmfSettings extends SubnetSettings {
   readonly hidden: SubnetSettings['hidden'];
   /** Default 64. */
   readonly textOut: number;
-  /** Default 0.3 each. */
+  /** Default audio and vision 0.3. MMSA's text subnet has one layer, and so none, whatever its configuration says. */
   readonly dropout: SubnetSettings['dropout'];
   /** Terms of the sum that stands for the whole tensor of weights. Default 4. */
   readonly rank: number;
@@ -26,7 +26,7 @@ export type LmfOptions = Partially<LmfSettings>;
 const defaults: LmfSettings = {
   hidden: { text: 128, audio: 16, vision: 128 },
   textOut: 64,
-  dropout: { text: 0.3, audio: 0.3, vision: 0.3 },
+  dropout: { text: 0, audio: 0.3, vision: 0.3 },
   rank: 4,
 };
 

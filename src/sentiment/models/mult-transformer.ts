@@ -2,13 +2,14 @@
 import {
   type AttendOptions,
   Dropout,
+  init,
   LayerNorm,
   Linear,
   Module,
   ModuleList,
   MultiheadAttention,
 } from '../../nn/index.js';
-import { ConfigError, cat, ops, type Tensor } from '../../torch/index.js';
+import { ConfigError, cat, type Generator, ops, type Tensor } from '../../torch/index.js';
 import type { SequenceInput } from './model.js';
 import { lengthsOf, readableRows } from './rows.js';
 
@@ -28,6 +29,14 @@ export interface CrossmodalSettings {
 /** What of the other sequence each row may see. */
 type Sight = Pick<AttendOptions, 'attnMask' | 'keyPaddingMask'>;
 
+/** As the released code begins: uniform by Glorot's bound, biases 0. */
+class GlorotLinear extends Linear {
+  override resetParameters(g: Generator): void {
+    init.xavierUniform_(this.weight, { generator: g });
+    if (this.bias) init.zeros_(this.bias);
+  }
+}
+
 /**
  * Attention and a feed-forward net four times as wide, each normalised before and added to what came in. Keys:
  * `self_attn.*`, `fc1.*`, `fc2.*`, `layer_norms.0.*`, `layer_norms.1.*`.
@@ -43,8 +52,9 @@ class CrossmodalLayer extends Module {
   constructor(width: number, { heads, attentionDropout, reluDropout, residualDropout }: CrossmodalSettings) {
     super();
     this.self_attn = new MultiheadAttention(width, heads, { dropout: attentionDropout, batchFirst: true });
-    this.fc1 = new Linear(width, 4 * width);
-    this.fc2 = new Linear(4 * width, width);
+    this.self_attn.out_proj = new GlorotLinear(width, width);
+    this.fc1 = new GlorotLinear(width, 4 * width);
+    this.fc2 = new GlorotLinear(4 * width, width);
     this.layer_norms = new ModuleList([new LayerNorm(width), new LayerNorm(width)]);
     this.relu_dropout = new Dropout(reluDropout);
     this.res_dropout = new Dropout(residualDropout);

@@ -1,6 +1,6 @@
 /** Sequences without their padding, for models that read more than the text's one vector. */
 import type { EncodedText } from '../../text/encoder.js';
-import { ConfigError, ops, type Tensor, tensor, where } from '../../torch/index.js';
+import { ConfigError, cat, ops, type Tensor, tensor, where } from '../../torch/index.js';
 import type { ModelContext, SequenceInput } from './model.js';
 
 /** An encoded text as a sequence like those of audio and vision. */
@@ -30,6 +30,14 @@ export function withoutPadding(input: SequenceInput): Tensor {
 /** The mean of an utterance's rows: [B, T, D] to [B, D]. */
 export function meanRow(input: SequenceInput): Tensor {
   return withoutPadding(input).sum([1]).div(lengthsOf(input).unsqueeze(1));
+}
+
+/** Mean and deviation of each column over an utterance's rows: [B, T, D] to [B, 2 D]. One row has no deviation. */
+export function rowStatistics(input: SequenceInput): Tensor {
+  const mean = meanRow(input);
+  const apart = where(readableRows(input).unsqueeze(2), input.values.sub(mean.unsqueeze(1)), 0);
+  const variance = apart.square().sum([1]).div(lengthsOf(input).unsqueeze(1));
+  return cat([mean, variance.add(1e-8).sqrt()], 1);
 }
 
 /** The last row of each utterance: [B, T, D] to [B, D]. */

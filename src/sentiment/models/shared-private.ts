@@ -20,18 +20,28 @@ export interface SharedPrivateSettings {
   readonly out: Readonly<Record<'audio' | 'vision', number>>;
   /** Hidden width of each head. Default multimodal 128, text 32, audio 16, vision 32. */
   readonly post: Readonly<Record<'multimodal' | Modality, number>>;
-  /** Before each head, and after the LSTMs. Default text and audio 0.1, the others 0. */
+  /** Before each head. Default text and audio 0.1, the others 0. */
   readonly dropout: Readonly<Record<'multimodal' | Modality, number>>;
+  /** After the LSTMs. Default as before the heads; MMSA's `a_lstm_dropout` and `v_lstm_dropout` are 0. */
+  readonly rnnDropout: Readonly<Record<'audio' | 'vision', number>>;
+  /** Means and deviations of the rows of audio and vision beside their LSTMs' last states: for few utterances of many rows. Default false. */
+  readonly statistics: boolean;
 }
 
 export type SharedPrivateOptions = Partially<SharedPrivateSettings>;
 
-const defaults: SharedPrivateSettings = {
+const defaults: Omit<SharedPrivateSettings, 'rnnDropout'> = {
   hidden: { audio: 16, vision: 32 },
   out: { audio: 16, vision: 32 },
   post: { multimodal: 128, text: 32, audio: 16, vision: 32 },
   dropout: { multimodal: 0, text: 0.1, audio: 0.1, vision: 0 },
+  statistics: false,
 };
+
+function settingsOf(options: SharedPrivateOptions): SharedPrivateSettings {
+  const { audio, vision } = { ...defaults.dropout, ...options.dropout };
+  return withDefaults('shared-private', { ...defaults, rnnDropout: { audio, vision } }, options);
+}
 
 /** Keys: `text.*`, `audio.*`, `vision.*`, `fusion.*`, and `heads.<modality>.*`, which prediction does not need. */
 export class SharedPrivate extends SentimentModel {
@@ -45,13 +55,13 @@ export class SharedPrivate extends SentimentModel {
   constructor(context: ModelContext, options: SharedPrivateOptions = {}) {
     super();
     this.#modalities = context.modalities;
-    const { hidden, out, post, dropout } = withDefaults('shared-private', defaults, options);
+    const { hidden, out, post, dropout, rnnDropout, statistics } = settingsOf(options);
     const widths = this.#modalities.map((name): [Modality, number] => {
       if (name === 'text') {
         this.text = textOf(context);
         return [name, this.text.width];
       }
-      this[name] = new SequenceEncoder(widthOf(context, name), hidden[name], out[name], dropout[name]);
+      this[name] = new SequenceEncoder(widthOf(context, name), hidden[name], out[name], rnnDropout[name], statistics);
       return [name, out[name]];
     });
     const head = (name: Modality, width: number): Head => new Head(width, post[name], context.outputs, dropout[name]);

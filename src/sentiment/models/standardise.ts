@@ -1,5 +1,6 @@
 /** Features brought to mean 0 and deviation 1, as the training split has them; the numbers go with the model's weights. */
 
+import { moments } from '../../features/moments.js';
 import type { Modality } from '../../features/specs.js';
 import { Module } from '../../nn/index.js';
 import { noGrad, ones, type Tensor, tensor, where, zeros } from '../../torch/index.js';
@@ -45,15 +46,4 @@ export class Standardise extends Module {
   #buffer(name: Modality, what: 'mean' | 'std'): Tensor {
     return (this as unknown as Record<string, Tensor>)[`${name}_${what}`]!;
   }
-}
-
-/** Mean and deviation of each column over all rows, in two passes. */
-function moments(blocks: readonly Float32Array[], dims: number): { mean: Float32Array; std: Float32Array } {
-  const [mean, square] = [new Float64Array(dims), new Float64Array(dims)];
-  const count = blocks.reduce((sum, block) => sum + block.length / dims, 0);
-  for (const block of blocks) for (const [i, x] of block.entries()) mean[i % dims]! += x / count;
-  for (const block of blocks)
-    for (const [i, x] of block.entries()) square[i % dims]! += (x - mean[i % dims]!) ** 2 / count;
-  const std = Float32Array.from(square, (variance) => (variance > 1e-12 ? Math.sqrt(variance) : 1));
-  return { mean: Float32Array.from(mean), std };
 }

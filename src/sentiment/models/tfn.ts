@@ -12,7 +12,7 @@ export interface TfnSettings extends SubnetSettings {
   readonly hidden: SubnetSettings['hidden'];
   /** Default 32. */
   readonly textOut: number;
-  /** Default 0.3 each. */
+  /** Default audio and vision 0.3. MMSA's text subnet has one layer, and so none, whatever its configuration says. */
   readonly dropout: SubnetSettings['dropout'];
   /** Hidden width of the head, and the dropout before it. Default 64, 0.5. */
   readonly post: { readonly hidden: number; readonly dropout: number };
@@ -23,7 +23,7 @@ export type TfnOptions = Partially<TfnSettings>;
 const defaults: TfnSettings = {
   hidden: { text: 128, audio: 32, vision: 128 },
   textOut: 32,
-  dropout: { text: 0.3, audio: 0.3, vision: 0.3 },
+  dropout: { text: 0, audio: 0.3, vision: 0.3 },
   post: { hidden: 64, dropout: 0.5 },
 };
 

@@ -1,14 +1,10 @@
-/** The model that comes with Headrace, and how a run becomes a folder as small as that one. */
+/** How a run becomes a small folder. */
 import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { saveSafetensors, writeFileAtomic } from '../io/index.js';
 import { ConfigError, scope, type Tensor } from '../torch/index.js';
 import { readResult, readWeights, seedFolder, textFiles, weightsFile } from './bundle.js';
 import { readManifest } from './read-manifest.js';
-
-/** Where the model lies that is read with when none is named: English text, a score in [-3, 3]. */
-export const shippedModel = fileURLToPath(new URL('../../models/sentiment-text', import.meta.url));
 
 /**
  * Writes one seed of a run into a folder of its own, its weights in float16: half as large, and what `loadModel` reads.

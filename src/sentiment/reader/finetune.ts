@@ -1,0 +1,109 @@
+/** The training of a reader: its texts in bundles, the run of the pipeline, and the folder of the result. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { readJsonFile, writeFileAtomic } from '../../io/index.js';
+import type { RunSettings } from '../../pipeline/index.js';
+import { pieceTokenizer } from '../../text/pieces.js';
+import { ConfigError, DataError } from '../../torch/index.js';
+import type { SplitName } from '../datasets/index.js';
+import { type TokenRow, writeBundles } from './bundles.js';
+import { careless } from './careless.js';
+import { spread, TextCutter } from './cut-text.js';
+import type { FinetuneConfig } from './finetune-config.js';
+import { labelRow } from './labels.js';
+import { encoderNetwork } from './network.js';
+import { drawer } from './phrases.js';
+import { expectSame } from './pretrain.js';
+import { examplesOf } from './sets.js';
+import { learningOf } from './training.js';
+
+export interface FinetunePlaces {
+  /** The folder of the sets. */
+  readonly data: string;
+  readonly out: string;
+  /** A folder of a BERT: config.json, tokenizer.json, and the weights to begin with. */
+  readonly bert: string;
+  /** Word vectors to begin with in place of the folder's weights, which it need not have. */
+  readonly vectors?: string | undefined;
+  readonly onProgress?: (message: string) => void;
+}
+
+export const bundlesFile = (out: string, part: SplitName): string => join(out, 'text', `${part}.safetensors`);
+
+/** @throws DataError where the folder has none */
+function readEncoderConfig(folder: string): object {
+  const path = join(folder, 'config.json');
+  if (existsSync(path)) return readJsonFile<object>(path, 'the configuration of an encoder');
+  throw new DataError(
+    `Expected the folder of a BERT, with config.json in it (Hugging Face's form), or of another encoder, got ${folder}`,
+  );
+}
+
+/** Reads the sets and makes bundles of them, where the run's folder has them not yet. @returns what `Trainer` takes */
+export async function prepareFinetuning(config: FinetuneConfig, places: FinetunePlaces): Promise<RunSettings> {
+  const { bert, out, vectors } = places;
+  const { length, compute, heads, dropout } = config;
+  const described = readEncoderConfig(bert);
+  const { places: most } = encoderNetwork(described, join(bert, 'config.json'));
+  if (length > most) throw new ConfigError(`Expected a length up to the ${most} places of ${bert}, got ${length}`);
+  mkdirSync(join(out, 'text'), { recursive: true });
+  const { sets, batchTokens, seed } = config;
+  expectSame(join(out, 'text', 'made-of.json'), {
+    bert: resolve(bert),
+    sets,
+    length,
+    batchTokens,
+    seed,
+  });
+  writeFileAtomic(join(out, 'text', 'tokenizer.json'), readFileSync(join(bert, 'tokenizer.json')));
+  const model = { ...described, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
+  writeFileAtomic(join(out, 'text', 'config.json'), `${JSON.stringify(model, null, 2)}\n`);
+  const parts: readonly SplitName[] = ['train', 'valid'];
+  for (const part of parts) if (!existsSync(bundlesFile(out, part))) await bundle(config, places, part);
+  const here = (file: string): string => new URL(file, import.meta.url).href;
+  const from = vectors === undefined ? null : { folder: vectors, tokens: pieceTokenizer(bert).tokens };
+  const weights = vectors === undefined ? bert : null;
+  return {
+    model: {
+      module: here('./reader-model.js'),
+      export: 'readerModel',
+      options: { config: model, compute, heads, weights, vectors: from },
+    },
+    modelName: 'reader',
+    data: {
+      module: here('./bundles.js'),
+      export: 'bundledData',
+      options: { train: bundlesFile(out, 'train'), valid: bundlesFile(out, 'valid') },
+    },
+    schedule: 'bp',
+    stages: 1,
+    batchSize: 1,
+    ...learningOf(config),
+    ...(config.steps === null ? {} : { epochs: undefined, steps: config.steps, evalEvery: 0 }),
+    lrFactors: config.lrFactors,
+    out,
+  };
+}
+
+async function bundle(config: FinetuneConfig, places: FinetunePlaces, part: SplitName): Promise<void> {
+  const { data, out, bert, onProgress = () => {} } = places;
+  const cutter = new TextCutter(pieceTokenizer(bert), config.length);
+  const rows: TokenRow[] = [];
+  for (const [name, set] of Object.entries(config.sets)) {
+    onProgress(`reading ${name}, ${part}`);
+    const { weight = 1, pieces = 1, repeats = 1, careless: mistyped = false } = set;
+    const draw = drawer(config.seed);
+    const all = await examplesOf(set, data, part);
+    const examples = part === 'train' ? spread(all, set.limit ?? all.length) : all;
+    for (const { text, labels } of examples) {
+      const row = labelRow(labels, weight);
+      for (let i = 0; i < (part === 'train' ? repeats : 1); i++) {
+        const typed = mistyped && i > 0 ? careless(text, draw) : text;
+        rows.push(...spread(cutter.cut(typed), pieces).map((ids) => ({ ids, labels: row })));
+      }
+    }
+  }
+  if (rows.length === 0)
+    throw new ConfigError(`Expected sets with a part to ${part === 'train' ? 'train on' : 'choose by'}`);
+  writeBundles(bundlesFile(out, part), rows, { tokens: config.batchTokens, seed: config.seed });
+}

@@ -1,0 +1,72 @@
+// Texts that come a line each, from a file or standard input.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { headrace } from '../cli/run.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'headrace-lines-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('lines of a file are read as they come, each told what is wrong with it', async () => {
+  const long = `${'A great film. '.repeat(80_000)}\n`; // 1.1 MB
+  const lines = [
+    Buffer.from('I loved it.\n\nso \0good\n'),
+    Buffer.from([0x62, 0x61, 0x64, 0xff, 0x0a]),
+    Buffer.from(long),
+  ];
+  const path = join(folder, 'lines.txt');
+  writeFileSync(path, Buffer.concat([...lines, Buffer.from('the end')]));
+  const outcome = await headrace(['sentiment', 'predict', '--file', path, '--json']);
+  assert.equal(outcome.code, 1);
+  const results = outcome.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    results.map(({ line }) => line),
+    [1, 2, 3, 4, 5, 6],
+  );
+  assert.equal(results[0]!.label, 'positive');
+  assert.equal(results[1]!.error, 'nothing to read');
+  assert.deepEqual([results[2]!.text, results[3]!.text, results[5]!.text], ['so good', 'bad', 'the end']);
+  assert.equal((results[4]!.text as string).length, 100_000);
+  for (const told of [
+    /line 2 has nothing to read/,
+    /line 3: it has NUL/,
+    /line 4: it is not UTF-8/,
+    /line 5: it is longer/,
+  ]) {
+    assert.match(outcome.stderr, told);
+  }
+});
+
+test('lines of standard input are answered before it ends', async () => {
+  let answered = '';
+  const outcome = await headrace(['sentiment', 'predict', '--file', '-', '--json'], {
+    whenStarted: ({ stdin, stdout }) => {
+      stdin!.write('I loved it.\n');
+      stdout!.on('data', (chunk) => {
+        answered += chunk;
+        if (answered.split('\n').length === 2) stdin!.end('I hated it.');
+      });
+    },
+  });
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const labels = outcome.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { label: string }).label);
+  assert.deepEqual(labels, ['positive', 'negative']);
+});
+
+test('a file that is not there, and two kinds of input at once, are refused', async () => {
+  const [absent, both] = await Promise.all([
+    headrace(['sentiment', 'predict', '--file', join(folder, 'nosuch.txt')]),
+    headrace(['sentiment', 'predict', '--file', '-', '--text', 'good']),
+  ]);
+  assert.match(absent.stderr, /Cannot read .*nosuch\.txt/);
+  assert.match(both.stderr, /Expected either recordings or videos to read, or --text "...", or --file/);
+  assert.deepEqual([absent.code, both.code], [1, 1]);
+});

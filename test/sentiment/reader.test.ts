@@ -1,0 +1,222 @@
+// A reader of sentiment and emotions, trained on small sets in which a word tells all.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { saveSafetensors } from 'headrace/io';
+import {
+  explainText,
+  readFinetuneConfig,
+  readUtterances,
+  type SentenceReading,
+  SentimentReader,
+} from 'headrace/sentiment';
+import { BertModel, parseBertConfig, trainWordPieces } from 'headrace/text';
+import { headrace, lastJson } from '../cli/run.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'headrace-reader-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const [data, bert, run] = ['data', 'bert', 'run'].map((name) => join(folder, name)) as [string, string, string];
+const readerOf = join(run, 'reader');
+
+const things = ['the film', 'my phone', 'our dinner', 'this book', 'the hotel', 'her song'];
+const words = {
+  good: ['great', 'lovely', 'superb', 'delightful'],
+  bad: ['awful', 'boring', 'dreadful', 'terrible'],
+  plain: ['red', 'square', 'wooden', 'seven'],
+};
+
+/** Lines `label, tab, text`, as many as there are things and words of these kinds. */
+function lines(kinds: readonly (readonly [label: string, kind: keyof typeof words])[]): string {
+  const all = kinds.flatMap(([label, kind]) =>
+    words[kind].flatMap((word) => things.map((thing) => `${label}\t${thing} was really ${word} .`)),
+  );
+  // Kinds and words by turns, so that each part of a file has all.
+  const mixed = all.map((line, i) => [(i * 29) % all.length, line] as const).sort(([a], [b]) => a - b);
+  return `${mixed.map(([, line]) => line).join('\n')}\n`;
+}
+
+before(async () => {
+  for (const each of [data, bert]) mkdirSync(each);
+  const grades = lines([
+    ['4', 'good'],
+    ['0', 'bad'],
+    ['2', 'plain'],
+  ]);
+  for (const part of ['train', 'valid', 'test']) writeFileSync(join(data, `grades.${part}.tsv`), grades);
+  writeFileSync(
+    join(data, 'whole.tsv'),
+    lines([
+      ['1', 'good'],
+      ['0', 'bad'],
+    ]),
+  );
+  const emotions = lines([
+    ['0,17', 'good'],
+    ['11', 'bad'],
+    ['27', 'plain'],
+  ]);
+  for (const part of ['train', 'valid', 'test']) writeFileSync(join(data, `emotions.${part}.tsv`), emotions);
+  const texts = grades.split('\n').map((line) => line.slice(2));
+  const tokenizer = trainWordPieces(texts, { size: 200, least: 1 });
+  writeFileSync(join(bert, 'tokenizer.json'), JSON.stringify(tokenizer));
+  const config = {
+    model_type: 'bert',
+    vocab_size: Object.keys(tokenizer.model.vocab).length,
+    hidden_size: 32,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 64,
+    max_position_embeddings: 40,
+    type_vocab_size: 1,
+  };
+  writeFileSync(join(bert, 'config.json'), JSON.stringify(config));
+  const model = new BertModel(parseBertConfig(config, 'test'), { pooler: false });
+  saveSafetensors(join(bert, 'model.safetensors'), model.stateDict(), { format: 'pt' });
+  const parts = (name: string) =>
+    Object.fromEntries(['train', 'valid', 'test'].map((part) => [part, `${name}.${part}.tsv`]));
+  const sets = Object.fromEntries(Object.keys(readFinetuneConfig('reader').sets).map((name) => [name, null]));
+  const own = {
+    sets: {
+      ...sets,
+      own: { kind: 'grades', ...parts('grades') },
+      halves: { kind: 'binary', whole: 'whole.tsv' },
+      feelings: { kind: 'goemotions', ...parts('emotions') },
+    },
+    heads: { hidden: 32, filters: 32, dropout: 0.1 },
+    length: 16,
+    batchTokens: 128,
+    epochs: 6,
+    weights: 'int8',
+    lr: 5e-3,
+    warmupEpochs: 0.5,
+  };
+  writeFileSync(join(folder, 'own.json'), JSON.stringify(own));
+  const args = ['sentiment', 'finetune', join(folder, 'own.json'), '--bert', bert, '--data', data, '--out', run];
+  const outcome = await headrace([...args, '--json']);
+  assert.equal(outcome.code, 0, outcome.stderr);
+});
+
+test('it learns classes, grades, scores and emotions at once, and is tested on parts that it did not see', async () => {
+  const outcome = await headrace(['sentiment', 'eval', readerOf, '--data', data, '--json']);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const { scores } = lastJson(outcome) as { scores: Record<string, Record<string, number>> };
+  assert.deepEqual(Object.keys(scores), ['own', 'halves', 'feelings']);
+  const { own, halves, feelings } = scores as Record<'own' | 'halves' | 'feelings', Record<string, number>>;
+  assert.equal(own.texts, 72);
+  assert.equal(own.accuracy, 1);
+  assert.equal(own['grades accuracy'], 1);
+  assert.equal(halves.texts, Math.ceil(48 / 5));
+  assert.equal(halves.accuracy, 1);
+  // 4 emotions of 28 occur; those that never do and are never named have an F1 of 0.
+  assert.ok(Math.abs(feelings['macro F1 of 28']! - 4 / 28) < 1e-9, JSON.stringify(feelings));
+  assert.ok(Math.abs(feelings["macro F1 of Ekman's"]! - 3 / 7) < 1e-9);
+});
+
+test('a reading has a score, probabilities that sum to 1, and the emotions that are likely', () => {
+  const reader = SentimentReader.load(readerOf);
+  const texts = ['the film was really superb .', 'my phone was really awful .', 'this book was really red .'];
+  const [good, bad, plain] = reader.read(texts) as [...ReturnType<SentimentReader['read']>];
+  assert.deepEqual([good!.label, bad!.label, plain!.label], ['positive', 'negative', 'neutral']);
+  assert.ok(good!.score > 1.5 && bad!.score < -1.5 && Math.abs(plain!.score) < 1);
+  for (const { probabilities } of [good!, bad!, plain!]) {
+    const sum = Object.values(probabilities).reduce((a, b) => a + b, 0);
+    assert.ok(Math.abs(sum - 1) < 1e-9);
+  }
+  assert.deepEqual(good!.emotions.map(({ name }) => name).sort(), ['admiration', 'joy']);
+  assert.deepEqual(
+    bad!.emotions.map(({ name }) => name),
+    ['disgust'],
+  );
+});
+
+test('a text is read alike alone and among others, whatever their lengths', () => {
+  const reader = SentimentReader.load(readerOf);
+  const text = 'our dinner was really lovely .';
+  const long = 'the hotel was really boring . her song was really awful . the film was really dreadful .';
+  const [alone] = reader.read([text]);
+  const among = reader.read([long, text, 'awful', long])[1]!;
+  assert.ok(Math.abs(alone!.score - among.score) < 1e-5);
+  assert.ok(Math.abs(alone!.probabilities.positive - among.probabilities.positive) < 1e-5);
+});
+
+test('a long text is read in pieces that end with sentences, and comes to their mean', () => {
+  const reader = SentimentReader.load(readerOf);
+  // 6 tokens each; 14 fit, so two sentences and then one.
+  const sentences = ['the film was really superb .', 'my phone was really awful .', 'her song was really boring .'];
+  const [two, one, all] = reader.outputs([sentences.slice(0, 2).join(' '), sentences[2]!, sentences.join(' ')]);
+  const expected = two!.map((value, i) => (value * 14 + one![i]! * 8) / 22);
+  for (const [i, value] of all!.entries()) assert.ok(Math.abs(value - expected[i]!) < 1e-5);
+});
+
+test('words are told by what the score loses without them, sentence by sentence', async () => {
+  const reader = SentimentReader.load(readerOf);
+  const text = 'The film was really superb. My phone was awful!';
+  const [good, bad] = explainText(reader, text) as [SentenceReading, SentenceReading];
+  assert.deepEqual([good.text, bad.text], ['The film was really superb.', 'My phone was awful!']);
+  const greatest = [good, bad].map(
+    ({ words }) => [...words!].sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect))[0]!,
+  );
+  assert.deepEqual(
+    greatest.map(({ word }) => word),
+    ['superb.', 'awful!'],
+  );
+  const [whole, without] = reader.read(['My phone was awful!', 'My phone was']);
+  assert.ok(Math.abs(bad.words![3]!.effect - (whole!.score - without!.score)) < 1e-5);
+  assert.deepEqual(
+    explainText(reader, 'superb')[0]!.words!.map(({ word }) => word),
+    ['superb'],
+  );
+  const outcome = await headrace(['sentiment', 'predict', readerOf, '--explain', '--text', `${text} ${text}`]);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const [, course, first, second] = outcome.stdout.split('\n');
+  assert.match(course!, /^ {2}[▆▇█][▁▂▃][▆▇█][▁▂▃] {2}from -3 to \+3/);
+  assert.match(first!, /^ {2}\+\d\.\d {2}.*superb\.\[\+\d\.\d\]/);
+  assert.match(second!, /awful!\[-\d\.\d\]/);
+});
+
+test('what is no English is told; an empty text is an error', () => {
+  const reader = SentimentReader.load(readerOf);
+  const [known, nonsense] = reader.read(['the hotel was really great .', 'tlo wsba ylli fmh']);
+  assert.equal(known!.unsure, null);
+  assert.match(nonsense!.unsure!, /not English/);
+  assert.throws(() => reader.read(['great', '  ']), /text 2 is empty/);
+});
+
+test('the command reads texts with a reader as with other models, and says more', async () => {
+  const outcome = await headrace([
+    ...['sentiment', 'predict', readerOf, '--json'],
+    ...['--text', 'the film was really great .', '--text', ' '],
+  ]);
+  assert.equal(outcome.code, 1);
+  assert.match(outcome.stderr, /text 2 has nothing that the model reads: expected text/);
+  const { model, utterances } = lastJson(outcome) as { model: string; utterances: Record<string, unknown>[] };
+  assert.equal(model, 'reader');
+  const [read, empty] = utterances as [Record<string, unknown>, Record<string, unknown>];
+  assert.equal(read.label, 'positive');
+  assert.equal((read.probabilities as { positive: number }).positive, read.confidence);
+  assert.equal(empty.label, 'unknown');
+  const [one] = readUtterances(SentimentReader.load(readerOf), [{ id: 'a', text: 'the film was really great .' }]);
+  assert.equal(one!.score, read.score);
+  // 18 tokens where 16 are read at once: the course is told unasked.
+  const long = 'the film was really great . my phone was really awful . our dinner was really red .';
+  const [cut] = readUtterances(SentimentReader.load(readerOf), [{ id: 'b', text: long }]);
+  assert.equal(cut!.sentences!.length, 3);
+  assert.equal(one!.sentences, undefined);
+});
+
+test('its folder is small and describes itself; a damaged one is told', () => {
+  const manifest = JSON.parse(readFileSync(join(readerOf, 'reader.json'), 'utf8')) as Record<string, unknown>;
+  assert.ok((manifest.temperature as number) > 0);
+  assert.throws(() => SentimentReader.load(bert), /Expected the folder of a reader, with reader.json/);
+});
+
+test('configurations with wrong sets are refused', () => {
+  assert.throws(() => readFinetuneConfig('reeder'), /Did you mean reader\?/);
+  assert.throws(
+    () => readFinetuneConfig('reader', { 'sets.sst.kind': 'stras' }),
+    /sets\.sst\.kind to be one of .*stars/,
+  );
+  assert.equal(readFinetuneConfig('reader', { 'sets.imdb': null }).sets.imdb, undefined);
+});
