@@ -9,5 +9,7 @@ export * from './portrait/index.js';
 export * from './portrait/still/index.js';
 export * from './prepare/index.js';
 export * from './render/index.js';
+export * from './speak/index.js';
 export * from './synth/index.js';
+export * from './training/index.js';
 export * from './voice/index.js';

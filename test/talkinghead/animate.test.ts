@@ -131,6 +131,21 @@ test('a track moves head and face as it says', async () => {
   assert.ok(moved.every(({ pose: { yaw } }, i) => Math.abs(yaw - i / 3) < 1e-3));
 });
 
+test('a pose beyond what a photograph can show is refused at once, and nods beside one end there', async () => {
+  const track = new MotionTrack({ fps: 25, weights: new Float32Array(104), pose: Float32Array.of(0, 0, 0, 0, -61, 0) });
+  const beyond = /within 60 degrees of where the head was photographed, got (yaw|pitch) up to 6[1-9]/;
+  for (const pose of ['yaw=61', 'idle,pitch=0..61', 'yaw=0@0,62@3', { track, relative: true }])
+    assert.throws(() => portrait.animate({ speech, pose }), beyond);
+  assert.throws(() => portrait.animate({ speech, pose: 'yaw=31', poseScale: 2 }), beyond);
+  assert.throws(() => portrait.animate({ speech, pose: 'x=-41' }), /within 40 cm/);
+  const sound = await part(0.4);
+  const yaws: number[] = [];
+  for (const pose of ['idle:3,yaw=60', 'idle:3,yaw=-60'])
+    for await (const { pose: turned } of portrait.animate({ speech: sound, pose }).motion())
+      yaws.push(Math.abs(turned.yaw));
+  assert.ok(Math.max(...yaws) === 60 && Math.min(...yaws) < 60, String(yaws));
+});
+
 test('a mark is in the picture where it was asked for', async () => {
   const sound = await part(0.2);
   const [plain] = await all(portrait.animate({ speech: sound }));

@@ -17,7 +17,7 @@ import {
 } from 'headrace/talkinghead';
 import { drawFaces } from '../media/faces-drawing.js';
 import { near } from '../media/faces-support.js';
-import { scratch } from '../media/support.js';
+import { damageMedia, scratch } from '../media/support.js';
 
 interface Golden {
   width: number;
@@ -185,7 +185,9 @@ test('what cannot be compared is told', async () => {
   const file = scratch();
   await speaking(file('a.mp4'), 0, { frames: 6 });
   await speaking(file('b.mp4'), 0, { frames: 10, x: 60 });
-  const { videos } = await evaluateTalk(file('b.mp4'), file('a.mp4'));
+  damageMedia(file('b.mp4'), file('damaged.mp4'), 0.4, 0.7);
+  const { videos } = await evaluateTalk(file('damaged.mp4'), file('a.mp4'));
+  assert.match(videos[0]!.notes.join('\n'), /damaged\.mp4: its (video|audio) is damaged/);
   assert.equal(videos[0]!.figures.generated.psnr, null);
   assert.match(videos[0]!.notes.join('\n'), /4 frames longer than the reference: 6 compared/);
   assert.match(videos[0]!.notes.join('\n'), /the face is elsewhere in the picture/);

@@ -1,8 +1,10 @@
 // The script that packs models/face-ict: how it reads ICT-FaceKit's repository, and its arithmetic.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { scratch } from '../media/support.js';
+import type { DatasetSource } from 'headrace/vision';
+import { realData, scratch } from '../media/support.js';
 
 interface Shape {
   readonly name: string;
@@ -28,6 +30,7 @@ const { principal } = (await import(script('shapes'))) as {
   principal(shapes: readonly Float64Array[]): { basis: number[][]; variance: number[] };
 };
 const at = scratch();
+const kit = realData('ictface');
 
 test("the repository's files are read: polygons as fans, texture coordinates by corner, shapes by difference", () => {
   const position = (i: number): number[] => [i / 8, -i / 16, (i % 7) / 4];
@@ -89,4 +92,30 @@ test('principal shapes: orthogonal mixtures, largest first', () => {
   ].entries())
     for (const [i, value] of expected.entries()) assert.ok(Math.abs(basis[k]![i]! - value) < 1e-12);
   for (const [k, expected] of [8, 1, 0].entries()) assert.ok(Math.abs(variance[k]! - expected) < 1e-12);
+});
+
+test('the files that are fetched are told from others by what they hold', { skip: kit.skip }, async () => {
+  const { ictExpressions, ictFaceKit } = (await import(
+    new URL('../../../dist/cli/ict-facekit.js', import.meta.url).href
+  )) as { ictExpressions: readonly string[]; ictFaceKit: DatasetSource };
+  const { expression } = JSON.parse(readFileSync(join(kit.path, 'meta.json'), 'utf8')) as {
+    expression: { names: string[] };
+  };
+  assert.deepEqual([...ictExpressions].sort(), expression.names.sort());
+  assert.equal(ictFaceKit.files.length, 2 + 100 + 57);
+  const check = (name: string): ((path: string) => void) =>
+    ictFaceKit.files.find(({ file }) => file.endsWith(name))!.check!;
+  const { buffer, byteOffset, length } = readFileSync(join(kit.path, 'neutral.f32'));
+  const neutral = new Float32Array(buffer.slice(byteOffset, byteOffset + length));
+  const obj = (values: ArrayLike<number>): string =>
+    Array.from({ length: vertexCount }, (_, i) => `v ${[0, 1, 2].map((k) => values[3 * i + k]).join(' ')}`).join('\n');
+  writeFileSync(at('mean.obj'), `# a comment\r\nmtllib a.mtl\n${obj(neutral)}\nvt 0 0\nf 1 2 3\n`);
+  check('generic_neutral_mesh.obj')(at('mean.obj'));
+  check('jawOpen.obj')(at('mean.obj'));
+  neutral[7]! += 0.001;
+  writeFileSync(at('other.obj'), obj(neutral));
+  assert.throws(() => check('generic_neutral_mesh.obj')(at('other.obj')), /other\.obj: expected SHA-256 92e87293/);
+  copyFileSync(join(kit.path, 'LICENSE'), at('page.html'));
+  check('LICENSE')(at('page.html'));
+  assert.throws(() => check('identity099.obj')(at('page.html')), /26719 vertices, got 0/);
 });

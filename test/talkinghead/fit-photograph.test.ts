@@ -26,10 +26,12 @@ const drawn = (faces: readonly DrawnFace[]): RgbImage => ({ width, height, data:
 const raw = { raw: { width, height, channels: 3 } } as const;
 let analyser: FaceAnalyser;
 let plain: FaceFit;
+const steps: string[] = [];
 
 before(async () => {
   analyser = await FaceAnalyser.load();
-  plain = await fitPhotograph(drawn([one]), { analyser });
+  const onStep = (what: string, step: number, of: number): void => void steps.push(`${step}/${of} ${what}`);
+  plain = await fitPhotograph(drawn([one]), { analyser, onStep });
 });
 
 test('a face is found and fitted: eyes where they were drawn, looking ahead', () => {
@@ -39,6 +41,10 @@ test('a face is found and fitted: eyes where they were drawn, looking ahead', ()
   assert.ok(Math.abs(plain.gaze.yaw) < 6, JSON.stringify(plain.gaze));
   const { eyes, lips } = plain.residual;
   assert.ok(eyes < 2 && lips < 2, JSON.stringify(plain.residual));
+  assert.deepEqual(
+    steps.map((step) => step.slice(0, 3)),
+    ['1/4', '2/4', '3/4', '4/4'],
+  );
 });
 
 test('a photograph is fitted as it is shown: turned by EXIF, in CMYK, with transparency, in BMP', async () => {

@@ -45,6 +45,21 @@ test('without motion the photograph’s own expression stays, bit for bit', () =
   assert.deepEqual(first!.gaze, { yaw: 3, pitch: -2 });
 });
 
+test('parted lips stay as photographed until somebody speaks, and rest in pauses from then on', () => {
+  const rest = arkitWeights({ jawOpen: 0.35, mouthSmileLeft: 0.4, mouthSmileRight: 0.4 });
+  const said = [...silent(10), ...speech(50, 25), ...silent(60)];
+  const frames = perform({ fps: 25, rest, ...still }, said);
+  for (const { weights } of frames.slice(0, 10)) assert.deepEqual(weights, rest);
+  for (const { weights } of frames.slice(-5)) {
+    near(lipGap(weights), 0.4, 5e-3);
+    near(weights[arkitIndex('mouthSmileLeft')]!, 0.4, 1e-6);
+  }
+  // Closed lips stay as they are, with a jaw that is a little open behind them.
+  const closed = arkitWeights({ jawOpen: 0.13, mouthClose: 0.1, mouthPucker: 0.07 });
+  for (const { weights } of perform({ fps: 25, rest: closed, ...still }, said).slice(-3))
+    near(weights[arkitIndex('jawOpen')]!, 0.13, 1e-3);
+});
+
 test('a seed gives one performance, another seed another, whatever is asked for between', () => {
   const said = speech(200, 25);
   const one = perform({ fps: 25, seed: 7, emotion: 'sad@2-' }, said);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import type { RgbImage } from 'headrace/media';
-import { type ArkitName, arkitIndex, arkitNames, Portrait } from 'headrace/talkinghead';
+import { type ArkitName, arkitIndex, arkitNames, arkitWeights, Portrait, SyntheticFace } from 'headrace/talkinghead';
 import { example } from './examples.js';
 
 let portrait: Portrait;
@@ -105,6 +105,49 @@ test('lips that were open meet again, smiling or not', () => {
     );
     assert.ok(closed < 0.15 * open, `smile ${smile}: ${closed} dark pixels of ${open}`);
   }
+});
+
+test('a mouth that is torn open is dark from corner to corner: nothing of the lips is seen through its walls', () => {
+  const { data, width } = portrait.frame({
+    weights: weights({ jawOpen: 1, mouthSmileLeft: 1, mouthSmileRight: 1 }),
+  });
+  const [[left], [right], [, top]] = [landmark(48), landmark(54), landmark(51)];
+  const isDark = (x: number, y: number): boolean => brightness({ width, height: 0, data }, x, y) < 135;
+  let [all, red] = [0, 0];
+  for (let y = Math.round(top); y < top + portrait.fit.eyeDistance; y++) {
+    const row = Array.from({ length: Math.ceil(right - left) + 20 }, (_, i) => Math.round(left) - 10 + i);
+    const [first, last] = [row.find((x) => isDark(x, y)), row.findLast((x) => isDark(x, y))];
+    for (const x of row) {
+      if (first === undefined || last === undefined || x < first || x > last) continue;
+      const i = 3 * (y * width + x);
+      all++;
+      if (data[i]! - data[i + 1]! > 35) red++;
+    }
+  }
+  assert.ok(all > 500 && red < 0.01 * all, `${red} of ${all} pixels are lips`);
+});
+
+test('an open mouth is the photograph, and what it shows stays below the upper lip when the mouth opens further', async () => {
+  using person = new SyntheticFace(5, { size: 256 });
+  const { image } = person.frame({
+    weights: arkitWeights({ jawOpen: 0.25, mouthUpperUpLeft: 0.4, mouthUpperUpRight: 0.4 }),
+  });
+  using open = await Portrait.load(image, { crop: 'full' });
+  const { landmarks } = open.fit;
+  const [x, top, bottom] = [landmarks[2 * 62]!, landmarks[2 * 62 + 1]!, landmarks[2 * 66 + 1]!];
+  const box = { left: landmarks[2 * 60]!, right: landmarks[2 * 64]!, top: landmarks[2 * 51 + 1]!, bottom };
+  const still = open.frame();
+  let [off, all] = [0, 0];
+  for (let y = box.top; y < box.bottom; y++)
+    for (let at = box.left; at < box.right; at++, all++) if (unlike(still, [at, y], image, [at, y], 0) > 20) off++;
+  assert.ok(off < 0.01 * all, `${off} of ${all} pixels are not the photograph's`);
+  const wide = Float32Array.from(open.rest.weights);
+  wide[arkitIndex('jawOpen')]! += 0.25;
+  const wider = open.frame({ weights: wide });
+  const tooth: [number, number] = [x, top + 0.3 * (bottom - top)];
+  assert.ok(unlike(wider, tooth, image, tooth, 1) <= 9 * 3 * 8, 'the teeth are where they were');
+  const lip: [number, number] = [x, bottom + 2];
+  assert.ok(unlike(wider, lip, image, lip, 1) > 9 * 3 * 20, 'the lower lip is not');
 });
 
 test('frames take no memory that stays', () => {

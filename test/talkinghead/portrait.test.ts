@@ -46,7 +46,10 @@ function changeAt(a: RgbImage, b: RgbImage, [x, y]: readonly [number, number], r
 }
 
 test('no motion gives the photograph back', async () => {
-  const whole = await Portrait.load(photograph, { crop: 'full' });
+  const steps: number[] = [];
+  const onStep = (_what: string, step: number, of: number): void => void steps.push(step, of);
+  const whole = await Portrait.load(photograph, { crop: 'full', onStep });
+  assert.deepEqual(steps, [1, 7, 2, 7, 3, 7, 4, 7, 5, 7, 6, 7, 7, 7]);
   assert.deepEqual([whole.width, whole.height], [photograph.width, photograph.height]);
   assert.ok(difference(whole.frame(), photograph) < 0.1);
   assert.ok(difference(whole.frame(whole.rest), photograph) < 0.1);

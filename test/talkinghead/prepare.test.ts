@@ -5,7 +5,7 @@ import { mediaInfo, type RgbImage, writeVideo } from 'headrace/media';
 import { layoutLabels, Preparation, PreparedClips, type VideoOutcome } from 'headrace/talkinghead';
 import { type DrawnFace, drawFaces } from '../media/faces-drawing.js';
 import { near } from '../media/faces-support.js';
-import { all, beeps, realData, remux, scratch } from '../media/support.js';
+import { all, beeps, damageMedia, realData, remux, scratch } from '../media/support.js';
 import { retime } from './retime.js';
 
 const size = { width: 200, height: 160 };
@@ -143,6 +143,19 @@ test('a run that was stopped goes on, over torn journals and what was left half 
   assert.deepEqual(made, ['in_a']);
   rmSync(file('in'), { recursive: true });
   assert.equal(PreparedClips.open(file('out')).length, 2);
+});
+
+test('what is damaged in a video is told, and the rest becomes a clip', async () => {
+  const file = scratch();
+  mkdirSync(file('in'));
+  await film(file('whole.mp4'), [speaker]);
+  damageMedia(file('whole.mp4'), file('in/damaged.mp4'), 0.55, 0.95);
+  const told: string[] = [];
+  const onVideo = ({ notes = [] }: VideoOutcome): void => void told.push(...notes);
+  const found = await new Preparation([file('in')], file('out'), { ...rules, minFrames: 5, onVideo }).run();
+  assert.match(told[0]!, /damaged\.mp4: its video is damaged from \d\.\d\d s on/);
+  assert.match(told[1]!, /damaged\.mp4: its audio is damaged from \d\.\d\d s on/);
+  assert.match(found.clips[0]!.notes.join(), /its audio is damaged/);
 });
 
 test('what cannot be prepared is refused', async () => {

@@ -50,7 +50,19 @@ test('brows are marked where people mark them: the model begins them too near to
   assert.ok(across(face.landmarks, 22) < across(face.landmarks, 42) - 0.5);
   assert.ok(across(stage.landmarks, 24) > middle && across(stage.landmarks, 24) < across(face.landmarks, 45));
   for (let k = 0; k < 5; k++) assert.equal(stage.landmarks[17 + k], face.mirror[stage.landmarks[26 - k]!]);
-  for (let k = 0; k < 68; k++) if (k < 17 || k > 26) assert.equal(stage.landmarks[k], face.landmarks[k]);
+  for (let k = 27; k < 68; k++) assert.equal(stage.landmarks[k], face.landmarks[k]);
+});
+
+test('the jaw line is marked evenly from ears to chin', () => {
+  const step = (marks: Uint32Array, k: number) =>
+    Math.hypot(...[0, 1, 2].map((c) => face.vertices[3 * marks[k + 1]! + c]! - face.vertices[3 * marks[k]! + c]!));
+  const spread = (marks: Uint32Array) => {
+    const steps = Array.from({ length: 16 }, (_, k) => step(marks, k));
+    return Math.max(...steps) / Math.min(...steps);
+  };
+  assert.ok(spread(stage.landmarks) < 1.35, `${spread(stage.landmarks)}`);
+  assert.ok(spread(face.landmarks) > 1.5, `${spread(face.landmarks)}`);
+  for (const k of [0, 8, 16]) assert.equal(stage.landmarks[k], face.landmarks[k]);
 });
 
 test('depth is the distance along the axis of the camera, of the nearest surface', () => {

@@ -74,6 +74,17 @@ test('a step at a time the network says what the module says of the whole', () =
   }
 });
 
+test('a recording that is 24 dB too quiet is heard from its first syllable on', () => {
+  const spoken = new Float32Array(samples.length + 3200);
+  spoken.set(
+    samples.map((sample) => sample / 16),
+    3200,
+  );
+  const { energy } = hear(spoken); // of each 20 ms; the first syllable is from 0.2 to 0.37 s
+  assert.ok(Math.max(...energy.subarray(0, 10)) < 0.05);
+  assert.ok(Math.max(...energy.subarray(10, 19)) > 0.3);
+});
+
 test('any number of samples gives the nearest number of frames', () => {
   const { model } = randomVoice();
   for (const count of [0, 1, 319, 320, 321, 640, 16001, 25431]) {
@@ -119,7 +130,8 @@ test('the voice that comes with Headrace closes the mouth in silence, and opens 
   for (const level of [0, 1e-4]) {
     const silence = Float32Array.from({ length: 3 * voiceRate }, (_, i) => level * Math.sin(i * i));
     const frames = framesOf(model, silence, 25, 5000);
-    for (const { mouth, energy } of frames.slice(5)) {
+    for (const { mouth, energy, closure } of frames.slice(5)) {
+      assert.ok(closure < 0.01, `lips sealed by ${closure} in silence of level ${level}`);
       assert.ok(
         mouth[arkitIndex('jawOpen')]! < 0.03,
         `jawOpen ${mouth[arkitIndex('jawOpen')]} in silence of level ${level}`,

@@ -9,7 +9,9 @@ import {
 } from '../../media/index.js';
 import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
 import type { EyeAngles } from '../face/index.js';
+import { clamp } from '../motion/curves.js';
 import { type MotionFrame, Performer, type PerformerOptions, type SpeechFrame } from '../motion/index.js';
+import { isTurn, poseAxes } from '../motion/pose-plan.js';
 import type { HeadTurn } from '../render/index.js';
 import { VoiceModel, voiceRate } from '../voice/index.js';
 import { marked } from './mark.js';
@@ -22,6 +24,8 @@ export interface Actor {
   /** Where it points, and its eyes look, before it moves. */
   readonly restPose: HeadTurn;
   readonly restGaze: EyeAngles;
+  /** How far it can be moved from there, in degrees and cm; any distance where it does not say. */
+  readonly reach?: { readonly turn: number; readonly shift: number };
   frame(motion: MotionFrame): RgbImage;
 }
 
@@ -39,6 +43,10 @@ export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 
   readonly voice?: VoiceModel;
   /** Whether a mark in the pictures says that they are made. By default the file alone says it. */
   readonly mark?: boolean;
+  /** Takes what there is of a recording that was cut short, which is an error otherwise. */
+  readonly allowTruncated?: boolean;
+  /** Told of sound that is damaged, and therefore left out. */
+  readonly note?: (remark: string) => void;
   /** Ends the work when it is aborted: what is being written is removed. */
   readonly signal?: AbortSignal;
 }
@@ -63,7 +71,7 @@ interface Moment {
   readonly speech: SpeechFrame;
 }
 
-const ownNames = ['speech', 'transcript', 'fps', 'voice', 'mark', 'signal'] as const;
+const ownNames = ['speech', 'transcript', 'fps', 'voice', 'mark', 'allowTruncated', 'note', 'signal'] as const;
 const performerNames = [
   'seed',
   'emotion',
@@ -104,7 +112,28 @@ export class Animation implements AsyncIterable<RgbImage> {
     this.fps = fps;
     this.#actor = actor;
     this.#options = options;
-    this.#performer(); // which checks the plans
+    this.#checkReach(this.#performer()); // which checks the plans
+  }
+
+  /** @throws ConfigError for a head that is to go where the actor cannot */
+  #checkReach({ farthest }: Performer): void {
+    const { reach } = this.#actor;
+    if (reach === undefined) return;
+    for (const axis of poseAxes) {
+      const [most, unit] = isTurn(axis) ? [reach.turn, 'degrees'] : [reach.shift, 'cm'];
+      if (farthest[axis] <= most) continue;
+      throw new ConfigError(
+        `animate: expected a pose within ${most} ${unit} of where the head was photographed, got ${axis} up to ${Number(farthest[axis].toFixed(1))}: a picture does not show what would be seen then. Ask for less, or make poseScale smaller`,
+      );
+    }
+  }
+
+  /** What nods and sways add ends where the actor does. */
+  #within({ pose, position, ...rest }: MotionFrame): MotionFrame {
+    const { turn, shift } = this.#actor.reach ?? { turn: Number.POSITIVE_INFINITY, shift: Number.POSITIVE_INFINITY };
+    const [yaw, pitch, roll] = [pose.yaw, pose.pitch, pose.roll].map((angle) => clamp(angle, -turn, turn));
+    const [x, y, z] = (position ?? [0, 0, 0]).map((cm) => clamp(cm, -shift, shift));
+    return { ...rest, pose: { yaw: yaw!, pitch: pitch!, roll: roll! }, ...(position && { position: [x!, y!, z!] }) };
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<RgbImage, void, void> {
@@ -114,7 +143,7 @@ export class Animation implements AsyncIterable<RgbImage> {
   /** What the head does, without the pictures. */
   async *motion(): AsyncGenerator<MotionFrame, void, void> {
     const performer = this.#performer();
-    for await (const speech of this.#heard()) yield performer.next(speech);
+    for await (const speech of this.#heard()) yield this.#within(performer.next(speech));
   }
 
   /**
@@ -149,7 +178,7 @@ export class Animation implements AsyncIterable<RgbImage> {
     const performer = this.#performer();
     const mark = this.#options.mark === true;
     for await (const speech of this.#heard()) {
-      const motion = performer.next(speech);
+      const motion = this.#within(performer.next(speech));
       const picture = this.#actor.frame(motion);
       yield { picture: mark ? marked(picture) : picture, motion, speech };
     }
@@ -162,6 +191,8 @@ export class Animation implements AsyncIterable<RgbImage> {
       fps: _fps,
       voice: _voice,
       mark: _mark,
+      allowTruncated: _allow,
+      note: _note,
       signal: _signal,
       ...plans
     } = this.#options;
@@ -171,11 +202,11 @@ export class Animation implements AsyncIterable<RgbImage> {
 
   /** What is said, frame by frame. */
   async *#heard(): AsyncGenerator<SpeechFrame, void, void> {
-    const { signal, voice = VoiceModel.load() } = this.#options;
+    const { signal, note, voice = VoiceModel.load() } = this.#options;
     const said = await this.#knownMouths();
     const stream = voice.stream(this.fps);
     let [samples, frames] = [0, 0];
-    for await (const chunk of this.#sound(voiceRate)) {
+    for await (const chunk of this.#sound(voiceRate, note)) {
       samples += chunk.samples.length;
       for (const frame of stream.push(chunk.samples)) {
         if (signal?.aborted) throw new HeadraceError('animate: stopped', { code: 'STOPPED' });
@@ -193,16 +224,17 @@ export class Animation implements AsyncIterable<RgbImage> {
 
   /** What known words make of a frame that is heard; the words are looked for once. */
   async #knownMouths(): Promise<KnownMouths> {
-    const { speech, transcript } = this.#options;
+    const { speech, transcript, allowTruncated } = this.#options;
     if (transcript === undefined) return (heard) => heard;
-    this.#said ??= await knownMouths(speech, transcript, this.fps);
+    this.#said ??= await knownMouths(speech, transcript, { fps: this.fps, allowTruncated });
     return this.#said;
   }
 
-  /** The sound, at a rate or its own. */
-  #sound(rate?: number): AsyncIterable<Audio> {
-    const { speech } = this.#options;
-    if (typeof speech === 'string') return readAudioChunks(speech, rate === undefined ? {} : { rate });
+  /** The sound, at a rate or its own. It is read twice; one reader may tell what is wrong with it. */
+  #sound(rate?: number, note?: (remark: string) => void): AsyncIterable<Audio> {
+    const { speech, allowTruncated = false } = this.#options;
+    if (typeof speech === 'string')
+      return readAudioChunks(speech, { allowTruncated, ...(rate !== undefined && { rate }), ...(note && { note }) });
     return rate === undefined || rate === speech.rate ? once(speech) : resampleChunks([speech], rate);
   }
 

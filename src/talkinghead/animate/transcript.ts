@@ -47,9 +47,9 @@ export type KnownMouths = (heard: SpeechFrame, index: number) => SpeechFrame;
 export async function knownMouths(
   speech: string | Audio,
   transcript: string | KnownSounds,
-  fps: number,
+  { fps, allowTruncated = false }: { readonly fps: number; readonly allowTruncated?: boolean | undefined },
 ): Promise<KnownMouths> {
-  const known = typeof transcript === 'string' ? await soundsOf(speech, transcript) : transcript;
+  const known = typeof transcript === 'string' ? await knownSounds(speech, transcript, allowTruncated) : transcript;
   const { sounds, alphabet = 'arpabet' } = known;
   const said = speechFromPhonemes(sounds, { fps, alphabet });
   return (heard, index) => {
@@ -59,13 +59,20 @@ export async function knownMouths(
   };
 }
 
-/** @throws DataError for words that are not those of the sound, HeadraceError where pocketsphinx is missing */
-async function soundsOf(speech: string | Audio, transcript: string): Promise<KnownSounds> {
+/**
+ * When the sounds of a transcript are heard.
+ * @throws DataError for words that are not those of the sound, HeadraceError where pocketsphinx is missing
+ */
+export async function knownSounds(
+  speech: string | Audio,
+  transcript: string,
+  allowTruncated: boolean,
+): Promise<KnownSounds> {
   const words = wordsIn(transcript);
   requireAligner();
   const dictionary = PronunciationDictionary.load();
   for (const word of new Set(words)) if (!dictionary.has(word)) dictionary.add(word, soundsAsSpelled(word));
-  const { samples } = await heardBy(speech);
+  const { samples } = await heardBy(speech, allowTruncated);
   const name = typeof speech === 'string' ? speech : 'animate';
   const seconds = samples.length / voiceRate;
   if (seconds > longestTranscribed) {
@@ -111,8 +118,8 @@ function soundsAsSpelled(word: string): string[] {
   );
 }
 
-async function heardBy(speech: string | Audio): Promise<Audio> {
-  if (typeof speech === 'string') return readAudio(speech, { rate: voiceRate });
+async function heardBy(speech: string | Audio, allowTruncated: boolean): Promise<Audio> {
+  if (typeof speech === 'string') return readAudio(speech, { rate: voiceRate, allowTruncated });
   return { samples: await resample(speech.samples, speech.rate, voiceRate), rate: voiceRate };
 }
 

@@ -104,10 +104,11 @@ async function evaluatePair(
   { emotion, size = 256, fps: wanted }: EvaluateOptions,
 ): Promise<VideoResult> {
   const fps = wanted ?? (await mediaInfo(pair.reference)).video?.fps ?? 25;
-  const reference = await readFace(pair.reference, fps, tools);
-  const generated = await readFace(pair.generated, fps, tools);
-  const frames = Math.min(generated.faces.length, reference.faces.length);
   const notes: string[] = [];
+  const note = (remark: string): void => void notes.push(remark);
+  const reference = await readFace(pair.reference, fps, tools, note);
+  const generated = await readFace(pair.generated, fps, tools, note);
+  const frames = Math.min(generated.faces.length, reference.faces.length);
   const longer = generated.faces.length - reference.faces.length;
   if (Math.abs(longer) > 1)
     notes.push(
@@ -116,8 +117,8 @@ async function evaluatePair(
   const alike = framedAlike(generated, reference);
   if (!alike) notes.push('the face is elsewhere in the picture than the reference has it: no PSNR and SSIM');
   const pictures = alike ? await comparePictures(generated, reference, size) : null;
-  const theirs = await readLoudness(pair.reference, fps, frames);
-  const ours = (await readLoudness(pair.generated, fps, frames)) ?? theirs;
+  const theirs = await readLoudness(pair.reference, fps, frames, note);
+  const ours = (await readLoudness(pair.generated, fps, frames, note)) ?? theirs;
   if (ours === null) notes.push('there is no sound, in either');
   const meant = emotion ?? layoutLabels(pair.reference).emotion;
   const label = expressionNames.find((name) => name === meant) ?? null;

@@ -41,9 +41,15 @@ export interface FaceReading {
 
 /**
  * Reads the main face of a video at an even rate, without smoothing.
+ * @param note - told of damage
  * @throws DataError where there is no face in any frame
  */
-export async function readFace(path: string, fps: number, { analyser, describer }: FaceTools): Promise<FaceReading> {
+export async function readFace(
+  path: string,
+  fps: number,
+  { analyser, describer }: FaceTools,
+  note?: (remark: string) => void,
+): Promise<FaceReading> {
   const person = analyser.follow({ rate: fps, smooth: false });
   const faces: (Face | null)[] = [];
   const descriptors = new Map<number, Float32Array>();
@@ -57,7 +63,7 @@ export async function readFace(path: string, fps: number, { analyser, describer 
     }
   };
   let waiting: RgbImage[] = [];
-  for await (const frame of readFrames(path, { fps })) {
+  for await (const frame of readFrames(path, { fps, ...(note && { note }) })) {
     size = { width: frame.width, height: frame.height };
     waiting.push(frame);
     if (waiting.length < atOnce) continue;
@@ -70,10 +76,15 @@ export async function readFace(path: string, fps: number, { analyser, describer 
   return { path, fps, ...size, faces, descriptors };
 }
 
-/** The loudness of each frame of a file's sound; null where it has none, or only silence. */
-export async function readLoudness(path: string, fps: number, frames: number): Promise<Float64Array | null> {
+/** The loudness of each frame of a file's sound; null where it has none, or only silence. @param note - told of damage */
+export async function readLoudness(
+  path: string,
+  fps: number,
+  frames: number,
+  note: (remark: string) => void,
+): Promise<Float64Array | null> {
   if ((await mediaInfo(path)).audio === null) return null;
   const loudness = new Loudness(soundRate, fps);
-  for await (const { samples } of readAudioChunks(path, { rate: soundRate })) loudness.push(samples);
+  for await (const { samples } of readAudioChunks(path, { rate: soundRate, note })) loudness.push(samples);
   return loudness.curve(frames);
 }

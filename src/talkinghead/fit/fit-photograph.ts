@@ -20,9 +20,14 @@ export interface FitPhotographOptions {
   readonly model?: FaceModel;
   /** Told of what was chosen, such as one of several faces. */
   readonly note?: (remark: string) => void;
+  /** Told of each step as it begins, in words, and which of how many it is: each takes a second or so. */
+  readonly onStep?: (what: string, step: number, of: number) => void;
 }
 
-const optionNames = ['face', 'analyser', 'model', 'note'] as const;
+const optionNames = ['face', 'analyser', 'model', 'note', 'onStep'] as const;
+
+/** Steps after the faces are found. */
+const fitSteps = ['fitting the face', 'reading the eyes', 'fitting the face with its eyes'] as const;
 
 /** Pixels between the eyes: below, lips are a few pixels wide. */
 export const leastEyeDistance = 12;
@@ -74,24 +79,32 @@ export async function namedPicture(picture: string | RgbImage): Promise<NamedPic
 
 /** {@link fitPhotographs} of pictures that were read. @throws as there */
 export async function fitNamed(pictures: readonly NamedPicture[], options: FitPhotographOptions): Promise<FaceFit[]> {
+  const steps = pictures.length + fitSteps.length;
+  const begin = (what: string, step: number): void => options.onStep?.(what, step, steps);
+  begin(`finding the face of ${pictures[0]!.name}`, 1);
   const analyser = options.analyser ?? (await FaceAnalyser.load());
   const found: (NamedPicture & { readonly seen: FaceLandmarks })[] = [];
   for (const { name, image, ...own } of pictures) {
+    if (found.length > 0) begin(`finding the face of ${name}`, found.length + 1);
     const face = chooseFace(name, image, analyser, { ...options, ...own });
     const { landmarks, expressions } = face;
     const seen = { landmarks, expressions, width: image.width, height: image.height };
     found.push({ name, image, seen });
   }
   // First without the eyes' looks, which need the fit to be found; then with the lids that follow them.
+  const beginFit = (k: 0 | 1 | 2): void => begin(fitSteps[k], pictures.length + 1 + k);
+  beginFit(0);
   const rough = fitFaces(
     found.map(({ seen }) => seen),
     options.model,
   );
+  beginFit(1);
   const { model } = fitRig(options.model);
   const looking = found.map(({ image, seen }, i) => {
     const { pose, identity, landmarks } = rough[i]!;
     return { ...seen, gaze: findGaze(image, model, { camera: rough[i]!.view(), pose, identity, landmarks }) };
   });
+  beginFit(2);
   const fits = fitFaces(looking, options.model);
   for (const [i, fit] of fits.entries()) refuseUnlike(found[i]!.name, found[i]!.image, fit);
   return fits;

@@ -9,6 +9,7 @@ import { lineHeight, write } from '../render/letters.js';
 import { vertexNormals } from '../render/mesh.js';
 import { Raster } from '../render/raster.js';
 import { directionalLight, shade } from '../render/shading.js';
+import { paste } from '../render/tiles.js';
 import type { FaceFit } from './face-fit.js';
 import { landmarkVertices } from './fit-views.js';
 import { fitRig } from './rig.js';
@@ -53,9 +54,9 @@ export function fitSheet(picture: RgbImage, fit: FaceFit, model?: FaceModel): Rg
   const vertices = landmarkVertices(rig, { vertices: fit.contour, normals: new Float64Array() });
   const fitted = Float32Array.from({ length: 2 * vertices.length }, (_, i) => seen[3 * vertices[i >> 1]! + (i & 1)]!);
   mark(marked, fitted, { left: 0, top: 0, scale: 1 }, colours.fitted);
-  paste(sheet, marked, 0);
-  paste(sheet, blended(photo, drawn, 0.6), panelWidth);
-  paste(sheet, blended({ ...photo, data: new Uint8Array(photo.data.length).fill(60) }, drawn, 1), 2 * panelWidth);
+  paste(sheet, marked, 0, 0);
+  paste(sheet, blended(photo, drawn, 0.6), panelWidth, 0);
+  paste(sheet, blended({ ...photo, data: new Uint8Array(photo.data.length).fill(60) }, drawn, 1), 2 * panelWidth, 0);
   for (const [i, line] of lines.entries()) write(sheet, line, 10, panelHeight + 8 + i * lineHeight(2), colours.text, 2);
   return sheet;
 }
@@ -219,12 +220,5 @@ function mark(
         panel.data.set(colour, 3 * ((y + dy) * panel.width + x + dx));
       }
     }
-  }
-}
-
-function paste(sheet: RgbImage, panel: RgbImage, left: number): void {
-  for (let row = 0; row < panel.height; row++) {
-    const from = 3 * row * panel.width;
-    sheet.data.set(panel.data.subarray(from, from + 3 * panel.width), 3 * (row * sheet.width + left));
   }
 }

@@ -23,6 +23,8 @@ export interface TrackMotionOptions extends Pick<MotionFitterOptions, 'relative'
   /** Seconds of the film. */
   readonly start?: number;
   readonly end?: number;
+  /** Takes what there is of a film that was cut short, which is an error otherwise. */
+  readonly allowTruncated?: boolean;
   /**
    * Which of several people: 0 (default) is the one that stands out most, by size and place, in the first frame with a face; 1 the
    * next, in the first frame with two.
@@ -33,7 +35,7 @@ export interface TrackMotionOptions extends Pick<MotionFitterOptions, 'relative'
   /** By default one that is loaded for this call. */
   readonly analyser?: FaceAnalyser;
   readonly model?: FaceModel;
-  /** Told of frames without a face, and the like. */
+  /** Told of frames without a face, of damage, and the like. */
   readonly note?: (remark: string) => void;
   /** Told after some frames how many of how many are done. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -47,6 +49,7 @@ const optionNames = [
   'fps',
   'start',
   'end',
+  'allowTruncated',
   'face',
   'identity',
   'analyser',
@@ -81,14 +84,17 @@ export async function trackMotion(video: string, options: TrackMotionOptions = {
   if (info.video === null) throw new DataError(`${video}: expected a video, got a file without pictures`);
   const fps = options.fps ?? info.video.fps ?? 25;
   const end = Math.min(options.end ?? Infinity, (await mediaExtent(video)).end);
+  if (start >= end && start > 0)
+    throw new DataError(`${video}: no frames from ${start} s on: it ends at ${end.toFixed(2)} s`, { code: 'EMPTY' });
   const analyser = options.analyser ?? (await FaceAnalyser.load());
-  const span = { start, ...(options.end !== undefined && { end: options.end }) };
+  const { allowTruncated = false } = options;
+  const span = { start, allowTruncated, ...(options.end !== undefined && { end: options.end }) };
   const { face } = options;
   const identity = options.identity ?? (await personOf({ video, span, end, analyser, model, signal, face }));
   const total = Math.max(1, Math.round((end - start) * fps));
   const tracker = analyser.follow({ rate: fps, smooth: false, ...(face !== undefined && { face }) });
   let fitter: MotionFitter | null = null;
-  for await (const frames of batched(readFrames(video, { ...span, fps }), signal)) {
+  for await (const frames of batched(readFrames(video, { ...span, fps, note }), signal)) {
     const [{ width, height }] = frames as [VideoFrame];
     fitter ??= new MotionFitter({
       width,
@@ -130,7 +136,7 @@ function endOf(fitter: MotionFitter, video: string): ReturnType<MotionFitter['en
 /** Where a person's shape is learnt from. */
 interface PersonSource {
   readonly video: string;
-  readonly span: { readonly start: number; readonly end?: number };
+  readonly span: { readonly start: number; readonly end?: number; readonly allowTruncated: boolean };
   /** Seconds. */
   readonly end: number;
   readonly analyser: FaceAnalyser;

@@ -3,6 +3,7 @@ import { type ArkitName, arkitCount, arkitIndex, arkitNames } from '../face/inde
 import { clamp } from './curves.js';
 import type { SpeechFrame } from './frame.js';
 import { lipGap, reachGap, shareForGap, shrugCloses } from './lips.js';
+import { openingPlaces } from './rest.js';
 
 /** What meets in a frame. */
 export interface FaceParts {
@@ -31,8 +32,7 @@ export const compositionRules = {
 
 const placesOf = (pattern: RegExp): readonly number[] =>
   arkitNames.flatMap((name, at) => (pattern.test(name) ? [at] : []));
-/** What speech and expression share, of which the first part the lips. */
-const openingPlaces = placesOf(/^(jawOpen|mouth(Close|Funnel|LowerDown|UpperUp|ShrugUpper))/);
+/** What speech and expression share beside what parts the lips. */
 const otherPlaces = placesOf(/^(jaw|mouth|cheekPuff|tongueOut)/).filter((at) => !openingPlaces.includes(at));
 const widePlaces = placesOf(/^mouth(Smile|Dimple|Stretch)/);
 const pressedPlaces = placesOf(/^mouth(Press|Roll|Shrug)/);

@@ -13,15 +13,20 @@ const placesOf = (pattern: RegExp): readonly number[] =>
 const lookPlaces = placesOf(/^eyeLook/);
 const mouthPlaces = placesOf(/^(jaw|mouth|tongueOut)/);
 
-/** Gives the 52 weights of a moment. */
-export type ExpressionAt = (time: number, heard: Expressions | null, into: Float32Array) => Float32Array;
+/** Gives the 52 weights of a moment. @param rest - those that the photograph has then */
+export type ExpressionAt = (
+  time: number,
+  heard: Expressions | null,
+  rest: ArrayLike<number>,
+  into: Float32Array,
+) => Float32Array;
 
 /** The photograph's expression gives way to emotions: `rest (1 - strengths) + the sum of strength x recipe`. */
-export function expressionOfPlan(plan: EmotionPlan, rest: ArrayLike<number>, scale: number): ExpressionAt {
+export function expressionOfPlan(plan: EmotionPlan, scale: number): ExpressionAt {
   checkOptions('emotion', plan, ['spans', 'ramp']);
   if (!Array.isArray(plan.spans)) throw misfit('Performer', 'emotion as text, a plan or a track', plan);
   const voiced = needsVoice(plan);
-  return (time, heard, into) => {
+  return (time, heard, rest, into) => {
     if (voiced && heard === null)
       throw new ConfigError("Emotion 'auto' needs frames of speech with an emotion, got one without: name an emotion");
     return mixEmotions(emotionMix(plan, time, heard), rest, scale, into);
@@ -55,7 +60,7 @@ export function mixEmotions(
 }
 
 /** The expression of a track: where it is followed by how it changes, added to the photograph's. */
-export function expressionOfTrack(source: EmotionSource, rest: ArrayLike<number>, scale: number): ExpressionAt {
+export function expressionOfTrack(source: EmotionSource, scale: number): ExpressionAt {
   const {
     track,
     relative = false,
@@ -63,7 +68,7 @@ export function expressionOfTrack(source: EmotionSource, rest: ArrayLike<number>
   } = checkSource('emotion', source, ['track', 'relative', 'keepMouth']);
   const weights = new RowSource(keepMouth ? track.weights : moodOf(track, mouthPlaces), arkitCount, track.fps);
   const kept = relative ? 1 : 1 - Math.min(1, scale);
-  return (time, _heard, into) => {
+  return (time, _heard, rest, into) => {
     weights.at(time, into);
     for (let at = 0; at < into.length; at++)
       into[at] = kept * rest[at]! + scale * (into[at]! - (relative ? weights.first[at]! : 0));

@@ -3,7 +3,7 @@ import { misfit } from '../../torch/expect.js';
 import { checkOptions } from '../../torch/options.js';
 import type { HeadTurn } from '../render/index.js';
 import { type HeadShift, IdleHead } from './idle.js';
-import { type PosePlan, poseAt } from './pose-plan.js';
+import { isTurn, type PoseAxis, type PosePlan, poseAt, poseAxes } from './pose-plan.js';
 import { checkSource, type PoseSource, RowSource } from './source.js';
 
 /** Where the head is at a moment, from where it was photographed; times grow from call to call. */
@@ -13,6 +13,8 @@ export interface HeadMotion {
   at(time: number): HeadShift;
   /** How much of nods there is. */
   readonly nods: number;
+  /** How far it is asked to go at most, either way; what it does by itself comes on top. */
+  readonly most: Readonly<Record<PoseAxis, number>>;
 }
 
 export function headOfPlan(plan: PosePlan, restPose: Required<HeadTurn>, seed: number): HeadMotion {
@@ -23,6 +25,7 @@ export function headOfPlan(plan: PosePlan, restPose: Required<HeadTurn>, seed: n
   return {
     moves: idle !== null || ['x', 'y', 'z'].some((axis) => axis in plan.motions),
     nods: plan.idle,
+    most: mostOf((axis) => askedOf(plan, axis).map((value) => value - (isTurn(axis) ? from[axis] : 0))),
     at: (time) => {
       const asked = poseAt(plan, time);
       const shift = idle?.at(time);
@@ -42,6 +45,13 @@ export function headOfTrack(source: PoseSource, restPose: Required<HeadTurn>): H
   return {
     moves: position !== null,
     nods: 0,
+    most: mostOf((axis) => {
+      const k = poseAxes.indexOf(axis);
+      const start = k < 3 ? from[k]! : (position?.first[k - 3] ?? 0);
+      return Array.from((k < 3 ? track.pose : track.position) ?? [])
+        .filter((_, i) => i % 3 === k % 3)
+        .map((value) => value - start);
+    }),
     at: (time) => {
       const [yaw, pitch, roll] = [...pose.at(time)].map((angle, i) => angle - from[i]!) as [number, number, number];
       const [x, y, z] = position
@@ -50,4 +60,16 @@ export function headOfTrack(source: PoseSource, restPose: Required<HeadTurn>): H
       return { yaw, pitch, roll, x, y, z };
     },
   };
+}
+
+/** Values that a plan goes between; none where it says nothing of the axis. */
+function askedOf({ motions }: PosePlan, axis: PoseAxis): number[] {
+  const motion = motions[axis];
+  if (motion === undefined) return [];
+  return motion.kind === 'sweep' ? [motion.from, motion.to] : motion.points.map(({ value }) => value);
+}
+
+function mostOf(values: (axis: PoseAxis) => readonly number[]): Record<PoseAxis, number> {
+  const most = (axis: PoseAxis): number => values(axis).reduce((far, value) => Math.max(far, Math.abs(value)), 0);
+  return Object.fromEntries(poseAxes.map((axis) => [axis, most(axis)])) as Record<PoseAxis, number>;
 }

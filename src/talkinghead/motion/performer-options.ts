@@ -17,7 +17,7 @@ export interface PerformerOptions {
   readonly fps: number;
   /** The same seed gives the same performance; 0 by default. */
   readonly seed?: number;
-  /** `[52]`: the expression that the photograph shows; by default a neutral face. */
+  /** `[52]`: the expression that the photograph shows; by default a neutral face. Parted lips rest once something has been said. */
   readonly rest?: ArrayLike<number>;
   /** Where the photographed head points, for poses that count from the camera; straight at it by default. */
   readonly restPose?: HeadTurn;
@@ -61,6 +61,7 @@ const optionNames = [
 export interface Plans {
   readonly fps: number;
   readonly seed: number;
+  readonly rest: Float32Array;
   readonly expression: ExpressionAt;
   readonly head: HeadMotion;
   readonly restGaze: EyeAngles;
@@ -88,10 +89,11 @@ export function plansOf(options: PerformerOptions): Plans {
   return {
     fps,
     seed,
+    rest,
     expression:
       'track' in face
-        ? expressionOfTrack(face, rest, emotionScale)
-        : expressionOfPlan('text' in face ? parseEmotion(face.text) : face, rest, emotionScale),
+        ? expressionOfTrack(face, emotionScale)
+        : expressionOfPlan('text' in face ? parseEmotion(face.text) : face, emotionScale),
     head:
       'track' in head
         ? headOfTrack(head, restPose)

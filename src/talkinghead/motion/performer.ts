@@ -8,6 +8,8 @@ import { HeardEmotion, PhraseEnds, Speaking, TurnBegins } from './cues.js';
 import type { MotionFrame, SpeechFrame } from './frame.js';
 import { Gaze, lookAside } from './gaze.js';
 import { type PerformerOptions, type Plans, plansOf } from './performer-options.js';
+import { type PoseAxis, poseAxes } from './pose-plan.js';
+import { PhotographedMouth } from './rest.js';
 import { RowSource } from './source.js';
 
 const silence: SpeechFrame = { mouth: new Float32Array(arkitCount), closure: 0, energy: 0, stress: 0 };
@@ -23,6 +25,7 @@ export class Performer {
   readonly #accents: Accents;
   readonly #blinks: Blinks | null;
   readonly #eyes: Gaze | null;
+  readonly #mouth: PhotographedMouth;
   readonly #speaking: Speaking;
   readonly #heard: HeardEmotion;
   readonly #phrases = new PhraseEnds();
@@ -38,9 +41,16 @@ export class Performer {
     this.#accents = new Accents(seed);
     this.#blinks = plans.blinks ? new Blinks(seed, fps) : null;
     this.#eyes = plans.gaze === 'viewer' ? new Gaze(seed, plans.restGaze) : null;
+    this.#mouth = new PhotographedMouth(plans.rest);
     this.#speaking = new Speaking(fps);
     this.#heard = new HeardEmotion(fps);
     this.#turns = new TurnBegins(fps);
+  }
+
+  /** How far the head is asked to go at most from where it was photographed, either way: degrees, cm. */
+  get farthest(): Readonly<Record<PoseAxis, number>> {
+    const { head, poseScale } = this.#plans;
+    return Object.fromEntries(poseAxes.map((axis) => [axis, poseScale * head.most[axis]])) as Record<PoseAxis, number>;
   }
 
   /**
@@ -51,8 +61,9 @@ export class Performer {
   next(speech: SpeechFrame | null): MotionFrame {
     const time = this.#frame++ / this.fps;
     const said = speech ?? silence;
-    const weights = this.#plans.expression(time, this.#hear(speech), new Float32Array(arkitCount));
     const speaking = this.#speaking.next(said);
+    const rest = this.#mouth.next(speaking);
+    const weights = this.#plans.expression(time, this.#hear(speech), rest, new Float32Array(arkitCount));
     composeFace({ expression: weights, speech: said, speaking, mouthScale: this.#plans.mouthScale }, weights);
     const accent = this.#accents.at(time, said.stress);
     raiseBrows(weights, accent.brows);

@@ -3,10 +3,12 @@ import { ConfigError, nearest } from '../../torch/index.js';
 import { type CurvePoint, through } from './curves.js';
 import { cut, numberFrom, type Piece, pieceOf, secondsFrom, split, wrong } from './plan-text.js';
 
-const axes = ['yaw', 'pitch', 'roll', 'x', 'y', 'z'] as const;
+export const poseAxes = ['yaw', 'pitch', 'roll', 'x', 'y', 'z'] as const;
 
 /** Yaw, pitch and roll in degrees; x, y and z in cm, to the viewer's right, up, towards the viewer. */
-export type PoseAxis = (typeof axes)[number];
+export type PoseAxis = (typeof poseAxes)[number];
+
+export const isTurn = (axis: PoseAxis): axis is 'yaw' | 'pitch' | 'roll' => poseAxes.indexOf(axis) < 3;
 
 /** What one axis does: goes through points, or to and fro between two values. */
 export type AxisMotion =
@@ -63,7 +65,7 @@ export function parsePose(text: string): PosePlan {
   return { idle, absolute, motions };
 }
 
-const expected = `idle, still, or what an axis does: ${axes.join(', ')}, such as yaw=-15..15`;
+const expected = `idle, still, or what an axis does: ${poseAxes.join(', ')}, such as yaw=-15..15`;
 
 function advice({ text }: Piece): string {
   if (/\.(csv|json)$/i.test(text)) return 'A track is read by MotionTrack.load.';
@@ -73,10 +75,10 @@ function advice({ text }: Piece): string {
 }
 
 function axisFrom(piece: Piece): PoseAxis {
-  const axis = axes.find((name) => name === piece.text.toLowerCase());
+  const axis = poseAxes.find((name) => name === piece.text.toLowerCase());
   if (axis !== undefined) return axis;
-  const near = nearest(piece.text, axes);
-  throw wrong(piece, `an axis, one of ${axes.join(', ')}`, near === null ? '' : `Did you mean ${near}?`);
+  const near = nearest(piece.text, poseAxes);
+  throw wrong(piece, `an axis, one of ${poseAxes.join(', ')}`, near === null ? '' : `Did you mean ${near}?`);
 }
 
 function motionFrom(piece: Piece, axis: PoseAxis): AxisMotion {
@@ -113,5 +115,5 @@ export function poseAt({ motions }: PosePlan, time: number): Record<PoseAxis, nu
     const way = (1 - Math.cos((2 * Math.PI * time) / motion.period)) / 2;
     return motion.from + (motion.to - motion.from) * way;
   };
-  return Object.fromEntries(axes.map((axis) => [axis, value(motions[axis])])) as Record<PoseAxis, number>;
+  return Object.fromEntries(poseAxes.map((axis) => [axis, value(motions[axis])])) as Record<PoseAxis, number>;
 }

@@ -48,19 +48,28 @@ export function roughFill({ columns, rows, values }: GridValues, known: Uint8Arr
 }
 
 /**
- * Makes values less where they rise too steeply, for one channel: the largest surface below them that from one cell to the next
- * rises by `slope` times the value at most.
+ * Evens out what rises too steeply, for one channel of values above 0: from one cell to the next they rise by `slope` times the
+ * value at most. What comes out is midway between the largest such surface below the values and the smallest above them.
  */
-export function limitSlope({ columns, values }: GridValues, slope: number): void {
+export function limitSlope(grid: GridValues, slope: number): Float32Array {
+  const below = Float32Array.from(grid.values);
+  const above = grid.values.map((value) => 1 / value);
+  for (const surface of [below, above]) lower(surface, grid.columns, slope);
+  return below.map((value, i) => (value + 1 / above[i]!) / 2);
+}
+
+/** Lowers values to the largest surface below them that rises by `slope` times the value for each cell at most. */
+function lower(values: Float32Array, columns: number, slope: number): void {
   const sweep = (from: number, step: number): void => {
+    const before = [
+      [-step, 0],
+      [0, -step],
+      [-step, -step],
+      [step, -step],
+    ] as const;
     for (let i = from; i >= 0 && i < values.length; i += step) {
       const x = i % columns;
-      for (const [dx, dy] of [
-        [-step, 0],
-        [0, -step],
-        [-step, -step],
-        [step, -step],
-      ] as const) {
+      for (const [dx, dy] of before) {
         const [beside, other] = [x + dx, i + dx + dy * columns];
         if (beside < 0 || beside >= columns || other < 0 || other >= values.length) continue;
         const most = values[other]! * (1 + slope * Math.hypot(dx, dy));

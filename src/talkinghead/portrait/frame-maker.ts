@@ -5,7 +5,8 @@ import type { HeadTurn } from '../render/camera.js';
 import { vertexNormals } from '../render/mesh.js';
 import { Raster } from '../render/raster.js';
 import { basis } from '../render/shading.js';
-import { attributeCount, type Stage, withRims } from './stage.js';
+import { drawMesh } from './portrait-mesh.js';
+import { attributeCount, type Stage } from './stage.js';
 import { smoothstep } from './still/planes.js';
 
 /** An instant of a head's motion, all of it told. */
@@ -28,14 +29,12 @@ const evenRounds = 6;
 /** The mesh gives way to the grid where the skin turns away from the camera: cosines. */
 const [edgeOn, facing] = [0.02, 0.3];
 
-/** cm by which the mouth's inside stays behind lips that touch it. */
-const behindLips = 0.02;
-
 /** In eye distances: how far the person goes on beyond the picture's borders, mirrored. */
 const goesOn = 0.3;
 
 /** Places of a vertex's numbers, as `native/portrait.cpp` reads them. */
 const [overAt, lightAt, lidAt] = [2, 3, 6];
+const shownAt = 3; // of the mouth's inside
 
 export class FrameMaker {
   private readonly shaped: Float32Array;
@@ -74,6 +73,7 @@ export class FrameMaker {
     const place = head.place(moment.pose, moment.position);
     const { weights, lidShares } = this.shape(moment);
     head.camera.project(this.face, place, this.points);
+    this.holdInside();
     const box = this.mouthBox();
     return scope(() => {
       this.light(place.pose);
@@ -102,7 +102,7 @@ export class FrameMaker {
         this.out,
       );
       op('headrace::composeMouth')(
-        pictures.photo,
+        pictures.mouth,
         triangle,
         barycentric,
         mesh.triangles,
@@ -147,18 +147,23 @@ export class FrameMaker {
     }
   }
 
+  /**
+   * What a photograph shows between the lips stays with the head: mostly it is upper teeth, wherever the model has its own. So each
+   * vertex is looked up where the photograph has the place at which it is now.
+   */
+  private holdInside(): void {
+    const { head, shown } = this.stage;
+    const points = new Float32Array(3 * shown.held.length);
+    for (const [i, [, own]] of shown.held.entries()) points.set(this.face.subarray(3 * own, 3 * own + 3), 3 * i);
+    const seen = head.project(points);
+    for (const [i, [v]] of shown.held.entries())
+      this.attributes.set([seen[3 * i]!, seen[3 * i + 1]!, 1], attributeCount * v + shownAt);
+  }
+
   private draw(nodes: Float32Array): void {
     const { grid, mesh } = this.stage;
     this.gridRaster.clear().draw(nodes, grid.triangles);
-    const points = withRims(this.points, mesh.rims);
-    for (const v of mesh.inside.keys()) {
-      const near = points[3 * v + 2]!;
-      points[3 * v + 2] = near / (1 + behindLips * near);
-    }
-    // Of skin and eyes the fronts: the lids' inner sides would show through the eyeballs that they touch.
-    const count = mesh.triangles.shape[0]!;
-    this.meshRaster.clear().draw(points, mesh.triangles, { range: [0, mesh.firstInside], cull: 'back' });
-    this.meshRaster.draw(points, mesh.triangles, { range: [mesh.firstInside, count] });
+    drawMesh(this.meshRaster.clear(), this.points, mesh);
   }
 
   /** How the light on each vertex has changed. */
@@ -252,7 +257,7 @@ function polynomial(light: Float32Array): Harmonics {
 }
 
 /** What no frame changes: places in the photograph, shares of the mesh, lids' places; of the inside what the photograph shows. */
-function fixedAttributes({ head, skin, lids, mesh, mouth }: Stage): Float32Array {
+function fixedAttributes({ head, skin, lids, mesh, shown }: Stage): Float32Array {
   const { model } = head;
   const out = new Float32Array(attributeCount * (model.vertexCount + mesh.rims.length));
   for (let v = 0; v < model.vertexCount; v++) {
@@ -263,6 +268,6 @@ function fixedAttributes({ head, skin, lids, mesh, mouth }: Stage): Float32Array
     );
   }
   for (const [v, own] of mesh.inside)
-    out.set([0, 0, 0, skin.sources[2 * own]!, skin.sources[2 * own + 1]!, mouth.shown[own]!, 0], attributeCount * v);
+    out.set([0, 0, 0, shown.places[2 * own]!, shown.places[2 * own + 1]!, shown.shares[own]!, 0], attributeCount * v);
   return out;
 }

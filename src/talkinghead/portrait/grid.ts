@@ -1,11 +1,13 @@
 /** The picture as a grid in space: it turns with the head near the face, less and less further away, and follows expressions. */
+
+import { mapInto } from '../../media/map-into.js';
 import { op, scope, type Tensor, tensor } from '../../torch/index.js';
 import { arkitCount, arkitNames, ictShapes } from '../face/arkit.js';
 import { Raster } from '../render/raster.js';
 import { extend, type GridValues, limitSlope, roughFill } from './extend.js';
 import type { PhotographedHead } from './head.js';
 import type { SeenSkin } from './seen.js';
-import { blur, distanceTo, smoothstep } from './still/planes.js';
+import { blur, distanceTo, quickBlur, smoothstep } from './still/planes.js';
 
 /** Share of the picture's sides by which the grid is larger, for what comes in from beyond its borders. */
 const margin = 0.25;
@@ -162,15 +164,19 @@ export class PictureGrid {
       const heights = all.interpolate(high, tensorOf(whole)).data() as Float32Array;
       const drawn = all.triangle.data() as Int32Array;
       const [depth, nearest] = [inner.depth.data() as Float32Array, full.depth.data() as Float32Array];
-      const isFront = Uint8Array.from(depth, (near, i) => (near > 0 && 1 / near < 1 / nearest[i]! + 0.3 ? 1 : 0));
+      const isFront = mapInto(new Uint8Array(depth.length), depth, (near, i) =>
+        near > 0 && 1 / near < 1 / nearest[i]! + 0.3 ? 1 : 0,
+      );
       const deltas = tensor(expressionDeltas(this.head), { shape: [model.vertexCount, 3 * arkitCount] });
       const moves = inner.interpolate(deltas, tensorOf(front)).data() as Float32Array;
       for (let i = 0; i < isFront.length; i++)
         if (!isFront[i]) moves.fill(0, i * 3 * arkitCount, (i + 1) * 3 * arkitCount);
       return {
         face: isFront,
-        head: Uint8Array.from(drawn, (t, i) => (isFront[i] || (t >= 0 && heights[i]! > -8.5) ? 1 : 0)),
-        away: Float32Array.from(depth, (near) => (near > 0 ? 1 / near : 0)),
+        head: mapInto(new Uint8Array(drawn.length), drawn, (t, i) =>
+          isFront[i] || (t >= 0 && heights[i]! > -8.5) ? 1 : 0,
+        ),
+        away: mapInto(new Float32Array(depth.length), depth, (near) => (near > 0 ? 1 / near : 0)),
         moves: { columns: this.columns, rows: this.rows, channels: 3 * arkitCount, values: moves },
       };
     });
@@ -186,8 +192,7 @@ export class PictureGrid {
     const receding = grid.values.map((value, i) => value + 2.5 * (1 - Math.exp(-beyond[i]! / 5)));
     const smooth = blur(receding, columns, rows, Math.max(1, this.head.pixelsPerCm / this.step));
     const values = receding.map((value, i) => value + Math.min(1, beyond[i]! / 2) * (smooth[i]! - value));
-    limitSlope({ columns, rows, channels: 1, values }, (steepest * this.step) / this.head.camera.focal);
-    return values;
+    return limitSlope({ columns, rows, channels: 1, values }, (steepest * this.step) / this.head.camera.focal);
   }
 
   private unproject(away: Float32Array): Float32Array {
@@ -208,7 +213,7 @@ export class PictureGrid {
    */
   private pinned(person: Float32Array): [Float32Array, Float32Array] {
     const { width, height, eyes } = this.head;
-    const soft = blur(person, width, height, pinnedSoft * eyes);
+    const soft = quickBlur(person, width, height, pinnedSoft * eyes);
     const at = (x: number, y: number): number =>
       soft[Math.min(height - 1, Math.max(0, Math.floor(y))) * width + Math.min(width - 1, Math.max(0, Math.floor(x)))]!;
     const hold = (cut: number, away: number, side: number): number => 1 - cut * smoothstep(pinnedShare * side, 0, away);

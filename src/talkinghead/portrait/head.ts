@@ -10,7 +10,7 @@ import type { Camera, HeadTurn } from '../render/camera.js';
  * picture has no depth there; so a face that turns by 20 degrees is seen as turned by 15, by networks that read photographs.
  * `npm run bench control` measures it.
  */
-const yawGain = 1.3;
+const yawGain = 1.34;
 
 /** Degrees from the camera beyond which a photograph has little more to show: turns go on, at so much of their speed. */
 const [widest, beyond] = [30, 0.4];

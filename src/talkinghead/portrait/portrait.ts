@@ -13,7 +13,7 @@ import { checkChoice, checkFinite, checkTuple, checkWhole } from '../render/chec
 import { cropped, longerSide } from './crop.js';
 import { FrameMaker, type Moment } from './frame-maker.js';
 import { PhotographedHead } from './head.js';
-import { type Stage, setUp, strike } from './stage.js';
+import { type Stage, setUp, stageSteps, strike } from './stage.js';
 import { checkPicture } from './still/types.js';
 
 export interface PortraitOptions {
@@ -33,9 +33,14 @@ export interface PortraitOptions {
   readonly analyser?: FaceAnalyser;
   /** Told of what was chosen, such as one of several faces. */
   readonly note?: (remark: string) => void;
+  /** Told of each step of loading as it begins, in words, and which of how many it is: of large pictures each takes seconds. */
+  readonly onStep?: (what: string, step: number, of: number) => void;
 }
 
-const optionNames = ['face', 'fit', 'photos', 'crop', 'size', 'analyser', 'note'] as const;
+const optionNames = ['face', 'fit', 'photos', 'crop', 'size', 'analyser', 'note', 'onStep'] as const;
+
+/** Steps of loading before the stage is set up. */
+const firstSteps = ['reading the picture', 'finding the face', 'cutting the picture'] as const;
 
 /** One instant of a head's motion. What is left out stays as photographed. */
 export interface PortraitMotion {
@@ -62,7 +67,7 @@ const [smallest, largest] = [32, 8192];
 const usualLargest = 2048;
 
 /** Beyond this no photograph can be turned: its other side would be seen. Degrees, and cm for shifts. */
-const [widestTurn, widestShift] = [60, 40];
+export const portraitReach = { turn: 60, shift: 40 } as const;
 
 /**
  * A photograph of a person whose head turns, speaks, blinks and looks around, with the photograph's own pixels wherever it
@@ -85,12 +90,12 @@ export class Portrait {
   private readonly maker: FrameMaker;
   private struck = false;
 
-  private constructor(picture: RgbImage, fit: FaceFit) {
+  private constructor(picture: RgbImage, fit: FaceFit, begin: (what: string) => void) {
     this.width = picture.width;
     this.height = picture.height;
     this.fit = fit;
     this.rest = { weights: fit.weights, pose: { yaw: 0, pitch: 0, roll: 0 } };
-    this.stage = setUp(new PhotographedHead(FaceModel.load(), fit), picture);
+    this.stage = setUp(new PhotographedHead(FaceModel.load(), fit), picture, begin);
     this.maker = new FrameMaker(this.stage);
   }
 
@@ -103,12 +108,16 @@ export class Portrait {
   static async load(picture: string | RgbImage, options: PortraitOptions = {}): Promise<Portrait> {
     const where = 'Portrait.load';
     checkOptions(where, options, optionNames);
-    const { crop = 'head', size, note } = options;
+    const { crop = 'head', size, note, onStep } = options;
     checkChoice(where, 'crop', crop, ['head', 'full']);
     if (size !== undefined) checkWhole(where, 'size', size, smallest, largest);
+    const steps: readonly string[] = [...firstSteps, ...stageSteps];
+    const begin = (what: string): void => onStep?.(what, steps.indexOf(what) + 1, steps.length);
+    begin(firstSteps[0]);
     const named = await namedPicture(picture);
     const { image } = named;
     checkPicture(where, image);
+    begin(firstSteps[1]);
     const fit = options.fit ?? (await fitted(named, options));
     if (fit.width !== image.width || fit.height !== image.height)
       throw new ShapeError(
@@ -117,8 +126,9 @@ export class Portrait {
     const own = longerSide(fit, crop);
     if (size === undefined && own > usualLargest)
       note?.(`${named.name} has ${own} pixels a side there: made ${usualLargest} of them; choose with size`);
+    begin(firstSteps[2]);
     const part = cropped(image, fit, { crop, size: size ?? Math.min(own, usualLargest) });
-    return new Portrait(part.picture, part.fit);
+    return new Portrait(part.picture, part.fit, begin);
   }
 
   /**
@@ -138,7 +148,7 @@ export class Portrait {
   animate(options: AnimateOptions): Animation {
     const { pose: restPose, gaze: restGaze } = this.fit;
     const frame = (motion: PortraitMotion): RgbImage => this.frame(motion);
-    return new Animation({ rest: this.rest.weights, restPose, restGaze, frame }, options);
+    return new Animation({ rest: this.rest.weights, restPose, restGaze, reach: portraitReach, frame }, options);
   }
 
   private moment(motion: PortraitMotion): Moment {
@@ -148,9 +158,9 @@ export class Portrait {
     if (weights.length !== arkitCount)
       throw new ShapeError(`${where}: expected ${arkitCount} weights, got ${weights.length}`);
     checkOptions(`the pose of ${where}`, pose, ['yaw', 'pitch', 'roll']);
-    const angle = (name: keyof HeadTurn): number => within(where, name, pose[name] ?? 0, widestTurn);
+    const angle = (name: keyof HeadTurn): number => within(where, name, pose[name] ?? 0, portraitReach.turn);
     const shift = checkTuple(where, 'position', position as [number, number, number], 3);
-    for (const [axis, cm] of shift.entries()) within(where, `position[${axis}]`, cm, widestShift);
+    for (const [axis, cm] of shift.entries()) within(where, `position[${axis}]`, cm, portraitReach.shift);
     return {
       weights: Float32Array.from(weights),
       pose: { yaw: angle('yaw'), pitch: angle('pitch'), roll: angle('roll') },

@@ -1,35 +1,27 @@
 /** All that is made once of a photograph so that its head can move. */
 import type { RgbImage } from '../../media/index.js';
+import { mapInto } from '../../media/map-into.js';
 import { type Tensor, tensor } from '../../torch/index.js';
-import type { FacePart } from '../face/face-model.js';
 import { Raster } from '../render/raster.js';
 import { alignment } from './alignment.js';
 import { eyeballPicture, eyeballShares } from './eyeballs.js';
-import { concatenated, PictureGrid } from './grid.js';
+import { PictureGrid } from './grid.js';
 import type { PhotographedHead } from './head.js';
 import { type MouthInside, mouthInside } from './inside.js';
 import { Lids } from './lids.js';
 import { isMouthOpen, LipSeal, onLipLine } from './lips.js';
+import { drawMesh, meshOf, type PortraitMesh, type ShownInside, shownInside } from './portrait-mesh.js';
 import { type SeenSkin, seenSkin } from './seen.js';
 import { fillBackground } from './still/background.js';
 import { lightOf } from './still/light.js';
 import { lipLine } from './still/lip-line.js';
 import { personMask } from './still/person-mask.js';
+import { distanceTo, smoothstep } from './still/planes.js';
+import { pullPush } from './still/pull-push.js';
+import { planesOf } from './still/types.js';
 
 /** Numbers of a vertex that the loops of `native/portrait.cpp` and `native/mouth.cpp` read. */
 export const attributeCount = 7;
-
-/** What the mesh of a portrait is made of, in the order in which it is drawn. */
-export interface PortraitMesh {
-  readonly triangles: Tensor;
-  /** The first triangles of eyeballs and of the mouth's inside. */
-  readonly firstEye: number;
-  readonly firstInside: number;
-  /** Vertices of the lips' rims, which follow the model's as a second set, for the mouth's inside. */
-  readonly rims: Uint32Array;
-  /** The model's vertex of each vertex of the mouth's inside. */
-  readonly inside: ReadonlyMap<number, number>;
-}
 
 export interface Stage {
   readonly head: PhotographedHead;
@@ -43,15 +35,26 @@ export interface Stage {
   readonly eyeShares: Float32Array;
   readonly skin: SeenSkin;
   readonly mouth: MouthInside;
+  readonly shown: ShownInside;
   readonly grid: PictureGrid;
   readonly mesh: PortraitMesh;
   /** `[9]`: the photograph's light. */
   readonly light: Float32Array;
-  /** Pictures as tensors of bytes, `[H, W, 3]`; `person` `[H, W, 4]` has colours times alpha, and alpha. */
-  readonly pictures: Readonly<Record<'photo' | 'person' | 'background' | 'eyes' | 'lids', Tensor>>;
+  /** Pictures as tensors of bytes, `[H, W, 3]`; `person` and `mouth`, its inside, `[H, W, 4]`: colours times alpha, and alpha. */
+  readonly pictures: Readonly<Record<'photo' | 'person' | 'background' | 'eyes' | 'lids' | 'mouth', Tensor>>;
 }
 
-export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
+/** What {@link setUp} does, in its order. */
+export const stageSteps = [
+  'reading light, lids and mouth',
+  'telling the person from the background',
+  'filling the background',
+  'giving the picture depth',
+] as const;
+
+/** @param begin - told of each of {@link stageSteps} as it begins */
+export function setUp(head: PhotographedHead, picture: RgbImage, begin: (what: string) => void): Stage {
+  begin(stageSteps[0]);
   const { fit } = head;
   const open = isMouthOpen(head);
   const targets = open ? fit.landmarks : onLipLine(fit.landmarks, lipLine(picture, fit).points);
@@ -64,12 +67,15 @@ export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
   const points = head.project(face);
   const lit = lightOf(picture, points, skin.normals, { visible: skin.visible });
   const lids = new Lids(head, picture, face);
-  const mouth = mouthInside(head, picture, face, open, lit);
+  const mouth = mouthInside(head, picture, open, lit);
   const mesh = meshOf(head, mouth);
+  begin(stageSteps[1]);
   const person = personMask(picture, fit).alpha;
+  begin(stageSteps[2]);
   const background = fillBackground(picture, person);
-  const openEyes = eyePixels(head, points, mesh);
+  const { openEyes, inside } = partPixels(head, points, mesh);
   const eyes = eyeballPicture(head, picture, openEyes);
+  begin(stageSteps[3]);
   return {
     head,
     offsets,
@@ -79,6 +85,7 @@ export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
     eyeShares: eyeballShares(head, openEyes, points),
     skin,
     mouth,
+    shown: shownInside(head, points, mesh, open),
     mesh,
     grid: new PictureGrid(head, face, skin, person),
     light: lit.light,
@@ -88,40 +95,22 @@ export function setUp(head: PhotographedHead, picture: RgbImage): Stage {
       background: pictureTensor(background),
       eyes: pictureTensor(eyes),
       lids: pictureTensor(lids.closed),
+      mouth: insideTensor(head, picture, open ? inside : new Uint8Array(inside.length)),
     },
   };
 }
 
-function meshOf({ model }: PhotographedHead, mouth: MouthInside): PortraitMesh {
-  const part = (name: FacePart): Uint32Array => model.trianglesOf(name);
-  const [skin, eyes] = [part('innerFace'), concatenated([part('scleraLeft'), part('scleraRight')])];
-  // The mouth's inside hangs on the lips' rims: as part of it these have other numbers than as skin, so they are there twice.
-  const rims = [...new Set(mouth.triangles)].filter((v) => v < model.parts.skin.vertices[1]);
-  const copyOf = new Map(rims.map((v, i) => [v, model.vertexCount + i]));
-  const all = concatenated([skin, eyes, mouth.triangles.map((v) => copyOf.get(v) ?? v)]);
-  return {
-    triangles: tensor(Int32Array.from(all), { shape: [all.length / 3, 3] }).keep(),
-    firstEye: skin.length / 3,
-    firstInside: (skin.length + eyes.length) / 3,
-    rims: Uint32Array.from(rims),
-    inside: new Map([...new Set(mouth.triangles)].map((v) => [copyOf.get(v) ?? v, v])),
-  };
-}
-
-/** `[H * W]`: 1 where the photograph shows an eyeball. */
-function eyePixels(head: PhotographedHead, points: Float32Array, mesh: PortraitMesh): Uint8Array {
+/** `[H * W]`: 1 where the photograph shows an eyeball, and the mouth's inside. */
+function partPixels(head: PhotographedHead, points: Float32Array, mesh: PortraitMesh) {
   using raster = new Raster(head.height, head.width);
-  raster.draw(withRims(points, mesh.rims), mesh.triangles);
+  drawMesh(raster, points, mesh);
   const drawn = raster.triangle.data() as Int32Array;
-  return Uint8Array.from(drawn, (t) => (t >= mesh.firstEye && t < mesh.firstInside ? 1 : 0));
-}
-
-/** The rims once more, behind all vertices. */
-export function withRims(points: Float32Array, rims: Uint32Array): Float32Array {
-  const out = new Float32Array(points.length + 3 * rims.length);
-  out.set(points);
-  for (const [i, v] of rims.entries()) out.set(points.subarray(3 * v, 3 * v + 3), points.length + 3 * i);
-  return out;
+  const where = (isPart: (t: number) => boolean): Uint8Array =>
+    mapInto(new Uint8Array(drawn.length), drawn, (t) => (isPart(t) ? 1 : 0));
+  return {
+    openEyes: where((t) => t >= mesh.firstEye && t < mesh.firstInside),
+    inside: where((t) => t >= mesh.firstInside),
+  };
 }
 
 const pictureTensor = ({ width, height, data }: RgbImage): Tensor =>
@@ -137,6 +126,25 @@ function personTensor({ width, height, data }: RgbImage, background: RgbImage, a
       out[4 * i + c] = Math.min(255, Math.max(0, own));
     }
     out[4 * i + 3] = Math.round(255 * alpha[i]!);
+  }
+  return tensor(out, { shape: [height, width, 4] }).keep();
+}
+
+/** In eye distances: how far what is seen between the lips goes on behind them, as lips never move quite as the mesh does. */
+const insideGoesOn = 0.05;
+
+/** What of a picture lies where `mask` is 1, carried on around it. */
+function insideTensor({ eyes }: PhotographedHead, picture: RgbImage, mask: Uint8Array): Tensor {
+  const { width, height } = picture;
+  const out = new Uint8Array(4 * width * height);
+  if (mask.includes(1)) {
+    const away = distanceTo(mask, width, height);
+    const carried = pullPush(planesOf(picture), Float32Array.from(mask), width, height);
+    for (let i = 0; i < mask.length; i++) {
+      const alpha = smoothstep(insideGoesOn * eyes, 0, away[i]!);
+      if (alpha > 0)
+        out.set([...carried.map((plane) => Math.round(alpha * plane[i]!)), Math.round(255 * alpha)], 4 * i);
+    }
   }
   return tensor(out, { shape: [height, width, 4] }).keep();
 }

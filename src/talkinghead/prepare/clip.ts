@@ -36,6 +36,7 @@ export interface ClipSource {
 
 /**
  * Writes `ID.npz`, `ID.wav` where there is sound, and `ID.mp4`, each whole.
+ * @param note - told of sound that is damaged, which the clip's own remarks tell, too
  * @returns whether there is sound, and remarks
  */
 export async function writeClip(
@@ -43,11 +44,16 @@ export async function writeClip(
   id: string,
   source: ClipSource,
   settings: PrepareSettings,
+  note: (remark: string) => void,
 ): Promise<{ readonly sound: boolean; readonly notes: readonly string[] }> {
   const { fps, size } = settings;
   const notes: string[] = [];
   const frames = source.end - source.from;
-  const sound = await soundOf(source, fps, notes);
+  const damaged = (remark: string): void => {
+    notes.push(remark);
+    note(remark);
+  };
+  const sound = await soundOf(source, fps, notes, damaged);
   writeNumbers(clipFile(folder, id, 'npz'), source, settings);
   if (sound !== null) writeWav(clipFile(folder, id, 'wav'), { channels: [sound.samples], rate: sound.rate });
   const written = await writeVideo(clipFile(folder, id, 'mp4'), squares(source, settings), {
@@ -70,7 +76,12 @@ async function* squares({ video, from, end, box }: ClipSource, { fps, size }: Pr
 }
 
 /** As long as the frames; null where there is none. */
-async function soundOf({ video, from, end }: ClipSource, fps: number, notes: string[]): Promise<Audio | null> {
+async function soundOf(
+  { video, from, end }: ClipSource,
+  fps: number,
+  notes: string[],
+  damaged: (remark: string) => void,
+): Promise<Audio | null> {
   const own = (await mediaInfo(video)).audio !== null;
   const beside = own ? null : soundBeside(video);
   if (!own && beside === null) {
@@ -78,7 +89,7 @@ async function soundOf({ video, from, end }: ClipSource, fps: number, notes: str
     return null;
   }
   const path = beside ?? video;
-  const options = { start: from / fps, end: end / fps, rate: clipSoundRate };
+  const options = { start: from / fps, end: end / fps, rate: clipSoundRate, note: damaged };
   const { samples } = await readAudio(path, options);
   const wanted = Math.round((end / fps) * clipSoundRate) - Math.round((from / fps) * clipSoundRate);
   const lacking = (wanted - samples.length) / clipSoundRate;

@@ -36,6 +36,7 @@ export interface VideoLook {
 /**
  * @param fps - frames a second
  * @param shouldStop - asked between frames
+ * @param note - told of damage
  * @returns null when it was asked to stop
  * @throws DataError for a video that cannot be read
  */
@@ -44,6 +45,7 @@ export async function lookAt(
   fps: number,
   analyser: FaceAnalyser,
   shouldStop: () => boolean,
+  note: (remark: string) => void,
 ): Promise<VideoLook | null> {
   // Raw landmarks: a filter would be late, and what is learnt from the clips would be, too.
   const person = analyser.follow({ rate: fps, smooth: false });
@@ -61,7 +63,7 @@ export async function lookAt(
     }
   };
   let waiting: RgbImage[] = [];
-  for await (const frame of readFrames(path, { fps })) {
+  for await (const frame of readFrames(path, { fps, note })) {
     if (shouldStop()) return null;
     size = { width: frame.width, height: frame.height };
     cuts.push(scene.next(frame));

@@ -54,6 +54,8 @@ export interface VideoOutcome {
   readonly modified: number;
   readonly clips: readonly ClipRecord[];
   readonly rejected: readonly Rejection[];
+  /** What is damaged in it. */
+  readonly notes?: readonly string[];
 }
 
 /** Samples a second of the clips' sound. */

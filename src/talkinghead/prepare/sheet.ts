@@ -4,6 +4,7 @@ import { loadNpz } from '../../io/index.js';
 import { type RgbImage, readFrames, writeImage } from '../../media/index.js';
 import { scope } from '../../torch/index.js';
 import { write } from '../render/letters.js';
+import { tiled } from '../render/tiles.js';
 import { cutSquare } from './crop.js';
 import { type ClipRecord, clipFile, clipFiles, type PrepareSettings } from './records.js';
 
@@ -25,18 +26,13 @@ export async function writeSheet(
   const step = Math.ceil(clips.length / most);
   const shown = clips.map((clip, i) => ({ clip, line: i + 1 })).filter((_, i) => i % step === 0);
   const columns = Math.min(across, shown.length);
-  const rows = Math.ceil(shown.length / columns);
-  const sheet: RgbImage = {
-    width: columns * side,
-    height: rows * side,
-    data: new Uint8Array(columns * rows * side * side * 3).fill(32),
-  };
-  for (const [i, { clip, line }] of shown.entries()) {
+  const tiles: RgbImage[] = [];
+  for (const { clip, line } of shown) {
     const tile = await tileOf(folder, clip, settings);
     write(tile, `${line}`, 4, 4, ink);
-    paste(sheet, tile, (i % columns) * side, Math.floor(i / columns) * side);
+    tiles.push(tile);
   }
-  await writeImage(join(folder, clipFiles.sheet), sheet);
+  await writeImage(join(folder, clipFiles.sheet), tiled(tiles, columns, { fill: 32 }));
 }
 
 async function tileOf(folder: string, { id, frames }: ClipRecord, { fps, size }: PrepareSettings): Promise<RgbImage> {
@@ -59,11 +55,4 @@ async function tileOf(folder: string, { id, frames }: ClipRecord, { fps, size }:
     return tile;
   }
   return { width: side, height: side, data: new Uint8Array(3 * side * side) };
-}
-
-function paste(sheet: RgbImage, tile: RgbImage, left: number, top: number): void {
-  for (let y = 0; y < tile.height; y++) {
-    const row = tile.data.subarray(3 * y * tile.width, 3 * (y + 1) * tile.width);
-    sheet.data.set(row, 3 * ((top + y) * sheet.width + left));
-  }
 }

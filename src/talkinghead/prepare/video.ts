@@ -33,8 +33,10 @@ export interface VideoSetting {
 export async function prepareVideo(task: VideoTask, setting: VideoSetting): Promise<VideoOutcome | null> {
   const { folder, settings, analyser, shouldStop } = setting;
   const { size: bytes, mtimeMs: modified } = statSync(task.path);
-  const outcome = { video: task.path, id: task.id, bytes, modified };
-  const look = await lookAt(task.path, settings.fps, analyser, shouldStop);
+  const notes: string[] = [];
+  const note = (remark: string): void => void notes.push(remark);
+  const outcome = { video: task.path, id: task.id, bytes, modified, notes };
+  const look = await lookAt(task.path, settings.fps, analyser, shouldStop, note);
   if (look === null) return null;
   const seen = look.faces.map((face, i) => ({ box: face?.box ?? null, cut: look.cuts[i]! }));
   const segments = findSegments(seen, settings.fps, look, settings);
@@ -53,7 +55,7 @@ export async function prepareVideo(task: VideoTask, setting: VideoSetting): Prom
       continue;
     }
     const id = `${task.id}-${String(clips.length).padStart(2, '0')}`;
-    clips.push(await makeClip(folder, id, task.path, look, segment, settings, labels));
+    clips.push(await makeClip(folder, id, task.path, look, segment, settings, labels, note));
   }
   return { ...outcome, clips, rejected };
 }
@@ -66,10 +68,11 @@ async function makeClip(
   { from, end, box }: Segment,
   settings: PrepareSettings,
   labels: ClipLabels,
+  note: (remark: string) => void,
 ): Promise<ClipRecord> {
   const { fps } = settings;
   const faces = look.faces.slice(from, end);
-  const { sound, notes } = await writeClip(folder, id, { video, from, end, box: box!, faces }, settings);
+  const { sound, notes } = await writeClip(folder, id, { video, from, end, box: box!, faces }, settings, note);
   const most = Math.max(1, ...othersIn(look, from, end).map(({ boxes }) => 1 + boxes.length));
   return {
     id,

@@ -1,6 +1,7 @@
 /** A thread that prepares videos, one after another, as they are sent to it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { FaceAnalyser } from '../../media/index.js';
+import { factOf } from '../../media/truncated.js';
 import { HeadraceError, setNumThreads } from '../../torch/index.js';
 import type { PrepareSettings, VideoOutcome } from './records.js';
 import { prepareVideo, type VideoTask } from './video.js';
@@ -30,7 +31,7 @@ async function prepare(analyser: FaceAnalyser, task: VideoTask): Promise<void> {
     post(outcome === null ? { kind: 'stopped' } : { kind: 'done', outcome });
   } catch (error) {
     if (error instanceof HeadraceError && !isOfFolder(error)) {
-      post({ kind: 'failed', task, reason: error.message.replaceAll(/\s*\n\s*/g, ' ') });
+      post({ kind: 'failed', task, reason: factOf(error).replaceAll(/\s*\n\s*/g, ' ') });
     } else broken(error);
   }
 }

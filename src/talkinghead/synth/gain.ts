@@ -1,5 +1,6 @@
 /** How well a face analyser reads what is known exactly. */
 import { type ExpressionName, expressionNames, type FaceAnalyser, type HeadPose } from '../../media/index.js';
+import { median } from '../../report/index.js';
 import { ConfigError, checkOptions } from '../../torch/index.js';
 import { emotionWeights } from '../motion/index.js';
 import { Random } from './random.js';
@@ -40,12 +41,6 @@ export interface AnalyserGainOptions {
 }
 
 const axes = ['yaw', 'pitch', 'roll'] as const;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2;
-}
 
 /** The least-squares line. */
 export function axisGain(asked: readonly number[], read: readonly number[]): AxisGain {

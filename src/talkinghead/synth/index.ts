@@ -1,7 +1,14 @@
 /** Faces drawn without a photograph, with labels. */
 export { type AnalyserGain, type AnalyserGainOptions, type AxisGain, analyserGain, axisGain } from './gain.js';
 export { type LabelFacts, labelOf, readLabels, type SyntheticLabel } from './labels.js';
-export { makeSyntheticSet, type SyntheticSetOptions, type SyntheticSetResult } from './make-set.js';
+export {
+  faceOfItem,
+  makeSyntheticSet,
+  readSetSettings,
+  type SyntheticSetOptions,
+  type SyntheticSetResult,
+  type SyntheticSetSettings,
+} from './make-set.js';
 export { FaceStage, type StageOptions } from './stage.js';
 export {
   SyntheticFace,

@@ -16,6 +16,7 @@ import {
 import { type RgbImage, readImage, writeImage } from '../../media/index.js';
 import { ConfigError, checkOptions, deriveSeed, scope, tensor } from '../../torch/index.js';
 import { checkWhole } from '../render/checks.js';
+import { tiled } from '../render/tiles.js';
 import { type DrawnMotion, drawFeeling, drawInstant, drawPerformance, type Feeling } from './draw-motion.js';
 import { labelOf, readLabels, type SyntheticLabel } from './labels.js';
 import { FaceStage } from './stage.js';
@@ -59,7 +60,7 @@ export interface SyntheticSetResult {
 const optionNames = ['seed', 'count', 'size', 'frames', 'fps', 'people', 'depth', 'progress', 'stopped'] as const;
 
 /** What tells one set from another, in `set.json`. */
-interface Settings {
+export interface SyntheticSetSettings {
   readonly format: string;
   readonly seed: number;
   readonly count: number;
@@ -82,7 +83,7 @@ const isSettings = isObject({
   depth: isFlag,
 });
 
-function settingsOf(options: SyntheticSetOptions): Settings {
+function settingsOf(options: SyntheticSetOptions): SyntheticSetSettings {
   const where = 'makeSyntheticSet';
   checkOptions(where, options, optionNames);
   const { seed, size = 128, frames = 1, fps = 25, depth = false } = options;
@@ -118,20 +119,26 @@ export async function makeSyntheticSet(folder: string, options: SyntheticSetOpti
 }
 
 /** @throws ConfigError where a set with other settings is there */
-function claim(folder: string, settings: Settings): void {
+function claim(folder: string, settings: SyntheticSetSettings): void {
   const path = join(folder, 'set.json');
   if (!existsSync(path)) {
     writeFileAtomic(path, `${JSON.stringify(settings, null, 2)}\n`);
     return;
   }
-  const found = readJsonFile<Settings>(path, 'the settings of a set of synthetic faces', isSettings);
-  const other = (Object.keys(settings) as (keyof Settings)[]).filter((name) => found[name] !== settings[name]);
+  const found = readSetSettings(folder);
+  const other = (Object.keys(settings) as (keyof SyntheticSetSettings)[]).filter(
+    (name) => found[name] !== settings[name],
+  );
   if (other.length === 0) return;
   const told = other.map((name) => `${name} ${found[name]}, not ${settings[name]}`).join(', ');
   throw new ConfigError(`${folder} holds another set (${told}): go on with its settings, or choose another folder`);
 }
 
-async function fill(folder: string, settings: Settings, options: SyntheticSetOptions): Promise<SyntheticSetResult> {
+async function fill(
+  folder: string,
+  settings: SyntheticSetSettings,
+  options: SyntheticSetOptions,
+): Promise<SyntheticSetResult> {
   const { count, frames } = settings;
   const [partial, whole] = ['labels.partial.jsonl', 'labels.jsonl'].map((name) => join(folder, name)) as [
     string,
@@ -188,10 +195,31 @@ function keepWhole(partial: string, frames: number): number {
   return items;
 }
 
-async function makeItem(folder: string, stage: FaceStage, settings: Settings, item: number): Promise<SyntheticLabel[]> {
-  const { seed, frames, fps, people } = settings;
-  const own = deriveSeed(seed, `item ${item}`);
-  using person = new SyntheticFace(deriveSeed(seed, `person ${item % people}`), { stage, place: own });
+const placeOf = (seed: number, item: number): number => deriveSeed(seed, `item ${item}`);
+
+/** Whom an item of a set shows, where it shows them: to be drawn doing something else. */
+export function faceOfItem(
+  stage: FaceStage,
+  { seed, people }: Pick<SyntheticSetSettings, 'seed' | 'people'>,
+  item: number,
+): SyntheticFace {
+  return new SyntheticFace(deriveSeed(seed, `person ${item % people}`), { stage, place: placeOf(seed, item) });
+}
+
+/** What the set in a folder was made by. @throws DataError where there is none */
+export function readSetSettings(folder: string): SyntheticSetSettings {
+  return readJsonFile(join(folder, 'set.json'), 'the settings of a set of synthetic faces', isSettings);
+}
+
+async function makeItem(
+  folder: string,
+  stage: FaceStage,
+  settings: SyntheticSetSettings,
+  item: number,
+): Promise<SyntheticLabel[]> {
+  const { seed, frames, fps } = settings;
+  const own = placeOf(seed, item);
+  using person = faceOfItem(stage, settings, item);
   const feeling = drawFeeling(own);
   const motion = frames === 1 ? [drawInstant(own, feeling)][Symbol.iterator]() : drawPerformance(own, feeling, fps);
   const labels: SyntheticLabel[] = [];
@@ -203,7 +231,7 @@ async function makeItem(folder: string, stage: FaceStage, settings: Settings, it
 async function makePicture(
   folder: string,
   person: SyntheticFace,
-  settings: Settings,
+  settings: SyntheticSetSettings,
   feeling: Feeling,
   motion: DrawnMotion,
   item: number,
@@ -240,15 +268,5 @@ const sheetRows = 6;
 async function writeSheet(folder: string, labels: readonly SyntheticLabel[]): Promise<void> {
   const shown = labels.slice(0, sheetColumns * sheetRows);
   const images = await Promise.all(shown.map(({ image }) => readImage(join(folder, image))));
-  const size = images[0]!.width;
-  const columns = Math.min(sheetColumns, images.length);
-  const width = columns * size;
-  const height = Math.ceil(images.length / columns) * size;
-  const data = new Uint8Array(3 * width * height);
-  for (const [k, { data: from }] of images.entries()) {
-    const [left, top] = [(k % columns) * size, Math.floor(k / columns) * size];
-    for (let y = 0; y < size; y++)
-      data.set(from.subarray(3 * size * y, 3 * size * (y + 1)), 3 * ((top + y) * width + left));
-  }
-  await writeImage(join(folder, 'sheet.png'), { width, height, data });
+  await writeImage(join(folder, 'sheet.png'), tiled(images, Math.min(sheetColumns, images.length)));
 }

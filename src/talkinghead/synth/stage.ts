@@ -21,7 +21,7 @@ export interface StageOptions {
 export class FaceStage {
   readonly size: number;
   readonly face: FaceModel;
-  /** The 68 vertices of labels: the face's own, but for the brows, which lie where people mark them. */
+  /** The 68 vertices of labels: the face's own, but for brows and jaw line, which lie where people mark them. */
   readonly landmarks: Uint32Array;
   /** Texels of the skin's width and height. */
   readonly texels: number;

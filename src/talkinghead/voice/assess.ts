@@ -2,7 +2,7 @@
 import type { VoiceClip } from './clip-store.js';
 import { type Condition, under } from './conditions.js';
 import { seenAt, targetsAt } from './examples.js';
-import { correlation, opening, partialCorrelation } from './measures.js';
+import { correlation, eyeDistance, opening, partialCorrelation } from './measures.js';
 import { voiceRate } from './mel-stream.js';
 import { movesOf } from './mouth.js';
 import { stepOutputs } from './network.js';
@@ -127,6 +127,9 @@ export interface SeenScores {
   readonly loudness: number;
   /** Frames of the camera by which the mouth is late, at most agreement over all clips. */
   readonly offset: number;
+  /** cm between the lips on average, ours, and the camera's beyond what it sees of the lips when they are nearest. */
+  readonly open: number;
+  readonly seenOpen: number;
   readonly each: readonly {
     readonly id: string;
     readonly r: number;
@@ -146,6 +149,8 @@ export function assessSeen(make: MouthMaker, clips: readonly VoiceClip[], condit
     partial: mean((row) => row.partial),
     loudness: mean((row) => row.loudness),
     offset: bestLag(lags),
+    open: mean((row) => row.open),
+    seenOpen: mean((row) => row.seenOpen),
     each: rows.map(({ id, r, partial, loudness }) => ({ id, r, partial, loudness })),
   };
 }
@@ -168,15 +173,22 @@ function seenRow(make: MouthMaker, clip: VoiceClip, condition: Condition, seed: 
     r: correlation(ours, truth),
     partial: partialCorrelation(ours, truth, energy),
     loudness: correlation(energy, truth),
+    open: average([...ours]),
+    seenOpen: eyeDistance * (average([...truth]) - least(seen)),
     lags: lagCorrelations(all, camera),
   };
+}
+
+/** What the lowest of values come to: all but one in thirty are above. */
+function least(values: Float32Array): number {
+  return values.toSorted()[Math.floor(values.length / 30)] ?? 0;
 }
 
 /** The two thirds of frames that are loudest: speech, where nobody tells which words there are. */
 function aboveLoudness(loud: Float64Array): boolean[] {
   const sorted = [...loud].sort((a, b) => a - b);
-  const least = sorted[Math.floor(0.35 * sorted.length)]!;
-  return [...loud].map((value) => value > least);
+  const border = sorted[Math.floor(0.35 * sorted.length)]!;
+  return [...loud].map((value) => value > border);
 }
 
 const LAGS = 8;

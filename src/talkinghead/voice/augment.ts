@@ -1,18 +1,24 @@
 /** One recording heard in other ways: other voices, rooms, noises, telephones. Everything by chance, nothing moves in time unnoticed. */
-import type { Chance } from './chance.js';
+import type { Chance } from '../training/chance.js';
 import { voiceRate } from './mel-stream.js';
 
 /** A recording heard in another way. */
 export interface Heard {
   readonly samples: Float32Array;
-  /** What happened at `t` seconds is now at `t / speed`. */
-  readonly speed: number;
+  /** What is heard at a time, in seconds of the recording as it was. */
+  readonly original: (time: number) => number;
+  /** How much shorter the throat is to be heard: see `MelStream`. */
+  readonly warp: number;
 }
 
 /** How often each thing happens. */
 export interface AugmentOptions {
   /** Most that pitch, formants and speed change together: 0.2 for 20 %. */
   readonly speed: number;
+  /** Most that formants alone change, 0.15 for 15 %. */
+  readonly warp: number;
+  /** Pitch, formants and speed that change from note to note, with vibrato. */
+  readonly song: number;
   readonly room: number;
   readonly noise: number;
   readonly telephone: number;
@@ -20,7 +26,15 @@ export interface AugmentOptions {
   readonly gain: number;
 }
 
-export const usualAugmentation: AugmentOptions = { speed: 0.2, room: 0.3, noise: 0.6, telephone: 0.2, gain: 20 };
+export const usualAugmentation: AugmentOptions = {
+  speed: 0.2,
+  warp: 0.15,
+  song: 0.2,
+  room: 0.25,
+  noise: 0.55,
+  telephone: 0.3,
+  gain: 20,
+};
 
 /** @param babble - other speech, to mix in as noise */
 export function augment(
@@ -29,33 +43,61 @@ export function augment(
   options: AugmentOptions,
   babble: Float32Array | null = null,
 ): Heard {
+  const warp = 2 ** chance.between(Math.log2(1 - options.warp), Math.log2(1 + options.warp));
   const speed = 2 ** chance.between(Math.log2(1 - options.speed), Math.log2(1 + options.speed));
-  let heard = atSpeed(samples, speed);
+  const moved = atSpeeds(samples, chance.yes(options.song) ? melody(chance, speed) : () => speed);
+  const { original } = moved;
+  let heard = moved.samples;
   tilt(heard, chance.between(-0.5, 0.5));
-  if (chance.yes(0.5)) colour(heard, 2 ** chance.between(7.5, 12.5), chance.between(-12, 12));
+  for (let count = chance.below(4); count > 0; count--) {
+    colour(heard, 2 ** chance.between(7.5, 12.8), chance.between(-10, 10));
+  }
   if (chance.yes(options.room)) heard = inRoom(heard, chance);
   if (chance.yes(options.noise)) {
     const decibels = chance.between(3, 30);
     addNoise(heard, noiseFor(heard.length, chance, babble), decibels);
   }
-  if (chance.yes(options.telephone)) heard = telephone(heard, chance.between(3000, 3900), chance.yes(0.5));
+  if (chance.yes(options.telephone)) heard = telephone(heard, 2 ** chance.between(11.5, 12.7), chance.yes(0.5));
   const gain = 10 ** (chance.between(-options.gain, options.gain / 2) / 20);
   for (let i = 0; i < heard.length; i++) heard[i]! *= gain;
-  return { samples: heard, speed };
+  return { samples: heard, original, warp };
 }
 
-/** Plays faster (above 1) or slower; pitch and formants move with it. Cubic between samples. */
-export function atSpeed(samples: Float32Array, speed: number): Float32Array {
-  const out = new Float32Array(Math.max(1, Math.floor(samples.length / speed)));
+/**
+ * Plays faster (above 1) or slower; pitch and formants move with it. Cubic between samples.
+ * @param speed - at each sample of what is heard
+ */
+export function atSpeeds(samples: Float32Array, speed: (sample: number) => number): Omit<Heard, 'warp'> {
+  const places: number[] = [];
+  for (let place = 0; place < samples.length; place += speed(places.length)) places.push(place);
   const at = (i: number): number => samples[i] ?? 0;
-  for (let i = 0; i < out.length; i++) {
-    const place = i * speed;
+  const out = Float32Array.from(places, (place) => {
     const k = Math.floor(place);
     const t = place - k;
     const [a, b, c, d] = [at(k - 1), at(k), at(k + 1), at(k + 2)];
-    out[i] = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
-  }
-  return out;
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
+  });
+  const original = (time: number): number => {
+    const sample = Math.min(places.length - 1, Math.max(0, Math.round(time * voiceRate)));
+    return places[sample]! / voiceRate + (time - sample / voiceRate) * speed(sample);
+  };
+  return { samples: out, original };
+}
+
+/** Half-tones up and down of a melody. */
+const RANGE = 4.5;
+
+/** Speeds of notes around a speed, by chance, each with the same vibrato. */
+function melody(chance: Chance, around: number): (sample: number) => number {
+  const length = Math.round(chance.between(0.15, 0.7) * voiceRate);
+  const turn = (2 * Math.PI * chance.between(4, 7)) / voiceRate;
+  const depth = chance.between(0, 0.04);
+  const notes: number[] = [];
+  return (sample) => {
+    const note = Math.floor(sample / length);
+    while (notes.length <= note) notes.push(2 ** (chance.between(-RANGE, RANGE) / 12));
+    return around * notes[note]! * (1 + depth * Math.sin(turn * sample));
+  };
 }
 
 /** A microphone that favours high (below 0) or low sounds. */

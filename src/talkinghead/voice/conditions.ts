@@ -1,6 +1,7 @@
 /** The conditions that a voice model is tested under: each changes the sound, and tells what became of its times. */
+
+import { Chance } from '../training/chance.js';
 import { addNoise, telephone } from './augment.js';
-import { Chance } from './chance.js';
 import { voiceRate } from './mel-stream.js';
 
 /** Sound as it is heard under a condition. */

@@ -1,7 +1,7 @@
 /** Settings of the voice model's training: a recipe, or a JSON file that changes one. */
-import { existsSync } from 'node:fs';
-import { isAtLeast, isList, isNumber, isObject, isText, isWhole, readJsonFile, type Shape } from '../../io/index.js';
-import { ConfigError, nearest } from '../../torch/index.js';
+import { isAtLeast, isList, isNumber, isObject, isText, isWhole, type Shape } from '../../io/index.js';
+import { ConfigError } from '../../torch/index.js';
+import { readSettings, type Settings } from '../training/settings.js';
 import { type AugmentOptions, usualAugmentation } from './augment.js';
 import type { NetworkShape } from './network.js';
 
@@ -16,8 +16,9 @@ export interface VoiceConfig {
   readonly threads: number;
   readonly network: NetworkShape;
   readonly dropout: number;
-  /** Voices to learn from, and others for the test alone. */
+  /** Voices to learn from, others by which settings are chosen, and others for the test alone. */
   readonly voices: readonly VoiceSource[];
+  readonly validationVoices: readonly VoiceSource[];
   readonly testVoices: readonly VoiceSource[];
   /** People of the real clips who are for the test alone; all others are learnt from. */
   readonly testSpeakers: readonly string[];
@@ -35,6 +36,8 @@ export interface VoiceConfig {
   readonly loss: {
     /** Of sealed lips. */
     readonly closure: number;
+    /** Of 1 - correlation with the exact opening. */
+    readonly exact: number;
     /** Of 1 - correlation with the opening, and with the width, that a camera saw. */
     readonly opening: number;
     readonly width: number;
@@ -50,13 +53,21 @@ export const voiceRecipes: Readonly<Record<string, VoiceConfig>> = {
   standard: {
     seed: 1,
     threads: 1,
-    network: { width: 96, dilations: [1, 2, 4, 8, 1] },
+    network: { width: 96, dilations: [1, 2, 4, 8, 1, 2, 4] },
     dropout: 0.1,
     voices: voices([
-      ['flite:slt', 160],
-      ['flite:awb', 160],
+      ['flite:slt', 240],
+      ['flite:awb', 240],
       ['festival:kal_diphone', 100],
       ['festival:cmu_us_slt_arctic_hts', 60],
+      ['festival:lp_diphone', 60],
+      ['festival:pc_diphone', 60],
+      ['festival:suo_fi_lj_diphone', 60],
+      ['festival:hy_fi_mv_diphone', 60],
+      ['festival:czech_dita', 60],
+      ['festival:czech_machac', 60],
+      ['festival:czech_ph', 60],
+      ['festival:upc_ca_ona_hts', 60],
       ['espeak:en-us', 60],
       ['espeak:en-us+klatt2', 40],
       ['espeak:en-us+klatt4', 40],
@@ -71,6 +82,18 @@ export const voiceRecipes: Readonly<Record<string, VoiceConfig>> = {
       ['espeak:pl+m7', 40],
       ['espeak:tr+f5', 40],
       ['espeak:fi+m1', 40],
+      ['espeak:en-us+m1', 40],
+      ['espeak:en-us+f1', 40],
+      ['espeak:hu+m4', 30],
+      ['espeak:ro+f3', 30],
+      ['espeak:nb+m3', 30],
+      ['espeak:ca+f5', 30],
+    ]),
+    validationVoices: voices([
+      ['festival:ked_diphone', 40],
+      ['espeak:en-us+m3', 30],
+      ['espeak:da+f4', 30],
+      ['espeak:eo+m5', 30],
     ]),
     testVoices: voices([
       ['flite:rms', 40],
@@ -81,13 +104,13 @@ export const voiceRecipes: Readonly<Record<string, VoiceConfig>> = {
     testSpeakers: [],
     augment: usualAugmentation,
     variants: 3,
-    steps: 2500,
+    steps: 4500,
     batch: 24,
     realBatch: 7,
     window: 150,
     lr: 2e-3,
     weightDecay: 1e-3,
-    loss: { closure: 0.5, opening: 1, width: 0.3 },
+    loss: { closure: 0.7, exact: 1, opening: 1, width: 0.3 },
     keepEvery: 250,
   },
 };
@@ -100,10 +123,13 @@ const isConfig: Shape = isObject({
   network: isObject({ width: isWhole(1), dilations: isList(isWhole(1)) }),
   dropout: isAtLeast(0),
   voices: isVoices,
+  validationVoices: isVoices,
   testVoices: isVoices,
   testSpeakers: isList(isText),
   augment: isObject({
     speed: isAtLeast(0),
+    warp: isAtLeast(0),
+    song: isAtLeast(0),
     room: isAtLeast(0),
     noise: isAtLeast(0),
     telephone: isAtLeast(0),
@@ -116,11 +142,9 @@ const isConfig: Shape = isObject({
   window: isWhole(40),
   lr: isNumber,
   weightDecay: isAtLeast(0),
-  loss: isObject({ closure: isAtLeast(0), opening: isAtLeast(0), width: isAtLeast(0) }),
+  loss: isObject({ closure: isAtLeast(0), exact: isAtLeast(0), opening: isAtLeast(0), width: isAtLeast(0) }),
   keepEvery: isWhole(1),
 });
-
-type Settings = Readonly<Record<string, unknown>>;
 
 /**
  * The settings that a recipe's name, or a JSON file with `recipe` and what it changes, stands for.
@@ -128,45 +152,8 @@ type Settings = Readonly<Record<string, unknown>>;
  * @throws ConfigError, DataError for settings that there are not, or of another kind
  */
 export function readVoiceConfig(name: string, set: Settings = {}): VoiceConfig {
-  const fromFile = name.endsWith('.json') || (existsSync(name) && !(name in voiceRecipes));
-  const changes = fromFile ? readJsonFile<Settings>(name, 'a configuration') : { recipe: name };
-  const { recipe = 'standard', ...rest } = changes;
-  const base = voiceRecipes[String(recipe)];
-  if (base === undefined) {
-    throw new ConfigError(
-      `Expected a recipe (${Object.keys(voiceRecipes).join(', ')}) or a JSON file, got '${recipe}'`,
-    );
-  }
-  let settings: Settings = base as unknown as Settings;
-  for (const [path, value] of [...Object.entries(rest), ...Object.entries(set)]) {
-    settings = changed(settings, path.split('.'), value, path);
-  }
-  const faults = isConfig(settings, 'the configuration');
-  if (faults.length > 0) throw new ConfigError(`Expected ${faults.join('; ')}`);
-  const config = settings as unknown as VoiceConfig;
+  const config = readSettings(name, voiceRecipes, isConfig, set);
   if (config.realBatch > config.batch)
     throw new ConfigError(`Expected realBatch of at most batch, ${config.batch}, got ${config.realBatch}`);
   return config;
-}
-
-/** Settings with one of them changed; an object in place of an object changes what it names. */
-function changed(settings: Settings, [name = '', ...inside]: string[], value: unknown, path: string): Settings {
-  if (!(name in settings)) {
-    const near = nearest(name, Object.keys(settings));
-    throw new ConfigError(
-      `Expected a setting among ${Object.keys(settings).join(', ')}, got ${path}.${near === null ? '' : ` Did you mean ${near}?`}`,
-    );
-  }
-  const old = settings[name];
-  const isGroup = (what: unknown): what is Settings =>
-    typeof what === 'object' && what !== null && !Array.isArray(what);
-  if (inside.length > 0 && isGroup(old)) return { ...settings, [name]: changed(old, inside, value, path) };
-  if (isGroup(old) && isGroup(value)) {
-    const merged = Object.entries(value).reduce(
-      (group, [key, each]) => changed(group, [key], each, `${path}.${key}`),
-      old,
-    );
-    return { ...settings, [name]: merged };
-  }
-  return { ...settings, [name]: value };
 }

@@ -1,7 +1,7 @@
 /** Clips in the form that the network learns from: what is heard, step by step, and what the mouth should do. */
 import { type Tensor, tensor } from '../../torch/index.js';
-import { augment } from './augment.js';
-import type { Chance } from './chance.js';
+import type { Chance } from '../training/chance.js';
+import { augment, type Heard } from './augment.js';
 import type { VoiceClip } from './clip-store.js';
 import { mouthPath, pathRate, shapeLead } from './coarticulation.js';
 import type { VoiceConfig } from './config.js';
@@ -65,10 +65,13 @@ export function exampleOf(
   const before = chance === null ? 0 : Math.floor(chance.between(0, 0.4) * voiceRate);
   const padded = new Float32Array(before + clip.samples.length + Math.floor(0.3 * voiceRate));
   padded.set(clip.samples, before);
-  const heard = chance === null ? { samples: padded, speed: 1 } : augment(padded, chance, config.augment, babble);
-  const { inputs } = hear(heard.samples, usual);
+  const heard: Heard =
+    chance === null
+      ? { samples: padded, original: (time) => time, warp: 1 }
+      : augment(padded, chance, config.augment, babble);
+  const { inputs } = hear(heard.samples, usual, heard.warp);
   const steps = inputs.length / stepInputs;
-  const times = Array.from({ length: steps }, (_, step) => stepTime(step) * heard.speed - before / voiceRate);
+  const times = Array.from({ length: steps }, (_, step) => heard.original(stepTime(step)) - before / voiceRate);
   const { targets, speech } = targetsAt(clip, times);
   const known = new Float32Array(steps).fill(clip.sounds === null ? 0 : 1);
   const seen = new Float32Array(2 * steps);

@@ -18,13 +18,14 @@ export interface HeardStep {
 
 /** Sound to steps as it comes. */
 export class Hearing {
-  readonly #ear = new MelStream();
+  readonly #ear: MelStream;
   readonly #level: LevelTracker;
   readonly #input = new Float32Array(stepInputs);
   #frames = 0;
 
-  /** @param usual - the mean spectrum of speech, which the model brings along */
-  constructor(usual?: ArrayLike<number>) {
+  /** @param usual - the mean spectrum of speech, which the model brings along @param warp - see `MelStream` */
+  constructor(usual?: ArrayLike<number>, warp = 1) {
+    this.#ear = new MelStream(warp);
     this.#level = new LevelTracker(usual);
   }
 
@@ -43,11 +44,15 @@ export class Hearing {
 }
 
 /** The steps of a whole recording: `[steps, 80]`, and their energies. */
-export function hear(samples: Float32Array, usual?: ArrayLike<number>): { inputs: Float32Array; energy: Float32Array } {
+export function hear(
+  samples: Float32Array,
+  usual?: ArrayLike<number>,
+  warp = 1,
+): { inputs: Float32Array; energy: Float32Array } {
   const steps = Math.floor(samples.length / stepHop) + 1;
   const inputs = new Float32Array(steps * stepInputs);
   const energy = new Float32Array(steps);
-  const hearing = new Hearing(usual);
+  const hearing = new Hearing(usual, warp);
   let count = 0;
   const take = (step: HeardStep): void => {
     if (count >= steps) return;

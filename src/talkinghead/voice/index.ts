@@ -31,7 +31,7 @@ export { Prosody } from './prosody.js';
 export { trainVoice, type VoiceResult, type VoiceRunOptions, type VoiceScores } from './run.js';
 export { type PhonemeSpeechOptions, speechFromPhonemes } from './speech-from-phonemes.js';
 export { type SpokenText, type SynthesisOptions, synthesise } from './synthesisers.js';
-export { type StepRecord, type TrainState, VoiceTrainer } from './trainer.js';
+export { VoiceTrainer } from './trainer.js';
 export type { SoundAlphabet } from './visemes.js';
 export { shippedVoice, type VoiceNumbers } from './voice-file.js';
 export { VoiceModel, type VoiceStream } from './voice-model.js';

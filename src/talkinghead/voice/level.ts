@@ -6,7 +6,12 @@ const RATE = 100;
 /** Nats of mean log energy: the level that speech is taken to have before any is heard, and the lowest that it is taken to have. */
 const USUAL = -3;
 const LEAST = -8;
-/** Nats a second that the level sinks while nothing reaches it, and the share of the way that it rises a frame. */
+/**
+ * Nats a second that the level sinks: before anything has reached it, where something is heard beneath it all the same, as in a quiet
+ * recording, and where nothing is; and once something has. And the share of the way that it rises a frame.
+ */
+const SINK_TO_FIRST = 40;
+const SINK_AT_FIRST = 2.5;
 const SINK = 0.5;
 const RISE = 0.2;
 /** Nats that speech is taken to be above the quietest heard of late, at least, and nats a second that the quietest rises. */
@@ -23,6 +28,7 @@ const SLOW = 0.6 * RATE;
 /** Follows the level of speech and its mean spectrum, causally, frame by frame of `MelStream`. */
 export class LevelTracker {
   #level = USUAL;
+  #reached = false;
   #quietest = USUAL - CLEAR;
   /** Mean over speech of each band above the level. */
   readonly mean: Float64Array;
@@ -44,8 +50,13 @@ export class LevelTracker {
     for (let band = 0; band < melBands; band++) loudness += frame[band]! / melBands;
     this.#quietest = Math.min(loudness, this.#quietest + FORGET / RATE);
     const least = Math.max(LEAST, this.#quietest + CLEAR);
-    if (this.#level > least) this.#level = Math.max(least, this.#level - SINK / RATE);
-    if (loudness > this.#level) this.#level += RISE * (loudness - this.#level);
+    const heard = loudness > this.#quietest + CLEAR;
+    const sink = this.#reached ? SINK : heard ? SINK_TO_FIRST : SINK_AT_FIRST;
+    if (this.#level > least) this.#level = Math.max(least, this.#level - sink / RATE);
+    if (loudness > this.#level) {
+      this.#reached = true;
+      this.#level += RISE * (loudness - this.#level);
+    }
     const above = loudness - this.#level;
     if (above > -SPEECH) this.#seen = Math.min(MEMORY, this.#seen + 1);
     for (let band = 0; band < melBands; band++) {

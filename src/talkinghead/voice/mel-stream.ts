@@ -21,18 +21,32 @@ interface Filter {
   readonly weights: Float64Array;
 }
 
-/** Triangles on HTK's mel scale from 60 to 7,600 Hz, each with the peak 1; only the bins that are not 0. */
-function filters(): Filter[] {
+/**
+ * Triangles on HTK's mel scale from 60 to 7,600 Hz, each with the peak 1; only the bins that are not 0.
+ * @param warp - what all frequencies are divided by
+ */
+function filters(warp: number): Filter[] {
   return scope(() => {
     const options = { rate: voiceRate, nFft: SIZE, nMels: melBands, fMin: 60, fMax: 7600, htk: true, norm: null };
     const all = melFilters(options).data() as Float64Array;
     const bins = SIZE / 2 + 1;
     return Array.from({ length: melBands }, (_, band) => {
-      const row = all.slice(band * bins, (band + 1) * bins);
+      const row = warped(all.subarray(band * bins, (band + 1) * bins), warp);
       const first = row.findIndex((weight) => weight > 0);
       const end = row.findLastIndex((weight) => weight > 0) + 1;
-      return { first, weights: row.slice(first, end) };
+      return { first: Math.max(0, first), weights: row.slice(Math.max(0, first), end) };
     });
+  });
+}
+
+/** A filter with its frequencies divided; what would lie above all bins is left out. */
+function warped(row: Float64Array, warp: number): Float64Array {
+  if (warp === 1) return row.slice();
+  return row.map((_, bin) => {
+    const place = bin * warp;
+    const before = Math.floor(place);
+    const [a, b] = [row[before] ?? 0, row[before + 1] ?? 0];
+    return a + (place - before) * (b - a);
   });
 }
 
@@ -41,7 +55,7 @@ function filters(): Filter[] {
  * 200 of them behind it; before the beginning is silence. Memory does not grow, and a frame does not depend on how the sound was cut.
  */
 export class MelStream {
-  readonly #filters: readonly Filter[] = filters();
+  readonly #filters: readonly Filter[];
   readonly #spectrum = new PowerSpectrum(SIZE);
   readonly #window = Float64Array.from({ length: melWindow }, (_, i) => {
     return 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / melWindow);
@@ -54,6 +68,11 @@ export class MelStream {
   #count = 0;
   /** The sample after which the next frame is complete. */
   #due = melWindow / 2;
+
+  /** @param warp - above 1 hears a voice as if its throat were so much shorter: for training */
+  constructor(warp = 1) {
+    this.#filters = filters(warp);
+  }
 
   /** @param take - gets each frame that is complete; the array is used again */
   push(samples: Float32Array, take: (frame: Float64Array) => void): void {

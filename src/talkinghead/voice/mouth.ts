@@ -13,6 +13,12 @@ export const openingMoves: readonly MouthMove[] = ['jawOpen', 'mouthLowerDown', 
 const opens = mouthMoves.map((name) => openingMoves.includes(name));
 
 /**
+ * How much further real mouths open than the table of visemes says, which was measured mostly on one man who opens his little: he is
+ * followed best with 1.2, others who were filmed with 1.4.
+ */
+const OPENING = 1.3;
+
+/**
  * ARKit's weights of moves: `[52]`.
  * @param moves - in the order of `mouthMoves`, from `at` on
  * @param closure - 0 to 1: how far the lips are sealed, whatever the moves say
@@ -20,8 +26,8 @@ const opens = mouthMoves.map((name) => openingMoves.includes(name));
 export function mouthWeights(moves: ArrayLike<number>, at: number, closure: number): Float32Array {
   const weights = new Float32Array(arkitCount);
   places.forEach((each, i) => {
-    const value = Math.min(1, Math.max(0, moves[at + i]!)) * (opens[i] ? 1 - closure : 1);
-    for (const place of each) weights[place] = value;
+    const value = Math.max(0, moves[at + i]!) * (opens[i] ? OPENING * (1 - closure) : 1);
+    for (const place of each) weights[place] = Math.min(1, value);
   });
   return weights;
 }

@@ -12,6 +12,8 @@ export interface ObjectiveParts {
   /** Squared errors of the moves, in units of how much each varies. */
   readonly moves: Tensor;
   readonly closure: Tensor;
+  /** 1 - correlation of the opening with the exact one, mean over the clips whose sounds are known. */
+  readonly exact: Tensor;
   /** 1 - correlation with what a camera saw, mean over the clips that it looked at; 0 where there is none. */
   readonly opening: Tensor;
   readonly width: Tensor;
@@ -36,13 +38,19 @@ export function objective(logits: Tensor, batch: Batch, config: VoiceConfig): Ob
     weight: known,
     reduction: 'sum',
   }).div(total);
-  const measured = (weights: readonly number[]): Tensor =>
-    moves.mul(tensor(Float32Array.from(weights), { shape: [1, count, 1] })).sum([1]);
-  const opening = unlike(measured(openingWeights), batch.seen.select(1, 0), batch.speaking);
-  const width = unlike(measured(widthWeights), batch.seen.select(1, 1), batch.speaking);
+  const measured = (of: Tensor, weights: readonly number[]): Tensor =>
+    of.mul(tensor(Float32Array.from(weights), { shape: [1, count, 1] })).sum([1]);
+  const open = measured(moves, openingWeights);
+  const exact = unlike(open, measured(batch.targets.narrow(1, 0, count), openingWeights), batch.known);
+  const opening = unlike(open, batch.seen.select(1, 0), batch.speaking);
+  const width = unlike(measured(moves, widthWeights), batch.seen.select(1, 1), batch.speaking);
+  const parts = { closure, exact, opening, width };
   const { loss } = config;
-  const all = movesLoss.add(closure.mul(loss.closure)).add(opening.mul(loss.opening)).add(width.mul(loss.width));
-  return { total: all, moves: movesLoss, closure, opening, width };
+  const all = (['closure', 'exact', 'opening', 'width'] as const).reduce(
+    (sum, name) => sum.add(parts[name].mul(loss[name])),
+    movesLoss,
+  );
+  return { total: all, moves: movesLoss, ...parts };
 }
 
 /** Frames that a clip needs to be judged by its correlation. */

@@ -1,8 +1,9 @@
 /** Makes the clips that a configuration learns from, once: a file for each voice and each video, so that it can be broken off. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
+import { factOf } from '../../media/truncated.js';
+import { Chance } from '../training/chance.js';
 import { PronunciationDictionary } from './align.js';
-import { Chance } from './chance.js';
 import { loadClips, saveClips, type VoiceClip } from './clip-store.js';
 import type { VoiceConfig, VoiceSource } from './config.js';
 import { ClipReader, isOfClip, listVideos } from './real-clips.js';
@@ -13,6 +14,8 @@ import { randomTexts } from './texts.js';
 export interface VoiceData {
   readonly synthetic: readonly VoiceClip[];
   readonly real: readonly VoiceClip[];
+  /** Of voices that are neither learnt from nor tested. */
+  readonly validation: readonly VoiceClip[];
   readonly testSynthetic: readonly VoiceClip[];
   readonly testReal: readonly VoiceClip[];
 }
@@ -32,7 +35,8 @@ export async function prepareVoiceData(config: VoiceConfig, options: VoiceDataOp
   const { folder, clips, onProgress, shouldStop } = options;
   mkdirSync(folder, { recursive: true });
   const videos = clips === null ? [] : listVideos(clips);
-  const jobs = config.voices.length + config.testVoices.length + videos.length;
+  const { voices, validationVoices, testVoices } = config;
+  const jobs = voices.length + validationVoices.length + testVoices.length + videos.length;
   let done = 0;
   const each = async <T>(
     items: readonly T[],
@@ -53,8 +57,9 @@ export async function prepareVoiceData(config: VoiceConfig, options: VoiceDataOp
   const named = ({ voice, texts }: VoiceSource): string =>
     `${voice.replaceAll(/[^\w+-]/g, '-')}-${texts}-${config.seed}`;
   const spoken = (source: VoiceSource): Promise<VoiceClip[]> => speakTexts(source, dictionary, config.seed);
-  const synthetic = await each(config.voices, named, spoken);
-  const testSynthetic = synthetic && (await each(config.testVoices, named, spoken));
+  const synthetic = await each(voices, named, spoken);
+  const validation = synthetic && (await each(validationVoices, named, spoken));
+  const testSynthetic = validation && (await each(testVoices, named, spoken));
   let reader: ClipReader | null = null;
   const watched =
     testSynthetic &&
@@ -67,15 +72,16 @@ export async function prepareVoiceData(config: VoiceConfig, options: VoiceDataOp
           return [await reader.read(video, options.note ?? (() => {}))];
         } catch (error) {
           if (!isOfClip(error)) throw error;
-          options.note?.(`left out: ${error.message}`);
+          options.note?.(`left out: ${factOf(error)}`);
           return [];
         }
       },
     ));
-  if (synthetic === null || testSynthetic === null || watched === null) return null;
+  if (synthetic === null || validation === null || testSynthetic === null || watched === null) return null;
   const isTest = ({ speaker }: VoiceClip): boolean => config.testSpeakers.includes(speaker);
   return {
     synthetic,
+    validation,
     testSynthetic,
     real: watched.filter((clip) => !isTest(clip)),
     testReal: watched.filter(isTest),

@@ -8,7 +8,7 @@ import { HeadraceError } from '../../torch/index.js';
 /** What each comes with on Debian. */
 const packages: Readonly<Record<string, string>> = {
   flite: 'flite',
-  festival: 'festival festvox-us-slt-hts',
+  festival: 'festival festvox-us-slt-hts festvox-kallpc16k',
   python3: 'python3',
   'espeak-ng': 'espeak-ng',
   pocketsphinx_continuous: 'pocketsphinx pocketsphinx-en-us',

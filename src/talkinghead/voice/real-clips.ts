@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { FaceAnalyser, mediaInfo, readAudio, readFrames } from '../../media/index.js';
+import { factOf } from '../../media/truncated.js';
 import { ConfigError, DataError, type HeadraceError } from '../../torch/index.js';
 import { alignWords, PronunciationDictionary } from './align.js';
 import type { SeenMouth, VoiceClip } from './clip-store.js';
@@ -108,7 +109,7 @@ export class ClipReader {
       if (words !== null) sounds = await alignWords(samples, words, { dictionary: this.#dictionary });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
-      note(`${path}: ${error.message}`);
+      note(`${path}: ${factOf(error)}`);
     }
     return { id: basename(path), speaker, samples, sounds, alphabet: 'arpabet', seen };
   }

@@ -2,23 +2,17 @@
  * A run of the voice model's training and its folder: `config.json`, `history.jsonl`, `checkpoint.safetensors` while it goes on, and at its
  * end `voice.safetensors` with `metrics.json`.
  */
-import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  FolderLock,
-  loadSafetensors,
-  readJsonFile,
-  saveSafetensors,
-  sweepUnfinished,
-  writeFileAtomic,
-} from '../../io/index.js';
-import { describeDifferences, differencesOf } from '../../pipeline/index.js';
-import { ConfigError, DataError } from '../../torch/index.js';
+import { writeFileAtomic } from '../../io/index.js';
+import { ConfigError } from '../../torch/index.js';
+import { TrainingFolder } from '../training/run-folder.js';
+import type { StepRecord } from '../training/steps.js';
 import { assessExact, assessSeen, type ExactScores, modelOpening, type SeenScores } from './assess.js';
+import type { VoiceClip } from './clip-store.js';
 import { conditions } from './conditions.js';
 import type { VoiceConfig } from './config.js';
 import { prepareVoiceData, type VoiceData } from './prepare-clips.js';
-import { type StepRecord, type TrainState, VoiceTrainer } from './trainer.js';
+import { VoiceTrainer } from './trainer.js';
 import { saveVoice } from './voice-file.js';
 import { VoiceModel } from './voice-model.js';
 
@@ -36,10 +30,14 @@ export interface VoiceRunOptions {
   readonly shouldStop?: () => boolean;
 }
 
+export type VoiceScore = ExactScores & { readonly voice: string; readonly condition: string };
+
 /** What a trained model came to on what it has not seen. */
 export interface VoiceScores {
   /** By voice and condition. */
-  readonly exact: readonly (ExactScores & { readonly voice: string; readonly condition: string })[];
+  readonly exact: readonly VoiceScore[];
+  /** The same of the validation's voices, by which settings are to be chosen. */
+  readonly validation: readonly VoiceScore[];
   /** By condition; empty where no speaker was left out. */
   readonly seen: readonly (SeenScores & { readonly condition: string })[];
 }
@@ -57,55 +55,48 @@ export interface VoiceResult {
  */
 export async function trainVoice(config: VoiceConfig, options: VoiceRunOptions): Promise<VoiceResult | null> {
   const { out, clips, data: folder = join(out, 'data') } = options;
-  beginRun(out, config, options.resume ?? false);
-  const lock = FolderLock.take(out);
-  try {
-    sweepUnfinished(out);
-    const data = await prepareVoiceData(config, {
-      folder,
-      clips,
-      onProgress: (done, all) => options.onProgress?.('preparing', done, all),
-      note: options.note,
-      shouldStop: options.shouldStop,
-    });
-    if (data === null) return null;
-    checkSpeakers(config, data);
-    const trainer = new VoiceTrainer(config, data);
-    const history = trainer.run({
-      onProgress: options.onProgress,
-      onRecord: options.onRecord,
-      shouldStop: options.shouldStop,
-      from: readState(out),
-      save: (state) => writeState(out, state),
-    });
-    if (history === null) return null;
-    const model = join(out, 'voice.safetensors');
-    saveVoice(model, config.network, trainer.network.stateDict(), trainer.usual);
-    const scores = testVoice(VoiceModel.load(model), data, options.onProgress);
-    writeFileAtomic(join(out, 'metrics.json'), `${JSON.stringify(scores, null, 2)}\n`);
-    return { model, scores, history };
-  } finally {
-    lock.release();
-  }
+  using kept = new TrainingFolder(out, config, options.resume ?? false);
+  const data = await prepareVoiceData(config, {
+    folder,
+    clips,
+    onProgress: (done, all) => options.onProgress?.('preparing', done, all),
+    note: options.note,
+    shouldStop: options.shouldStop,
+  });
+  if (data === null) return null;
+  checkSpeakers(config, data);
+  const trainer = new VoiceTrainer(config, data);
+  const { onRecord, shouldStop } = options;
+  const told = { ...config, model: 'voice' };
+  const hooks = kept.keeping(told, { onRecord, shouldStop, from: kept.state() });
+  const history = await trainer.run({ ...hooks, onProgress: options.onProgress });
+  if (history === null) return null;
+  const model = join(out, 'voice.safetensors');
+  saveVoice(model, config.network, trainer.network.stateDict(), trainer.usual);
+  const scores = testVoice(VoiceModel.load(model), data, options.onProgress);
+  writeFileAtomic(join(out, 'metrics.json'), `${JSON.stringify(scores, null, 2)}\n`);
+  return { model, scores, history };
 }
 
 /** The tests of a model: every voice under every condition, and the people who were left out. */
 export function testVoice(
   model: VoiceModel,
-  data: Pick<VoiceData, 'testSynthetic' | 'testReal'>,
+  data: Pick<VoiceData, 'validation' | 'testSynthetic' | 'testReal'>,
   onProgress?: VoiceRunOptions['onProgress'],
 ): VoiceScores {
   const make = modelOpening(model);
-  const voices = [...new Set(data.testSynthetic.map(({ speaker }) => speaker))];
+  const voicesOf = (clips: readonly VoiceClip[]): string[] => [...new Set(clips.map(({ speaker }) => speaker))];
   let done = 0;
-  const all = (voices.length + 1) * conditions.length;
-  const exact = voices.flatMap((voice) => {
-    const own = data.testSynthetic.filter(({ speaker }) => speaker === voice);
-    return conditions.map((condition) => {
-      onProgress?.('testing', done++, all);
-      return { voice, condition, ...assessExact(make, own, condition) };
+  const all = (voicesOf([...data.validation, ...data.testSynthetic]).length + 1) * conditions.length;
+  const score = (clips: readonly VoiceClip[]): VoiceScore[] =>
+    voicesOf(clips).flatMap((voice) => {
+      const own = clips.filter(({ speaker }) => speaker === voice);
+      return conditions.map((condition) => {
+        onProgress?.('testing', done++, all);
+        return { voice, condition, ...assessExact(make, own, condition) };
+      });
     });
-  });
+  const [validation, exact] = [score(data.validation), score(data.testSynthetic)];
   const seen =
     data.testReal.length === 0
       ? []
@@ -113,23 +104,7 @@ export function testVoice(
           onProgress?.('testing', done++, all);
           return { condition, ...assessSeen(make, data.testReal, condition) };
         });
-  return { exact, seen };
-}
-
-function beginRun(out: string, config: VoiceConfig, resume: boolean): void {
-  const path = join(out, 'config.json');
-  if (existsSync(path)) {
-    if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
-    const differences = differencesOf(readJsonFile<VoiceConfig>(path, 'a configuration'), config);
-    if (differences.length > 0) {
-      throw new ConfigError(
-        `${out} holds a run of another configuration: its settings are ${describeDifferences(differences)}. Give those to go on, or another folder`,
-      );
-    }
-    return;
-  }
-  mkdirSync(out, { recursive: true });
-  writeFileAtomic(path, `${JSON.stringify(config, null, 2)}\n`);
+  return { exact, validation, seen };
 }
 
 function checkSpeakers({ testSpeakers }: VoiceConfig, { real, testReal }: VoiceData): void {
@@ -139,20 +114,4 @@ function checkSpeakers({ testSpeakers }: VoiceConfig, { real, testReal }: VoiceD
   throw new ConfigError(
     `Expected testSpeakers among the folders of the clips (${known.join(', ') || 'none'}), got ${unknown.join(', ')}`,
   );
-}
-
-const CHECKPOINT = 'checkpoint.safetensors';
-
-function writeState(out: string, { tensors, ...rest }: TrainState): void {
-  saveSafetensors(join(out, CHECKPOINT), tensors, { state: JSON.stringify(rest) });
-  writeFileAtomic(join(out, 'history.jsonl'), rest.history.map((record) => `${JSON.stringify(record)}\n`).join(''));
-}
-
-function readState(out: string): TrainState | null {
-  const path = join(out, CHECKPOINT);
-  if (!existsSync(path)) return null;
-  const { tensors, metadata } = loadSafetensors(path);
-  const rest = JSON.parse(metadata.state ?? 'null') as Omit<TrainState, 'tensors'> | null;
-  if (rest === null) throw new DataError(`${path}: expected the state of a voice run, found other tensors`);
-  return { ...rest, tensors };
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { readAudio } from '../../media/index.js';
 import { ConfigError, checkOptions, DataError } from '../../torch/index.js';
 import type { TimedSound } from './coarticulation.js';
+import { festivalSpelling } from './festival-sounds.js';
 import { voiceRate } from './mel-stream.js';
 import { runProgram, withFolder } from './programs.js';
 import type { SoundAlphabet } from './visemes.js';
@@ -30,9 +31,9 @@ export interface SynthesisOptions {
 type Speaker = (voice: string, texts: readonly string[], options: Required<SynthesisOptions>) => Promise<SpokenText[]>;
 
 /**
- * Texts spoken by a voice.
- * @param voice - `flite:NAME` (kal, kal16, awb, rms, slt), `festival:NAME` (cmu_us_slt_arctic_hts, kal_diphone) or
- * `espeak:LANGUAGE+VARIANT` (`en-us+f3`, `de`, ...)
+ * Texts spoken by a voice. Of a language that is not its own festival leaves out the few that it cannot say.
+ * @param voice - `flite:NAME` (kal, kal16, awb, rms, slt), `festival:NAME` (cmu_us_slt_arctic_hts, kal_diphone, ked_diphone, and the
+ * Italian, Finnish, Czech and Catalan ones that Debian has) or `espeak:LANGUAGE+VARIANT` (`en-us+f3`, `de`, ...)
  * @throws HeadraceError where the program is missing or has no such voice, ConfigError for another kind of voice
  */
 export async function synthesise(
@@ -81,21 +82,25 @@ async function festival(voice: string, texts: readonly string[], { stretch }: Re
     const script = [
       `(voice_${voice})`,
       `(Parameter.set 'Duration_Stretch ${stretch})`,
-      '(define (tell utterance path)',
-      "  (utt.save.wave utterance path 'riff)",
-      '  (mapcar (lambda (s) (format t "%s:%f " (item.name s) (item.feat s \'end)))',
-      "    (utt.relation.items utterance 'Segment))",
-      '  (format t "\\n"))',
-      ...texts.map((text, i) => `(tell (SynthText ${quoted(text)}) "${path(i)}")`),
+      '(define (tell text place path)',
+      '  (let ((utterance (SynthText text)))',
+      "    (utt.save.wave utterance path 'riff)",
+      '    (format t "\\n@%d " place)',
+      '    (mapcar (lambda (s) (format t "%s:%f " (item.name s) (item.feat s \'end)))',
+      "      (utt.relation.items utterance 'Segment))",
+      '    (format t "\\n")))',
+      ...texts.map((text, i) => `(unwind-protect (tell ${quoted(text)} ${i} "${path(i)}") nil)`),
     ].join('\n');
     writeFileSync(join(folder, 'speak.scm'), script);
-    const lines = runProgram('festival', ['-b', join(folder, 'speak.scm')], { seconds: 1800 }).split('\n');
+    const said = runProgram('festival', ['-b', join(folder, 'speak.scm')], { seconds: 1800 });
+    const spelling = festivalSpelling(voice);
+    const lines = [...said.matchAll(/^@(\d+) (.*)$/gm)].map(([, i, times = '']) => [Number(i), times] as const);
     return Promise.all(
-      texts.map((text, i) => {
-        const ends = [...(lines[i] ?? '').matchAll(/(\S+):([0-9.]+)/g)].map(
-          ([, sound, end]) => [sound, Number(end)] as const,
+      lines.map(([i, times]) => {
+        const ends = [...times.matchAll(/(\S+):([0-9.]+)/g)].map(
+          ([, sound = '', end]) => [spelling?.(sound) ?? sound, Number(end)] as const,
         );
-        return result(text, voice, path(i), fromEnds(ends), 'arpabet');
+        return result(texts[i]!, voice, path(i), fromEnds(ends), spelling === null ? 'arpabet' : 'ipa');
       }),
     );
   });

@@ -1,6 +1,6 @@
 /** Texts to be spoken for training: words of a dictionary at random, with the small words that hold sentences together. */
 import { ConfigError } from '../../torch/index.js';
-import type { Chance } from './chance.js';
+import type { Chance } from '../training/chance.js';
 
 const small =
   'the a of and to in is was that for it with as on be at by I this had not are but from or have an they which one you were all we her ' +

@@ -1,7 +1,16 @@
 /** Trains a voice network. */
 import { AdamW, CosineAnnealingLR, clipGradNorm_ } from '../../optim/index.js';
-import { HeadraceError, keep, manualSeed, scope, setNumThreads, type Tensor } from '../../torch/index.js';
-import { Chance } from './chance.js';
+import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
+import { Chance } from '../training/chance.js';
+import {
+  gathered,
+  partOf,
+  type StepHooks,
+  type StepLearner,
+  type StepRecord,
+  type TrainState,
+  trainSteps,
+} from '../training/steps.js';
 import type { VoiceClip } from './clip-store.js';
 import type { VoiceConfig } from './config.js';
 import { drawBatch, type Example, exampleOf } from './examples.js';
@@ -10,26 +19,8 @@ import { VoiceNetwork } from './network.js';
 import { objective } from './objective.js';
 import type { VoiceData } from './prepare-clips.js';
 
-/** What a stretch of steps came to: means of the parts of the loss. */
-export interface StepRecord {
-  readonly step: number;
-  readonly loss: Readonly<Record<string, number>>;
-  readonly seconds: number;
-}
-
-/** All that it takes to go on. */
-export interface TrainState {
-  readonly step: number;
-  readonly history: readonly StepRecord[];
-  readonly tensors: ReadonlyMap<string, Tensor>;
-}
-
-export interface TrainHooks {
+export interface TrainHooks extends Omit<StepHooks, 'onStep'> {
   readonly onProgress?: (what: 'hearing' | 'training', done: number, all: number) => void;
-  readonly onRecord?: (record: StepRecord) => void;
-  readonly save?: (state: TrainState) => void;
-  readonly from?: TrainState | null;
-  readonly shouldStop?: () => boolean;
 }
 
 const CLIP_NORM = 5;
@@ -37,12 +28,12 @@ const CLIP_NORM = 5;
 /** Clips whose mean spectrum stands for all. */
 const SPECTRUM_CLIPS = 200;
 
-export class VoiceTrainer {
+export class VoiceTrainer implements StepLearner {
   readonly network: VoiceNetwork;
   readonly usual: Float32Array;
   readonly #optimizer: AdamW;
   readonly #schedule: CosineAnnealingLR;
-  #history: StepRecord[] = [];
+  #examples: { real: Example[]; synthetic: Example[] } | null = null;
 
   constructor(
     private readonly config: VoiceConfig,
@@ -62,43 +53,28 @@ export class VoiceTrainer {
   }
 
   /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
-  run(hooks: TrainHooks = {}): readonly StepRecord[] | null {
-    const { steps, keepEvery } = this.config;
+  async run(hooks: TrainHooks = {}): Promise<readonly StepRecord[] | null> {
     if (hooks.from) this.#resume(hooks.from);
-    const examples = this.#hearAll(hooks);
-    if (examples === null) return null;
+    this.#examples = await this.#hearAll(hooks);
+    if (this.#examples === null) return null;
     this.network.train();
-    let since = performance.now();
-    const sums = new Map<string, number>();
-    for (let step = this.#schedule.lastEpoch; step < steps; ) {
-      this.#step(examples, step, sums);
-      step++;
-      hooks.onProgress?.('training', step, steps);
-      const stop = hooks.shouldStop?.() ?? false;
-      if (step % keepEvery !== 0 && step !== steps && !stop) continue;
-      const taken = step - (this.#history.at(-1)?.step ?? 0);
-      const loss = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / taken]));
-      const record = { step, loss, seconds: (performance.now() - since) / 1000 };
-      since = performance.now();
-      sums.clear();
-      this.#history.push(record);
-      hooks.onRecord?.(record);
-      hooks.save?.(this.#state(step));
-      if (stop) return null;
-    }
-    return this.#history;
+    return trainSteps(this, this.config, {
+      ...hooks,
+      onStep: (done, all) => hooks.onProgress?.('training', done, all),
+    });
   }
 
   /** Every clip as it is and in the other ways. */
-  #hearAll(hooks: TrainHooks): { real: Example[]; synthetic: Example[] } | null {
+  async #hearAll(hooks: TrainHooks): Promise<{ real: Example[]; synthetic: Example[] } | null> {
     const { variants, seed } = this.config;
     const { real, synthetic } = this.data;
     const all = (real.length + synthetic.length) * (variants + 1);
     let done = 0;
     const chance = new Chance(seed);
-    const heard = (clips: readonly VoiceClip[], key: number): Example[] | null => {
+    const heard = async (clips: readonly VoiceClip[], key: number): Promise<Example[] | null> => {
       const examples: Example[] = [];
       for (const [i, clip] of clips.entries()) {
+        await new Promise(setImmediate); // signals are heard between clips
         if (hooks.shouldStop?.()) return null;
         for (let variant = 0; variant <= variants; variant++) {
           const own = variant === 0 ? null : chance.fork(key + i * 64 + variant);
@@ -109,44 +85,32 @@ export class VoiceTrainer {
       }
       return examples;
     };
-    const [first, second] = [heard(synthetic, 0), heard(real, 1 << 24)];
+    const [first, second] = [await heard(synthetic, 0), await heard(real, 1 << 24)];
     return first === null || second === null ? null : { synthetic: first, real: second };
   }
 
-  #step(examples: { real: Example[]; synthetic: Example[] }, step: number, sums: Map<string, number>): void {
-    scope(() => {
-      manualSeed(this.config.seed * 1_000_003 + step); // of the dropout, so that a run that goes on draws the same
-      const batch = drawBatch(examples, this.config, new Chance(this.config.seed).fork(step));
-      const parts = objective(this.network.forward(batch.inputs), batch, this.config);
-      parts.total.backward();
-      for (const [name, value] of Object.entries(parts))
-        sums.set(name, (sums.get(name) ?? 0) + (value as Tensor).item());
-      if (!Number.isFinite(sums.get('total')))
-        throw new HeadraceError(`step ${step}: the loss is not finite; lower the learning rate (lr)`, { code: 'NAN' });
-      clipGradNorm_(this.network.parameters(), CLIP_NORM);
-      this.#optimizer.step();
-      this.#optimizer.zeroGrad();
-      this.#schedule.step();
+  step(step: number): Record<string, number> {
+    manualSeed(this.config.seed * 1_000_003 + step); // of the dropout, so that a run that goes on draws the same
+    const batch = drawBatch(this.#examples!, this.config, new Chance(this.config.seed).fork(step));
+    const parts = objective(this.network.forward(batch.inputs), batch, this.config);
+    parts.total.backward();
+    clipGradNorm_(this.network.parameters(), CLIP_NORM);
+    this.#optimizer.step();
+    this.#optimizer.zeroGrad();
+    this.#schedule.step();
+    return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, (value as Tensor).item()]));
+  }
+
+  tensors(): Map<string, Tensor> {
+    return gathered({ network: this.network.stateDict(), optimizer: this.#optimizer.stateDict().state });
+  }
+
+  #resume({ step, tensors }: TrainState): void {
+    this.network.loadStateDict(partOf(tensors, 'network'));
+    this.#optimizer.loadStateDict({
+      groups: this.#optimizer.stateDict().groups,
+      state: partOf(tensors, 'optimizer'),
     });
-  }
-
-  #state(step: number): TrainState {
-    const tensors = new Map<string, Tensor>();
-    for (const [key, value] of this.network.stateDict()) tensors.set(`network.${key}`, value);
-    for (const [key, value] of this.#optimizer.stateDict().state) tensors.set(`optimizer.${key}`, value);
-    return { step, history: this.#history, tensors };
-  }
-
-  #resume({ step, history, tensors }: TrainState): void {
-    const part = (prefix: string): Map<string, Tensor> =>
-      new Map(
-        [...tensors].flatMap(([key, value]) =>
-          key.startsWith(prefix) ? [[key.slice(prefix.length), keep(value)]] : [],
-        ),
-      );
-    this.network.loadStateDict(part('network.'));
-    this.#optimizer.loadStateDict({ groups: this.#optimizer.stateDict().groups, state: part('optimizer.') });
     this.#schedule.step(step);
-    this.#history = [...history];
   }
 }

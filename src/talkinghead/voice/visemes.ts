@@ -28,7 +28,8 @@ export interface Viseme {
 
 /**
  * How far each opens the mouth was measured on ten speakers of the GRID corpus, whose words were aligned to their sound; `open`,
- * `roundOpen` and `pushed`, which its words hardly have, follow from those and from what lip readers need to see.
+ * `roundOpen` and `pushed`, which its words hardly have, follow from those and from what lip readers need to see. `mouthWeights`
+ * makes it more.
  */
 export const visemes = {
   rest: { moves: {}, dominance: 1 },

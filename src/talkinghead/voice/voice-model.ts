@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Expressions } from '../../media/index.js';
 import { ConfigError } from '../../torch/index.js';
+import { rise } from '../motion/curves.js';
 import type { SpeechFrame } from '../motion/index.js';
 import { EmotionModel } from './emotion.js';
 import { type HeardStep, Hearing, stepHop, stepMiddle } from './hearing.js';
@@ -73,6 +74,8 @@ class Stream implements VoiceStream {
   #steps: Step[] = [];
   /** Loudness of the steps that the network has yet to tell of. */
   readonly #waiting: Pick<Step, 'energy' | 'stress' | 'emotion'>[] = [];
+  /** Loudness of the last steps heard. */
+  readonly #near: number[] = [];
   /** Steps that were forgotten again, and frames given. */
   #dropped = 0;
   #given = 0;
@@ -130,9 +133,12 @@ class Stream implements VoiceStream {
   #step({ input, energy, stress }: HeardStep): void {
     const logits = this.#network.next(input);
     this.#waiting.push({ energy, stress, emotion: this.emotion?.heard(this.#prosody) ?? null });
+    this.#near.push(energy);
+    if (this.#near.length > NEAR) this.#near.shift();
     if (this.#waiting.length <= delay) return;
     const heard = this.#waiting.shift()!;
-    const closure = sharpened(sigmoid(logits[mouthMoves.length]!));
+    const spoken = rise(Math.max(...this.#near), ...SPOKEN);
+    const closure = spoken * rise(sigmoid(logits[mouthMoves.length]!), ...SEALED);
     this.#steps.push({ mouth: mouthWeights(logits.map(sigmoid), 0, closure), closure, ...heard });
   }
 
@@ -157,11 +163,8 @@ function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
 }
 
-/** Where the network is in doubt lips stay apart, and where it is fairly sure they meet. */
-const APART = 0.03;
-const SEALED = 0.16;
-
-function sharpened(probability: number): number {
-  const share = Math.min(1, Math.max(0, (probability - APART) / (SEALED - APART)));
-  return share * share * (3 - 2 * share);
-}
+/** Probabilities of sealed lips: up to where they stay apart, and from where they meet. */
+const SEALED = [0.03, 0.16] as const;
+/** Lips seal for speech alone: by the most energy of so many steps, that is from 0.2 s before to what is heard beyond. */
+const NEAR = 10 + delay;
+const SPOKEN = [0.1, 0.3] as const;

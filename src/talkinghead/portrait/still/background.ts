@@ -1,6 +1,7 @@
 /** What is behind the person. */
 
 import type { RgbImage } from '../../../media/frames.js';
+import { mapInto } from '../../../media/map-into.js';
 import { ShapeError } from '../../../torch/index.js';
 import { distanceTo, smoothstep } from './planes.js';
 import { pullPush } from './pull-push.js';
@@ -21,14 +22,14 @@ export function fillBackground(picture: RgbImage, mask: Float32Array): RgbImage 
   checkPicture(where, picture);
   checkPlane(where, 'mask', picture, mask);
   const { width, height } = picture;
-  const person = Uint8Array.from(mask, (alpha) => (alpha > traces ? 1 : 0));
+  const person = mapInto(new Uint8Array(mask.length), mask, (alpha) => (alpha > traces ? 1 : 0));
   const away = distanceTo(person, width, height);
   const margin = 0.008 * Math.max(width, height) + 1;
   let known = away.map((distance) => smoothstep(0.3 * margin, margin, distance));
   if (!known.some((value) => value > 0)) known = away.map((distance) => (distance > 0 ? 1 : 0));
   const planes = planesOf(picture);
   const filled = pullPush(planes, known, width, height);
-  const sure = Uint8Array.from(known, (value) => (value >= 1 ? 1 : 0));
+  const sure = mapInto(new Uint8Array(known.length), known, (value) => (value >= 1 ? 1 : 0));
   const texture = calmTexture(planes, sure, width, height, 48);
   for (const [c, plane] of filled.entries()) {
     for (let i = 0; i < plane.length; i++) {

@@ -1,5 +1,6 @@
 /** How far a picture tells two sets of its pixels apart. */
 
+import { mapInto } from '../../../media/map-into.js';
 import { ColourModel } from './colour-model.js';
 import { distanceTo, smoothstep } from './planes.js';
 
@@ -18,7 +19,7 @@ export function clarity(
   height: number,
   unit: number,
 ): number {
-  const inside = Uint8Array.from(person, (value) => (value > 0.5 ? 1 : 0));
+  const inside = mapInto(new Uint8Array(person.length), person, (value) => (value > 0.5 ? 1 : 0));
   const known = recognised(planes, inside, width, height, unit);
   const headSeen = share(inside, (i) => prior[i]! > 2, 1);
   const spilt = share(inside, (i) => prior[i]! < -2.5, 0);

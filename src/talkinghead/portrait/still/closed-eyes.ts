@@ -1,6 +1,7 @@
 /** The photograph with its eyes closed, for lids to be taken from. */
 
 import type { RgbImage } from '../../../media/frames.js';
+import { mapInto } from '../../../media/map-into.js';
 import { misfit } from '../../../torch/expect.js';
 import { checkFinite } from '../../render/checks.js';
 import { quantile } from './light.js';
@@ -62,7 +63,7 @@ function close(picture: RgbImage, eyes: readonly EyeToClose[], eyeDistance: numb
   for (const { opening } of eyes) fillPolygon(opened, width, height, opening);
   const away = distanceTo(opened, width, height);
   const gone = goneWithTheEyes(picture, away, lashesOf(eyes, away, width, height, eyeDistance), eyeDistance);
-  const known = Float32Array.from(gone, (value) => 1 - value);
+  const known = mapInto(new Float32Array(gone.length), gone, (value) => 1 - value);
   const skin = pullPush(planes, known, width, height);
   const share = blur(Float32Array.from(gone), width, height, 0.012 * eyeDistance);
   const texture = calmTexture(planes, Uint8Array.from(known), width, height, Math.max(8, 0.3 * eyeDistance));
@@ -128,7 +129,7 @@ function lashesOf(
   height: number,
   eyeDistance: number,
 ): Uint8Array {
-  const set = Uint8Array.from(away, (distance) => (distance <= lashesReach * eyeDistance ? 1 : 0));
+  const set = mapInto(new Uint8Array(away.length), away, (distance) => (distance <= lashesReach * eyeDistance ? 1 : 0));
   for (const { margin } of eyes) {
     const [ax, ay, bx, by] = [margin[0]!, margin[1]!, margin.at(-2)!, margin.at(-1)!];
     const more = (0.14 * eyeDistance) / Math.max(1, Math.hypot(bx - ax, by - ay));
@@ -150,8 +151,8 @@ function goneWithTheEyes(picture: RgbImage, away: Float32Array, lashes: Uint8Arr
     near.map((i) => bright[i]!),
     0.6,
   );
-  const isDark = Uint8Array.from(bright, (value) => (value < 0.8 * skin ? 1 : 0));
-  const core = Uint8Array.from(away, (distance, i) =>
+  const isDark = mapInto(new Uint8Array(bright.length), bright, (value) => (value < 0.8 * skin ? 1 : 0));
+  const core = mapInto(new Uint8Array(away.length), away, (distance, i) =>
     distance <= around * eyeDistance || (lashes[i] && isDark[i]) ? 1 : 0,
   );
   // What little is left between lashes goes too.

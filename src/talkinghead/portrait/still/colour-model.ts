@@ -1,5 +1,6 @@
 /** Which colours are where: mixtures of normal distributions, fitted by expectation and maximisation. */
 
+import { mapInto } from '../../../media/map-into.js';
 import { lowerTriangle } from './solve.js';
 
 interface Component {
@@ -153,7 +154,7 @@ function seeds(points: Float32Array, weights: Float32Array, n: number, count: nu
 }
 
 function nearestSeed(points: Float32Array, weights: Float32Array, n: number, chosen: readonly number[]): Int32Array {
-  return Int32Array.from(weights, (_, i) => {
+  return mapInto(new Int32Array(weights.length), weights, (_, i) => {
     let [best, least] = [0, Infinity];
     for (const [k, seed] of chosen.entries()) {
       const distance = squareDistance(points, i, seed, n);

@@ -1,6 +1,7 @@
 /** Small holes closed from their borders: Telea's fast marching method. */
 
 import type { RgbImage } from '../../../media/frames.js';
+import { mapInto } from '../../../media/map-into.js';
 import { checkFinite } from '../../render/checks.js';
 import { distanceTo } from './planes.js';
 import { checkPicture, checkPlane } from './types.js';
@@ -74,7 +75,7 @@ class Front {
     outside: Float32Array,
   ) {
     this.time = outside.map((value, i) => (mask[i] ? Infinity : value));
-    this.known = Uint8Array.from(mask, (value) => (value ? 0 : 1));
+    this.known = mapInto(new Uint8Array(mask.length), mask, (value) => (value ? 0 : 1));
     for (let i = 0; i < mask.length; i++) if (!mask[i]) this.spread(i);
   }
 

@@ -1,6 +1,7 @@
 /** How much of each pixel at the border is the person: hair, blur, edges. */
 
 import type { RgbImage } from '../../../media/frames.js';
+import { mapInto } from '../../../media/map-into.js';
 import { guidedFilter } from './guided-filter.js';
 import { blur, distanceTo, quickBlur, smoothstep } from './planes.js';
 import { type Planes, planesOf } from './types.js';
@@ -14,7 +15,7 @@ import { type Planes, planesOf } from './types.js';
  */
 export function matte(picture: RgbImage, person: Float32Array, unit: number): Float32Array {
   const { width, height } = picture;
-  const inside = Uint8Array.from(person, (value) => (value > 0.5 ? 1 : 0));
+  const inside = mapInto(new Uint8Array(person.length), person, (value) => (value > 0.5 ? 1 : 0));
   const outside = inside.map((value) => 1 - value);
   const toOutside = distanceTo(outside, width, height);
   const toInside = distanceTo(inside, width, height);

@@ -1,4 +1,5 @@
 /** Planes of numbers, one a pixel: blurs, distances, sizes, outlines. */
+import { mapInto } from '../../../media/map-into.js';
 
 /** From 0 at or below `from` to 1 at or above `to`, with level ends; falling where `from` is the larger. */
 export function smoothstep(from: number, to: number, value: number): number {
@@ -108,7 +109,7 @@ export function distanceTo(set: Uint8Array, width: number, height: number): Floa
   };
   for (let x = 0; x < width; x++) pass(x, height, width);
   for (let y = 0; y < height; y++) pass(y * width, width, 1);
-  return Float32Array.from(out, (square) => (square >= far ? Infinity : Math.sqrt(square)));
+  return mapInto(new Float32Array(out.length), out, (square) => (square >= far ? Infinity : Math.sqrt(square)));
 }
 
 /** Pixels whose centres lie in a polygon `[x0, y0, x1, y1, ..]` (even-odd), set to `value`. */
@@ -192,29 +193,54 @@ function resizeLines(
 ): Float32Array {
   const out = new Float32Array(lines * toLength);
   const ratio = length / toLength;
-  for (let k = 0; k < toLength; k++) {
-    const taps = ratio > 1 ? areaTaps(k * ratio, (k + 1) * ratio, length) : linearTaps((k + 0.5) * ratio - 0.5, length);
-    for (let line = 0; line < lines; line++) {
-      let value = 0;
-      for (const [i, weight] of taps) value += weight * from[line * fromLine + i * step]!;
-      out[line * toLine + k * step] = value;
-    }
+  const taps = Array.from({ length: toLength }, (_, k) =>
+    ratio > 1 ? areaTaps(k * ratio, (k + 1) * ratio, length) : linearTaps((k + 0.5) * ratio - 0.5, length),
+  );
+  // Whatever lies side by side is read side by side: of a large picture the rest waits for memory.
+  const some = Math.min(lines, 1024);
+  const sums = new Float64Array(some);
+  for (let first = 0; first < lines; first += some) {
+    const end = Math.min(lines, first + some);
+    if (step === 1)
+      for (let line = first; line < end; line++)
+        for (let k = 0; k < toLength; k++) out[line * toLine + k] = weighted(from, line * fromLine, taps[k]!);
+    else
+      for (let k = 0; k < toLength; k++) {
+        sums.fill(0);
+        const { start, weights } = taps[k]!;
+        for (let tap = 0; tap < weights.length; tap++) {
+          const [row, weight] = [(start + tap) * step, weights[tap]!];
+          for (let line = first; line < end; line++) sums[line - first]! += weight * from[line * fromLine + row]!;
+        }
+        for (let line = first; line < end; line++) out[line * toLine + k * step] = sums[line - first]!;
+      }
   }
   return out;
 }
 
-function areaTaps(from: number, to: number, length: number): [index: number, weight: number][] {
-  const taps: [number, number][] = [];
-  for (let i = Math.floor(from); i < Math.min(length, Math.ceil(to - 1e-9)); i++)
-    taps.push([i, (Math.min(i + 1, to) - Math.max(i, from)) / (to - from)]);
-  return taps;
+/** Which numbers of a line, one after another, make one of the new line, and what each counts. */
+interface Taps {
+  readonly start: number;
+  readonly weights: Float64Array;
 }
 
-function linearTaps(at: number, length: number): [index: number, weight: number][] {
+function weighted(from: Float32Array, at: number, { start, weights }: Taps): number {
+  let value = 0;
+  for (let tap = 0; tap < weights.length; tap++) value += weights[tap]! * from[at + start + tap]!;
+  return value;
+}
+
+function areaTaps(from: number, to: number, length: number): Taps {
+  const start = Math.floor(from);
+  const count = Math.min(length, Math.ceil(to - 1e-9)) - start;
+  const share = (_: unknown, k: number): number =>
+    (Math.min(start + k + 1, to) - Math.max(start + k, from)) / (to - from);
+  return { start, weights: Float64Array.from({ length: count }, share) };
+}
+
+function linearTaps(at: number, length: number): Taps {
   const place = Math.min(length - 1, Math.max(0, at));
-  const left = Math.floor(place);
-  return [
-    [left, 1 - (place - left)],
-    [Math.min(length - 1, left + 1), place - left],
-  ];
+  const start = Math.floor(place);
+  const share = place - start;
+  return { start, weights: start + 1 < length ? Float64Array.of(1 - share, share) : Float64Array.of(1) };
 }

@@ -1,6 +1,7 @@
 /** A person's pixels, at a working size: what lies where, which colours, and where the edges are. */
 
 import type { RgbImage } from '../../../media/frames.js';
+import { mapInto } from '../../../media/map-into.js';
 import { clarity } from './clarity.js';
 import { ColourModel } from './colour-model.js';
 import { borderCosts, Cut } from './cut.js';
@@ -109,7 +110,11 @@ class TwoSides {
     const own = learnt(this.own, inside);
     const behind = learnt(this.behind, outside);
     [this.own, this.behind] = [own, behind];
-    return Float32Array.from(person, (_, i) => own.logDensity(this.points, i) - behind.logDensity(this.points, i));
+    return mapInto(
+      new Float32Array(person.length),
+      person,
+      (_, i) => own.logDensity(this.points, i) - behind.logDensity(this.points, i),
+    );
   }
 }
 
@@ -125,7 +130,7 @@ function withoutSpecks(
   unit: number,
 ): Float32Array<ArrayBuffer> {
   const inside = pieces(
-    Uint8Array.from(person, (value) => (value > 0.5 ? 1 : 0)),
+    mapInto(new Uint8Array(person.length), person, (value) => (value > 0.5 ? 1 : 0)),
     width,
     height,
   );
@@ -133,7 +138,7 @@ function withoutSpecks(
   const own = new Uint8Array(inside.sizes.length);
   for (let i = 0; i < face.length; i++) if (face[i] && pieceAt(i) >= 0) own[pieceAt(i)] = 1;
   const away = distanceTo(
-    Uint8Array.from(person, (_, i) => (pieceAt(i) >= 0 ? own[pieceAt(i)]! : 0)),
+    mapInto(new Uint8Array(person.length), person, (_, i) => (pieceAt(i) >= 0 ? own[pieceAt(i)]! : 0)),
     width,
     height,
   );
@@ -141,7 +146,7 @@ function withoutSpecks(
   const kept = person.map((value, i) => (pieceAt(i) >= 0 && !own[pieceAt(i)] ? 0 : value));
   const smallest = (0.25 * unit) ** 2;
   const outside = pieces(
-    Uint8Array.from(kept, (value) => (value > 0.5 ? 0 : 1)),
+    mapInto(new Uint8Array(kept.length), kept, (value) => (value > 0.5 ? 0 : 1)),
     width,
     height,
   );

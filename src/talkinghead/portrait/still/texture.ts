@@ -1,5 +1,6 @@
 /** The fine texture of a smooth place: grain of film, skin or canvas, laid over what was filled. */
 
+import { mapInto } from '../../../media/map-into.js';
 import { blur } from './planes.js';
 import type { Planes } from './types.js';
 
@@ -34,7 +35,7 @@ export function calmTexture(
     height,
   );
   const energy = new Sums(
-    Float64Array.from(set, (_, i) => fine.reduce((sum, plane) => sum + plane[i]! ** 2, 0)),
+    mapInto(new Float64Array(set.length), set, (_, i) => fine.reduce((sum, plane) => sum + plane[i]! ** 2, 0)),
     width,
     height,
   );

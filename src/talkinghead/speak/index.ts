@@ -1,0 +1,50 @@
+/** SPEAK: identity, emotion and pose of a face taken apart. */
+export { AdaIn, EditingModule, type EditingShape } from './editing.js';
+export { type EncoderDepth, type EncoderShape, encoderDepths, FaceEncoder } from './encoder.js';
+export {
+  type ExchangeFigures,
+  evaluateIrfd,
+  type IrfdEvaluateOptions,
+  type IrfdEvaluation,
+  type Leakage,
+  matrixRows,
+} from './exchange-matrix.js';
+export { drawExchanges, type ExactExchange, type ExactExchanges, planExchanges } from './exchanges.js';
+export { type FaceHooks, type Faces, loadFaces } from './faces.js';
+export { type Codes, exchanged, type Factor, factors, Irfd, type IrfdShape } from './irfd.js';
+export { type IrfdConfig, irfdRecipes, readIrfdConfig, shapeOf } from './irfd-config.js';
+export { type IrfdResult, type IrfdRunOptions, loadIrfd, saveIrfd, trainIrfd } from './irfd-run.js';
+export { IrfdTrainer } from './irfd-trainer.js';
+export {
+  type Coder,
+  type Exchange,
+  exchange,
+  irfdLosses,
+  type LossMode,
+  type LossWeights,
+  lossModes,
+  mixed,
+  type PairBatch,
+  printedIdentity,
+  repairedIdentity,
+  spreads,
+} from './losses.js';
+export { fitProbe, type LinearProbe } from './probes.js';
+export { exchangeGrid, exchangeRows, writeExchangeSheet } from './sheet.js';
+export {
+  MappingNetwork,
+  type MappingShape,
+  StyleDiscriminator,
+  StyleLayer,
+  type StyleShape,
+  SynthesisNetwork,
+} from './stylegan.js';
+export { swapFaces } from './swap.js';
+export {
+  moved,
+  type TalkingCodes,
+  type TalkingForm,
+  TalkingGenerator,
+  type TalkingShape,
+} from './talking-generator.js';
+export { readWav2VecConfig, Wav2Vec, type Wav2VecConfig } from './wav2vec.js';

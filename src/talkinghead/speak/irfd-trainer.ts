@@ -1,0 +1,80 @@
+/** Trains IRFD: three encoders, a decoder and a classifier by gradients through all of them. */
+import { Adam } from '../../optim/index.js';
+import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
+import { Chance } from '../training/chance.js';
+import {
+  cosineShare,
+  gathered,
+  partOf,
+  type StepHooks,
+  type StepLearner,
+  type StepRecord,
+  type TrainState,
+  trainSteps,
+} from '../training/steps.js';
+import type { ExactExchanges } from './exchanges.js';
+import type { Faces } from './faces.js';
+import { Irfd } from './irfd.js';
+import { type IrfdConfig, shapeOf } from './irfd-config.js';
+import { exchange, irfdLosses, spreads, weighedSum } from './losses.js';
+import { PairSource } from './pairs.js';
+
+export class IrfdTrainer implements StepLearner {
+  readonly model: Irfd;
+  readonly #optimizer: Adam;
+  readonly #pairs: PairSource;
+
+  /** @param exchanges - null for none */
+  constructor(
+    private readonly config: IrfdConfig,
+    faces: Faces,
+    exchanges: ExactExchanges | null,
+  ) {
+    setNumThreads(config.threads);
+    manualSeed(config.seed);
+    this.model = new Irfd(shapeOf(config));
+    this.#pairs = new PairSource(faces, exchanges);
+    const named = [...this.model.namedParameters()];
+    const decodes = ([key]: readonly [string, unknown]): boolean => /^(mapping|synthesis)\./.test(key);
+    const { lr, decoderLr } = config;
+    this.#optimizer = new Adam(
+      [
+        { params: named.filter((each) => !decodes(each)), lr },
+        { params: named.filter(decodes), lr: decoderLr },
+      ],
+      { betas: [0.9, 0.99] },
+    );
+  }
+
+  /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
+  async run(hooks: StepHooks = {}): Promise<readonly StepRecord[] | null> {
+    if (hooks.from) this.#resume(hooks.from);
+    this.model.train();
+    return trainSteps(this, this.config, hooks);
+  }
+
+  step(step: number): Record<string, number> {
+    const { config, model } = this;
+    const batch = this.#pairs.draw(config, new Chance(config.seed).fork(step));
+    const made = exchange(model, batch);
+    const parts = irfdLosses(model, batch, made, config.mode, config.alpha);
+    const total = weighedSum(parts, config.loss);
+    total.backward();
+    const share = cosineShare(step, config.steps);
+    for (const [i, lr] of [config.lr, config.decoderLr].entries()) this.#optimizer.paramGroups[i]!.lr = share * lr;
+    this.#optimizer.step();
+    this.#optimizer.zeroGrad();
+    const told = Object.entries(parts).map(([name, part]) => [name, part.item()] as const);
+    return { total: total.item(), ...Object.fromEntries(told), ...spreads(made.codes) };
+  }
+
+  tensors(): Map<string, Tensor> {
+    return gathered({ model: this.model.stateDict(), optimizer: this.#optimizer.stateDict().state });
+  }
+
+  #resume({ tensors }: TrainState): void {
+    this.model.loadStateDict(partOf(tensors, 'model'));
+    const { groups } = this.#optimizer.stateDict();
+    this.#optimizer.loadStateDict({ groups, state: partOf(tensors, 'optimizer') });
+  }
+}

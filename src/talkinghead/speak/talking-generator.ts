@@ -1,0 +1,85 @@
+/** SPEAK's generator of talking heads (section 3.3): what is said and felt, and who says it where, to pictures. */
+import { functional as F, type FactoryOptions, Module } from '../../nn/index.js';
+import { ops, type Tensor } from '../../torch/index.js';
+import { EditingModule } from './editing.js';
+import { MappingNetwork, type MappingShape, resolutions, type StyleShape, SynthesisNetwork } from './stylegan.js';
+
+/**
+ * `picture`: made of the codes alone, as published. `portrait`: the portrait's own pixels, moved, where a mask says so, and made
+ * ones elsewhere: who it is need not pass through a vector.
+ */
+export type TalkingForm = 'picture' | 'portrait';
+
+export interface TalkingShape extends Omit<StyleShape, 'style'> {
+  readonly form: TalkingForm;
+  /** Numbers of what is heard at a frame, and of the codes of IRFD. */
+  readonly sound: number;
+  readonly codes: { readonly identity: number; readonly emotion: number; readonly pose: number };
+  /** Numbers of a level of the editing module, and of the face's code. */
+  readonly width: number;
+  readonly face: number;
+  readonly mapping: MappingShape;
+}
+
+/** What a frame is made of, a row each. */
+export interface TalkingCodes {
+  readonly sound: Tensor;
+  readonly identity: Tensor;
+  readonly emotion: Tensor;
+  readonly pose: Tensor;
+}
+
+/** Colours; with a portrait also whence each pixel comes, across and down, and how far it is believed. */
+const outputs: Readonly<Record<TalkingForm, number>> = { picture: 3, portrait: 6 };
+/** The mask before anything is learnt: nearly all of the portrait. */
+const believed = 2;
+
+/** Keys: `mapping`, `editing`, `synthesis`. */
+export class TalkingGenerator extends Module {
+  mapping: MappingNetwork;
+  editing: EditingModule;
+  synthesis: SynthesisNetwork;
+
+  constructor(
+    readonly shape: TalkingShape,
+    made: FactoryOptions = {},
+  ) {
+    super();
+    const { codes, sound, width, face, form } = shape;
+    const levels = resolutions(shape).length;
+    this.mapping = new MappingNetwork(codes.identity + codes.pose, face, shape.mapping, made);
+    this.editing = new EditingModule({ sound, emotion: codes.emotion, face, width, levels }, made);
+    // A linear map of both, side by side, is the sum of a map of each: the face's code is added at each convolution.
+    this.synthesis = new SynthesisNetwork({ ...shape, style: width + face }, made, outputs[form]);
+  }
+
+  /**
+   * @param portrait - [B, 3, size, size], from -1 to 1; of the form `portrait` alone
+   * @returns [B, 3, size, size]
+   */
+  forward(codes: TalkingCodes, portrait: Tensor | null = null): Tensor {
+    const face = this.mapping.forward(ops.cat([codes.identity, codes.pose], 1));
+    const told = this.editing.forward(codes.sound, codes.emotion, face);
+    const levels = told.shape[1]!;
+    const slots = Array.from({ length: this.synthesis.slots }, (_, slot) =>
+      ops.cat([told.select(1, Math.min(Math.ceil(slot / 2), levels - 1)), face], 1),
+    );
+    const made = this.synthesis.forward(ops.stack(slots, 1));
+    return portrait === null ? made.narrow(1, 0, 3) : moved(portrait, made);
+  }
+}
+
+/**
+ * A portrait's pixels from elsewhere in it, and made ones where those are not believed.
+ * @param portrait - [B, 3, H, W]
+ * @param made - [B, 6, H, W]: made colours, how far to the right and down each pixel is fetched from in halves of the picture,
+ * and a logit of how far it is believed
+ */
+export function moved(portrait: Tensor, made: Tensor): Tensor {
+  const [batch, , height, width] = portrait.shape as [number, number, number, number];
+  const [colours, way, logit] = made.split([3, 2, 1], 1) as [Tensor, Tensor, Tensor];
+  const still = ops.eye(2, 3, { dtype: portrait.dtype, device: portrait.device }).expand([batch, 2, 3]);
+  const places = F.affineGrid(still, [batch, 3, height, width]).add(way.permute([0, 2, 3, 1]));
+  const fetched = F.gridSample(portrait, places, { paddingMode: 'border' });
+  return colours.lerp(fetched, logit.add(believed).sigmoid());
+}

@@ -1,0 +1,2 @@
+/** What trainings of this folder share. */
+export type { StepHooks, StepRecord, TrainState } from './steps.js';

@@ -1,0 +1,92 @@
+/** Training step by step: the loop that all models of this folder have in common, and what it takes to go on later. */
+import { HeadraceError, keep, scope, type Tensor } from '../../torch/index.js';
+
+/** What a stretch of steps came to: means of the parts of the loss, and of what else a step tells. */
+export interface StepRecord {
+  readonly step: number;
+  readonly loss: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+/** All that it takes to go on. */
+export interface TrainState {
+  readonly step: number;
+  readonly history: readonly StepRecord[];
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+export interface StepHooks {
+  readonly onStep?: (done: number, all: number) => void;
+  readonly onRecord?: (record: StepRecord) => void;
+  readonly save?: (state: TrainState) => void;
+  /** What an earlier session saved; the learner has taken it already. */
+  readonly from?: TrainState | null;
+  readonly shouldStop?: () => boolean;
+}
+
+export interface StepLearner {
+  /**
+   * One step, within a scope. What it draws must follow from its number alone, so that a run that goes on draws the same.
+   * @param step - from 0
+   * @returns parts of the loss, `total` among them, and other numbers worth a mean
+   */
+  step(step: number): Readonly<Record<string, number>>;
+  /** All that changes. */
+  tensors(): ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Steps until there are `steps` of them; every `keepEvery` there is a record and a state to save.
+ * @returns the course of the training, or null where it was asked to stop: then `save` has been called
+ * @throws HeadraceError for a loss that is not finite
+ */
+export async function trainSteps(
+  learner: StepLearner,
+  { steps, keepEvery }: { readonly steps: number; readonly keepEvery: number },
+  hooks: StepHooks,
+): Promise<readonly StepRecord[] | null> {
+  const history = [...(hooks.from?.history ?? [])];
+  const sums = new Map<string, number>();
+  let since = performance.now();
+  for (let step = hooks.from?.step ?? 0; step < steps; ) {
+    const parts = scope(() => learner.step(step));
+    for (const [name, value] of Object.entries(parts)) sums.set(name, (sums.get(name) ?? 0) + value);
+    if (!Number.isFinite(parts.total))
+      throw new HeadraceError(`step ${step}: the loss is not finite; lower the learning rate (lr)`, { code: 'NAN' });
+    step++;
+    hooks.onStep?.(step, steps);
+    // Signals are heard between steps.
+    await new Promise(setImmediate);
+    const stop = hooks.shouldStop?.() ?? false;
+    if (step % keepEvery !== 0 && step !== steps && !stop) continue;
+    const taken = step - (history.at(-1)?.step ?? 0);
+    const loss = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / taken]));
+    const record = { step, loss, seconds: (performance.now() - since) / 1000 };
+    since = performance.now();
+    sums.clear();
+    history.push(record);
+    hooks.onRecord?.(record);
+    hooks.save?.({ step, history, tensors: learner.tensors() });
+    if (stop) return null;
+  }
+  return history;
+}
+
+/** What of a learning rate is left: half a cosine, from the step's number alone, so that a run that goes on has the same. */
+export function cosineShare(step: number, steps: number): number {
+  return 0.5 + 0.5 * Math.cos((Math.PI * step) / steps);
+}
+
+/** The tensors of several things under one roof: `NAME.KEY`. */
+export function gathered(parts: Readonly<Record<string, Iterable<readonly [string, Tensor]>>>): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, part] of Object.entries(parts))
+    for (const [key, value] of part) tensors.set(`${name}.${key}`, value);
+  return tensors;
+}
+
+/** One of them again. */
+export function partOf(tensors: ReadonlyMap<string, Tensor>, name: string): Map<string, Tensor> {
+  const own = [...tensors].filter(([key]) => key.startsWith(`${name}.`));
+  return new Map(own.map(([key, value]) => [key.slice(name.length + 1), keep(value)]));
+}

@@ -1,0 +1,194 @@
+/** The networks of SPEAK against slow formulas, and those that others publish by their keys. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { cat, full, Generator, noGrad, randn, scope, type Tensor, tensor, zeros } from 'headrace';
+import { saveSafetensors } from 'headrace/io';
+import type * as nn from 'headrace/nn';
+import { buildModel } from 'headrace/pipeline';
+import {
+  EditingModule,
+  FaceEncoder,
+  moved,
+  StyleDiscriminator,
+  SynthesisNetwork,
+  TalkingGenerator,
+  type TalkingShape,
+  Wav2Vec,
+  type Wav2VecConfig,
+} from 'headrace/talkinghead';
+import { resnet18, resnet50 } from 'headrace/vision';
+import { assertClose, type LayerCase, loadState, unpack, weighed } from '../golden/golden.js';
+
+const golden = (name: string): Record<string, LayerCase> =>
+  JSON.parse(readFileSync(new URL(`../../../test/talkinghead/golden/${name}.json`, import.meta.url), 'utf8')) as Record<
+    string,
+    LayerCase
+  >;
+const stored = { ...golden('stylegan'), ...golden('wav2vec') };
+
+const random = (...sizes: number[]): Tensor => randn(sizes, { generator: new Generator(sizes.length) });
+const made = { dtype: 'float64' } as const;
+const small = { size: 8, channels: 6, budget: 40 };
+interface Network extends nn.Module {
+  forward(...x: Tensor[]): Tensor;
+}
+const heard: Wav2VecConfig = {
+  convDim: [4, 5],
+  convKernel: [5, 3],
+  convStride: [3, 2],
+  convBias: false,
+  hiddenSize: 6,
+  numHiddenLayers: 2,
+  numAttentionHeads: 2,
+  intermediateSize: 7,
+  numConvPosEmbeddings: 4,
+  numConvPosEmbeddingGroups: 2,
+  layerNormEps: 1e-5,
+};
+
+/** Of as many frames, whatever the sound's length. */
+class Framed extends Wav2Vec {
+  constructor(private readonly frames?: number) {
+    super(heard, { dtype: 'float64' });
+  }
+
+  override forward(sound: Tensor): Tensor {
+    return super.forward(sound, this.frames);
+  }
+}
+
+const networks: Readonly<Record<string, () => Network>> = {
+  synthesis: () => new SynthesisNetwork({ ...small, style: 5 }, made),
+  discriminator: () => new StyleDiscriminator(small, 3, made),
+  rows: () => new Framed(),
+  frames: () => new Framed(9),
+  editing: () => new EditingModule({ sound: 3, emotion: 2, face: 4, width: 5, levels: 3 }, made),
+};
+
+for (const [name, make] of Object.entries(networks)) {
+  test(`the ${name} network gives the values and gradients of slow formulas`, () => {
+    const expected = stored[name]!;
+    scope(() => {
+      const network = make();
+      loadState(network, expected.state!, 'float64');
+      const inputs = expected.inputs.map((packed) => unpack(packed));
+      for (const x of inputs) x.requiresGrad = true;
+      const y = network.forward(...inputs);
+      assertClose(y, expected.outputs[0]!, 1e-10, name);
+      weighed([y]).backward();
+      for (const [i, x] of inputs.entries())
+        assertClose(x.grad, expected.inputGrads![i]!, 1e-9, `gradient of input ${i}`);
+      const parameters = new Map(network.namedParameters());
+      assert.deepEqual([...parameters.keys()].sort(), Object.keys(expected.grads!).sort());
+      for (const [key, value] of Object.entries(expected.grads!))
+        assertClose(parameters.get(key)?.grad, value, 1e-9, `gradient of ${key}`);
+    });
+  });
+}
+
+test('a wav2vec 2.0 of a folder is found under the names of older and newer files; another kind is refused', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-wav2vec-'));
+  try {
+    const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const config = Object.fromEntries(Object.entries(heard).map(([name, value]) => [snake(name), value]));
+    const base = { model_type: 'wav2vec2', feat_extract_norm: 'group', do_stable_layer_norm: false, ...config };
+    const write = (more: object): void =>
+      writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...base, ...more }));
+    write({});
+    scope(() => {
+      const model = new Wav2Vec(heard);
+      const sound = random(1, 40);
+      for (const newer of [false, true]) {
+        const named = [...model.stateDict()].map(([key, value]): [string, Tensor] => {
+          const name = newer ? key.replace('weight_g', 'parametrizations.weight.original0') : key;
+          return [`wav2vec2.${newer ? name.replace('weight_v', 'parametrizations.weight.original1') : name}`, value];
+        });
+        const rest: [string, Tensor][] = [
+          ['lm_head.bias', zeros([3])],
+          ['wav2vec2.masked_spec_embed', zeros([6])],
+        ];
+        saveSafetensors(join(folder, 'model.safetensors'), [...named, ...rest]);
+        assert.deepEqual(Wav2Vec.load(folder).forward(sound, 5).tolist(), model.forward(sound, 5).tolist());
+      }
+      saveSafetensors(join(folder, 'model.safetensors'), [['lm_head.bias', zeros([3])]]);
+      assert.throws(() => Wav2Vec.load(folder), /feature_projection\.projection\.weight/);
+    });
+    write({ do_stable_layer_norm: true });
+    assert.throws(() => Wav2Vec.load(folder), /do_stable_layer_norm to be false, got true/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const shape: TalkingShape = {
+  ...small,
+  form: 'portrait',
+  sound: 3,
+  codes: { identity: 4, emotion: 2, pose: 3 },
+  width: 5,
+  face: 6,
+  mapping: { layers: 2, rate: 1 },
+};
+const codes = () => ({ sound: random(2, 3), identity: random(2, 4), emotion: random(2, 2), pose: random(2, 3) });
+
+test('a portrait comes from where its pixels are fetched, and from made ones where they are not believed', () => {
+  scope(() => {
+    const portrait = random(1, 3, 4, 4);
+    const layers = (x: number, y: number, logit: number): Tensor =>
+      cat([zeros([1, 3, 4, 4]), ...[x, y, logit].map((value) => full([1, 1, 4, 4], value))], 1);
+    const near = (a: Tensor, b: Tensor): void => assert.ok(a.sub(b).abs().max().item() < 1e-5);
+    near(moved(portrait, layers(0, 0, 40)), portrait);
+    // A pixel to the right is half of the picture's half; the last column stays.
+    const right = cat([portrait.narrow(3, 1, 3), portrait.narrow(3, 3, 1)], 3);
+    near(moved(portrait, layers(0.5, 0, 40)), right);
+    near(moved(portrait, layers(0, 0, -40)), zeros([1, 3, 4, 4]));
+    near(moved(portrait, layers(0, 0, 0)), portrait.mul(1 / (1 + Math.exp(-2))));
+  });
+});
+
+test('a talking head is one and the same in the same codes, and every code changes it', () => {
+  scope(() => {
+    const [portrait, told] = [random(2, 3, 8, 8), codes()];
+    for (const form of ['picture', 'portrait'] as const) {
+      const generator = new TalkingGenerator({ ...shape, form });
+      const given = form === 'portrait' ? portrait : null;
+      const picture = generator.forward(told, given);
+      assert.deepEqual(picture.shape, [2, 3, 8, 8]);
+      assert.deepEqual(generator.forward(told, given).tolist(), picture.tolist());
+      for (const [name, code] of Object.entries(told)) {
+        const other = generator.forward({ ...told, [name]: code.add(1) }, given);
+        assert.ok(other.sub(picture).abs().max().item() > 1e-4, `${form}: ${name}`);
+      }
+    }
+  });
+});
+
+test("encoders are torchvision's ResNets but for the last layer: keys, and what they tell", () => {
+  scope(() => {
+    for (const [depth, make] of [
+      [18, resnet18],
+      [50, resnet50],
+    ] as const) {
+      const encoder = new FaceEncoder({ depth, width: 64 }, 7, { device: 'meta' });
+      const keys = [...encoder.stateDict()].map(([key, value]) => `${key} ${key.startsWith('fc') ? '' : value.shape}`);
+      const theirs = make({ classes: 9, smallInput: false }).layers.flatMap(({ prefix, build }) =>
+        [...build({ device: 'meta' }).stateDict(prefix === '' ? '' : `${prefix}.`)].map(
+          ([key, value]) => `${key} ${key.startsWith('fc') ? '' : value.shape}`,
+        ),
+      );
+      assert.deepEqual(keys, theirs);
+    }
+    const spec = resnet18({ classes: 7, imageSize: 64, smallInput: false });
+    const model = buildModel(spec, { seed: 3 }).eval();
+    const encoder = new FaceEncoder({ depth: 18, width: 64 }, 7).eval();
+    encoder.loadStateDict(model.stateDict());
+    const x = tensor(
+      Float32Array.from({ length: 3 * 64 * 64 }, (_, i) => Math.sin(i)),
+      { shape: [1, 3, 64, 64] },
+    );
+    noGrad(() => assert.deepEqual(encoder.forward(x).tolist(), (model.forward(x) as Tensor).tolist()));
+  });
+});
