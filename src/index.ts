@@ -7,6 +7,7 @@
  * - `headrace/data`, `headrace/io`: data sets, loaders, transforms; safetensors, NumPy, MATLAB and IDX files
  * - `headrace/media`, `headrace/features`: sound and video; rows of features of speech and faces, utterances, recognition
  * - `headrace/text`: words and word pieces, word vectors, BERT
+ * - `headrace/distributed`: ranks: processes that exchange tensors, on one machine or many
  * - `headrace/pipeline`: models cut into stages, trained by local learning or backprop pipelines
  * - `headrace/vision`: ResNets, ViTs, image data sets, recipes
  * - `headrace/sentiment`: multimodal sentiment

@@ -11,7 +11,7 @@ import {
   type SpeechRecogniser,
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/errors.js';
-import { exitCodes, isExpected, say } from './report.js';
+import { exitCodes, isExpected, messageOf, say } from './report.js';
 
 /** Where the words of clips come from. */
 export interface WordFlags {
@@ -45,11 +45,12 @@ export async function readClips<T>(
   for (const clip of paths) {
     try {
       const read = await reader.read(clip, wordsOf(clip, flags));
-      for (const note of read.notes) say(`note: ${several ? `${clip}: ` : ''}${note}`);
+      for (const note of read.notes) say(`note: ${several && !note.startsWith(clip) ? `${clip}: ` : ''}${note}`);
       outcomes.push({ clip, value: use(read) });
     } catch (error) {
       if (!several || !isExpected(error)) throw error;
-      const message = error.message.includes(clip) ? error.message : `${clip}: ${error.message}`;
+      const told = messageOf(error);
+      const message = told.includes(clip) ? told : `${clip}: ${told}`;
       say(`headrace: ${message}`);
       process.exitCode = exitCodes.failed;
       outcomes.push({ clip, error: message });

@@ -1,4 +1,6 @@
-import { type Comparison, compare, formatColumns, type ModelSpec, Progress, resolveRef } from '../pipeline/index.js';
+import { type Comparison, compare, type ModelSpec, resolveRef } from '../pipeline/index.js';
+import { formatColumns } from '../report/index.js';
+import { Progress } from '../run/index.js';
 import { runConfig } from './config.js';
 import type { CompareFlags } from './options.js';
 import { print, say } from './report.js';

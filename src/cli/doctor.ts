@@ -170,7 +170,7 @@ export function diagnose(findings: Findings): Problem[] {
     warn('this machine has an NVIDIA driver, but libtorch sees no CUDA device', fix);
   }
   if (process.platform === 'linux' && !native.allocatorTuned) {
-    warn('glibc gives freed memory back at once, which slows training', 'unset HEADRACE_MALLOC');
+    warn('freed memory goes back to the system at once, which slows training', 'unset HEADRACE_MALLOC');
   }
   if (!native.mkldnn && /MKL-DNN/.test(native.config)) {
     const fix = 'use libtorch 1.13 or another machine; HEADRACE_ONEDNN=on only where you checked it (docs/install.md)';

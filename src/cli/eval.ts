@@ -1,19 +1,22 @@
-import { evaluate, formatMetrics, type ModuleRef, type RunConfig } from '../pipeline/index.js';
+import { evaluate, type ModuleRef, type RunConfig } from '../pipeline/index.js';
+import { formatMetrics } from '../run/index.js';
 import { ConfigError } from '../torch/index.js';
 import type { DataOptions } from '../vision/index.js';
 import { dataRef } from './config.js';
 import type { EvalFlags } from './options.js';
+import { refuseRanks } from './ranks.js';
 import { isOfSpec, loadImages } from './reading.js';
 import { print } from './report.js';
 import { readImageRun } from './run-folder.js';
 
 /** `headrace eval`. */
 export async function evaluateRun(folder: string, flags: EvalFlags): Promise<void> {
+  refuseRanks('eval');
   const config = readImageRun(folder, 'sentiment eval', '--data SPEC');
   const data = flags.data === undefined ? ownData(config, flags) : await otherData(config, flags.data, folder, flags);
   if (isOfSpec(data)) await loadImages(data); // told of; one's own kind of data is just read
-  const { stages, batch: batchSize, threads, devices } = flags;
-  const options = { batchSize, threads, ...(stages && { stages }), ...(devices && { devices }) };
+  const { stages, batch: batchSize, threads, devices, best } = flags;
+  const options = { best, batchSize, threads, ...(stages && { stages }), ...(devices && { devices }) };
   const result = await evaluate(folder, data, options);
   print(flags.json, result, `${formatMetrics(result.metrics)}, on ${result.count} samples`);
 }

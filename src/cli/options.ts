@@ -21,6 +21,21 @@ export function whole(least: number): (text: string) => number {
   };
 }
 
+/** `1/2`: the first of two machines. */
+export function nodeOf(text: string): { number: number; of: number } {
+  const [, number, of] = /^(\d+)\/(\d+)$/.exec(text.trim())?.map(Number) ?? [];
+  if (number !== undefined && of !== undefined && number >= 1 && number <= of) return { number, of };
+  throw new InvalidArgumentError('Expected K/N, such as 1/2 for the first of two machines.');
+}
+
+/** `node1:29500`, or `[::1]:29500`. */
+export function hostAndPort(text: string): { host: string; port: number } {
+  const found = /^(?:\[([^\]]+)\]|([^:\s]+)):(\d+)$/.exec(text.trim());
+  const port = Number(found?.[3]);
+  if (found !== null && port >= 1 && port < 65_536) return { host: (found[1] ?? found[2])!, port };
+  throw new InvalidArgumentError('Expected HOST:PORT, such as node1:29500.');
+}
+
 /** A finite number of at least 0. */
 export function positive(text: string): number {
   const value = Number(text);
@@ -47,6 +62,12 @@ export function scheduleList(text: string): ScheduleName[] {
 /** Borders: `3,7`, or an empty text for none. */
 export function borders(text: string): number[] {
   return text.trim() === '' ? [] : list(text).map(whole(0));
+}
+
+/** `2` for all stages, or `2,1`: a number for each. */
+export function counts(text: string): number | number[] {
+  const [first, ...others] = list(text).map(whole(1)) as [number, ...number[]];
+  return others.length === 0 ? first : [first, ...others];
 }
 
 /** Collects `--model-option depth=6 --model-option width=192`; values that read as JSON are JSON, the rest text. */
@@ -79,6 +100,8 @@ export function transforms(text: string): AugmentSpec[] {
 export interface ModelFlags {
   data?: string;
   stages: number;
+  replicas: number | number[];
+  syncBatchNorm: boolean;
   head: HeadKind;
   headDepth?: number;
   cut?: number[];
@@ -109,9 +132,12 @@ export interface TrainFlags extends ModelFlags {
   freeze?: string[];
   augment: boolean;
   evalEvery: number;
+  patience?: number;
   checkpointEvery: number;
+  wire: 'exact' | 'bfloat16';
   allowNan: boolean;
   resume: boolean;
+  autoResume: boolean;
   json: boolean;
 }
 
@@ -126,10 +152,19 @@ export interface CompareFlags extends ModelFlags {
 export interface PlanFlags extends ModelFlags {
   schedule: ScheduleName;
   seconds: number;
+  scale: boolean;
+  faster: number;
+  json: boolean;
+}
+
+export interface ExportFlags {
+  output: string;
+  best: boolean;
   json: boolean;
 }
 
 export interface EvalFlags {
+  best: boolean;
   data?: string;
   stages?: number;
   batch: number;
@@ -141,6 +176,7 @@ export interface EvalFlags {
 }
 
 export interface PredictFlags {
+  best: boolean;
   top: number;
   batch: number;
   threads: number;
@@ -153,6 +189,9 @@ export const dataOption = (more = ''): Option =>
 
 export const scheduleOption = (): Option =>
   new Option('--schedule <name>', 'who works when').choices(scheduleNames).default('ppll');
+
+export const bestOption = (): Option =>
+  new Option('--best', 'by the weights that tested best, not the last ones').default(false);
 
 export const jsonOption = (): Option =>
   new Option('--json', 'print one JSON object last on stdout; all else goes to stderr').default(false);
@@ -181,6 +220,12 @@ export function addModelOptions(command: Command): Command {
   return command
     .addOption(dataOption())
     .addOption(new Option('--stages <n>', 'parts to cut the model into').argParser(whole(1)).default(2))
+    .addOption(
+      new Option('--replicas <n>', 'workers that share the batches of each stage, or a number for each: 2,1')
+        .argParser(counts)
+        .default(1),
+    )
+    .option('--sync-batch-norm', 'replicas normalise by the statistics of all their samples', false)
     .addOption(new Option('--head <kind>', 'local heads at stage borders').choices(headKinds).default('auglocal'))
     .addOption(new Option('--head-depth <n>', 'layers of an auglocal head').argParser(whole(0)))
     .addOption(new Option('--cut <borders>', 'where to cut: after which layers (default: measured)').argParser(borders))

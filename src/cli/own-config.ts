@@ -1,30 +1,24 @@
 // A model and data of the user's own on the command line: functions that files export.
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { completeConfig, type ModuleRef, ownRecipe, type RunConfig, type RunSettings } from '../pipeline/index.js';
 import { ConfigError } from '../torch/index.js';
+import { fileExport, locatedExport } from '../torch/user-modules.js';
 import type { Given } from './config.js';
 import type { TrainFlags } from './options.js';
 import { settingsOf } from './run-settings.js';
 
-const FILE = /^(.+\.[cm]?[jt]s)(?::([\w$]+))?$/;
-
 /** Whether a model or data is named by a file, such as `./my-model.js` or `./mine.js:net`. */
 export function isOwn(name: string): boolean {
-  return FILE.test(name);
+  return fileExport(name) !== null;
 }
 
 /** The function in a file: the one after the colon, or its default export. */
 function fileRef(text: string, what: string, options: unknown): ModuleRef {
-  const [, file, name = 'default'] = FILE.exec(text) ?? [];
-  if (file === undefined) {
+  if (!isOwn(text)) {
     throw new ConfigError(
       `Expected ${what} of your own beside a model of your own, such as ./my-data.js; got ${text}.`,
     );
   }
-  if (!existsSync(file)) throw new ConfigError(`Expected a file with ${what} at ${resolve(file)}, found none.`);
-  return { module: pathToFileURL(resolve(file)).href, export: name, options };
+  return { ...locatedExport(text, what), options };
 }
 
 /** The configuration of a model of one's own: AdamW, a linear head at each border, and what the flags say. */

@@ -1,13 +1,15 @@
 import { availableParallelism } from 'node:os';
 import {
   formatPlan,
+  formatScale,
   type ModelSpec,
   type ProfileProgress,
-  Progress,
   plan,
   profileRun,
   resolveRef,
+  scale,
 } from '../pipeline/index.js';
+import { Progress } from '../run/index.js';
 import { modelFamily } from '../vision/index.js';
 import { runConfig, shapeConfig } from './config.js';
 import type { PlanFlags } from './options.js';
@@ -22,9 +24,15 @@ export async function planModel(model: string, flags: PlanFlags): Promise<void> 
   const onProgress = (measured: ProfileProgress): void =>
     progress.update({ type: 'plan', time: Date.now(), stage: 0, layers: layers.length, ...measured, cut: null });
   const profile = await profileRun(config, flags.seconds, { onProgress }).finally(() => progress.finish());
-  const { schedule, stages, microbatches, queueCapacity, cut } = config;
+  if (flags.scale) {
+    const { faster } = flags;
+    const rows = scale(profile, { faster });
+    return print(flags.json, { model, faster, rows, profile }, formatScale(profile, rows, faster));
+  }
+  const { schedule, stages, replicas, microbatches, queueCapacity, cut } = config;
   const cores = availableParallelism();
-  const result = plan(profile, { schedule, stages, microbatches, queueCapacity, cores, ...(cut ? { cut } : {}) });
+  const options = { schedule, stages, replicas, microbatches, queueCapacity, cores, ...(cut ? { cut } : {}) };
+  const result = plan(profile, options);
   const { samplesPerSecond, speedUp, idle, fullSpeedUp, workers, atOnce } = result;
   const json = {
     model,

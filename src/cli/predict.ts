@@ -2,6 +2,7 @@ import { predict, type RunInput, readRunInput } from '../pipeline/index.js';
 import { ConfigError, scope } from '../torch/index.js';
 import { listImageFiles, readImageFiles } from '../vision/index.js';
 import type { PredictFlags } from './options.js';
+import { refuseRanks } from './ranks.js';
 import { interruptible, ReadingProgress } from './reading.js';
 import { exitCodes, print, say } from './report.js';
 import { readImageRun } from './run-folder.js';
@@ -28,6 +29,7 @@ const chunkBytes = 2 ** 28;
 
 /** `headrace predict`. Goes on past files that cannot be read; the exit code tells of them. */
 export async function predictImages(folder: string, names: readonly string[], flags: PredictFlags): Promise<void> {
+  refuseRanks('predict');
   const config = readImageRun(folder, 'sentiment predict', 'CLIP');
   const input = readRunInput(folder);
   if (!input) throw new ConfigError(`${folder} does not say how its images were scaled (input.json): train it again.`);
@@ -62,7 +64,7 @@ interface Model {
 async function classify(
   { folder, input, shape }: Model,
   files: ReturnType<typeof listImageFiles>,
-  { batch: batchSize, threads, devices, top }: PredictFlags,
+  { batch: batchSize, threads, devices, best, top }: PredictFlags,
   onProgress: (done: number) => void,
 ): Promise<Prediction[]> {
   const named = files.filter(({ reason }) => reason === null).map(({ path }) => path);
@@ -70,7 +72,7 @@ async function classify(
   const results = new Map<string, Prediction>();
   for (const { path, reason } of bad) results.set(path, { file: path, error: reason });
   if (images !== null) {
-    const options = { batchSize, threads, ...(devices && { devices }) };
+    const options = { best, batchSize, threads, ...(devices && { devices }) };
     const logits = await predict(folder, images, input.transforms, options);
     const rows = scope(() => logits.softmax(1).tolist()) as number[][];
     for (const [i, row] of rows.entries()) results.set(paths[i]!, describe(paths[i]!, row, input.classes, top));

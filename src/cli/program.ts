@@ -6,13 +6,17 @@ import { epochsOf, modelNames } from '../vision/names.js';
 import {
   addModelOptions,
   batchOption,
+  bestOption,
   type CompareFlags,
   dataOption,
   type EvalFlags,
+  type ExportFlags,
+  hostAndPort,
   jsonOption,
   keyValue,
   limitOption,
   list,
+  nodeOf,
   optimizerNames,
   ownDevicesOption,
   type PlanFlags,
@@ -26,6 +30,7 @@ import {
   threadsOption,
   whole,
 } from './options.js';
+import type { LaunchFlags } from './placement.js';
 import { addSentiment } from './sentiment-program.js';
 import { addTalk } from './talk-program.js';
 
@@ -57,6 +62,7 @@ export function buildProgram(version: string): Command {
   addRunVerbs(verb);
   addCompare(verb);
   addPlan(verb);
+  addLaunch(verb);
   addHouse(verb, program);
   addSentiment(program);
   addTalk(program);
@@ -67,6 +73,7 @@ export function buildProgram(version: string): Command {
 function oneLine(text: string): string {
   return text
     .trim()
+    .replace(/^(error: (?:too many|missing required) argument.*?)\.?$/s, '$1; --help shows an example')
     .replace(/^error:/, 'headrace:')
     .replace(/\s*\n\s*/g, ' ');
 }
@@ -126,6 +133,17 @@ function addTrain(verb: Verb): void {
       new Option('--eval-every <n>', 'epochs between tests; 0: only at the end').argParser(whole(0)).default(1),
     )
     .addOption(
+      new Option(
+        '--patience <n>',
+        'end after so many epochs without a better test (default: go on to the end)',
+      ).argParser(whole(1)),
+    )
+    .addOption(
+      new Option('--wire <dtype>', 'how float32 travels between processes: as it is, or rounded, in half the bytes')
+        .choices(['exact', 'bfloat16'])
+        .default('exact'),
+    )
+    .addOption(
       new Option('--checkpoint-every <n>', 'steps between checkpoints; 0: only at the end')
         .argParser(whole(0))
         .default(0),
@@ -134,6 +152,11 @@ function addTrain(verb: Verb): void {
     .option(
       '--resume [dir]',
       'go on with the run in this folder (or --out): all settings are its own where no option says otherwise',
+      false,
+    )
+    .option(
+      '--auto-resume',
+      'go on with the run in --out where it holds one, else begin: for jobs that are restarted',
       false,
     )
     .addOption(jsonOption())
@@ -167,6 +190,7 @@ function addRunVerbs(verb: Verb): void {
   verb('eval', 'test a trained model on held-out images', 'headrace eval runs/digits')
     .argument('<dir>', 'folder of a run')
     .addOption(dataOption('(default: what it was trained on)'))
+    .addOption(bestOption())
     .addOption(new Option('--stages <n>', 'run it in this many stages (default: 1)').argParser(whole(1)))
     .addOption(batchOption())
     .addOption(threadsOption())
@@ -181,6 +205,7 @@ function addRunVerbs(verb: Verb): void {
   verb('predict', 'classify image files by a trained model', 'headrace predict runs/digits seven.png scans/')
     .argument('<dir>', 'folder of a run')
     .argument('<images...>', 'image files, and folders of them; they are resized to what the model takes')
+    .addOption(bestOption())
     .addOption(new Option('--top <n>', 'likeliest classes to name').argParser(whole(1)).default(3))
     .addOption(batchOption())
     .addOption(threadsOption())
@@ -197,8 +222,9 @@ function addRunVerbs(verb: Verb): void {
   )
     .argument('<dir>', 'folder of a run')
     .option('-o, --output <file>', 'the file to write: .safetensors, or .pth or .pt for torch.load (required)')
+    .addOption(bestOption())
     .addOption(jsonOption())
-    .action(async (folder: string, flags: { output: string; json: boolean }, command: Command) => {
+    .action(async (folder: string, flags: ExportFlags, command: Command) => {
       requireOptions(command, 'output');
       const { exportRun } = await import('./export.js');
       await exportRun(folder, flags);
@@ -237,10 +263,55 @@ function addPlan(verb: Verb): void {
   addModelOptions(plan)
     .addOption(scheduleOption())
     .addOption(new Option('--seconds <n>', 'time to measure').argParser(positive).default(10))
+    .option(
+      '--scale',
+      'ppll beside 1f1b on up to 64 stages and 8 replicas, over links of 10, 100 and 400 Gbit/s',
+      false,
+    )
+    .addOption(
+      new Option('--faster <x>', 'with --scale: devices so many times as fast as this').argParser(positive).default(1),
+    )
     .addOption(jsonOption())
     .action(async (model: string, flags: PlanFlags) => {
       const { planModel } = await import('./plan.js');
       await planModel(model, flags);
+    });
+}
+
+const launchHelp = `
+A command of headrace, or a program of yours (a file), runs in each process, with torchrun's variables: RANK, WORLD_SIZE, LOCAL_RANK,
+MASTER_ADDR, MASTER_PORT. Rank 0 prints as it is, the lines of the others begin with their rank. The first that fails ends all; with
+--restarts all are started again, and headrace train goes on from its last checkpoint (--checkpoint-every says how often it makes one). With
+--recovery stage a rank that was killed is started again alone: the others wait, or work on (headrace train by ppll, without replicas). On
+several machines, run the same line on each, with its own --node; Kubernetes' jobs say it by PET_NNODES and the like.
+`;
+
+function addLaunch(verb: Verb): void {
+  verb(
+    'launch',
+    'start the processes of a run on this machine, or a part of them',
+    'headrace launch --standalone --processes 2 -- ranks.js',
+    launchHelp,
+  )
+    .argument('<words...>', 'after --: the command, with its options')
+    .option('--standalone', 'this machine alone', false)
+    .addOption(new Option('--processes <n>', 'processes on this machine (default: 1)').argParser(whole(1)))
+    .addOption(new Option('--node <k/n>', 'the machine, counted from 1, of how many').argParser(nodeOf))
+    .addOption(new Option('--master <host:port>', 'where the ranks meet: a port of machine 1').argParser(hostAndPort))
+    .addOption(
+      new Option('--restarts <n>', 'start ranks again when one has failed, so often').argParser(whole(0)).default(0),
+    )
+    .addOption(
+      new Option('--recovery <who>', 'who is started again: all ranks, or only the stage whose rank was killed')
+        .choices(['all', 'stage'])
+        .default('all'),
+    )
+    .addOption(
+      new Option('--timeout <seconds>', 'a rank that is silent for so long is lost').argParser(whole(1)).default(10),
+    )
+    .action(async (words: string[], flags: LaunchFlags) => {
+      const { launch } = await import('./launch.js');
+      await launch(words, flags);
     });
 }
 
@@ -262,8 +333,8 @@ function addHouse(verb: Verb, program: Command): void {
   const data = program.command('data').description('data sets').addHelpText('after', `\nExample:\n  ${dataExample}`);
   data
     .command('get')
-    .description('download a data set from its official source, and check it')
-    .addArgument(new Argument('<name>', 'data set').choices(['cifar10', 'svhn', 'stl10']))
+    .description('download a data set, or the face model that ours is made of, from its official source, and check it')
+    .addArgument(new Argument('<name>', 'data set').choices(['cifar10', 'svhn', 'stl10', 'ict-facekit']))
     .option('--out <dir>', 'folder to write to (default: data/NAME)')
     .addOption(jsonOption())
     .addHelpText('after', `\nExample:\n  ${dataExample}`)

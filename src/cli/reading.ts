@@ -1,6 +1,8 @@
 // What the user sees while images are read: what was found, what is passed over, how far it is, and what was left out.
 
-import { duration, loadRunData, type ModuleRef, type ProgressStream } from '../pipeline/index.js';
+import { loadRunData, type ModuleRef } from '../pipeline/index.js';
+import { duration } from '../report/index.js';
+import type { ProgressStream } from '../run/index.js';
 import type { DataOptions, Found, ImageData, ImageSet, LoadHooks } from '../vision/index.js';
 import { exitCodes, onInterrupt, say } from './report.js';
 
@@ -44,6 +46,36 @@ export class ReadingProgress {
   /** Ends a line that is being rewritten. */
   finish(): void {
     if (this.#open) this.stream.write('\n');
+    this.#open = false;
+  }
+}
+
+/** The step at which something is that has a few, each of its own length. */
+export class StepProgress {
+  #shown: number;
+  #open = false;
+
+  constructor(
+    private readonly what: string,
+    private readonly stream: ProgressStream = process.stderr,
+    private readonly now: () => number = Date.now,
+  ) {
+    this.#shown = now();
+  }
+
+  begin(step: string, number: number, of: number): void {
+    const lines = !this.stream.isTTY;
+    // A line that is written over costs nothing; lines that stay are for those who wait long.
+    if (lines && this.now() - this.#shown < 10_000) return;
+    this.#shown = this.now();
+    const text = `${this.what} ${number}/${of}: ${step}`;
+    this.stream.write(lines ? `${text}\n` : `\r\x1b[K${text}`);
+    this.#open = !lines;
+  }
+
+  /** Takes away a line that is being rewritten. */
+  finish(): void {
+    if (this.#open) this.stream.write('\r\x1b[K');
     this.#open = false;
   }
 }

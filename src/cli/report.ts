@@ -1,10 +1,13 @@
 // What the user sees of a result or an error: one JSON object, or one line; and the exit code.
 
+import { existsSync } from 'node:fs';
+import { dirname, extname } from 'node:path';
 import { CommanderError } from 'commander';
-import { HeadraceError } from '../torch/errors.js';
+import { TruncatedError } from '../media/truncated.js';
+import { ConfigError, DataError, HeadraceError, RankError } from '../torch/errors.js';
 
-/** The exit code of wrong usage, of any other error, and of a run that Ctrl-C ended. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+/** The exit code of wrong usage, of any other error, of a rank that lost the others, and of a run that Ctrl-C ended. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, lost: 75, interrupted: 130 } as const;
 
 /** Prints a result: with `--json` one object on a line of its own, else the text. */
 export function print(json: boolean, result: object, text: string): void {
@@ -27,12 +30,28 @@ export function onInterrupt(ask: () => void): () => void {
   };
 }
 
+/** Before all the work, not after it. @throws ConfigError where a file would lie in a folder that is not there */
+export function checkFolderOf(option: string, file: string): void {
+  const folder = dirname(file);
+  if (!existsSync(folder))
+    throw new ConfigError(`Expected ${option} in a folder that exists, got ${file}: make ${folder} first`);
+}
+
+/** Before all the work, not after it. @throws ConfigError where a file's name ends otherwise */
+export function checkEnding(option: string, file: string, endings: readonly string[]): void {
+  if (!endings.includes(extname(file).toLowerCase()))
+    throw new ConfigError(`Expected ${option} to end in ${endings.join(' or ')}, got ${file}`);
+}
+
 /** A line on stderr, where progress and remarks go. */
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Says what went wrong, and returns the exit code. `HEADRACE_DEBUG=1` shows the stack. */
+/**
+ * Says what went wrong, and returns the exit code. `HEADRACE_DEBUG=1` shows the stack. Whoever starts ranks again is told by the
+ * code of wrong usage that a mistake in the command would come again.
+ */
 export function reportError(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has printed its message. Help that was asked for is no error; a missing verb is.
@@ -40,9 +59,26 @@ export function reportError(error: unknown): number {
   }
   const debug = process.env.HEADRACE_DEBUG === '1';
   if (debug && error instanceof Error) say(`headrace: ${error.stack}${causes(error)}`);
-  else if (isExpected(error)) say(`headrace: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  else if (isExpected(error)) say(`headrace: ${messageOf(error).replaceAll(/\s*\n\s*/g, ' ')}`);
   else say(`headrace: unexpected ${String(error)} (a bug of headrace; HEADRACE_DEBUG=1 shows where)`);
-  return exitCodes.failed;
+  if (error instanceof RankError && process.env.HEADRACE_RECOVERY === 'stage') return exitCodes.lost;
+  return error instanceof ConfigError && process.env.TORCHELASTIC_MAX_RESTARTS ? exitCodes.usage : exitCodes.failed;
+}
+
+/** An error in words of the command line. */
+export function messageOf(error: Error): string {
+  return error instanceof TruncatedError ? `${error.fact}. Copy or record it again` : error.message;
+}
+
+/** Runs a verb that has `--allow-truncated`, of which users of a file that was cut short are told. */
+export async function withTruncatedAllowed<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (cause) {
+    if (!(cause instanceof TruncatedError)) throw cause;
+    const remedy = 'Copy or record it again, or take what is there with --allow-truncated';
+    throw new DataError(`${cause.fact}. ${remedy}`, { code: cause.code, cause });
+  }
 }
 
 /** Whether an error is a user's to mend. */

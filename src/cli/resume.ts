@@ -23,8 +23,6 @@ export function resumedConfig(model: string | undefined, flags: TrainFlags, give
   const changed = <T>(option: string, value: T, was: T): T => (given(option) ? value : was);
   const stages = changed('stages', flags.stages, old.stages);
   const schedule = changed('schedule', flags.schedule, old.schedule);
-  // Heads stand at borders, and their weights belong to these: a cut is kept as long as it can be.
-  const recut = stages !== old.stages || (schedule === 'bp') !== (old.schedule === 'bp');
   const length = given('epochs') || given('steps') ? { epochs: flags.epochs, steps: flags.steps } : {};
   const devices = changed('devices', flags.devices, old.devices);
   checkDevices(devices);
@@ -33,12 +31,16 @@ export function resumedConfig(model: string | undefined, flags: TrainFlags, give
     ...length,
     data,
     stages,
+    replicas: changed('replicas', flags.replicas, old.replicas),
+    syncBatchNorm: changed('syncBatchNorm', flags.syncBatchNorm, old.syncBatchNorm),
     schedule,
-    cut: given('cut') ? flags.cut : recut ? undefined : old.cut,
+    cut: given('cut') ? flags.cut : undefined,
     microbatches: changed('microbatches', flags.microbatches, old.microbatches),
     threads: changed('threads', flags.threads, old.threads),
     devices,
     queueCapacity: changed('queue', flags.queue, old.queueCapacity),
+    wire: changed('wire', flags.wire, old.wire),
+    patience: changed('patience', flags.patience, old.patience),
     evalEvery: changed('evalEvery', flags.evalEvery, old.evalEvery),
     checkpointEvery: changed('checkpointEvery', flags.checkpointEvery, old.checkpointEvery),
     allowNaN: changed('allowNan', flags.allowNan, old.allowNaN),

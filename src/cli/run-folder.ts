@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile } from '../io/index.js';
 import { type RunConfig, readRunConfig } from '../pipeline/index.js';
+import { holdsReader } from '../sentiment/reader/folder.js';
 import { ConfigError } from '../torch/index.js';
 
 /**
@@ -20,6 +21,7 @@ export function readImageRun(folder: string, verb: string, more = ''): RunConfig
 }
 
 function holdsSentiment(folder: string): boolean {
+  if (holdsReader(folder)) return true;
   const path = join(folder, 'config.json');
   if (!existsSync(path)) return false;
   try {

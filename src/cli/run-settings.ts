@@ -9,6 +9,8 @@ export function settingsOf(flags: RunFlags) {
   return {
     schedule: flags.schedule ?? 'ppll',
     stages: flags.stages,
+    replicas: flags.replicas === 1 ? undefined : flags.replicas,
+    syncBatchNorm: flags.syncBatchNorm || undefined,
     cut: flags.cut,
     init: flags.init,
     freeze: flags.freeze,
@@ -16,7 +18,9 @@ export function settingsOf(flags: RunFlags) {
     threads: flags.threads,
     devices: flags.devices,
     queueCapacity: flags.queue,
+    wire: flags.wire === 'bfloat16' ? flags.wire : undefined,
     evalEvery: flags.evalEvery ?? 1,
+    patience: flags.patience,
     checkpointEvery: flags.checkpointEvery ?? 0,
     allowNaN: flags.allowNan ?? false,
     out: flags.out ?? null,

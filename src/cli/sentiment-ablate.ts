@@ -1,19 +1,21 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../io/index.js';
-import { formatColumns } from '../pipeline/index.js';
+import { formatColumns } from '../report/index.js';
 import {
   type AblationPart,
   ablationParts,
   ablationRows,
   compareRows,
+  conditionCalled,
+  loadSentiment,
   parseSentimentSpec,
   resultTable,
-  type SeedResult,
   summariseRuns,
   verdict,
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
 import { print, say } from './report.js';
+import { factorTable, type TrainedRow, underCondition } from './sentiment-conditions.js';
 import type { SentimentAblateFlags } from './sentiment-program.js';
 import { type ConstantRow, configOf, runSeeds } from './sentiment-train.js';
 
@@ -23,7 +25,8 @@ export async function ablateSentiment(name: string, flags: SentimentAblateFlags)
   if (unknown) throw new ConfigError(`Expected --rows among ${ablationParts.join(', ')}, got '${unknown}'`);
   const rows = ablationRows(configOf(name, flags), flags.rows as AblationPart[]);
   const source = parseSentimentSpec(flags.data);
-  const done: { name: string; results: SeedResult[] }[] = [];
+  for (const name of flags.conditions) conditionCalled(name); // before all the work
+  const done: TrainedRow[] = [];
   let constant: ConstantRow | null = null;
   for (const [i, row] of rows.entries()) {
     const title = [row.name, ...row.also].join(' = ');
@@ -31,22 +34,40 @@ export async function ablateSentiment(name: string, flags: SentimentAblateFlags)
     const folder = join(flags.out, row.name.replaceAll(/[^\w.+-]+/g, '_'));
     const trained = await runSeeds(row.config, source, { ...flags, resume: true }, folder, `${row.name}, `);
     if (trained === null) return;
-    done.push({ name: title, results: trained.results });
+    done.push({ name: title, folder, results: trained.results });
     constant = trained.constant;
   }
-  const outcomes = compareRows(done);
-  const conclusion = verdict(outcomes);
+  const data = await loadSentiment(source);
+  const conditions = flags.conditions.map((name) => ({ name, rows: underCondition(done, data, name) }));
+  const factors = factorTable(done, data);
   const result = {
     data: flags.data,
-    rows: outcomes.map(({ name: row, results, difference }) => ({
-      name: row,
+    ...gridOf(done),
+    constant,
+    conditions: conditions.map(({ name, rows: worse }) => ({ name, ...gridOf(worse) })),
+    factors,
+  };
+  writeFileAtomic(join(flags.out, 'ablation.json'), `${JSON.stringify(result, null, 2)}\n`);
+  const tables = [
+    `${formatColumns(resultTable(done, constant))}\n\n${result.verdict}`,
+    ...conditions.map(
+      ({ name, rows: worse }, i) => `${name}\n${formatColumns(resultTable(worse))}\n\n${result.conditions[i]!.verdict}`,
+    ),
+    ...(factors.length > 0 ? [formatColumns(factors)] : []),
+  ];
+  print(flags.json, result, tables.join('\n\n'));
+}
+
+/** Every row beside the first, and what that allows to say. */
+function gridOf(rows: readonly TrainedRow[]): { readonly rows: readonly object[]; readonly verdict: string } {
+  const outcomes = compareRows(rows);
+  return {
+    rows: outcomes.map(({ name, results, difference }) => ({
+      name,
       seeds: results.length,
       test: summariseRuns(results.map(({ test }) => test)),
       difference,
     })),
-    constant,
-    verdict: conclusion,
+    verdict: verdict(outcomes),
   };
-  writeFileAtomic(join(flags.out, 'ablation.json'), `${JSON.stringify(result, null, 2)}\n`);
-  print(flags.json, result, `${formatColumns(resultTable(done, constant))}\n\n${conclusion}`);
 }

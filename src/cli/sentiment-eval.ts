@@ -1,13 +1,20 @@
-import { formatColumns } from '../pipeline/index.js';
+import { writeFileAtomic } from '../io/index.js';
+import { formatColumns } from '../report/index.js';
 import {
   checkFeatureSpecs,
+  conditionCalled,
   constantName,
   constantScores,
-  featureModalities,
+  degradeData,
+  holdsReader,
+  importModel,
   likeConstant,
   loadModel,
   loadSentiment,
   metricsOf,
+  mmsaScores,
+  modelTitle,
+  ownFeatures,
   parseSentimentSpec,
   predictSplit,
   prepareTrained,
@@ -21,17 +28,27 @@ import {
   trainingConstant,
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
-import { print, say } from './report.js';
+import { checkFolderOf, print, say } from './report.js';
+import { factorTable } from './sentiment-conditions.js';
 import type { SentimentEvalFlags } from './sentiment-program.js';
+import { evaluateReader } from './sentiment-reader.js';
+import { resultsCsv, writePredictions } from './sentiment-tables.js';
 import type { ConstantRow } from './sentiment-train.js';
 
 /** `headrace sentiment eval`: every seed of a run on one split. */
 export async function evaluateSentiment(folder: string, flags: SentimentEvalFlags): Promise<void> {
+  for (const [option, file] of Object.entries({ '--predictions': flags.predictions, '--csv': flags.csv })) {
+    if (file !== undefined) checkFolderOf(option, file);
+  }
+  if (holdsReader(folder)) return evaluateReader(folder, flags);
   const manifest = readManifest(folder);
   const { config } = manifest;
-  const data = await loadSentiment(parseSentimentSpec(flags.data));
+  const title = modelTitle(config.model);
+  await importModel(config.model);
+  const given = await loadSentiment(parseSentimentSpec(flags.data));
+  const data = flags.condition === undefined ? given : degradeData(given, conditionCalled(flags.condition));
   for (const note of data.notes) say(`note: ${note}`);
-  const read = featureModalities(config);
+  const read = ownFeatures(config);
   // A set may have had features that the model does not read.
   const trained = Object.fromEntries(read.map((name) => [name, manifest.features[name]]));
   checkFeatureSpecs(trained, data.specs, folder);
@@ -46,22 +63,47 @@ export async function evaluateSentiment(folder: string, flags: SentimentEvalFlag
     const metrics = metricsOf(config, predicted, manifest.shape.outputs);
     const why = likeConstant(metrics, spreadOf(config, predicted.predictions, predicted.truth));
     if (why !== null) say(`warning: seed ${seed} is no better than a constant: ${why}`);
-    return { seed, ...metrics };
+    return { seed, metrics, predicted };
   });
+  const texts = split!.indices.map((index) => data.utterances[index]!.text);
+  if (flags.predictions)
+    writePredictions(
+      flags.predictions,
+      manifest,
+      runs.map((run) => ({ ...run, texts })),
+    );
   const constant = constantOf(manifest, data, split!);
-  const scores = runs.map(({ seed: _, ...metrics }) => metrics);
-  const summary = summariseRuns(scores);
-  const result = { model: config.model, data: flags.data, split: flags.split, seeds: runs, summary, constant };
+  const summary = summariseRuns(runs.map(({ metrics }) => metrics));
+  if (flags.csv)
+    writeFileAtomic(
+      flags.csv,
+      resultsCsv(
+        title,
+        runs.map(({ seed, metrics }) => [seed, metrics]),
+      ),
+    );
+  const factors = factorTable([{ name: title, folder, results: readResults(folder) }], data);
+  const result = {
+    model: title,
+    data: flags.data,
+    split: flags.split,
+    seeds: runs.map(({ seed, metrics }) => ({ seed, ...metrics })),
+    summary,
+    condition: flags.condition ?? null,
+    mmsa: mmsaScores(summary),
+    factors,
+    constant,
+  };
   const shown = (score: number): string => (Number.isNaN(score) ? '-' : score.toFixed(4));
   const rows = Object.entries(summary).map(([name, { mean, std }]) => {
     const cell = `${shown(mean)}${Number.isNaN(std) ? '' : ` ± ${std.toFixed(4)}`}`;
     return constant ? [name, cell, shown(constant.test[name]!)] : [name, cell];
   });
-  const header = constant ? [['', config.model, constant.name]] : [];
+  const header = constant ? [['', title, constant.name]] : [];
   print(
     flags.json,
     result,
-    `${config.model} on ${flags.data} (${flags.split}), ${seeds.length} seed(s)\n${formatColumns([...header, ...rows])}`,
+    `${title} on ${flags.data} (${flags.split}), ${seeds.length} seed(s)\n${formatColumns([...header, ...rows])}${factors.length > 0 ? `\n\n${formatColumns(factors)}` : ''}`,
   );
 }
 

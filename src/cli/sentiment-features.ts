@@ -4,9 +4,12 @@ import {
   audioExtractors,
   type Clip,
   extractDataset,
+  type FeatureSpec,
   type FeatureSpecs,
   gatherFeatures,
+  importExtractor,
   loadLabelFolder,
+  loadTable,
   SentimentBatches,
   SentimentData,
   saveMmsaNpz,
@@ -15,30 +18,36 @@ import {
   visionSpec,
 } from '../sentiment/index.js';
 import { arange, ConfigError, DataError, scope, type Tensor, tensor } from '../torch/index.js';
+import { fileExport, locatedExport } from '../torch/user-modules.js';
 import { readClips } from './clips.js';
 import { exitCodes, print, say } from './report.js';
 import type { SentimentFeaturesFlags } from './sentiment-program.js';
 
 /** `headrace sentiment features`: the arrays of clips' utterances, padded, as MMSA's files name them. */
 export async function extractFeatures(paths: readonly string[], flags: SentimentFeaturesFlags): Promise<void> {
-  const extractor = audioExtractors.find(({ spec }) => spec.name === flags.audio);
-  if (!extractor) {
-    const known = audioExtractors.map(({ spec }) => spec.name).join(', ');
-    throw new ConfigError(`Expected --audio among ${known}, got '${flags.audio}'`);
-  }
-  const wanted: FeatureSpecs = { audio: extractor.spec, vision: visionSpec(flags.fps) };
+  const own = flags.vision && (await importExtractor(locatedExport(flags.vision, 'an extractor'), 'vision'));
+  const wanted: FeatureSpecs = { audio: await audioSpec(flags.audio), vision: own ? own.spec : visionSpec(flags.fps) };
   const [first] = paths;
-  const folder = paths.length === 1 && statSync(first!, { throwIfNoEntry: false })?.isDirectory();
-  await (folder ? featuresOfFolder(first!, flags, wanted) : featuresOfClips(paths, flags, wanted));
+  const stat = statSync(first!, { throwIfNoEntry: false });
+  const labelled = paths.length === 1 && (stat?.isDirectory() || (stat !== undefined && /\.(csv|jsonl)$/.test(first!)));
+  await (labelled ? featuresOfFolder(first!, flags, wanted) : featuresOfClips(paths, flags, wanted));
 }
 
-/** A folder with a `label.csv`: a file to train on. */
+/** Of features by their name, or by a file of one's own. */
+async function audioSpec(name: string): Promise<FeatureSpec> {
+  if (fileExport(name)) return (await importExtractor(locatedExport(name, 'an extractor'), 'audio')).spec;
+  const extractor = audioExtractors.find(({ spec }) => spec.name === name);
+  if (extractor) return extractor.spec;
+  const known = audioExtractors.map(({ spec }) => spec.name).join(', ');
+  throw new ConfigError(`Expected --audio among ${known} or ./mine.js:name, got '${name}'`);
+}
+
+/** A folder with a `label.csv`, or a table: a file to train on. */
 async function featuresOfFolder(folder: string, flags: SentimentFeaturesFlags, wanted: FeatureSpecs): Promise<void> {
   if (flags.transcript !== undefined || flags.srt !== undefined || flags.asr !== undefined)
-    throw new ConfigError(
-      `Expected none of --transcript, --srt and --asr: the words of ${folder} are in its label.csv`,
-    );
-  const given = loadLabelFolder(folder);
+    throw new ConfigError(`Expected none of --transcript, --srt and --asr: the words of ${folder} are in its table`);
+  const given = statSync(folder).isDirectory() ? loadLabelFolder(folder) : loadTable(folder);
+  for (const note of given.notes) say(`note: ${note}`);
   const { data, failed } = await extractDataset(given, wanted, (i, remarks) => {
     for (const remark of remarks) say(`note: ${given.utterances[i]!.id}: ${remark}`);
     if ((i + 1) % 100 === 0) say(`${i + 1} of ${given.length} clips`);

@@ -1,17 +1,28 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import {
+  type ClipFeatures,
   clipScore,
   type FeatureSpecs,
+  holdsReader,
+  importModel,
   type LoadedModel,
   loadModel,
+  modelTitle,
   predictUtterances,
+  readManifest,
+  readUtterances,
   type SentimentPrediction,
+  SentimentReader,
   shippedModel,
+  type UtteranceInput,
+  type UtteranceReading,
 } from '../sentiment/index.js';
 import { ConfigError } from '../torch/index.js';
 import { type ClipOutcome, readClips } from './clips.js';
 import { exitCodes, print, say } from './report.js';
+import { explanation } from './sentiment-explain.js';
+import { linesOf, writeLine } from './sentiment-lines.js';
 import type { SentimentPredictFlags } from './sentiment-program.js';
 
 /** `headrace sentiment predict`. */
@@ -22,29 +33,26 @@ export async function predictSentiment(
 ): Promise<void> {
   const texts = flags.text ?? [];
   const { folder, clips } = modelAndClips(dir, others);
-  if ((clips.length === 0) === (texts.length === 0)) {
-    throw new ConfigError('Expected either recordings or videos to read, or --text "..."');
-  }
-  const model = loadModel(folder, flags.seed);
-  const name = basename(resolve(folder));
-  if (folder === shippedModel) say(`note: read by ${name}, the model that comes with Headrace`);
-  const about = { name, model: model.manifest.config.model, seed: model.seed };
-  if (texts.length > 0) {
-    const utterances = predictUtterances(
-      model,
-      texts.map((text, i) => ({ id: `text ${i + 1}`, text })),
+  const sources = [clips.length > 0, texts.length > 0, flags.file !== undefined].filter(Boolean).length;
+  if (sources !== 1) {
+    throw new ConfigError(
+      'Expected either recordings or videos to read, or --text "...", or --file with a text a line (- is standard input)',
     );
+  }
+  const predictor = await predictorOf(folder, flags);
+  if (flags.file !== undefined) return readLines(predictor, flags.file, flags.json);
+  const { about, features, read } = predictor;
+  if (texts.length > 0) {
+    const utterances = read(texts.map((text, i) => ({ id: `text ${i + 1}`, text })));
     for (const { id, missing } of utterances.filter(({ score }) => Number.isNaN(score))) {
       say(`headrace: ${id} has nothing that the model reads: expected ${missing.join(' or ')}`);
       process.exitCode = exitCodes.failed;
     }
-    sayUnknown(model, utterances);
     print(flags.json, { ...about, utterances }, utterances.map(line).join('\n'));
     return;
   }
-  const outcomes = await readClips(clips, flags, featuresOf(model), ({ utterances: inputs, features, notes }) => {
-    const utterances = predictUtterances(model, inputs, features);
-    sayUnknown(model, utterances);
+  const outcomes = await readClips(clips, flags, features, ({ utterances: inputs, features: own, notes }) => {
+    const utterances = read(inputs, own);
     return { score: clipScore(utterances), notes, utterances };
   });
   const [first] = outcomes;
@@ -54,6 +62,73 @@ export async function predictSentiment(
   );
   const result = { ...about, ...(single ? results[0] : { clips: results }) };
   print(flags.json, result, single ? clipLines(first.value).join('\n') : outcomes.map(block).join('\n'));
+}
+
+/** Reads lines as they come, each to a line of the result, with `--json` an object each. */
+async function readLines({ read }: Predictor, file: string, json: boolean): Promise<void> {
+  for await (const lines of linesOf(file)) {
+    const told = lines.filter(({ text }) => text.trim() !== '');
+    const results = told.length === 0 ? [] : read(told.map(({ number, text }) => ({ id: `line ${number}`, text })));
+    const byId = new Map(results.map((result) => [result.id, result]));
+    for (const { number, note } of lines) {
+      if (note !== null) say(`note: line ${number}: ${note}`);
+      const result = byId.get(`line ${number}`);
+      if (result === undefined) {
+        say(`headrace: line ${number} has nothing to read`);
+        process.exitCode = exitCodes.failed;
+      }
+      await writeLine(json ? JSON.stringify(lineResult(number, result)) : result ? line(result) : NOTHING);
+    }
+  }
+}
+
+const NOTHING = 'nothing to read';
+
+/** What `--json` says of a line: it has no times, and its number stands for its id. */
+function lineResult(number: number, result: Prediction | undefined): object {
+  if (result === undefined) return { line: number, error: NOTHING };
+  const { id: _, start: __, end: ___, ...said } = result;
+  return { line: number, ...said };
+}
+
+/** A model of either kind: one that a recipe trained, or a reader of texts. */
+interface Predictor {
+  /** For `--json`. */
+  readonly about: object;
+  /** Features of clips that it needs. */
+  readonly features: FeatureSpecs;
+  /** Says what is noteworthy, too. */
+  read(inputs: readonly UtteranceInput[], features?: ClipFeatures): Prediction[];
+}
+
+/** A reader says more. */
+type Prediction = SentimentPrediction & Partial<Pick<UtteranceReading, 'emotions' | 'unsure' | 'sentences'>>;
+
+async function predictorOf(folder: string, flags: SentimentPredictFlags): Promise<Predictor> {
+  const name = basename(resolve(folder));
+  const isReader = holdsReader(folder);
+  if (!isReader) await importModel(readManifest(folder).config.model);
+  const model = isReader ? null : loadModel(folder, flags.seed);
+  if (folder === shippedModel) say(`note: read by ${name}, the model that comes with Headrace`);
+  if (model !== null) {
+    if (flags.explain)
+      throw new ConfigError(`Expected no --explain with ${folder}: readers of texts explain, no others`);
+    const read = (inputs: readonly UtteranceInput[], features: ClipFeatures = {}): Prediction[] => {
+      const utterances = predictUtterances(model, inputs, features);
+      sayUnknown(model, utterances);
+      return utterances;
+    };
+    const about = { name, model: modelTitle(model.manifest.config.model), seed: model.seed };
+    return { about, features: featuresOf(model), read };
+  }
+  if (flags.seed !== undefined) throw new ConfigError(`Expected no --seed with ${folder}: a reader has one alone`);
+  const reader = SentimentReader.load(folder);
+  const { explain } = flags;
+  return {
+    about: { name, model: 'reader' },
+    features: {},
+    read: (inputs) => readUtterances(reader, inputs, { explain }),
+  };
 }
 
 /** How clips are called: `a.mp4`. What is not there and called so was meant as one. */
@@ -81,7 +156,7 @@ function featuresOf({ manifest: { config, features } }: LoadedModel): FeatureSpe
 
 interface ClipResult {
   readonly score: number | null;
-  readonly utterances: readonly SentimentPrediction[];
+  readonly utterances: readonly Prediction[];
 }
 
 function clipLines({ score, utterances }: ClipResult): string[] {
@@ -105,18 +180,24 @@ function sayUnknown({ reader }: LoadedModel, utterances: readonly SentimentPredi
   }
 }
 
-function line(result: SentimentPrediction): string {
+function line(result: Prediction): string {
   const heads = Object.entries(result.unimodal);
   const alone = heads.flatMap(([name, score]) => (score === null ? [] : [`${name} ${signed(score)}`]));
   const unread = Number.isNaN(result.score);
   const parts = unread
-    ? ['nothing to read']
+    ? [NOTHING]
     : [`${signed(result.score)}  ${result.label}, confidence ${result.confidence.toFixed(2)}`];
+  const { emotions = [], unsure = null } = result;
+  if (emotions.length > 0) {
+    parts.push(emotions.map(({ name, probability }) => `${name} ${probability.toFixed(2)}`).join(', '));
+  }
+  if (unsure !== null) parts.push(`unsure: ${unsure}`);
   if (heads.length > 1 && alone.length > 0) parts.push(`alone: ${alone.join(', ')}`);
   if (result.missing.length > 0) parts.push(`missing: ${result.missing.join(', ')}`);
   const { start, end, text } = result;
   const when = start === null || end === null ? '' : `${start.toFixed(2)}-${end.toFixed(2)} s  `;
-  return `${when}${parts.join('; ')}${text === null ? '' : `  "${text}"`}`;
+  const read = `${when}${parts.join('; ')}${text === null ? '' : `  "${text}"`}`;
+  return [read, ...explanation(result.sentences ?? [], process.stdout.isTTY && !process.env.NO_COLOR)].join('\n');
 }
 
 function signed(value: number): string {

@@ -14,6 +14,7 @@ export interface SentimentTrainFlags {
   modalities?: string[];
   vectors?: string;
   bert?: string;
+  model?: string;
   schedule?: string;
   init?: string;
   set: Record<string, unknown>;
@@ -24,21 +25,48 @@ export interface SentimentTrainFlags {
 
 export interface SentimentAblateFlags extends SentimentTrainFlags {
   rows: string[];
+  conditions: string[];
 }
 
 export interface SentimentEvalFlags {
   data: string;
   split: 'train' | 'valid' | 'test';
+  condition?: string;
+  predictions?: string;
+  csv?: string;
+  json: boolean;
+}
+
+export interface SentimentCompareFlags {
+  unpaired: boolean;
   json: boolean;
 }
 
 export interface SentimentPredictFlags {
   text?: string[];
+  file?: string;
   transcript?: string;
   srt?: string;
   asr?: string;
   asrLanguage?: string;
   seed?: number;
+  explain: boolean;
+  json: boolean;
+}
+
+/** What `finetune` is told. */
+export interface SentimentFinetuneFlags extends SentimentPretrainFlags {
+  bert: string;
+}
+
+/** What `pretrain` is told. */
+export interface SentimentPretrainFlags {
+  data: string;
+  out: string;
+  vectors?: string;
+  set: Record<string, unknown>;
+  threads: number;
+  resume: boolean;
   json: boolean;
 }
 
@@ -55,6 +83,7 @@ export interface SentimentFeaturesFlags {
   asr?: string;
   asrLanguage?: string;
   audio: string;
+  vision?: string;
   fps: number;
   json: boolean;
 }
@@ -73,10 +102,13 @@ export function addSentiment(program: Command): void {
       .allowExcessArguments(false);
   addTrain(verb);
   addEval(verb);
+  addCompare(verb);
   addPredict(verb);
   addPack(verb);
   addFeatures(verb);
   addAblate(verb);
+  addPretrain(verb);
+  addFinetune(verb);
 }
 
 type Verb = (name: string, description: string, example: string) => Command;
@@ -93,6 +125,10 @@ function trainOptions(command: Command, seeds: number): Command {
     )
     .option('--vectors <dir>', 'word vectors for the small text encoder: words.txt and vectors.f32')
     .option('--bert <dir>', 'BERT as text encoder: config.json, model.safetensors, tokenizer.json')
+    .option(
+      '--model <file>',
+      "a model of one's own in place of the recipe's: ./mine.js, or ./mine.js:Name for one of its exports",
+    )
     .addOption(
       new Option(
         '--schedule <name>',
@@ -115,7 +151,7 @@ function addTrain(verb: Verb): void {
     'train',
     'train a recipe (ours, self-mm, text-only, tfn, ...) or a JSON configuration, with several seeds',
     'headrace sentiment train ours --data mosi:data/mosi --vectors data/wordvec --out runs/mosi --seeds 5',
-  ).argument('<config>', 'a recipe or a JSON file that changes one');
+  ).argument('<config>', "a recipe, a JSON file that changes one, or ./mine.js, a model of one's own");
   trainOptions(train, 5).action(async (config: string, flags: SentimentTrainFlags, command: Command) => {
     requireOptions(command, 'data', 'out');
     const { trainSentiment } = await import('./sentiment-train.js');
@@ -128,11 +164,33 @@ function addEval(verb: Verb): void {
     .argument('<dir>', 'folder of a run')
     .option('--data <spec>', `${sentimentSpecs} (required)`)
     .addOption(new Option('--split <name>', 'which part').choices(['train', 'valid', 'test']).default('test'))
+    .option(
+      '--condition <name>',
+      'worse data: no-text, no-audio, no-vision, noisy-text, noisy-audio, noisy-vision, half-words',
+    )
+    .option('--predictions <file>', 'write what each seed says of each utterance, as CSV')
+    .option('--csv <file>', 'write the scores of each seed, as CSV')
     .addOption(jsonOption())
     .action(async (folder: string, flags: SentimentEvalFlags, command: Command) => {
       requireOptions(command, 'data');
       const { evaluateSentiment } = await import('./sentiment-eval.js');
       await evaluateSentiment(folder, flags);
+    });
+}
+
+function addCompare(verb: Verb): void {
+  verb(
+    'compare',
+    'test whether two runs differ, seed by seed, on the test part',
+    'headrace sentiment compare runs/ours runs/self-mm',
+  )
+    .argument('<a>', 'folder of a run')
+    .argument('<b>', 'folder of another, on the same data')
+    .option('--unpaired', "take all seeds of each, by Welch's test", false)
+    .addOption(jsonOption())
+    .action(async (a: string, b: string, flags: SentimentCompareFlags) => {
+      const { compareSentiment } = await import('./sentiment-compare.js');
+      compareSentiment(a, b, flags);
     });
 }
 
@@ -156,7 +214,9 @@ function addPredict(verb: Verb): void {
       new Option('--text <text>', 'an utterance instead of a clip; may be repeated').argParser(
         (text: string, before: string[] = []) => [...before, text],
       ),
-    );
+    )
+    .option('--file <path>', 'texts, one a line, read as they come; - is standard input')
+    .option('--explain', 'which sentences and words decided', false);
   wordOptions(predict)
     .addOption(new Option('--seed <n>', 'which of its seeds (default: the best on validation)').argParser(whole(0)))
     .addOption(jsonOption())
@@ -189,10 +249,18 @@ function addFeatures(verb: Verb): void {
     'extract the features of recordings or videos, or of a data set (a folder with label.csv) to train on',
     'headrace sentiment features clip.mp4 -o features.npz',
   )
-    .argument('<clips...>', 'recordings or videos of any format; or one folder with label.csv and its clips in Raw')
+    .argument(
+      '<clips...>',
+      'recordings or videos of any format; or one folder with label.csv and its clips in Raw, or a .csv or .jsonl that names clips',
+    )
     .option('-o, --output <file>', 'the npz file to write (required)');
   wordOptions(features)
-    .option('--audio <name>', 'which audio features: zcr-mfcc-chroma or log-mel', 'zcr-mfcc-chroma')
+    .option(
+      '--audio <name>',
+      "which audio features: zcr-mfcc-chroma, log-mel, or ./mine.js:name, one's own",
+      'zcr-mfcc-chroma',
+    )
+    .option('--vision <file>', "vision features of one's own: ./mine.js:name (default: the face's)")
     .addOption(new Option('--fps <n>', 'pictures a second that are looked at').argParser(positive).default(5))
     .addOption(jsonOption())
     .action(async (clips: string[], flags: SentimentFeaturesFlags, command: Command) => {
@@ -210,13 +278,69 @@ function addAblate(verb: Verb): void {
   ).argument('<config>', 'a recipe or a JSON file that changes one');
   trainOptions(ablate, 10)
     .addOption(
-      new Option('--rows <list>', 'of losses, pairs, lambda, tasks')
+      new Option('--rows <list>', 'of losses, pairs, lambda, kinds, tasks')
         .argParser(list)
         .default(['losses', 'pairs', 'lambda'], 'losses,pairs,lambda'),
+    )
+    .addOption(
+      new Option(
+        '--conditions <list>',
+        'test each row on worse data, too: no-audio, noisy-audio, half-words, ..; see eval --condition',
+      )
+        .argParser(list)
+        .default([], 'none'),
     )
     .action(async (config: string, flags: SentimentAblateFlags, command: Command) => {
       requireOptions(command, 'data', 'out');
       const { ablateSentiment } = await import('./sentiment-ablate.js');
       await ablateSentiment(config, flags);
     });
+}
+
+function addPretrain(verb: Verb): void {
+  const pretrain = verb(
+    'pretrain',
+    'train a text encoder with a vocabulary of its own on plain texts: it guesses hidden word pieces',
+    'headrace sentiment pretrain small --data data --vectors data/wordvec --out runs/encoder',
+  ).argument('<config>', 'small, medium or a JSON configuration that changes one');
+  engineOptions(pretrain, 'folder of the texts that the configuration names', 'word vectors to begin with').action(
+    async (config: string, flags: SentimentPretrainFlags, command: Command) => {
+      requireOptions(command, 'data', 'out');
+      const { pretrain } = await import('./sentiment-pretrain.js');
+      await pretrain(config, flags);
+    },
+  );
+}
+
+function addFinetune(verb: Verb): void {
+  const finetune = verb(
+    'finetune',
+    'train a reader of sentiment, emotions and irony on labelled texts of many sets',
+    'headrace sentiment finetune reader --bert runs/encoder/encoder --data data --out runs/reader',
+  )
+    .argument('<config>', 'reader, sentence, or a JSON configuration that changes one')
+    .option('--bert <dir>', 'the encoder to begin with: config.json, tokenizer.json, model.safetensors (required)');
+  engineOptions(finetune, 'folder of the sets', "word vectors to begin with, in place of the encoder's weights").action(
+    async (config: string, flags: SentimentFinetuneFlags, command: Command) => {
+      requireOptions(command, 'bert', 'data', 'out');
+      const { finetune } = await import('./sentiment-finetune.js');
+      await finetune(config, flags);
+    },
+  );
+}
+
+/** What the trainings of a reader share. */
+function engineOptions(command: Command, data: string, vectors: string): Command {
+  return command
+    .option('--data <dir>', `${data} (required)`)
+    .option('--out <dir>', 'folder of the run (required)')
+    .option('--vectors <dir>', `${vectors}: words.txt and vectors.f32`)
+    .addOption(
+      new Option('--set <path=value>', 'any setting, such as epochs=2; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    )
+    .addOption(new Option('--threads <n>', 'threads of each stage').argParser(whole(1)).default(1))
+    .option('--resume', 'go on with a run that was broken off', false)
+    .addOption(jsonOption());
 }

@@ -1,5 +1,6 @@
+import type { ProcessGroup } from '../distributed/index.js';
 import { writeFileAtomic } from '../io/index.js';
-import { duration, formatColumns } from '../pipeline/index.js';
+import { duration, formatColumns } from '../report/index.js';
 import {
   beginFolder,
   constantName,
@@ -8,6 +9,8 @@ import {
   likeConstant,
   loadSentiment,
   type Modality,
+  mmsaScores,
+  modelTitle,
   type PreparedData,
   parseSentimentSpec,
   prepareData,
@@ -23,14 +26,20 @@ import {
   summariseRuns,
   trainingConstant,
 } from '../sentiment/index.js';
+import { asRank } from './ranks.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import type { SentimentTrainFlags } from './sentiment-program.js';
+import { resultsCsv } from './sentiment-tables.js';
 
 /** `headrace sentiment train`. */
-export async function trainSentiment(name: string, flags: SentimentTrainFlags): Promise<void> {
+export function trainSentiment(name: string, flags: SentimentTrainFlags): Promise<void> {
+  return asRank((group, again) => trainHere(name, again ? { ...flags, resume: true } : flags, group));
+}
+
+async function trainHere(name: string, flags: SentimentTrainFlags, group: ProcessGroup | null): Promise<void> {
   const config = configOf(name, flags);
   const source = parseSentimentSpec(flags.data);
-  const trained = await runSeeds(config, source, flags, flags.out, '');
+  const trained = await runSeeds(config, source, flags, flags.out, '', group);
   if (trained === null) return;
   const { results, constant } = trained;
   const summary = summariseRuns(results.map(({ test }) => test));
@@ -38,17 +47,20 @@ export async function trainSentiment(name: string, flags: SentimentTrainFlags): 
   const speed = results.map(({ utterancesPerSecond }) => utterancesPerSecond);
   const seeds = results.map(({ seed }) => seed);
   const result = {
-    model: config.model,
+    model: modelTitle(config.model),
     data: flags.data,
     seeds,
     test: summary,
+    mmsa: mmsaScores(summary),
     valid,
     constant,
     utterancesPerSecond: speed,
     out: flags.out,
   };
   writeFileAtomic(`${flags.out}/summary.json`, `${JSON.stringify(result, null, 2)}\n`);
-  const table = resultTable([{ name: config.model, results }], constant);
+  const runs = results.map(({ seed, test }): [number, Run] => [seed, test]);
+  writeFileAtomic(`${flags.out}/results.csv`, resultsCsv(modelTitle(config.model), runs));
+  const table = resultTable([{ name: modelTitle(config.model), results }], constant);
   print(flags.json, result, `${formatColumns(table)}\nkept in ${flags.out}`);
 }
 
@@ -82,10 +94,11 @@ function cleaned(data: SentimentData): string[] {
 
 /** The configuration that a command line describes. */
 export function configOf(name: string, flags: SentimentTrainFlags): SentimentConfig {
-  const { modalities, vectors, bert, threads, schedule, init } = flags;
+  const { vectors, bert, model, threads, schedule, init } = flags;
+  const modalities = flags.modalities as Modality[] | undefined;
   const given = Object.entries({ schedule, init }).filter(([, value]) => value !== undefined);
   const set = { ...flags.set, ...Object.fromEntries(given) };
-  const config = readSentimentConfig(name, { modalities: modalities as Modality[] | undefined, vectors, bert, set });
+  const config = readSentimentConfig(name, { modalities, vectors, bert, model, set });
   return { ...config, threads };
 }
 
@@ -96,6 +109,7 @@ export async function runSeeds(
   flags: SentimentTrainFlags,
   out: string,
   title: string,
+  group: ProcessGroup | null = null,
 ): Promise<TrainedSeeds | null> {
   const data = await loadSentiment(source);
   const prepared = prepareData(config, data);
@@ -107,7 +121,7 @@ export async function runSeeds(
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   const progress = new SeedProgress(config, seeds.length, title);
   const onNotice = (notice: SeedNotice): void => progress.update(notice);
-  const runs = new SeedRuns(config, source, { seeds, out, jobs: flags.jobs, onNotice });
+  const runs = new SeedRuns(config, source, { seeds, out, jobs: flags.jobs, onNotice, group });
   const release = onInterrupt(() => {
     say(`\nheadrace: stopping after this epoch, with all of it kept in ${out}; Ctrl-C again ends at once`);
     runs.stop();

@@ -4,18 +4,23 @@ import { extname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { writeFileAtomic } from '../io/index.js';
 import { readTextFile } from '../io/read-text.js';
+import { checkFrames, framePattern } from '../media/frame-files.js';
 import { mediaInfo, videoTarget } from '../media/index.js';
+import { knownSounds } from '../talkinghead/animate/transcript.js';
 import {
   type AnimateOptions,
-  type Animation,
+  Animation,
   AnimationReport,
+  arkitCount,
   MotionTrack,
   Portrait,
+  type TrackMotionOptions,
   trackMotion,
 } from '../talkinghead/index.js';
+import { portraitReach } from '../talkinghead/portrait/portrait.js';
 import { ConfigError, DataError } from '../torch/index.js';
-import { perSecond, ReadingProgress } from './reading.js';
-import { exitCodes, onInterrupt, print, say } from './report.js';
+import { perSecond, ReadingProgress, StepProgress } from './reading.js';
+import { checkFolderOf, exitCodes, onInterrupt, print, say, withTruncatedAllowed } from './report.js';
 import type { TalkAnimateFlags } from './talk-program.js';
 
 /** What `--preview` makes of a portrait. */
@@ -23,15 +28,26 @@ const previewSize = 256;
 
 /** `headrace talk animate`. */
 export async function animateTalk(flags: TalkAnimateFlags): Promise<void> {
+  await withTruncatedAllowed(() => animated(flags));
+}
+
+async function animated(flags: TalkAnimateFlags): Promise<void> {
   const raw = flags.output === '-';
-  if (!raw) videoTarget(flags.output); // before anything takes time
+  // What can be told to be wrong is told before the portrait is loaded, which takes a while.
+  if (!raw) checkOutput(flags.output);
+  if (flags.report !== undefined) checkFolderOf('--report', flags.report);
   if (raw && flags.json) throw new ConfigError('Expected --json or -o -, got both: stdout can take one of them');
   const seconds = await soundSeconds(flags.audio);
+  const given = await readGiven(flags);
+  new Animation(nobody, given);
+  // Loading computes for seconds without a pause in which a signal could be heard, and writes nothing: until then the system's own
+  // answer to Ctrl-C stands, which ends the process at once (130 to a shell).
+  const portrait = await loadPortrait(flags);
   const stop = new AbortController();
   const release = onInterrupt(() => stop.abort());
   try {
-    const portrait = await Portrait.load(flags.portrait, portraitOptions(flags));
-    const animation = portrait.animate(await animateOptions(flags, stop.signal));
+    const options = { ...given, ...(await followed(flags, stop.signal)), signal: stop.signal };
+    const animation = portrait.animate(options);
     const report = flags.report === undefined ? null : await AnimationReport.open(portrait.frame(), flags.fps);
     const made = await make(animation, flags, Math.round(seconds * flags.fps), report);
     if (report !== null)
@@ -47,6 +63,53 @@ export async function animateTalk(flags: TalkAnimateFlags): Promise<void> {
   }
 }
 
+/** @throws HeadraceError for a name that tells no kind of output, or a place where it cannot be written */
+function checkOutput(path: string): void {
+  const kind = videoTarget(path);
+  checkFolderOf('--output', path);
+  if (kind === 'frames') checkFrames(path, framePattern(path));
+}
+
+/** What was asked for, with the files read that it names, but for videos that are to be followed: these take long. @throws HeadraceError */
+async function readGiven(flags: TalkAnimateFlags): Promise<AnimateOptions> {
+  const { audio, transcript, fps, seed, mark, allowTruncated, poseScale, emotionScale, mouthScale } = flags;
+  const [emotion, pose] = [await planOf(flags.emotion), await planOf(flags.pose)];
+  const plans: AnimateOptions = {
+    speech: audio,
+    fps,
+    seed,
+    mark,
+    allowTruncated,
+    note,
+    ...(emotion !== undefined && { emotion }),
+    ...(pose !== undefined && { pose }),
+    ...(poseScale !== undefined && { poseScale }),
+    ...(emotionScale !== undefined && { emotionScale }),
+    ...(mouthScale !== undefined && { mouthScale }),
+  };
+  if (transcript === undefined) return plans;
+  return { ...plans, transcript: await knownSounds(audio, wordsFrom(transcript), allowTruncated) };
+}
+
+/** A plan in words, or a track; of a video only that there is one. */
+async function planOf(text: string | undefined): Promise<string | MotionTrack | undefined> {
+  if (text === undefined || !isSource(text)) return text;
+  if (!existsSync(text)) throw new DataError(`No such file: ${text}`);
+  if (isTrack(text)) return MotionTrack.load(text);
+  if ((await mediaInfo(text)).video === null)
+    throw new DataError(`${text}: expected a video, got a file without pictures`);
+  return undefined;
+}
+
+/** A head for plans to be checked with. */
+const nobody = {
+  rest: new Float32Array(arkitCount),
+  restPose: {},
+  restGaze: { yaw: 0, pitch: 0 },
+  reach: portraitReach,
+  frame: () => ({ width: 0, height: 0, data: new Uint8Array() }),
+};
+
 /** Seconds, as far as the file tells. @throws DataError where there is no sound in it */
 async function soundSeconds(path: string): Promise<number> {
   const { audio, duration } = await mediaInfo(path);
@@ -54,10 +117,25 @@ async function soundSeconds(path: string): Promise<number> {
   return audio.duration ?? duration ?? 0;
 }
 
+const note = (remark: string): void => say(`note: ${remark}`);
+
+async function loadPortrait(flags: TalkAnimateFlags): Promise<Portrait> {
+  const steps = new StepProgress(`loading ${flags.portrait}`);
+  const onStep = (what: string, step: number, of: number): void => steps.begin(what, step, of);
+  const remark = (text: string): void => {
+    steps.finish();
+    note(text);
+  };
+  try {
+    return await Portrait.load(flags.portrait, { ...portraitOptions(flags), note: remark, onStep });
+  } finally {
+    steps.finish();
+  }
+}
+
 function portraitOptions(flags: TalkAnimateFlags) {
   const size = flags.preview ? previewSize : flags.size;
   return {
-    note: (remark: string) => say(`note: ${remark}`),
     crop: flags.full ? ('full' as const) : ('head' as const),
     ...(flags.face !== undefined && { face: flags.face }),
     ...(flags.photo !== undefined && { photos: flags.photo }),
@@ -65,21 +143,15 @@ function portraitOptions(flags: TalkAnimateFlags) {
   };
 }
 
-async function animateOptions(flags: TalkAnimateFlags, signal: AbortSignal): Promise<AnimateOptions> {
-  const { audio, transcript, fps, seed, mark, emotion, pose, poseScale, emotionScale, mouthScale } = flags;
-  return {
-    speech: audio,
-    ...(transcript !== undefined && { transcript: wordsFrom(transcript) }),
-    fps,
-    seed,
-    mark,
-    signal,
-    ...(emotion !== undefined && { emotion: await planOrTrack(emotion) }),
-    ...(pose !== undefined && { pose: await planOrTrack(pose) }),
-    ...(poseScale !== undefined && { poseScale }),
-    ...(emotionScale !== undefined && { emotionScale }),
-    ...(mouthScale !== undefined && { mouthScale }),
-  };
+/** The motion of the videos that are to be followed. */
+async function followed(
+  { emotion, pose, allowTruncated }: TalkAnimateFlags,
+  signal: AbortSignal,
+): Promise<Pick<AnimateOptions, 'emotion' | 'pose'>> {
+  const follow = async (text: string | undefined): Promise<MotionTrack | null> =>
+    text === undefined || !isSource(text) || isTrack(text) ? null : await track(text, { allowTruncated, note, signal });
+  const [face, head] = [await follow(emotion), await follow(pose)];
+  return { ...(face && { emotion: face }), ...(head && { pose: head }) };
 }
 
 /** Words, or those of a file: what names one, or ends as one does. */
@@ -88,13 +160,19 @@ function wordsFrom(text: string): string {
 }
 
 /** Endings of names are a track's or a video's; anything else is a plan in words. */
-async function planOrTrack(text: string): Promise<string | MotionTrack> {
-  if (['.csv', '.json'].includes(extname(text).toLowerCase())) return MotionTrack.load(text);
-  if (!/\.[a-z]\w{1,4}$/i.test(text)) return text;
-  const progress = new ReadingProgress(`following the face of ${text}:`, process.stderr, Date.now, perSecond('frames'));
+const isSource = (text: string): boolean => /\.[a-z]\w{1,4}$/i.test(text);
+
+const isTrack = (path: string): boolean => ['.csv', '.json'].includes(extname(path).toLowerCase());
+
+async function track(video: string, reading: TrackMotionOptions): Promise<MotionTrack> {
+  const progress = new ReadingProgress(
+    `following the face of ${video}:`,
+    process.stderr,
+    Date.now,
+    perSecond('frames'),
+  );
   try {
-    const note = (remark: string): void => say(`note: ${remark}`);
-    return await trackMotion(text, { note, onProgress: (done, total) => progress.update(done, total) });
+    return await trackMotion(video, { ...reading, onProgress: (done, total) => progress.update(done, total) });
   } finally {
     progress.finish();
   }

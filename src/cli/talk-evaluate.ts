@@ -1,14 +1,19 @@
-import { formatColumns } from '../pipeline/index.js';
+import { formatColumns } from '../report/index.js';
 import {
   type EvaluatedRow,
   evaluatedRows,
+  evaluateIrfd,
   evaluateTalk,
   type Figures,
+  factors,
+  type IrfdEvaluation,
+  matrixRows,
   metricNames,
   metricUnits,
 } from '../talkinghead/index.js';
-import { print, say } from './report.js';
-import type { TalkEvaluateFlags } from './talk-program.js';
+import { exitCodes, onInterrupt, print, say } from './report.js';
+import { StepLine } from './step-line.js';
+import type { TalkEvaluateFlags } from './talk-models-program.js';
 
 const columns: Readonly<Record<EvaluatedRow, string>> = {
   generated: 'generated',
@@ -21,13 +26,15 @@ const columns: Readonly<Record<EvaluatedRow, string>> = {
 export async function evaluateTalkVideos(
   generated: string,
   reference: string,
-  { json, ...options }: TalkEvaluateFlags,
+  { json, ...options }: Omit<TalkEvaluateFlags, 'model'>,
 ): Promise<void> {
   const { videos, mean } = await evaluateTalk(generated, reference, {
     ...options,
-    onVideo: ({ generated: path, notes }, done, total) => {
+    onVideo: ({ generated: path, reference: truth, notes }, done, total) => {
       if (total > 1) say(`${done}/${total} ${path}`);
-      for (const note of notes) say(`note: ${path}: ${note}`);
+      // Damage names its file, which may be the reference.
+      const names = (note: string): boolean => note.startsWith(path) || note.startsWith(truth);
+      for (const note of notes) say(`note: ${names(note) ? note : `${path}: ${note}`}`);
     },
   });
   const count = videos.length === 1 ? '' : `means of ${videos.length} videos\n`;
@@ -48,4 +55,54 @@ function shown(value: number | null): string {
   if (value === null) return '-';
   if (!Number.isFinite(value)) return 'equal';
   return value.toFixed(Math.abs(value) < 10 ? 3 : 1);
+}
+
+/** `headrace talk evaluate --model irfd`: the exchange matrix, and what each code tells. */
+export async function evaluateFactors(run: string, data: string, { json }: TalkEvaluateFlags): Promise<void> {
+  const line = new StepLine();
+  let stopped = false;
+  const release = onInterrupt(() => {
+    stopped = true;
+  });
+  try {
+    const found = await evaluateIrfd(run, data, {
+      onProgress: (what, done, all) => line.show(what, done, all),
+      shouldStop: () => stopped,
+    });
+    line.end();
+    if (found === null) process.exitCode = exitCodes.interrupted;
+    else print(json, found, factorTables(found));
+  } finally {
+    line.end();
+    release();
+  }
+}
+
+const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
+
+function factorTables({ people, exchanges, matrix, codes, chance }: IrfdEvaluation): string {
+  const names = { made: '', exact: 'the exact picture', unchanged: 'nothing exchanged' };
+  const rows = (['none', ...factors] as const).flatMap((name) =>
+    matrixRows
+      .filter((row) => name !== 'none' || row !== 'unchanged')
+      .map((row) => {
+        const { pixels, pose, emotion, identity } = matrix[name][row];
+        const what = name === 'none' ? 'own codes' : `${name}, ${exchanges[name]} exchanges`;
+        return [
+          row === 'made' ? what : `  ${names[row]}`,
+          pixels.toFixed(1),
+          pose.toFixed(1),
+          share(emotion),
+          share(identity),
+        ];
+      }),
+  );
+  const head = [`${people} people left out`, 'pixels of 255', 'pose, degrees', 'emotion', 'identity'];
+  const told = factors.map((name) => {
+    const { identity, emotion, pose } = codes[name];
+    return [name, share(identity), share(emotion), share(pose)];
+  });
+  const guess = ['by guessing', share(chance.identity), share(chance.emotion), '0.0 %'];
+  const second = ['code of', 'identity', 'emotion', 'pose, of variance'];
+  return `${formatColumns([head, ...rows])}\n\n${formatColumns([second, ...told, guess])}`;
 }

@@ -1,16 +1,31 @@
 import { extname } from 'node:path';
+import { writableImages } from '../media/images/names.js';
 import { readImage, writeImage } from '../media/index.js';
 import { type FaceFit, fitPhotographs, fitSheet } from '../talkinghead/index.js';
-import { print, say } from './report.js';
+import { StepProgress } from './reading.js';
+import { checkEnding, checkFolderOf, print, say } from './report.js';
 import type { TalkFitFlags } from './talk-program.js';
 
 /** `headrace talk fit`. */
 export async function fitTalk(photos: readonly string[], flags: TalkFitFlags): Promise<void> {
   const { face, output, sheet, json } = flags;
-  const fits = await fitPhotographs(photos, {
-    ...(face !== undefined && { face }),
-    note: (remark) => say(`note: ${remark}`),
-  });
+  if (output !== undefined) {
+    checkEnding('--output', output, ['.json']);
+    checkFolderOf('--output', output);
+  }
+  if (sheet !== undefined) {
+    checkEnding('--sheet', sheet, Object.keys(writableImages));
+    checkFolderOf('--sheet', sheet);
+  }
+  const steps = new StepProgress('fitting');
+  const note = (remark: string): void => {
+    steps.finish();
+    say(`note: ${remark}`);
+  };
+  const onStep = (what: string, step: number, of: number): void => steps.begin(what, step, of);
+  const fits = await fitPhotographs(photos, { ...(face !== undefined && { face }), note, onStep }).finally(() =>
+    steps.finish(),
+  );
   const named = (file: string | undefined, i: number): string | null =>
     file === undefined ? null : fits.length === 1 ? file : numbered(file, i + 1);
   const results = [];

@@ -1,4 +1,4 @@
-import { duration } from '../pipeline/index.js';
+import { duration } from '../report/index.js';
 import { Preparation, type PrepareProgress, type VideoOutcome } from '../talkinghead/index.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import type { TalkPrepareFlags } from './talk-program.js';
@@ -17,6 +17,7 @@ export async function prepareClips(
     ...options,
     onVideo: (outcome, progress) => {
       for (const line of rejections(outcome)) say(line);
+      for (const note of outcome.notes ?? []) say(`note: ${note}`);
       clips += outcome.clips.length;
       if (Date.now() - shown < every && progress.done < progress.total) return;
       shown = Date.now();

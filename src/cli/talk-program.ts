@@ -1,9 +1,9 @@
 // `headrace talk ...`: the verbs and their options. Light: what a verb does is imported when it runs, from talk-VERB.ts.
 
-import { Argument, type Command, Option } from 'commander';
-import type { ExpressionName } from '../media/index.js';
+import { type Command, Option } from 'commander';
 import { type LayoutName, layoutNames } from '../talkinghead/prepare/layout-names.js';
-import { jsonOption, keyValue, positive, requireOptions, whole } from './options.js';
+import { jsonOption, positive, requireOptions, whole } from './options.js';
+import { addModels } from './talk-models-program.js';
 
 // Each verb has three places here, in the order of the help: its flags, its line in addTalk, its options.
 
@@ -27,6 +27,7 @@ export interface TalkTrackFlags {
   raw: boolean;
   photo?: string[];
   face?: number;
+  allowTruncated: boolean;
   json: boolean;
 }
 
@@ -44,6 +45,7 @@ export interface TalkAnimateFlags {
   size?: number;
   full: boolean;
   face?: number;
+  allowTruncated: boolean;
   preview: boolean;
   mark: boolean;
   poseScale?: number;
@@ -84,34 +86,14 @@ export interface TalkPrepareFlags {
   json: boolean;
 }
 
-// train: flags
-
-export interface TalkTrainFlags {
-  out: string;
-  clips?: string;
-  data?: string;
-  seed?: number;
-  threads?: number;
-  set: Record<string, unknown>;
-  resume: boolean;
-  json: boolean;
-}
-
-// evaluate: flags
-
-export interface TalkEvaluateFlags {
-  emotion?: ExpressionName;
-  identity?: string;
-  size: number;
-  fps?: number;
-  json: boolean;
-}
-
 /** @param remarks - lines before the example */
-type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
+export type Verb = (name: string, description: string, example: string, remarks?: string) => Command;
 
 const faceOption = (): Option =>
   new Option('--face <n>', 'which face, of several: 0 is the one that stands out most').argParser(whole(0));
+
+const truncatedOption = (of: string): Option =>
+  new Option('--allow-truncated', `take what there is of ${of} that was cut short`).default(false);
 
 const photoOption = (help: string): Option =>
   new Option('--photo <file>', help).argParser((file: string, before: string[] = []) => [...before, file]);
@@ -143,11 +125,8 @@ export function addTalk(program: Command): void {
   // prepare
   addPrepare(verb);
 
-  // train
-  addTrain(verb);
-
-  // evaluate
-  addEvaluate(verb);
+  // train, evaluate, swap
+  addModels(verb);
 }
 
 // fit
@@ -197,6 +176,7 @@ function addTrack(verb: Verb): void {
     .option('--raw', 'leave in what trembles', false)
     .addOption(photoOption("a photograph that tells the person's shape; may be repeated (default: the video)"))
     .addOption(faceOption())
+    .addOption(truncatedOption('a video'))
     .addOption(jsonOption())
     .action(async (video: string, flags: TalkTrackFlags, command: Command) => {
       requireOptions(command, 'output');
@@ -246,6 +226,7 @@ function addAnimate(verb: Verb): void {
     )
     .option('--full', 'the whole photograph, not the head alone', false)
     .addOption(faceOption())
+    .addOption(truncatedOption('recordings and videos'))
     .option('--preview', 'small and quick, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)
     .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(positive))
@@ -317,73 +298,5 @@ function addPrepare(verb: Verb): void {
       requireOptions(command, 'out');
       const { prepareClips } = await import('./talk-prepare.js');
       await prepareClips(inputs, flags);
-    });
-}
-
-// train
-
-function addTrain(verb: Verb): void {
-  verb(
-    'train',
-    'train what moves a mouth by speech (voice), on synthesisers and videos of people, or what hears moods (emotion), on EmoDB',
-    'headrace talk train voice standard --clips data/grid --set testSpeakers=["s3","s4"] --out runs/voice',
-  )
-    .addArgument(new Argument('<what>', 'which model').choices(['voice', 'emotion']))
-    .argument('<config>', 'a recipe (standard) or a JSON file that changes one')
-    .option('--out <dir>', 'folder of the run (required)')
-    .option(
-      '--clips <dir>',
-      'videos of people who speak, DIR/SPEAKER/NAME.mpg, their words in NAME.txt or a name of GRID',
-    )
-    .option('--data <dir>', 'where prepared clips are kept and found again (default: data in the folder of the run)')
-    .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(0)))
-    .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(1)))
-    .addOption(
-      new Option('--set <path=value>', 'any setting, such as loss.opening=0.5; may be repeated')
-        .argParser(keyValue)
-        .default({}, 'none'),
-    )
-    .option('--resume', 'go on with a run that was broken off', false)
-    .addOption(jsonOption())
-    .action(async (what: string, config: string, flags: TalkTrainFlags, command: Command) => {
-      requireOptions(command, ...(what === 'emotion' ? ['out', 'clips'] : ['out']));
-      const { trainHeardEmotion, trainTalk } = await import('./talk-train.js');
-      await (what === 'emotion' ? trainHeardEmotion(config, flags) : trainTalk(config, flags));
-    });
-}
-
-// evaluate
-
-const expressionNames: readonly ExpressionName[] = [
-  'neutral',
-  'happy',
-  'sad',
-  'angry',
-  'fearful',
-  'disgusted',
-  'surprised',
-];
-
-function addEvaluate(verb: Verb): void {
-  verb(
-    'evaluate',
-    'measure generated videos against references: pictures, landmarks, identity, pose, emotion, sync, with controls',
-    'headrace talk evaluate out.mp4 truth.mp4',
-  )
-    .argument('<generated>', 'a video, or a folder of videos')
-    .argument('<reference>', 'the true one, or a folder with videos of the same names')
-    .addOption(
-      new Option(
-        '--emotion <name>',
-        "the expression that was meant (default: that of the reference's name, in a data set's layout)",
-      ).choices(expressionNames),
-    )
-    .option('--identity <file>', "a picture of the person who is meant (default: the reference's face)")
-    .addOption(new Option('--size <n>', 'pixels of the face crops').argParser(whole(16)).default(256))
-    .addOption(new Option('--fps <n>', "frames a second (default: the reference's own)").argParser(positive))
-    .addOption(jsonOption())
-    .action(async (generated: string, reference: string, flags: TalkEvaluateFlags) => {
-      const { evaluateTalkVideos } = await import('./talk-evaluate.js');
-      await evaluateTalkVideos(generated, reference, flags);
     });
 }

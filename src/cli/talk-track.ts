@@ -1,20 +1,14 @@
-import { existsSync } from 'node:fs';
-import { dirname, extname } from 'node:path';
-import { FaceAnalyser } from '../media/index.js';
+import { FaceAnalyser, mediaInfo } from '../media/index.js';
 import { fitPhotographs, type MotionTrack, trackMotion } from '../talkinghead/index.js';
-import { ConfigError } from '../torch/errors.js';
 import { interruptible, perSecond, ReadingProgress } from './reading.js';
-import { print, say } from './report.js';
+import { checkEnding, checkFolderOf, print, say, withTruncatedAllowed } from './report.js';
 import type { TalkTrackFlags } from './talk-program.js';
 
 /** `headrace talk track`. */
 export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<void> {
-  const { output, fps, start, end, relative, raw, photo = [], face, json } = flags;
-  // Before all the work, not after it.
-  if (!['.json', '.csv'].includes(extname(output).toLowerCase()))
-    throw new ConfigError(`Expected --output to end in .json or .csv, got ${output}`);
-  if (!existsSync(dirname(output)))
-    throw new ConfigError(`Expected --output in a folder that exists, got ${output}: make ${dirname(output)} first`);
+  const { output, fps, start, end, relative, raw, photo = [], face, allowTruncated, json } = flags;
+  checkEnding('--output', output, ['.json', '.csv']);
+  checkFolderOf('--output', output);
   const progress = new ReadingProgress('following the face:', process.stderr, Date.now, perSecond('frames'));
   const notes: string[] = [];
   const note = (remark: string): void => {
@@ -22,7 +16,8 @@ export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<v
     progress.finish();
     say(`note: ${remark}`);
   };
-  const track = await interruptible(progress, 'following the face', async () => {
+  const follow = async (): Promise<MotionTrack> => {
+    await mediaInfo(video); // which tells what is no video before photographs are fitted
     const analyser = await FaceAnalyser.load();
     const fits = photo.length > 0 ? await fitPhotographs(photo, { analyser, note }) : [];
     return trackMotion(video, {
@@ -30,6 +25,7 @@ export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<v
       note,
       relative,
       smooth: !raw,
+      allowTruncated,
       ...(fits[0] && { identity: fits[0].identity }),
       ...(face !== undefined && { face }),
       ...(fps !== undefined && { fps }),
@@ -37,7 +33,8 @@ export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<v
       ...(end !== undefined && { end }),
       onProgress: (done, total) => progress.update(done, total),
     });
-  });
+  };
+  const track = await interruptible(progress, 'following the face', () => withTruncatedAllowed(follow));
   track.save(output);
   const ranges = poseRanges(track);
   const { frames, duration } = track;

@@ -1,41 +1,50 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../io/index.js';
-import { formatColumns } from '../pipeline/index.js';
+import { formatColumns } from '../report/index.js';
 import {
   crossValidateEmotion,
   EmotionModel,
   emotionSettings,
   readEmoDb,
+  readIrfdConfig,
   readVoiceConfig,
+  type StepRecord,
   trainEmotion,
+  trainIrfd,
   trainVoice,
-  type VoiceRunOptions,
   type VoiceScores,
 } from '../talkinghead/index.js';
 import { ConfigError } from '../torch/index.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
-import type { TalkTrainFlags } from './talk-program.js';
+import { partsText, StepLine } from './step-line.js';
+import type { TalkTrainFlags } from './talk-models-program.js';
 
-/** `headrace talk train voice`. */
-export async function trainTalk(name: string, flags: TalkTrainFlags): Promise<void> {
-  const { seed, threads, out } = flags;
-  const given = Object.entries({ seed, threads }).filter(([, value]) => value !== undefined);
-  const config = readVoiceConfig(name, { ...flags.set, ...Object.fromEntries(given) });
-  const line = new Line();
+/** What a training is told by, and how it is asked to stop. */
+interface Watching<What extends string> {
+  readonly onProgress: (what: What, done: number, all: number) => void;
+  readonly onRecord: (record: StepRecord) => void;
+  readonly note: (text: string) => void;
+  readonly shouldStop: () => boolean;
+}
+
+/** Runs a training that Ctrl-C ends after a step, with all of it kept. */
+async function watched<What extends string, Result>(
+  { out, json }: TalkTrainFlags,
+  steps: number,
+  train: (watching: Watching<What>) => Promise<Result | null>,
+  tell: (result: Result) => string,
+): Promise<void> {
+  const line = new StepLine();
   let stopped = false;
   const release = onInterrupt(() => {
     say(`\nheadrace: stopping after this step, with all of it kept in ${out}; Ctrl-C again ends at once`);
     stopped = true;
   });
   try {
-    const result = await trainVoice(config, {
-      out,
-      clips: flags.clips ?? null,
-      data: flags.data,
-      resume: flags.resume,
+    const result = await train({
       onProgress: (what, done, all) => line.show(what, done, all),
-      onRecord: ({ step, loss }) => line.keep(`step ${step} of ${config.steps}: ${parts(loss)}`),
+      onRecord: ({ step, loss }) => line.keep(`step ${step} of ${steps}: ${partsText(loss)}`),
       note: (text) => line.keep(`note: ${text}`),
       shouldStop: () => stopped,
     });
@@ -45,11 +54,41 @@ export async function trainTalk(name: string, flags: TalkTrainFlags): Promise<vo
       process.exitCode = exitCodes.interrupted;
       return;
     }
-    print(flags.json, { ...result, out }, `${voiceTable(result.scores)}\nkept in ${result.model}`);
+    print(json, { ...result, out }, tell(result));
   } finally {
     line.end();
     release();
   }
+}
+
+/** What flags change of any recipe. */
+function changes({ seed, threads, set }: TalkTrainFlags): Record<string, unknown> {
+  const given = Object.entries({ seed, threads }).filter(([, value]) => value !== undefined);
+  return { ...set, ...Object.fromEntries(given) };
+}
+
+/** `headrace talk train voice`. */
+export async function trainTalk(name: string, flags: TalkTrainFlags): Promise<void> {
+  const config = readVoiceConfig(name, changes(flags));
+  const { out, clips = null, data, resume } = flags;
+  await watched(
+    flags,
+    config.steps,
+    (watching) => trainVoice(config, { out, clips, data, resume, ...watching }),
+    ({ scores, model }) => `${voiceTable(scores)}\nkept in ${model}`,
+  );
+}
+
+/** `headrace talk train irfd`. */
+export async function trainFactors(name: string, flags: TalkTrainFlags): Promise<void> {
+  const config = readIrfdConfig(name, changes(flags));
+  const { out, data, resume } = flags;
+  await watched(
+    flags,
+    config.steps,
+    (watching) => trainIrfd(config, { out, data: data!, resume, ...watching }),
+    ({ model, sheet }) => `kept in ${model}; exchanges between people it has not seen in ${sheet}`,
+  );
 }
 
 /** `headrace talk train emotion`: half a minute, so that nothing is kept before the end. */
@@ -67,12 +106,6 @@ export async function trainHeardEmotion(name: string, { clips, out, seed, json, 
   const rows = Object.entries(scores.f1).map(([emotion, f1]) => [emotion, f1.toFixed(2)]);
   const all = [['speakers left out', 'F1'], ...rows, ['mean', scores.macroF1.toFixed(2)]];
   print(json, { ...scores, out }, `${formatColumns(all)}\nkept in ${path}`);
-}
-
-function parts(loss: Readonly<Record<string, number>>): string {
-  return Object.entries(loss)
-    .map(([name, value]) => `${name} ${value.toFixed(3)}`)
-    .join(', ');
 }
 
 /** The scores as a table. */
@@ -103,27 +136,4 @@ export function voiceTable({ exact, seen }: VoiceScores): string {
   ]);
   const head = ['people left out, seen mouth', 'heard', 'r', 'loudness', 'r beyond loudness', 'frames late'];
   return `${table}\n\n${formatColumns([head, ...people])}`;
-}
-
-/** One line, rewritten on a terminal; elsewhere only what is kept. */
-class Line {
-  #open = false;
-  #last = 0;
-
-  show(what: Parameters<NonNullable<VoiceRunOptions['onProgress']>>[0], done: number, all: number): void {
-    if (!process.stderr.isTTY || (performance.now() - this.#last < 100 && done < all)) return;
-    this.#last = performance.now();
-    process.stderr.write(`\r${what} ${done} of ${all}\x1b[K`);
-    this.#open = true;
-  }
-
-  keep(text: string): void {
-    this.end();
-    say(text);
-  }
-
-  end(): void {
-    if (this.#open) process.stderr.write('\n');
-    this.#open = false;
-  }
 }

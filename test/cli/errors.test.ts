@@ -42,6 +42,7 @@ describe('wrong usage exits with 2', () => {
     await Promise.all([
       fails(train('--steps', 'many'), 2, /'--steps <n>' argument 'many' is invalid\. Expected a whole number >= 1/),
       fails(train('--batch', '0'), 2, /'--batch <n>' argument '0'/),
+      fails(train('--replicas', '2,0'), 2, /'--replicas <n>' argument '2,0' is invalid\. Expected a whole number >= 1/),
       fails(train('--lr', '-1'), 2, /'--lr <x>' argument '-1' is invalid\. Expected a number >= 0/),
       fails(train('--schedule', 'gpip'), 2, /Allowed choices are bp, sequential, ppll, gpipe, 1f1b/),
       fails(train('--steps', '1', '--epochs', '1'), 2, /'--epochs <n>' cannot be used with option '--steps <n>'/),
@@ -53,6 +54,8 @@ describe('wrong usage exits with 2', () => {
 
   it('names the option that is missing', async () => {
     await Promise.all([
+      fails(['talk', 'animate', 'a.jpg', 'a.wav'], 2, /Expected 0 arguments but got 2; --help shows an example/),
+      fails(['talk', 'fit'], 2, /missing required argument 'photos'; --help shows an example/),
       fails(['train', 'resnet20', '--out', folder.at('run')], 2, /expected the option --data <spec>/),
       fails(['train', 'resnet20', '--data', 'mnist'], 2, /expected the option --out <dir>/),
       fails(['export', folder.path], 2, /expected the option -o, --output <file>/),
@@ -68,7 +71,10 @@ describe('wrong usage exits with 2', () => {
   });
 
   it('shows an example in the help of every verb and group of verbs', async () => {
-    const sentiment = ['train', 'eval', 'predict', 'pack', 'features', 'ablate'].map((verb) => ['sentiment', verb]);
+    const sentiment = ['train', 'eval', 'compare', 'predict', 'pack', 'features', 'ablate'].map((verb) => [
+      'sentiment',
+      verb,
+    ]);
     const alone = ['train', 'eval', 'predict', 'export', 'compare', 'plan', 'setup', 'doctor', 'data', 'sentiment'];
     for (const words of [[], ...alone.map((verb) => [verb]), ['data', 'get'], ...sentiment]) {
       const { code, stdout } = await headrace([...words, '--help']);

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ReadingProgress } from 'headrace/cli';
+import { ReadingProgress, StepProgress } from 'headrace/cli';
 import sharp from 'sharp';
+import { setVariable } from '../variables.js';
 import { headrace, lastJson, temporaryFolder } from './run.js';
 
 const folder = temporaryFolder();
-process.env.HEADRACE_CACHE = folder.at('cache');
+setVariable('HEADRACE_CACHE', folder.at('cache'));
 after(() => folder.remove());
 
 async function image(name: string, value: number, [height, width] = [12, 12]): Promise<string> {
@@ -141,6 +142,23 @@ it('reading tells how far it is once it takes more than two seconds', () => {
   assert.equal(written, '\r\x1b[Kreading images 200/1000  100 images/s  ETA 0:08');
   progress.finish();
   assert.ok(written.endsWith('\n'));
+});
+
+it('steps write over one line on a terminal, and are lines elsewhere where they take more than ten seconds', () => {
+  let time = 0;
+  let written = '';
+  const write = (line: string) => (written += line);
+  const shown = new StepProgress('loading a.jpg', { write, isTTY: true }, () => time);
+  shown.begin('reading', 1, 2);
+  shown.finish();
+  assert.equal(written, '\r\x1b[Kloading a.jpg 1/2: reading\r\x1b[K');
+  written = '';
+  const lines = new StepProgress('loading a.jpg', { write }, () => time);
+  lines.begin('reading', 1, 2);
+  time = 11_000;
+  lines.begin('cutting', 2, 2);
+  lines.finish();
+  assert.equal(written, 'loading a.jpg 2/2: cutting\n');
 });
 
 it('Ctrl-C while images are read says so and ends with 130', async () => {

@@ -1,10 +1,14 @@
-// Runs the command line as a user does: a process of its own.
+// Runs the command line.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
@@ -15,26 +19,43 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** @param whenStarted called with the process, to send it signals */
-export function headrace(
-  args: readonly string[],
-  options: { env?: Record<string, string>; whenStarted?: (child: ChildProcess) => void } = {},
-): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const begun = performance.now();
-    const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...options.env } });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
+interface RunOptions {
+  readonly env?: Record<string, string>;
+  /** In a process of its own, as a user's is: where signals, libtorch's variables or the end of the process matter. */
+  readonly asProcess?: boolean;
+  /** Called with the process, to send it signals. */
+  readonly whenStarted?: (child: ChildProcess) => void;
+}
+
+/**
+ * Runs the command line: the program itself, with arguments, environment, output and exit code of its own; as a thread, which
+ * spares loading libtorch once more.
+ */
+export async function headrace(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const env = { ...process.env, ...options.env };
+  const begun = performance.now();
+  const [output, ended] = start(args, env, options);
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    output[name].on('data', (chunk) => {
+      said[name] += chunk;
     });
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr, seconds: (performance.now() - begun) / 1000 }));
+  }
+  return { code: await ended, ...said, seconds: (performance.now() - begun) / 1000 };
+}
+
+type Output = { readonly stdout: Readable; readonly stderr: Readable };
+
+function start(args: readonly string[], env: NodeJS.ProcessEnv, options: RunOptions): [Output, Promise<number | null>] {
+  // What launches processes is one itself: it gives them its signals.
+  if (options.asProcess || options.whenStarted || args[0] === 'launch') {
+    const child = spawn(process.execPath, [main, ...args], { env });
     options.whenStarted?.(child);
-  });
+    return [child, once(child, 'close').then(([code]) => code as number | null)];
+  }
+  const thread = new Worker(main, { argv: [...args], env, execArgv: [], stdout: true, stderr: true });
+  const ends = [once(thread, 'exit'), finished(thread.stdout), finished(thread.stderr)] as const;
+  return [thread, Promise.all(ends).then(([[code]]) => code as number)];
 }
 
 /** The last line of stdout, which `--json` promises to be one object. */

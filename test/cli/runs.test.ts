@@ -1,6 +1,6 @@
 // Runs on the command line: resumed and tested by their folder alone, one owner at a time, damaged, interrupted, gone.
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { evaluate, readRunConfig } from 'headrace/pipeline';
@@ -146,11 +146,11 @@ describe('a folder that is not what it was', () => {
     let gone = 0;
     const outcome = await trainInto(where, () => {
       gone = performance.now();
-      // Threads may be writing into it.
-      rmSync(where, { recursive: true, force: true, maxRetries: 50, retryDelay: 10 });
+      // At once: threads may be writing into it, and what is removed file by file comes to life again.
+      renameSync(where, `${where}-away`);
     });
     assert.equal(outcome.code, 1, outcome.stderr);
-    assert.ok(performance.now() - gone < 20_000);
+    assert.ok(performance.now() - gone < 60_000);
     const lines = outcome.stderr.split('\n').filter((line) => line.startsWith('headrace:') || / at /.test(line));
     assert.equal(lines.length, 1, outcome.stderr);
     assert.match(lines[0]!, /^headrace: .*gone/);

@@ -35,10 +35,11 @@ const out = folder.at('run');
 
 describe('a short run', () => {
   before(async () => {
-    const run = await headrace(['train', 'resnet20', ...small, '--cut', '4', '--steps', '4', '--out', out, '--json']);
+    const args = ['train', 'resnet20', ...small, '--cut', '4', '--steps', '4', '--out', out, '--json'];
+    const run = await headrace(args, { asProcess: true });
     assert.equal(run.code, 0, run.stderr);
     const json = lastJson(run);
-    const keys = ['model', 'schedule', 'stages', 'steps', 'samplesPerSecond', 'metrics', 'out'];
+    const keys = ['model', 'schedule', 'stages', 'steps', 'samplesPerSecond', 'metrics', 'best', 'out'];
     assert.deepEqual(Object.keys(json), keys);
     const { model, schedule, stages, steps } = json;
     assert.deepEqual(
@@ -59,14 +60,15 @@ describe('a short run', () => {
     assert.equal(config.batchSize, 32);
   });
 
-  it('is tested, in any number of stages', async () => {
-    const outcome = await headrace(['eval', out, ...small, '--stages', '3', '--json']);
+  it('is tested by its best weights, in any number of stages', async () => {
+    const outcome = await headrace(['eval', out, ...small, '--stages', '3', '--best', '--json']);
     assert.equal(outcome.code, 0, outcome.stderr);
     const { metrics, count, ...rest } = lastJson(outcome);
     assert.deepEqual(rest, {});
     assert.equal(count, 96);
-    const { evaluations } = JSON.parse(readFileSync(`${out}/metrics.json`, 'utf8'));
-    assert.deepEqual(metrics, evaluations.at(-1).metrics);
+    const { best, evaluations } = JSON.parse(readFileSync(`${out}/metrics.json`, 'utf8'));
+    assert.deepEqual(metrics, best.metrics);
+    assert.ok(evaluations.some(({ step }: { step: number }) => step === best.step));
   });
 
   it('is exported as one file', async () => {

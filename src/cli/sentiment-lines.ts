@@ -1,0 +1,85 @@
+// Texts that come a line each, from a file or standard input, and are read as they come, in constant memory.
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { DataError } from '../torch/index.js';
+
+/** Lines that are read at once. */
+const BATCH = 64;
+/** Bytes of a line that are read; the rest is left out. */
+const LONGEST = 100_000;
+
+export interface InputLine {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly text: string;
+  /** What was wrong with it, and what was done. */
+  readonly note: string | null;
+}
+
+/** The lines of a file, or of standard input for `-`, as many at once as have come. @throws DataError where it cannot be read */
+export async function* linesOf(path: string): AsyncGenerator<InputLine[]> {
+  const input: AsyncIterable<Buffer> = path === '-' ? process.stdin : createReadStream(path);
+  const lines = new LineCutter();
+  try {
+    for await (const chunk of input) yield* batches(lines.cut(chunk));
+  } catch (cause) {
+    throw new DataError(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  yield* batches(lines.rest());
+}
+
+function* batches(lines: readonly InputLine[]): Generator<InputLine[]> {
+  for (let from = 0; from < lines.length; from += BATCH) yield lines.slice(from, from + BATCH);
+}
+
+/** Cuts bytes into lines, of each of which it keeps so many bytes at most. */
+class LineCutter {
+  #kept: Buffer[] = [];
+  #length = 0;
+  #number = 0;
+
+  cut(chunk: Buffer): InputLine[] {
+    const lines: InputLine[] = [];
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      this.#keep(chunk.subarray(from, end));
+      lines.push(this.#line());
+      from = end + 1;
+    }
+    this.#keep(chunk.subarray(from));
+    return lines;
+  }
+
+  /** What follows the last end of a line. */
+  rest(): InputLine[] {
+    return this.#length === 0 ? [] : [this.#line()];
+  }
+
+  #keep(bytes: Buffer): void {
+    if (this.#length < LONGEST) this.#kept.push(Buffer.from(bytes.subarray(0, LONGEST - this.#length)));
+    this.#length += bytes.length;
+  }
+
+  #line(): InputLine {
+    const bytes = Buffer.concat(this.#kept);
+    const cut = this.#length > LONGEST;
+    this.#kept = [];
+    this.#length = 0;
+    return { number: ++this.#number, ...decoded(bytes, cut) };
+  }
+}
+
+function decoded(bytes: Buffer, cut: boolean): Pick<InputLine, 'text' | 'note'> {
+  const notes = cut ? [`it is longer than ${LONGEST} bytes: the rest is left out`] : [];
+  // A character may have been cut in two with the line.
+  const whole = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
+  const text = whole.replace(/[\r\0\ufffd]/g, '');
+  if (whole.includes('\0')) notes.push('it has NUL bytes, which are left out');
+  if (whole.slice(0, cut ? -1 : undefined).includes('\ufffd')) notes.push('it is not UTF-8: what is not is left out');
+  return { text, note: notes.length === 0 ? null : notes.join('; ') };
+}
+
+/** Writes a line to standard output, and waits where that is full. */
+export async function writeLine(text: string): Promise<void> {
+  if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
+}

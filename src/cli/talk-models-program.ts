@@ -1,0 +1,147 @@
+// `headrace talk train`, `evaluate` and `swap`: what makes models, measures them and shows what they do.
+
+import { Argument, type Command, Option } from 'commander';
+import type { ExpressionName } from '../media/index.js';
+import type { Factor } from '../talkinghead/index.js';
+import { jsonOption, keyValue, positive, requireOptions, whole } from './options.js';
+import type { Verb } from './talk-program.js';
+
+// train: flags
+
+export interface TalkTrainFlags {
+  out: string;
+  clips?: string;
+  data?: string;
+  seed?: number;
+  threads?: number;
+  set: Record<string, unknown>;
+  resume: boolean;
+  json: boolean;
+}
+
+// evaluate: flags
+
+export interface TalkEvaluateFlags {
+  model?: 'irfd';
+  emotion?: ExpressionName;
+  identity?: string;
+  size: number;
+  fps?: number;
+  json: boolean;
+}
+
+// swap: flags
+
+export interface TalkSwapFlags {
+  model: string;
+  factor?: Factor;
+  output: string;
+}
+
+export function addModels(verb: Verb): void {
+  addTrain(verb);
+  addEvaluate(verb);
+  addSwap(verb);
+}
+
+// train
+
+function addTrain(verb: Verb): void {
+  verb(
+    'train',
+    'train what moves a mouth by speech (voice), on synthesisers and videos of people; what hears moods (emotion), on EmoDB; or what tells who, how and where a face is (irfd), on clips of talk synth',
+    'headrace talk train voice standard --clips data/grid --set testSpeakers=["s3","s4"] --out runs/voice',
+  )
+    .addArgument(new Argument('<what>', 'which model').choices(['voice', 'emotion', 'irfd']))
+    .argument('<config>', 'a recipe (standard; of irfd literal and paper, too) or a JSON file that changes one')
+    .option('--out <dir>', 'folder of the run (required)')
+    .option(
+      '--clips <dir>',
+      'videos of people who speak, DIR/SPEAKER/NAME.mpg, their words in NAME.txt or a name of GRID',
+    )
+    .option(
+      '--data <dir>',
+      'of voice where prepared clips are kept and found again (default: data in the folder of the run), of irfd the set to learn from (required)',
+    )
+    .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(0)))
+    .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(1)))
+    .addOption(
+      new Option('--set <path=value>', 'any setting, such as loss.opening=0.5; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    )
+    .option('--resume', 'go on with a run that was broken off', false)
+    .addOption(jsonOption())
+    .action(async (what: string, config: string, flags: TalkTrainFlags, command: Command) => {
+      requireOptions(command, 'out', ...({ emotion: ['clips'], irfd: ['data'] }[what] ?? []));
+      const { trainFactors, trainHeardEmotion, trainTalk } = await import('./talk-train.js');
+      const train = { voice: trainTalk, emotion: trainHeardEmotion, irfd: trainFactors }[what]!;
+      await train(config, flags);
+    });
+}
+
+// evaluate
+
+const expressionNames: readonly ExpressionName[] = [
+  'neutral',
+  'happy',
+  'sad',
+  'angry',
+  'fearful',
+  'disgusted',
+  'surprised',
+];
+
+function addEvaluate(verb: Verb): void {
+  verb(
+    'evaluate',
+    'measure generated videos against references: pictures, landmarks, identity, pose, emotion, sync, with controls; or a model on people it has not seen',
+    'headrace talk evaluate out.mp4 truth.mp4',
+    '\nWith --model irfd: the folder of a run of talk train irfd, and the set it was trained on.\n',
+  )
+    .argument('<generated>', 'a video, or a folder of videos')
+    .argument('<reference>', 'the true one, or a folder with videos of the same names')
+    .addOption(new Option('--model <kind>', 'measure a model instead of videos').choices(['irfd']))
+    .addOption(
+      new Option(
+        '--emotion <name>',
+        "the expression that was meant (default: that of the reference's name, in a data set's layout)",
+      ).choices(expressionNames),
+    )
+    .option('--identity <file>', "a picture of the person who is meant (default: the reference's face)")
+    .addOption(new Option('--size <n>', 'pixels of the face crops').argParser(whole(16)).default(256))
+    .addOption(new Option('--fps <n>', "frames a second (default: the reference's own)").argParser(positive))
+    .addOption(jsonOption())
+    .action(async (generated: string, reference: string, flags: TalkEvaluateFlags) => {
+      const { evaluateFactors, evaluateTalkVideos } = await import('./talk-evaluate.js');
+      const { model, ...rest } = flags;
+      await (model ? evaluateFactors(generated, reference, flags) : evaluateTalkVideos(generated, reference, rest));
+    });
+}
+
+// swap
+
+function addSwap(verb: Verb): void {
+  verb(
+    'swap',
+    'exchange who, how or where between two faces: a picture of what a model of talk train irfd makes of it',
+    'headrace talk swap a.png b.png --model runs/irfd --factor pose -o grid.png',
+    '\nThe grid has a row for each face: itself, the other, itself out of its own codes, and with the code of the\nother. Pictures are framed as those of talk synth; of others the middle square is taken.\n',
+  )
+    .argument('<a>', 'a picture of a face')
+    .argument('<b>', 'another')
+    .option('--model <path>', 'a run of talk train irfd, or its model (required)')
+    .addOption(
+      new Option('--factor <name>', 'what is exchanged (default: each in turn)').choices([
+        'identity',
+        'emotion',
+        'pose',
+      ]),
+    )
+    .option('-o, --output <file>', '.png, .jpg or .webp (required)')
+    .action(async (a: string, b: string, flags: TalkSwapFlags, command: Command) => {
+      requireOptions(command, 'model', 'output');
+      const { swapTalk } = await import('./talk-swap.js');
+      await swapTalk(a, b, flags);
+    });
+}
