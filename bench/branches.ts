@@ -1,11 +1,5 @@
 /** Branches of a sentiment model that learn by their own losses: each on its thread against all in turns. */
-import {
-  type BranchTimes,
-  BranchTrainer,
-  prepareData,
-  type SentimentConfig,
-  sentimentRecipe,
-} from 'headrace/sentiment';
+import { type BranchTimes, prepareData, SeedTrainer, type SentimentConfig, sentimentRecipe } from 'headrace/sentiment';
 import { setNumThreads } from 'headrace/torch';
 import { interleave, type Side } from './interleave.js';
 import { median, type PartOptions, type PartResult, type Row, ratio, row } from './results.js';
@@ -35,7 +29,7 @@ export async function branchesPart({ rounds, quick, turn }: PartOptions): Promis
       const speeds: number[] = [];
       const onEpoch = ({ utterancesPerSecond }: { utterancesPerSecond: number }): void =>
         void speeds.push(utterancesPerSecond);
-      await new BranchTrainer({ ...config, schedule }, prepared, 1, { onTimes }).run({ onEpoch });
+      await new SeedTrainer({ ...config, schedule }, prepared, 1, { onTimes }).run({ onEpoch });
       return median(speeds.slice(1));
     },
   ]);

@@ -27,13 +27,19 @@ export function withoutData(title: string, folder: string): PartResult {
   return { title, settings: {}, rows: [], notes: [`No ${folder} in HEADRACE_TEST_DATA or ../shared/data: left out.`] };
 }
 
-/** What is read of a face in a picture. */
-export interface Reading {
+/** What a face in a picture shows. */
+export interface Look {
   readonly pose: HeadPose;
+  /** Pixels between the eyes. */
+  readonly interOcular: number;
   /** As a share of the distance of the eyes. */
   readonly mouth: number;
   /** Percent, in the order of `expressionNames`. */
   readonly emotion: readonly number[];
+}
+
+/** What is read of a face in a picture. */
+export interface Reading extends Look {
   readonly descriptor: Float32Array;
 }
 
@@ -51,13 +57,23 @@ export class Reader {
   read(frame: RgbImage): Reading | null {
     const face: Face | null = this.analyser.analyse(frame);
     if (face === null) return null;
-    return {
-      pose: face.pose,
-      mouth: mouthOpening(face),
-      emotion: expressionNames.map((name) => 100 * face.expressions[name]),
-      descriptor: this.describer.describe([{ frame, face }])[0]!,
-    };
+    return { ...lookOf(face), descriptor: this.describer.describe([{ frame, face }])[0]! };
   }
+
+  /** Without who it is, which takes time. */
+  look(frame: RgbImage): Look | null {
+    const face = this.analyser.analyse(frame);
+    return face && lookOf(face);
+  }
+}
+
+function lookOf(face: Face): Look {
+  return {
+    pose: face.pose,
+    interOcular: face.interOcular,
+    mouth: mouthOpening(face),
+    emotion: expressionNames.map((name) => 100 * face.expressions[name]),
+  };
 }
 
 export const axes = ['yaw', 'pitch', 'roll'] as const;

@@ -2,7 +2,7 @@
  * npm run bench                      all parts, one session, to bench/results/
  * npm run bench step calls           some of them
  * npm run bench -- --rounds 5        more rounds (default 3); medians count
- * npm run bench -- --model resnet32  step and pipeline of one model only (or vit-tiny-p4)
+ * npm run bench -- --model resnet32  step, pipeline and replicas of one model only (or vit-tiny-p4)
  * npm run bench -- --quick           one short round, to bench/scratch/: does it work?
  * npm run bench accuracy -- --help   trains to the end and compares accuracies: hours
  */
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { branchesPart } from './branches.js';
 import { callsPart } from './calls.js';
 import { controlPart } from './control.js';
+import { faultsPart } from './faults.js';
 import { describeHost, hostLine } from './host.js';
 import { lstmPart } from './lstm.js';
 import { memoryPart } from './memory.js';
@@ -17,6 +18,9 @@ import { modelNames } from './models.js';
 import { pipelinePart } from './pipeline.js';
 import { say } from './progress.js';
 import { Quiet, type Turn } from './quiet.js';
+import { ranksPart } from './ranks.js';
+import { recoveryPart } from './recovery.js';
+import { replicasPart } from './replicas.js';
 import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
 import { scopesPart } from './scopes.js';
 import { selfDrivenPart } from './self-driven.js';
@@ -29,9 +33,11 @@ import { writeResults } from './write.js';
 const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResult>>> = {
   step: stepPart,
   pipeline: pipelinePart,
+  replicas: replicasPart,
   calls: callsPart,
   lstm: lstmPart,
   memory: memoryPart,
+  ranks: ranksPart,
   scopes: scopesPart,
   sentiment: sentimentPart,
   branches: branchesPart,
@@ -39,6 +45,8 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   control: controlPart,
   'self-driven': selfDrivenPart,
   voice: voicePart,
+  faults: faultsPart,
+  recovery: recoveryPart,
 };
 
 async function bench(args: string[]): Promise<void> {

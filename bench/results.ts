@@ -38,7 +38,7 @@ export interface PartOptions {
   readonly rounds: number;
   /** A look whether it works: the numbers mean little. */
   readonly quick: boolean;
-  /** Of `step` and `pipeline`. */
+  /** Of `step`, `pipeline` and `replicas`. */
   readonly models: readonly ModelName[];
   /** To be put around each measurement of more than an instant. */
   readonly turn: Turn;
@@ -67,7 +67,8 @@ function show(value: number, unit: string): string {
   return value >= 1000 ? value.toFixed(0) : value >= 100 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function cells(found: Row): string[] {
+/** A row of a table: what, the median, the range of rounds, the target, and whether it is met. */
+export function cells(found: Row): string[] {
   const { what, unit, value, rounds, target } = found;
   const spread = `${show(Math.min(...rounds), unit)} - ${show(Math.max(...rounds), unit)}`;
   const wanted = target ? ('least' in target ? `>= ${target.least}` : `<= ${target.most}`) : '';

@@ -32,7 +32,7 @@ export async function sentimentPart({ rounds, quick, turn }: PartOptions): Promi
   const peer = python ? await PythonPeer.start(python, 1, describeHost()) : null;
   const folder = mkdtempSync(join(tmpdir(), 'headrace-bench-'));
   const epochs = quick ? 1 : 3;
-  const sides = new Map<string, Side>([['Headrace', async () => headraceEpochs(trainer, epochs)]]);
+  const sides = new Map<string, Side>([['Headrace', () => headraceEpochs(trainer, epochs)]]);
   try {
     if (peer) {
       const path = join(folder, 'data.npz');
@@ -62,10 +62,10 @@ function expectSame(ours: number, theirs: number): void {
 }
 
 /** Median utterances per second of some epochs. */
-function headraceEpochs(trainer: SeedTrainer, count: number): number {
+async function headraceEpochs(trainer: SeedTrainer, count: number): Promise<number> {
   const speeds: number[] = [];
   for (let i = 0; i < count; i++) {
-    trainer.run({ onEpoch: (record) => speeds.push(record.utterancesPerSecond), shouldStop: () => true });
+    await trainer.run({ onEpoch: (record) => speeds.push(record.utterancesPerSecond), shouldStop: () => true });
   }
   return median(speeds);
 }

@@ -31,7 +31,7 @@ export async function voicePart({ quick }: PartOptions): Promise<PartResult> {
   const testVoices = quick ? base.testVoices.map(({ voice }) => ({ voice, texts: 4 })) : base.testVoices;
   try {
     const data = (await prepareVoiceData(
-      { ...base, voices: [], testVoices, testSpeakers: [] },
+      { ...base, voices: [], validationVoices: [], testVoices, testSpeakers: [] },
       { folder, clips, note: say },
     ))!;
     const rows: Row[] = [];
@@ -69,13 +69,14 @@ function exactRows(makers: readonly [string, MouthMaker][], clips: Clips, voice:
 
 function seenRows(makers: readonly [string, MouthMaker][], clips: Clips, condition: Heard): Row[] {
   const rows = makers.flatMap(([name, make]) => {
-    const { r, partial, offset } = assessSeen(make, clips, condition);
+    const { r, partial, offset, open, seenOpen } = assessSeen(make, clips, condition);
     const what = (text: string): string => `real mouths, ${condition}, ${name}: ${text}`;
     const must = (target: Target): Target | undefined => (name === 'model' ? target : undefined);
     return [
       row(what('r within speech'), 'r', [r], must({ least: 0.5 })),
       row(what('r beyond loudness'), 'r', [partial], must({ least: 0.3 })),
       row(what('frames late'), 'frames', [Math.abs(offset)], must({ most: 1 })),
+      row(what('open, of what the camera saw'), '%', [(100 * open) / seenOpen]),
     ];
   });
   const { r } = assessSeen(loudnessOpening, clips, condition);
