@@ -2,7 +2,7 @@
 // They depend on nothing but Node, so that they work in a fresh clone.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runMain, SetupError } from './setup/say.mjs';
 import { filesIn } from './setup/stamp.mjs';
@@ -49,12 +49,45 @@ function testFiles(patterns) {
   const chosen = patterns.length === 0 ? files : files.filter((file) => patterns.some((text) => file.includes(text)));
   if (chosen.length === 0)
     throw new SetupError(`no test file's path contains ${patterns.join(' or ')}; looked in test/`);
-  return chosen.map((file) => path.join('build', file.replace(/\.ts$/, '.js')));
+  return chosen;
 }
 
+/** Files of a folder that share a process, at most: it is lost whole where one of them crashes it. */
+const TOGETHER = 10;
+const ALONE = /^\/\/ Runs in a process of its own: /m;
+
+/**
+ * Programs that run the test files: those of a folder together, since loading libtorch takes longer than most of them; and each
+ * that says so in a comment alone.
+ */
+function testPrograms(files) {
+  const folder = path.join(root, 'build/together');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const isAlone = (file) => ALONE.test(readFileSync(path.join(root, file), 'utf8'));
+  const alone = files.filter(isAlone);
+  const byFolder = new Map();
+  for (const file of files) {
+    const name = path.dirname(file).split(path.sep)[1];
+    if (!alone.includes(file)) byFolder.set(name, [...(byFolder.get(name) ?? []), file]);
+  }
+  const together = [...byFolder].flatMap(([name, all]) => {
+    const count = Math.ceil(all.length / TOGETHER);
+    return Array.from({ length: count }, (_, k) => {
+      const part = all.slice((k * all.length) / count, ((k + 1) * all.length) / count);
+      const program = path.join(folder, `${name}-${k + 1}.mjs`);
+      const list = JSON.stringify(part, null, 2);
+      writeFileSync(program, `import { runTogether } from '../test/together.js';\n\nawait runTogether(${list});\n`);
+      return program;
+    });
+  });
+  return [...together, ...alone.map((file) => path.join('build', file.replace(/\.ts$/, '.js')))];
+}
+
+// Three at once keep two cores at work: some wait for time-outs. The limit is of a whole program, and ends one that hangs; test/together.ts has that of a file.
 function runTests(files, options) {
-  const limits = ['--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec'];
-  return runNode(['--enable-source-maps', '--test', ...limits, ...options, ...files]);
+  const limits = ['--test-concurrency=3', '--test-timeout=3600000', '--test-reporter=spec'];
+  return runNode(['--enable-source-maps', '--test', ...limits, ...options, ...testPrograms(files)]);
 }
 
 function runProgram(file, programArgs) {

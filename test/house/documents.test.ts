@@ -1,11 +1,11 @@
 // Every code block of the documents is what it says: programs compile under strict and run, command lines are understood.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { before, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import type { Command } from 'commander';
 import { buildProgram } from 'headrace/cli';
 import { makeFixtures } from './fixtures.js';
-import { commandsOf, compilePrograms, type Program, programsOf, run } from './programs.js';
+import { commandsOf, compilePrograms, type Program, programsOf, runAsThread } from './programs.js';
 import { filesBelow, root } from './repository.js';
 
 const documents = filesBelow('docs', ['.md']);
@@ -21,11 +21,13 @@ describe('the programs in docs/', () => {
       Object.fromEntries(programs.map((program) => [`${fileOf(program)}.ts`, program.text])),
     );
     await makeFixtures(folder);
+    process.chdir(folder); // what the programs name lies there
   });
+  after(() => process.chdir(root));
 
   for (const program of programs) {
     it(`${program.where} runs, and its ${program.promises} promises hold`, async () => {
-      await run(folder, path.join(folder, 'out', `${fileOf(program)}.js`));
+      await runAsThread(path.join(folder, 'out', `${fileOf(program)}.js`));
     });
   }
 });

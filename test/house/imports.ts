@@ -5,10 +5,12 @@ import path from 'node:path';
 /** A folder of src/ imports only from itself and from those before it. */
 export const FOLDERS = [
   'torch',
+  'report',
   'nn',
   'optim',
   'data',
   'io',
+  'run',
   'media',
   'features',
   'text',

@@ -146,7 +146,8 @@ test('the public typings import nothing but dependencies', () => {
     if (seen.has(file)) continue;
     seen.add(file);
     const text = read(file).replace(/\/\*[\s\S]*?\*\//g, '');
-    for (const [, target] of text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
+    // A property may be called 'from'.
+    for (const [, target] of text.matchAll(/(?<!['"])\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
       if (target!.startsWith('.')) waiting.push(path.join(path.dirname(file), target!.replace(/\.js$/, '.d.ts')));
       else if (!(target! in dependencies)) wrong.push(`${file} imports ${target}`);
     }

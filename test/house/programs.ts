@@ -1,8 +1,10 @@
 // The code blocks of documents as programs: taken out, compiled as strictly as a user would, and run.
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { filesBelow, read, root } from './repository.js';
 
 /** A block of a document, and where it stands. */
@@ -124,6 +126,14 @@ export async function run(folder: string, ...args: string[]): Promise<string> {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${args.join(' ')}\n${stdout}\n${stderr}`);
   }
+}
+
+/** Runs a program that was compiled as a thread of this process, which spares loading libtorch once more. @throws what it throws */
+export async function runAsThread(file: string): Promise<void> {
+  const thread = new Worker(file, { stdout: true, stderr: true, execArgv: [] });
+  for (const output of [thread.stdout, thread.stderr]) output.resume();
+  const [code] = (await once(thread, 'exit')) as [number];
+  if (code !== 0) throw new Error(`${file} ended with code ${code}`);
 }
 
 /** The command lines of a document that call `headrace`, as words; what stands behind three spaces tells, and is left out. */
