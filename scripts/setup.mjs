@@ -7,14 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addonRecord, buildNative, isBuilt } from './build-native.mjs';
 import { aptInstall } from './setup/apt.mjs';
-import {
-  APT_PACKAGES,
-  aptLine,
-  findLibtorch,
-  missingMessage,
-  OPENMP_BLAS,
-  openmpBlasThere,
-} from './setup/libtorch.mjs';
+import { APT_PACKAGES, aptLine, findLibtorch, missingBeside, missingMessage } from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
 import { addonPlaces, cachedFolder, forgetAddon, keepInCache, nowhere, takeFromCache } from './setup/place.mjs';
 import { SetupError, say, secondsSince } from './setup/say.mjs';
@@ -103,15 +96,10 @@ function ensureLibtorch() {
     ({ found, looked } = findLibtorch());
     if (!found) throw new SetupError(missingMessage(looked));
   }
-  if (found.source === 'system') ensureOpenmpBlas();
+  for (const { name, lack } of missingBeside(found)) {
+    if (!aptInstall([name], lack)) say(`warning: ${lack}. To install it: ${aptLine([name])}`);
+  }
   return found;
-}
-
-/** Debian's libtorch takes whatever libblas.so.3 there is; the reference BLAS is some 15 times slower. */
-function ensureOpenmpBlas() {
-  if (openmpBlasThere()) return;
-  const reason = 'OpenBLAS for OpenMP is not installed, and without it matrix products are many times slower';
-  if (!aptInstall([OPENMP_BLAS], reason)) say(`warning: ${reason}. To install it: ${aptLine([OPENMP_BLAS])}`);
 }
 
 /** Whether node_modules holds what the lock file says, by content: a clone may be copied. */

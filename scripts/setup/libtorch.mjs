@@ -6,8 +6,6 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, rea
 import path from 'node:path';
 import { SetupError } from './say.mjs';
 
-export const OPENMP_BLAS = 'libopenblas0-openmp';
-export const APT_PACKAGES = ['libtorch-dev', OPENMP_BLAS];
 export const MINIMUM = '1.13';
 
 const MULTIARCH = {
@@ -67,9 +65,28 @@ export function findLibtorch({ env = process.env, root = '/', pythonTorch = find
   return { found: null, looked };
 }
 
-/** Whether OpenBLAS for OpenMP is there, or this is a system that does not package it so. */
-export function openmpBlasThere() {
-  return !existsSync('/etc/debian_version') || existsSync(`/usr/lib/${multiarch}/openblas-openmp/libblas.so.3`);
+/**
+ * What Debian's libtorch-dev does not bring: it takes whatever libblas.so.3 there is, and its headers of process groups include
+ * those of Gloo.
+ */
+const COMPANIONS = [
+  {
+    name: 'libopenblas0-openmp',
+    file: `/usr/lib/${multiarch}/openblas-openmp/libblas.so.3`,
+    lack: 'OpenBLAS for OpenMP is missing, and without it matrix products are many times slower',
+  },
+  {
+    name: 'libgloo-dev',
+    file: '/usr/include/gloo/rendezvous/store.h',
+    lack: "Gloo's headers are missing, and without them a run cannot have several processes",
+  },
+];
+export const APT_PACKAGES = ['libtorch-dev', ...COMPANIONS.map(({ name }) => name)];
+
+/** @returns {{ name: string, lack: string }[]} packages to install beside a libtorch, and what their lack means */
+export function missingBeside({ source }) {
+  if (source !== 'system' || !existsSync('/etc/debian_version')) return [];
+  return COMPANIONS.filter(({ file }) => !existsSync(file)).map(({ name, lack }) => ({ name, lack }));
 }
 
 /** The message for a machine without libtorch. */

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { addonRecord, isBuilt } from '../build-native.mjs';
 import { canInstall } from './apt.mjs';
 import { lookForCompiler } from './compiler.mjs';
-import { APT_PACKAGES, aptLine, findLibtorch, OPENMP_BLAS, openmpBlasThere } from './libtorch.mjs';
+import { APT_PACKAGES, aptLine, findLibtorch, missingBeside } from './libtorch.mjs';
 import { addonPlaces, cachedFolder } from './place.mjs';
 
 /**
@@ -14,19 +14,20 @@ import { addonPlaces, cachedFolder } from './place.mjs';
  *   looked: string[],
  *   compiler: string | null,
  *   missing: string[],
+ *   lacks: string[],
  *   command: string | null,
  *   installs: boolean,
  *   folder: string | null,
  *   built: boolean,
  * }>} `looked`: why each place has no libtorch. `missing`: packages of the system, `command` installs them, `installs` says whether
- *   set-up would run it by itself. `folder`: where the addon would be built, null where nothing can be written to; `built`: it is there
+ *   set-up would run it by itself. `lacks`: what is worse without those that a libtorch works without. `folder`: where the addon would be built, null where nothing can be written to; `built`: it is there
  */
 export async function planSetup(root) {
   const { found, looked } = search();
   const compiler = lookForCompiler();
+  const beside = found === null ? [] : missingBeside(found);
   const missing = [
-    ...(found === null ? APT_PACKAGES : []),
-    ...(found?.source === 'system' && !openmpBlasThere() ? [OPENMP_BLAS] : []),
+    ...(found === null ? APT_PACKAGES : beside.map(({ name }) => name)),
     ...(compiler === null ? ['g++'] : []),
   ];
   const { own, ownWritable, cache } = await addonPlaces(root);
@@ -38,6 +39,7 @@ export async function planSetup(root) {
     looked,
     compiler: compiler?.version ?? null,
     missing,
+    lacks: beside.map(({ lack }) => lack),
     command: missing.length > 0 && existsSync('/usr/bin/apt-get') ? aptLine(missing) : null,
     installs: missing.length > 0 && !missing.includes('g++') && canInstall(),
     folder,

@@ -28,6 +28,8 @@ export interface SetupPlan {
   compiler: string | null;
   /** Packages of the system that are missing, and the command that installs them; null where there is no apt. */
   missing: string[];
+  /** What is worse without those of them that a libtorch works without. */
+  lacks: string[];
   command: string | null;
   /** Whether set-up would run the command by itself. */
   installs: boolean;
@@ -57,6 +59,8 @@ export interface Findings {
   native: NativeInfo | null;
   loadError: string | null;
   blas: BlasReport | null;
+  /** How the addon would get what it needs for several processes; null where it has it, or did not load. */
+  glooAdvice: string | null;
   /** The addon's file; null where it is not built. */
   addon: string | null;
   /** Null where the addon loads. */
@@ -91,6 +95,7 @@ async function examine(): Promise<Findings> {
     native,
     loadError,
     blas: native === null ? null : findBlas(loadedLibraries(), native.config),
+    glooAdvice: native === null ? null : await adviceOfGloo(),
     addon: found === null ? null : join(found, 'headrace.node'),
     setup: native === null ? await planSetup() : null,
     optional: optionalParts(),
@@ -110,6 +115,11 @@ async function loadNative(): Promise<{ native: NativeInfo | null; loadError: str
   } catch (error) {
     return { native: null, loadError: (error as Error).message };
   }
+}
+
+async function adviceOfGloo(): Promise<string | null> {
+  const { glooAdvice, isAvailable } = await import('../distributed/addon.js');
+  return isAvailable() ? null : glooAdvice();
 }
 
 function readJson(path: string): unknown {
@@ -143,7 +153,7 @@ export function findBlas(libraries: string[], config: string): BlasReport {
 
 /** What is wrong, worst first. */
 export function diagnose(findings: Findings): Problem[] {
-  const { native, blas, build } = findings;
+  const { native, blas, build, glooAdvice } = findings;
   if (native === null) return beforeSetup(findings);
   const problems: Problem[] = [];
   const warn = (what: string, fix: string) => problems.push({ severity: 'warning', what, fix });
@@ -176,8 +186,11 @@ export function diagnose(findings: Findings): Problem[] {
     const fix = 'use libtorch 1.13 or another machine; HEADRACE_ONEDNN=on only where you checked it (docs/install.md)';
     warn('oneDNN is left out, so convolutions are slower: HEADRACE_ONEDNN=off, or hidden cache sizes', fix);
   }
-  if (!native.gloo)
+  if (!native.gloo) {
     warn('this libtorch has no Gloo: training across processes is not available', 'use another libtorch');
+  } else if (glooAdvice !== null) {
+    warn("the addon was built without Gloo's headers: training across processes is not available", glooAdvice);
+  }
   return problems;
 }
 
@@ -191,10 +204,7 @@ function beforeSetup({ loadError, setup }: Findings): Problem[] {
     error(`libtorch was not found: ${setup.looked.map((line) => line.trim()).join('; ')}`, fix);
   }
   if (setup !== null && setup.compiler === null) error('there is no C++ compiler (CXX, c++, g++, clang++)', fix);
-  if (setup !== null && setup.libtorch !== null && setup.missing.includes('libopenblas0-openmp')) {
-    const what = 'OpenBLAS for OpenMP is missing, and without it matrix products are many times slower';
-    problems.push({ severity: 'warning', what, fix });
-  }
+  for (const what of setup?.lacks ?? []) problems.push({ severity: 'warning', what, fix });
   error(`the addon cannot be loaded: ${loadError}`, 'run `npx headrace setup`; docs/install.md helps further');
   return problems;
 }

@@ -17,12 +17,13 @@ export function isAvailable(): boolean {
  */
 export function ranks(): NativeRanks {
   if (complete(native)) return native;
-  throw new ConfigError(`ranks talk through Gloo, and the addon was built without its headers: ${advice()}`, {
+  throw new ConfigError(`ranks talk through Gloo, and the addon was built without its headers: ${glooAdvice()}`, {
     code: 'NO_GLOO',
   });
 }
 
-function advice(): string {
+/** How to build the addon with Gloo's headers. */
+export function glooAdvice(): string {
   if (process.platform !== 'linux') return 'they are used on Linux only';
   const { found } = findAddon();
   const record = found === null ? null : readRecord(found);

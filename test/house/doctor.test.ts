@@ -35,6 +35,7 @@ const healthy: Findings = {
   },
   loadError: null,
   blas: { kind: 'openblas-openmp', path: '/usr/lib/openblas-openmp/libblas.so.3' },
+  glooAdvice: null,
   addon: '/project/node_modules/headrace/build/native/headrace.node',
   setup: null,
   optional: [],
@@ -46,6 +47,7 @@ const ready: NonNullable<Findings['setup']> = {
   looked: [],
   compiler: 'c++ 12',
   missing: [],
+  lacks: [],
   command: null,
   installs: false,
   folder: '/project/node_modules/headrace/build/native',
@@ -84,9 +86,9 @@ test('before set-up, what it would lack is told with the command that supplies i
     before({}).map(({ what }) => what),
     ['the addon cannot be loaded: not built'],
   );
-  const command = 'sudo apt-get update && sudo apt-get install -y libtorch-dev libopenblas0-openmp g++';
+  const command = 'sudo apt-get update && sudo apt-get install -y libtorch-dev libopenblas0-openmp libgloo-dev g++';
   const looked = ['LIBTORCH: not set', '/usr (the package libtorch-dev): no header'];
-  const missing = ['libtorch-dev', 'libopenblas0-openmp', 'g++'];
+  const missing = ['libtorch-dev', 'libopenblas0-openmp', 'libgloo-dev', 'g++'];
   const bare = before({ libtorch: null, looked, compiler: null, missing, command });
   assert.deepEqual(
     bare.map(({ severity }) => severity),
@@ -95,10 +97,15 @@ test('before set-up, what it would lack is told with the command that supplies i
   assert.match(bare[0]!.what, /libtorch was not found: LIBTORCH: not set; .*no header/);
   assert.equal(bare[0]!.fix, command);
   assert.match(bare[1]!.what, /no C\+\+ compiler/);
-  const slow = before({ missing: ['libopenblas0-openmp'], command: 'apt', installs: true });
-  assert.deepEqual(slow[0], {
+  const lacks = ['OpenBLAS is missing', "Gloo's headers are missing"];
+  const lacking = before({ missing: ['libopenblas0-openmp', 'libgloo-dev'], lacks, command: 'apt', installs: true });
+  assert.deepEqual(
+    lacking.map(({ what }) => what),
+    [...lacks, 'the addon cannot be loaded: not built'],
+  );
+  assert.deepEqual(lacking[0], {
     severity: 'warning',
-    what: 'OpenBLAS for OpenMP is missing, and without it matrix products are many times slower',
+    what: 'OpenBLAS is missing',
     fix: 'apt (headrace setup does so by itself)',
   });
 });
@@ -119,6 +126,9 @@ test('what slows down or is missing is a warning with its fix', () => {
     /oneDNN is left out/,
   );
   assert.match(one({ native: { ...native, gloo: false } }).what, /no Gloo/);
+  const without = one({ glooAdvice: 'sudo apt-get install -y libgloo-dev' });
+  assert.match(without.what, /built without Gloo's headers/);
+  assert.match(without.fix, /libgloo-dev/);
 });
 
 test('the BLAS is told from the libraries that are loaded', () => {
