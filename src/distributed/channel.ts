@@ -62,7 +62,9 @@ export class RankChannel<M = unknown> {
   }
 
   /**
-   * Sends, and returns once it is on its way or first in line. The tensors' memory is read meanwhile: do not write to it.
+   * Sends, and returns once it is on its way or first in line. The tensors' memory is read meanwhile: do not write to it. That the
+   * other rank is gone is told by this put or a later one, before more than the border holds were taken for on their way; and by
+   * {@link close}, which waits for all of them.
    * @throws HeadraceError (TIMEOUT), RankError (RANK_LOST) or QueueError (QUEUE_CLOSED); they name the other rank
    */
   put(envelope: RankEnvelope<M>, timeoutMs = this.timeoutMs): void {

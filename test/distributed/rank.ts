@@ -213,12 +213,27 @@ function waiting(): void {
   else sayAndStay(told(() => group.allReduce(ones([10])).wait(60_000)));
 }
 
-/** Begins to talk to the target when the test says that it is gone. */
+/**
+ * Puts once the test says that the target is gone: rank 0 as many messages as it takes, the others a single one before they close.
+ * All borders were open before, at both ends.
+ */
 function later(): void {
-  const group = join();
+  const group = join({ patienceMs });
+  const options = (number: number) => ({ number, capacity: 3 });
+  if (rank === target) for (let other = 0; other < target; other++) group.channelFrom(other, options(other));
+  const border = rank === target ? null : group.channelTo(target, options(rank));
+  group.barrier();
   say('joined');
   readFileSync(0);
-  if (rank !== target) say(told(() => group.channelTo(target, { number: 0 }).put({ meta: 0, tensors: [] })));
+  if (border === null) return;
+  const message = { meta: 0, tensors: [] };
+  let passed = 0;
+  const end = told(() => {
+    if (rank === 0) for (; ; passed++) border.put(message);
+    border.put(message);
+    border.close();
+  });
+  sayAndStay({ ...(end as object), passed });
 }
 
 function failing(): void {
