@@ -52,7 +52,7 @@ class End {
   Limits limits(double timeoutMs) const {
     Limits all{timeoutMs, {&breaker_, &group_->ended, &group_->pulse->breaker}};
     if (group_->broken) all.breakers.push_back(group_->broken.get());
-    all.renewed = group_->broken != nullptr;
+    else all.pulse = group_->pulse.get();
     return all;
   }
   void await(WorkPointer& work, const Limits& limits, const char* what) {

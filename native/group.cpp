@@ -241,6 +241,10 @@ int checkPeer(const Group& group, int64_t peer) {
                                       std::to_string(peer) + " in rank " + std::to_string(group.rank));
 }
 
+Limits limitsOf(const Group& group, double timeoutMs) {
+  return {timeoutMs, {&group.ended, &group.pulse->breaker}, group.pulse.get()};
+}
+
 // groupSend(id, peer, tag, receive) -> work; the frame holds the tensor.
 napi_value groupTransfer(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -257,7 +261,7 @@ napi_value groupTransfer(napi_env env, napi_callback_info info) {
     try {
       work = receive ? gloo.recv(bytes, peer, tag) : gloo.send(bytes, peer, tag);
     } catch (const std::exception& error) {
-      throwLost(peer, {0, {&group->ended, &group->pulse->breaker}}, what, error);
+      throwLost(peer, limitsOf(*group, 0), what, error);
     }
     return keepWork(env, group, std::move(work), peer, what);
   });
@@ -319,9 +323,9 @@ napi_value workWait(napi_env env, napi_callback_info info) {
       pending = found->second;
     }
     Group& group = *pending.group;
-    const Limits limits{arguments.number(1), {&group.ended, &group.pulse->breaker}};
+    const Limits limits = limitsOf(group, arguments.number(1));
     if (pending.peer < 0) {
-      awaitCollective(*pending.work, limits, group.pulse->breaker, pending.what);
+      awaitCollective(*pending.work, limits, pending.what);
     } else {
       awaitTransfer(*pending.work, pending.peer, limits, pending.what);
     }

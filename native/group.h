@@ -62,14 +62,17 @@ class Pulse : public std::enable_shared_from_this<Pulse> {
   void watch(std::vector<std::string> keys, const std::shared_ptr<Breaker>& each, std::string reason);
   // This rank goes: nobody shall miss it.
   void leave();
-  // Ends the waits of all ranks. Returns when they are told, or after a second.
+  // Ends the waits of all ranks. Returns when they are told, or cannot be.
   void fail(const std::string& reason);
+  // Asks whether a rank has failed, and trips `breaker` if so. Returns when that is known, or cannot be.
+  void hear();
 
   Breaker breaker;
+  const double patienceMs;
 
  private:
   void run();
-  void beat();
+  void beat(bool onTime);
   void look(int neighbour);
   void lookForKeys();
   void tell(const std::string& reason);
@@ -81,7 +84,6 @@ class Pulse : public std::enable_shared_from_this<Pulse> {
   const std::string prefix_;
   const int rank_;
   const int size_;
-  const double patienceMs_;
   const bool keeper_;
   std::vector<int> neighbours_;
   std::vector<int64_t> seen_;
@@ -89,9 +91,13 @@ class Pulse : public std::enable_shared_from_this<Pulse> {
   std::atomic<double> unansweredMs_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::condition_variable told_;
+  std::condition_variable beaten_;
   std::string failure_;
+  int64_t begun_ = 0; // beats
+  int64_t ended_ = 0;
+  bool asked_ = false;
   bool leaving_ = false;
+  bool over_ = false;
   struct Watch {
     std::vector<std::string> keys;
     std::weak_ptr<Breaker> breaker;
@@ -129,10 +135,10 @@ std::shared_ptr<Group> findGroup(double id);
 // RANK_TIMEOUT with `what`, or a breaker's reason.
 void awaitTransfer(c10d::Work& work, int peer, const Limits& limits, const std::string& what);
 
-// Says which rank is gone, and why if that is known within a second.
+// Says which rank is gone, and why if it has told that.
 [[noreturn]] void throwLost(int peer, const Limits& limits, const std::string& what, const std::exception& error);
 // Waits for a collective.
-void awaitCollective(c10d::Work& work, const Limits& limits, const Breaker& reason, const std::string& what);
+void awaitCollective(c10d::Work& work, const Limits& limits, const std::string& what);
 
 // The bytes of a dense tensor in the order of its memory; they share it.
 at::Tensor bytesOf(const at::Tensor& tensor);

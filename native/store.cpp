@@ -106,8 +106,7 @@ bool StoreLink::has(const std::vector<std::string>& keys, double timeoutMs) {
 
 Pulse::Pulse(std::shared_ptr<StoreLink> link, std::string prefix, int rank, int size, double patienceMs, bool keeper,
              bool misses)
-    : link_(std::move(link)), prefix_(std::move(prefix)), rank_(rank), size_(size), patienceMs_(patienceMs),
-      keeper_(keeper) {
+    : patienceMs(patienceMs), link_(std::move(link)), prefix_(std::move(prefix)), rank_(rank), size_(size), keeper_(keeper) {
   // Each looks after the next two: all after all would be too much for a store of many ranks.
   for (int k = 1; misses && k <= std::min(2, size - 1); ++k) neighbours_.push_back((rank + k) % size);
   seen_.assign(neighbours_.size(), 0);
@@ -127,8 +126,9 @@ bool Pulse::tick(double passedMs) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (leaving_ || breaker.tripped()) return false;
   unansweredMs_ = unansweredMs_ + passedMs;
-  if (unansweredMs_ <= patienceMs_ + kBeatMs) return true;
+  if (unansweredMs_ <= patienceMs + kBeatMs) return true;
   breaker.trip("RANK_LOST", whySilent());
+  beaten_.notify_all();
   return false;
 }
 
@@ -137,16 +137,17 @@ std::string Pulse::whySilent() const {
   const std::string keeper = keeper_ ? "this rank" : "rank 0 or its launcher";
   const std::string blamed = keeper_ ? "another rank," : "it, or a rank";
   return "the store at " + link_->host + ":" + std::to_string(link_->port) + ", which " + keeper +
-         " keeps, has not answered for " + seconds(patienceMs_) + ": " + blamed +
+         " keeps, has not answered for " + seconds(patienceMs) + ": " + blamed +
          " in the middle of a question to it, was stopped or is cut off from the network";
 }
 
 void Pulse::run() {
   try {
-    for (;;) {
-      beat();
+    for (bool onTime = true;;) {
+      beat(onTime);
       std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait_for(lock, std::chrono::duration<double, std::milli>(kBeatMs), [&] { return leaving_ || !failure_.empty(); });
+      const std::chrono::duration<double, std::milli> pause(kBeatMs);
+      onTime = !changed_.wait_for(lock, pause, [&] { return leaving_ || asked_ || !failure_.empty(); });
       if (leaving_ && failure_.empty()) break;
     }
     link_->store->add(key("left/", rank_), 1);
@@ -157,30 +158,35 @@ void Pulse::run() {
                                     " is gone, which rank 0 or its launcher keeps: it has ended");
     }
   }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  over_ = true;
+  beaten_.notify_all();
 }
 
-void Pulse::beat() {
+// Whoever was silent between two beats on time was so for that time.
+void Pulse::beat(bool onTime) {
   c10d::Store& store = *link_->store;
-  store.add(key("beat/", rank_), 1);
   std::string failure;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    ++begun_;
+    asked_ = false;
     failure = failure_;
   }
+  store.add(key("beat/", rank_), 1);
   if (!failure.empty()) tell(failure);
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    failure_.clear();
-  }
-  told_.notify_all();
   const std::string told = prefix_ + "failed";
   if (store.check({told})) {
     const std::vector<uint8_t> text = store.get(told);
     breaker.trip("RANK_LOST", std::string(text.begin(), text.end()));
   }
-  for (size_t k = 0; k < neighbours_.size(); ++k) look(static_cast<int>(k));
+  for (size_t k = 0; onTime && k < neighbours_.size(); ++k) look(static_cast<int>(k));
   lookForKeys();
   unansweredMs_ = 0;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!failure.empty()) failure_.clear();
+  ended_ = begun_;
+  beaten_.notify_all();
 }
 
 void Pulse::watch(std::vector<std::string> keys, const std::shared_ptr<Breaker>& each, std::string reason) {
@@ -215,8 +221,8 @@ void Pulse::look(int k) {
   const bool silent = beats == seen_[k];
   seen_[k] = beats;
   silentMs_[k] = silent ? silentMs_[k] + kBeatMs : 0;
-  if (silentMs_[k] < patienceMs_ || store.add(key("left/", neighbour), 0) > 0) return;
-  tell("rank " + std::to_string(neighbour) + " has not been heard of for " + seconds(patienceMs_) +
+  if (silentMs_[k] < patienceMs || store.add(key("left/", neighbour), 0) > 0) return;
+  tell("rank " + std::to_string(neighbour) + " has not been heard of for " + seconds(patienceMs) +
        ": it was killed or stopped, or is cut off from the network");
 }
 
@@ -241,7 +247,17 @@ void Pulse::fail(const std::string& reason) {
   std::unique_lock<std::mutex> lock(mutex_);
   failure_ = reason;
   changed_.notify_all();
-  told_.wait_for(lock, std::chrono::seconds(1), [&] { return failure_.empty(); });
+  const std::chrono::duration<double, std::milli> patience(patienceMs);
+  beaten_.wait_for(lock, patience, [&] { return failure_.empty() || over_ || unansweredMs_ > patienceMs; });
+}
+
+void Pulse::hear() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const int64_t next = begun_ + 1; // one that has begun may have asked before
+  asked_ = true;
+  changed_.notify_all();
+  const std::chrono::duration<double, std::milli> patience(patienceMs);
+  beaten_.wait_for(lock, patience, [&] { return ended_ >= next || over_ || breaker.tripped(); });
 }
 
 namespace {

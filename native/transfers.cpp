@@ -10,6 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds kForever(std::chrono::hours(24 * 365));
 constexpr std::chrono::milliseconds kSlice(25);
 constexpr std::chrono::milliseconds kLongSlice(250); // at its end libtorch makes an error with a stack trace
+constexpr double kNoticeMs = 5000; // after the patience, for those who miss a rank to say so
 
 } // namespace
 
@@ -19,13 +20,10 @@ std::string firstLine(const std::exception& error) {
 }
 
 void throwLost(int peer, const Limits& limits, const std::string& what, const std::exception& error) {
-  // Why another rank went says more than that its connection broke.
-  const int looks = limits.renewed ? 1 : 40;
-  for (int k = 0; k < looks; ++k) {
-    for (const Breaker* breaker : limits.breakers) breaker->check();
-    if (k < looks - 1) std::this_thread::sleep_for(kSlice);
-  }
-  throw CodedError(limits.renewed ? "LINK_LOST" : "RANK_LOST", "the connection to rank " + std::to_string(peer) + " is lost (" + what +
+  // Why another rank went says more than that its connection broke: who failed has told it before.
+  if (limits.pulse) limits.pulse->hear();
+  for (const Breaker* breaker : limits.breakers) breaker->check();
+  throw CodedError(limits.pulse ? "RANK_LOST" : "LINK_LOST", "the connection to rank " + std::to_string(peer) + " is lost (" + what +
                                     "): it ended or was killed [" + firstLine(error) + "]");
 }
 
@@ -47,7 +45,7 @@ void awaitTransfer(c10d::Work& work, int peer, const Limits& limits, const std::
   }
 }
 
-void awaitCollective(c10d::Work& work, const Limits& limits, const Breaker& reason, const std::string& what) {
+void awaitCollective(c10d::Work& work, const Limits& limits, const std::string& what) {
   const Wait wait(limits, [] {});
   for (;;) {
     for (const Breaker* breaker : limits.breakers) breaker->check();
@@ -56,9 +54,11 @@ void awaitCollective(c10d::Work& work, const Limits& limits, const Breaker& reas
       return;
     } catch (const std::exception& error) {
       if (work.isCompleted()) {
-        // The connection's error names no rank; who has gone silent is known a little later.
-        for (int k = 0; k < 400 && !reason.tripped(); ++k) std::this_thread::sleep_for(kSlice);
-        reason.check();
+        // The connection's error names no rank; who has gone silent is known when the patience is over.
+        const Limits silence{limits.pulse->patienceMs + kNoticeMs, limits.breakers};
+        for (const Wait waiting(silence, [] {}); !waiting.late(); std::this_thread::sleep_for(kSlice)) {
+          for (const Breaker* breaker : limits.breakers) breaker->check();
+        }
         throw CodedError("RANK_LOST", "a rank was lost (" + what + ") [" + firstLine(error) + "]");
       }
     }

@@ -29,11 +29,13 @@ class Breaker {
   std::string text_;
 };
 
+class Pulse;
+
 // What a thread that waits for another rank is broken off by.
 struct Limits {
   double timeoutMs;
   std::vector<const Breaker*> breakers;
-  bool renewed = false; // the connection is made anew where it is lost: why it was does not matter
+  Pulse* pulse = nullptr; // hears why a rank went; none where the connection is made anew, and why it was lost does not matter
 };
 
 // While it lives, `wake` is called, again and again, once the time is over or a breaker tripped; from a thread of its own.
