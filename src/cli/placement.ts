@@ -1,6 +1,6 @@
 // Which ranks of a run this machine has: by options, or by the variables of Kubernetes' jobs.
 
-import { createServer } from 'node:net';
+import { freePort } from '../distributed/ports.js';
 import { ConfigError } from '../torch/errors.js';
 
 export interface LaunchFlags {
@@ -88,12 +88,4 @@ export function rankVariables(
     // The launcher of the first machine keeps the store, as torchrun's agent does, so that rank 0 may go as well.
     ...(recovery === 'stage' ? { HEADRACE_RECOVERY: recovery, TORCHELASTIC_USE_AGENT_STORE: 'True' } : {}),
   }));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -4,4 +4,5 @@ export { isAvailable } from './addon.js';
 export { type BorderOptions, RankChannel, type RankEnvelope } from './channel.js';
 export { type JoinOptions, type NewGroupOptions, ProcessGroup, type Reduction, Work } from './group.js';
 export { type Environment, expandNodes, type Launch, readLaunch } from './launcher.js';
+export { freePort } from './ports.js';
 export { type StoreOptions, TCPStore } from './store.js';

@@ -5,9 +5,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isAvailable, readLaunch } from 'headrace/distributed';
+import { freePort, isAvailable, readLaunch } from 'headrace/distributed';
 import { readWhole } from '../../bench/faulted.js';
-import { freePort } from '../../bench/rank-processes.js';
 import { temporaryFolder } from './run.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));

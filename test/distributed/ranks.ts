@@ -1,8 +1,7 @@
 // Starts processes that are ranks of one run, on loopback.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { isAvailable } from 'headrace/distributed';
-import { freePort } from '../../bench/rank-processes.js';
+import { freePort, isAvailable } from 'headrace/distributed';
 
 const program = fileURLToPath(new URL('./rank.js', import.meta.url));
 
