@@ -3,11 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextPoll, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { awake } from '../run/awake.js';
 import { ConfigError } from '../torch/errors.js';
 import { type LaunchFlags, type Placement, placement, rankVariables } from './placement.js';
 import { exitCodes, say } from './report.js';
@@ -15,7 +17,7 @@ import { exitCodes, say } from './report.js';
 /** A rank that fails makes others fail, which may know better why: they are given so long to say it. */
 const TELL_MS = 1000;
 const KILL_AFTER_MS = 5000;
-/** For the last lines of ranks that have ended. */
+/** Whoever left a rank's process group and holds its pipes is waited for, but not for longer without a word. */
 const PRINT_MS = 1000;
 
 interface Failure {
@@ -112,8 +114,19 @@ async function runRound(
   } finally {
     clearInterval(watch);
     for (const { child } of ranks) signal(child, 'SIGKILL'); // what they started, and left
-    // Whoever left the process group and holds a rank's pipes is not waited for.
-    await Promise.race([Promise.all(ranks.map(({ printed }) => printed)), sleep(PRINT_MS, null, { ref: false })]);
+    await allPrinted(ranks);
+  }
+}
+
+/** Waits for the last lines of ranks that have ended. */
+async function allPrinted(ranks: readonly Rank[]): Promise<void> {
+  const all = Promise.all(ranks.map(({ printed }) => printed)).then(() => true);
+  const read = (): number =>
+    ranks.reduce((sum, { outputs }) => sum + outputs.reduce((n, each) => n + each.bytesRead, 0), 0);
+  for (let before = -1; read() > before; ) {
+    before = read();
+    if (await Promise.race([all, sleep(PRINT_MS, false, { ref: false })])) return;
+    await nextPoll(); // timers come first where this process was kept from its work, and pipes are full of lines
   }
 }
 
@@ -137,7 +150,9 @@ interface Rank {
   again(): Rank;
   readonly child: ChildProcess;
   readonly ended: Promise<number>;
-  /** When all that it wrote is passed on. */
+  /** Pipes of what it writes. */
+  readonly outputs: readonly Socket[];
+  /** When all that came by them is passed on. */
   readonly printed: Promise<unknown>;
   /** For how long it stood still before it was killed; else 0. */
   stoodMs: number;
@@ -149,28 +164,51 @@ function startRank(words: readonly string[], variables: Record<string, string>):
   if (own && !existsSync(words[0]!)) throw new ConfigError(`expected a program, and there is no file ${words[0]}`);
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
   const plain = variables.RANK === '0';
+  // In a file or a pipe lines of several ranks stay whole; a terminal is rank 0's own, which draws its progress there.
+  const way = (to: NodeJS.WriteStream) => (plain && to.isTTY ? 'inherit' : 'pipe');
   // A process group of its own: the terminal's Ctrl-C reaches the launcher alone, which passes it on once.
   const child = spawn(process.execPath, [...process.execArgv, ...(own ? words : [main, ...words])], {
     env: { ...process.env, ...variables },
-    stdio: ['ignore', plain ? 'inherit' : 'pipe', plain ? 'inherit' : 'pipe'],
+    stdio: ['ignore', way(process.stdout), way(process.stderr)],
     detached: true,
   });
-  const printed = plain
-    ? Promise.resolve()
-    : Promise.all([prefix(child.stdout!, process.stdout, name), prefix(child.stderr!, process.stderr, name)]);
+  const pass = plain ? passLines : prefixLines(name);
+  const pipes = (
+    [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ] as const
+  ).flatMap(([from, to]) => (from === null ? [] : [{ from: from as Socket, to }]));
+  const printed = Promise.all(pipes.map(({ from, to }) => pass(from, to)));
   const ended = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', (code, by) => resolve(code ?? 128 + constants.signals[by!]));
+    // What it wrote before is passed on before anything is said of its end.
+    child.on('exit', (code, by) => setImmediate(() => resolve(code ?? 128 + constants.signals[by!])));
   });
-  return { name, child, ended, printed, stoodMs: 0, again: () => startRank(words, variables) };
+  const outputs = pipes.map(({ from }) => from);
+  return { name, child, ended, outputs, printed, stoodMs: 0, again: () => startRank(words, variables) };
 }
 
-/** Resolves at the end of what comes. */
-async function prefix(from: Readable, to: Writable, name: string): Promise<void> {
-  const lines = createInterface({ input: from, crlfDelay: Number.POSITIVE_INFINITY });
-  lines.on('line', (line) => to.write(`[${name}] ${line}\n`));
-  await once(lines, 'close');
+/** Passes on what comes as it is, but in whole lines. Resolves at its end. */
+async function passLines(from: Readable, to: Writable): Promise<void> {
+  const begun: Buffer[] = [];
+  from.on('data', (chunk: Buffer) => {
+    const end = Math.max(chunk.lastIndexOf('\n'), chunk.lastIndexOf('\r')) + 1;
+    if (end > 0) to.write(Buffer.concat([...begun.splice(0), chunk.subarray(0, end)]));
+    if (end < chunk.length) begun.push(chunk.subarray(end));
+  });
+  await once(from, 'close');
+  to.write(Buffer.concat(begun));
 }
+
+/** Passes on lines with a name before each. Resolves at the end of what comes. */
+const prefixLines =
+  (name: string) =>
+  async (from: Readable, to: Writable): Promise<void> => {
+    const lines = createInterface({ input: from, crlfDelay: Number.POSITIVE_INFINITY });
+    lines.on('line', (line) => to.write(`[${name}] ${line}\n`));
+    await once(lines, 'close');
+  };
 
 /**
  * Waits for all; the first that fails ends the others, unless they are asked to end: then each saves its work first.
@@ -178,14 +216,14 @@ async function prefix(from: Readable, to: Writable, name: string): Promise<void>
  */
 async function allEnded(ranks: Rank[], asked: Asked, alone: Restarts | null): Promise<Failure | null> {
   let failure: Failure | null = null;
-  let killing: NodeJS.Timeout | undefined;
+  const over = new AbortController();
   /** To the last end of a rank, which may be started again by itself. */
   const lastEnd = async (place: number): Promise<number> => {
     for (;;) {
       const rank = ranks[place]!;
       const code = await rank.ended;
       // Who lost the others may have lost them to a failure that one of them is about to tell.
-      if (code === exitCodes.lost) await sleep(TELL_MS);
+      if (code === exitCodes.lost) await awake(TELL_MS);
       const recoverable = code > exitCodes.interrupted || code === exitCodes.lost;
       if (!alone || !recoverable || failure !== null || asked.yet || !alone.take()) return code;
       say(`headrace: ${wordsOfEnd(rank, code)}; starting it again, ${alone.words}`);
@@ -206,17 +244,26 @@ async function allEnded(ranks: Rank[], asked: Asked, alone: Restarts | null): Pr
       if (!first) return;
       if (asked.yet) return;
       say(`headrace: ${what}${others.length > 0 ? '; ending the others' : ''}`);
-      const all = (name: NodeJS.Signals): void => {
-        for (const { child } of others) signal(child, name);
-      };
-      killing = setTimeout(() => {
-        all('SIGTERM');
-        killing = setTimeout(() => all('SIGKILL'), KILL_AFTER_MS);
-      }, TELL_MS);
+      void end(others, over.signal);
     }),
   );
-  clearTimeout(killing);
+  over.abort();
   return failure;
+}
+
+/** Asks ranks to end once they had time to say what they know, and ends those that do not. */
+async function end(ranks: readonly Rank[], over: AbortSignal): Promise<void> {
+  const all = (name: NodeJS.Signals): void => {
+    for (const { child } of ranks) signal(child, name);
+  };
+  try {
+    await awake(TELL_MS, over);
+    all('SIGTERM');
+    await awake(KILL_AFTER_MS, over);
+    all('SIGKILL');
+  } catch {
+    // They have ended.
+  }
 }
 
 function wordsOfEnd({ name, stoodMs }: Rank, code: number): string {

@@ -1,6 +1,6 @@
 /** The threads of a run and their queues: the first failure ends all, and nothing is left waiting. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
+import { awake } from '../run/awake.js';
 import type { HeadraceError, Queue } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
 import { CAME_NOT_FINITE } from './not-finite.js';
@@ -157,7 +157,7 @@ export class Threads<
     const tell = (): void => this.fail(notice.message, { thread: member.name, ...notice });
     member.finished = true;
     if (notice.code !== CAME_NOT_FINITE) tell();
-    else this.#waiting.push(sleep(CAUSE_MS, undefined, { signal: this.#told.signal }).then(tell, () => {}));
+    else this.#waiting.push(awake(CAUSE_MS, this.#told.signal).then(tell, () => {}));
   }
 
   #exited({ name, stage, finished }: Member, code: number): void {
