@@ -36,6 +36,7 @@ function listen({ group: id, number, peer }: RankNoticesJob): void {
     if (notice.kind === 'finished') border.close();
     pass(notice, tensors);
     for (const tensor of tensors) tensor.dispose();
+    if (notice.kind === 'failed') border.close(); // it waits for that before it goes
     if (notice.kind === 'finished' || notice.kind === 'failed') return;
   }
 }

@@ -144,7 +144,7 @@ async function followLasting(group: ProcessGroup, { sharedFolder }: RankOptions)
   } catch (error) {
     if (group.done) return true;
     if (!told) throw error;
-    await sleep(HEARD_MS);
+    await hasEnded(group);
     return false; // rank 0 says why
   } finally {
     clearInterval(tending);
@@ -154,7 +154,19 @@ async function followLasting(group: ProcessGroup, { sharedFolder }: RankOptions)
 }
 
 /** For the last word of a rank to reach rank 0. */
-const HEARD_MS = 500;
+const HEARD_MS = 10_000;
+
+/** Waits until rank 0 has ended the run for all, for which it was told why. */
+async function hasEnded(group: ProcessGroup): Promise<void> {
+  for (let left = HEARD_MS; left > 0 && !group.done; left -= TEND_MS) {
+    try {
+      group.check();
+    } catch {
+      return;
+    }
+    await sleep(TEND_MS);
+  }
+}
 
 /** Between looks at who asks for what was told. */
 const TEND_MS = 100;
@@ -199,9 +211,19 @@ async function work(plan: ProgramPlan, run: RankRun, notices: RankChannel): Prom
     notices.close();
     return true;
   } catch (error) {
-    if (told) return false;
-    throw error;
+    if (!told) throw error;
+    letHear(notices);
+    return false;
   } finally {
     await workers.close();
+  }
+}
+
+/** Returns once rank 0 has heard all: a connection that ends before may take with it what it has not read. */
+function letHear(notices: RankChannel): void {
+  try {
+    notices.close('a worker failed', HEARD_MS);
+  } catch {
+    // It is gone as well, or hears no more.
   }
 }

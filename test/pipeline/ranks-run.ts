@@ -4,6 +4,9 @@ import { overRanks, type RunConfig, type RunEvent, Trainer } from 'headrace/pipe
 import type { StageError } from 'headrace/torch';
 import { config } from './fixture.js';
 
+// Where another rank fails, this one says why before it goes, as headrace's verbs do: the launcher gives it 6 s.
+process.on('SIGTERM', () => {});
+
 const group = ProcessGroup.join(readLaunch(process.env)!);
 const {
   resume = group.starts > 1 ? 'auto' : false,

@@ -4,6 +4,9 @@ import { nextRun, overRanks } from 'headrace/pipeline';
 import { prepareData, type SeedOptions, SeedTrainer, type SentimentConfig } from 'headrace/sentiment';
 import { smallConfig, smallData } from './train-support.js';
 
+// Where another rank fails, this one says why before it goes, as headrace's verbs do: the launcher gives it 6 s.
+process.on('SIGTERM', () => {});
+
 const group = ProcessGroup.join(readLaunch(process.env)!);
 const runs = JSON.parse(process.argv[2]!) as { change: Partial<SentimentConfig>; faults?: SeedOptions['faults'] }[];
 
