@@ -97,6 +97,7 @@ class Queue {
     setField(env, result, "gets", fromNumber(env, static_cast<double>(gets_)));
     setField(env, result, "putWaitMs", fromNumber(env, static_cast<double>(putWaitNs_) / 1e6));
     setField(env, result, "getWaitMs", fromNumber(env, static_cast<double>(getWaitNs_) / 1e6));
+    setField(env, result, "waiting", fromNumber(env, static_cast<double>(waiting_)));
     setField(env, result, "closed", fromBoolean(env, closed_));
     return result;
   }
@@ -104,14 +105,17 @@ class Queue {
  private:
   // Counted in slices, so that however long the process was suspended (Ctrl-Z) counts as one slice: nobody was late then.
   template <typename Predicate>
-  static bool waitFor(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, double timeoutMs,
-                      Predicate predicate) {
+  bool waitFor(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, double timeoutMs,
+               Predicate predicate) {
     constexpr double sliceMs = 250;
-    for (double leftMs = timeoutMs; leftMs > 0; leftMs -= sliceMs) {
+    ++waiting_;
+    bool met = predicate();
+    for (double leftMs = timeoutMs; !met && leftMs > 0; leftMs -= sliceMs) {
       const std::chrono::duration<double, std::milli> slice(std::min(leftMs, sliceMs));
-      if (condition.wait_for(lock, slice, predicate)) return true;
+      met = condition.wait_for(lock, slice, predicate);
     }
-    return predicate();
+    --waiting_;
+    return met;
   }
 
   const size_t capacity_;
@@ -127,6 +131,7 @@ class Queue {
   int64_t putWaitNs_ = 0;
   int64_t getWaitNs_ = 0;
   size_t maxDepth_ = 0;
+  size_t waiting_ = 0;
 };
 
 std::mutex registryMutex;

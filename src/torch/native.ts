@@ -48,6 +48,8 @@ export interface QueueStats {
   gets: number;
   putWaitMs: number;
   getWaitMs: number;
+  /** Threads that wait for room, or for an item. */
+  waiting: number;
   closed: boolean;
 }
 

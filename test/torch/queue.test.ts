@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { arange, liveTensors, ones, Queue, scope, type Tensor, tensor, zeros } from 'headrace/torch';
@@ -8,6 +9,10 @@ import { withPeers } from './peer.js';
 
 const closed = (message: RegExp) => ({ name: 'QueueError', code: 'QUEUE_CLOSED', message });
 const late = (message: RegExp) => ({ name: 'QueueError', code: 'QUEUE_TIMEOUT', message });
+/** Waits until so many threads wait at a queue. */
+async function waiters(queue: Pick<Queue, 'stats'>, count: number): Promise<void> {
+  while (queue.stats().waiting !== count) await sleep(5);
+}
 const item = (meta: unknown, ...tensors: (Tensor | null)[]) => ({ meta, tensors });
 
 test('items arrive in order, with their meta and tensors', () => {
@@ -77,8 +82,7 @@ test('put blocks while the queue is full, until a get', async () => {
     const put = peer!.tell({ do: 'put', queue: queue.id, meta: 'second' }).then(() => {
       done = true;
     });
-    // The peer blocks meanwhile; putWaitMs shows below that it did.
-    await sleep(300);
+    await waiters(queue, 1);
     assert.equal(done, false);
     assert.equal(queue.stats().puts, 1);
     assert.equal(queue.get().meta, 'first');
@@ -93,10 +97,11 @@ test('get blocks while the queue is empty, until a put', async () => {
   await withPeers(1, async (peer) => {
     const queue = Queue.create<number>(1);
     const got = peer!.tell({ do: 'get', queue: queue.id });
-    await sleep(100);
+    await waiters(queue, 1);
     queue.put(item(5, tensor([1, 2])) as never);
     assert.deepEqual(await got, { meta: 5, values: [[1, 2]] });
-    assert.ok(queue.stats().getWaitMs >= 0);
+    assert.ok(queue.stats().getWaitMs > 0);
+    assert.equal(queue.stats().waiting, 0);
   });
 });
 
@@ -116,23 +121,30 @@ test('while the process is suspended, no time-out passes', async () => {
     import { writeSync } from 'node:fs';
     import { Queue } from 'headrace/torch';
     const queue = Queue.create(1);
-    writeSync(1, 'waiting');
-    try { queue.get(2500); } catch ({ code }) { writeSync(1, code); }`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const said = async () => String((await once(child.stdout, 'data'))[0]);
-  try {
-    assert.equal(await said(), 'waiting');
-    await sleep(300); // so that it does
-    child.kill('SIGSTOP');
-    await sleep(2700);
-    child.kill('SIGCONT');
-    const outcome = said();
-    assert.equal(await Promise.race([outcome, sleep(200, 'still waits')]), 'still waits');
-    assert.equal(await outcome, 'QUEUE_TIMEOUT');
-  } finally {
-    child.kill('SIGKILL');
+    const begun = process.hrtime.bigint();
+    writeSync(1, 'waiting\\n');
+    try { queue.get(1500); } catch ({ code }) { writeSync(1, [code, begun, process.hrtime.bigint()].join(' ')); }`;
+  const milliseconds = (): number => Number(process.hrtime.bigint()) / 1e6; // of the machine, in every process
+  for (let again = true; again; ) {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const said = text(child.stdout);
+      await once(child.stdout, 'data');
+      const stopped = milliseconds();
+      child.kill('SIGSTOP');
+      await sleep(1800);
+      const stood = milliseconds() - stopped;
+      child.kill('SIGCONT');
+      const [code, begun, ended] = (await said).split('\n')[1]!.split(' ') as [string, string, string];
+      assert.equal(code, 'QUEUE_TIMEOUT');
+      again = Number(ended) / 1e6 < stopped; // this process had no turn before
+      const waited = (Number(ended) - Number(begun)) / 1e6;
+      assert.ok(again || waited > stood + 1200, `${waited} ms, stopped for ${stood}`);
+    } finally {
+      child.kill('SIGKILL');
+    }
   }
 });
 
@@ -159,7 +171,7 @@ test('an abort wakes both sides at once, with its reason, and drops what waits',
       getter!.tell({ do: 'get', queue: empty.id }),
       putter!.tell({ do: 'put', queue: full.id, meta: 1 }),
     ].map((promise) => promise.catch((error: unknown) => error));
-    await sleep(300);
+    await Promise.all([waiters(empty, 1), waiters(full, 1)]);
     const start = performance.now();
     empty.abort('stage 1 failed');
     full.abort('stage 1 failed');
@@ -180,9 +192,9 @@ test('destroying a queue wakes its waiters; its number is then unknown', async (
   await withPeers(1, async (peer) => {
     const queue = Queue.create(1);
     const got = peer!.tell({ do: 'get', queue: queue.id });
-    await sleep(100);
+    await waiters(queue, 1);
     queue.destroy();
-    await assert.rejects(got, closed(/destroyed/));
+    await assert.rejects(got, closed(/^the queue was destroyed/));
     assert.throws(() => queue.stats(), closed(/no such queue/));
     queue.destroy();
   });
