@@ -86,8 +86,8 @@ it('Ctrl-C while a portrait is loaded ends animate at once, and leaves nothing',
   let signal: NodeJS.Signals | null = null;
   const outcome = await headrace(['talk', 'animate', ...args, '-o', folder.at('out/stopped.mp4')], {
     whenStarted: (child) => {
-      // Such a portrait takes several times as long; the kernel ends the process, and a shell says 130.
-      setTimeout(() => child.kill('SIGINT'), 2000);
+      // Such a portrait takes long; the kernel ends the process, and a shell says 130.
+      child.stderr!.once('data', () => child.kill('SIGINT'));
       child.on('exit', (_, by) => {
         signal = by;
       });

@@ -121,7 +121,7 @@ export async function compilePrograms(folder: string, files: Readonly<Record<str
 /** Runs a script with this Node in `folder`; its standard output. @throws Error with all that it printed */
 export async function run(folder: string, ...args: string[]): Promise<string> {
   try {
-    return (await started(process.execPath, args, { cwd: folder, timeout: 120_000, maxBuffer: 1 << 26 })).stdout;
+    return (await started(process.execPath, args, { cwd: folder, timeout: 600_000, maxBuffer: 1 << 26 })).stdout;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${args.join(' ')}\n${stdout}\n${stderr}`);

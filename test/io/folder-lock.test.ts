@@ -37,7 +37,7 @@ function inProcess(body: string): { text: Promise<string>; pid: number; kill: ()
 
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
-    assert.ok(tries < 1000, 'waited too long');
+    assert.ok(tries < 5000, 'waited too long');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
