@@ -10,12 +10,26 @@ export type HeadKind = (typeof headKinds)[number];
 export const optimizerNames = ['sgd', 'adam', 'adamw'] as const;
 export type OptimizerName = (typeof optimizerNames)[number];
 
-/** A whole number of at least `least`. */
-export function whole(least: number): (text: string) => number {
+/** A whole number of at least `least`, and at most `most`. */
+export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
-      throw new InvalidArgumentError(`Expected a whole number >= ${least}.`);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(`Expected a whole number ${rangeText(least, most)}.`);
+    }
+    return value;
+  };
+}
+
+const rangeText = (least: number, most: number): string =>
+  most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
+
+/** A number from `least` to `most`. */
+export function within(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`Expected a number ${rangeText(least, most)}.`);
     }
     return value;
   };

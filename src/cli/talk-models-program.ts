@@ -3,7 +3,8 @@
 import { Argument, type Command, Option } from 'commander';
 import type { ExpressionName } from '../media/index.js';
 import type { Factor } from '../talkinghead/index.js';
-import { jsonOption, keyValue, positive, requireOptions, whole } from './options.js';
+import { evaluatedSizes, frameRates, seeds, threadCounts } from '../talkinghead/ranges.js';
+import { jsonOption, keyValue, requireOptions, whole, within } from './options.js';
 import type { Verb } from './talk-program.js';
 
 // train: flags
@@ -63,8 +64,8 @@ function addTrain(verb: Verb): void {
       '--data <dir>',
       'of voice where prepared clips are kept and found again (default: data in the folder of the run), of irfd the set to learn from (required)',
     )
-    .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(0)))
-    .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(1)))
+    .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(...seeds)))
+    .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(...threadCounts)))
     .addOption(
       new Option('--set <path=value>', 'any setting, such as loss.opening=0.5; may be repeated')
         .argParser(keyValue)
@@ -109,8 +110,10 @@ function addEvaluate(verb: Verb): void {
       ).choices(expressionNames),
     )
     .option('--identity <file>', "a picture of the person who is meant (default: the reference's face)")
-    .addOption(new Option('--size <n>', 'pixels of the face crops').argParser(whole(16)).default(256))
-    .addOption(new Option('--fps <n>', "frames a second (default: the reference's own)").argParser(positive))
+    .addOption(new Option('--size <n>', 'pixels of the face crops').argParser(whole(...evaluatedSizes)).default(256))
+    .addOption(
+      new Option('--fps <n>', "frames a second (default: the reference's own)").argParser(within(...frameRates)),
+    )
     .addOption(jsonOption())
     .action(async (generated: string, reference: string, flags: TalkEvaluateFlags) => {
       const { evaluateFactors, evaluateTalkVideos } = await import('./talk-evaluate.js');

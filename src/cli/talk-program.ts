@@ -2,7 +2,21 @@
 
 import { type Command, Option } from 'commander';
 import { type LayoutName, layoutNames } from '../talkinghead/prepare/layout-names.js';
-import { jsonOption, positive, requireOptions, whole } from './options.js';
+import {
+  animationRates,
+  clipFrames,
+  clipSizes,
+  frameRates,
+  jobCounts,
+  leastClipSides,
+  margins,
+  portraitSizes,
+  scales,
+  seeds,
+  setCounts,
+  syntheticSizes,
+} from '../talkinghead/ranges.js';
+import { jsonOption, positive, requireOptions, whole, within } from './options.js';
 import { addModels } from './talk-models-program.js';
 
 // Each verb has three places here, in the order of the help: its flags, its line in addTalk, its options.
@@ -162,7 +176,7 @@ function addTrack(verb: Verb): void {
   )
     .argument('<video>', 'a video with a face')
     .option('-o, --output <file>', '.json, or .csv as Live Link Face writes it (required)')
-    .addOption(new Option('--fps <n>', "frames a second (default: the video's own)").argParser(positive))
+    .addOption(new Option('--fps <n>', "frames a second (default: the video's own)").argParser(within(...frameRates)))
     .addOption(new Option('--start <s>', 'seconds from which on').argParser(positive))
     .addOption(new Option('--end <s>', 'seconds up to which').argParser(positive))
     .addOption(
@@ -218,10 +232,10 @@ function addAnimate(verb: Verb): void {
       '--pose <what>',
       'idle (default), still, ranges such as yaw=-15..15,pitch=0, or a video or track (.csv, .json) whose head is followed',
     )
-    .addOption(new Option('--fps <n>', 'pictures a second').argParser(positive).default(25))
+    .addOption(new Option('--fps <n>', 'pictures a second').argParser(within(...animationRates)).default(25))
     .addOption(
       new Option('--size <n>', "pixels of the longer side (default: the photograph's own, at most 2048)").argParser(
-        whole(16),
+        whole(...portraitSizes),
       ),
     )
     .option('--full', 'the whole photograph, not the head alone', false)
@@ -229,10 +243,10 @@ function addAnimate(verb: Verb): void {
     .addOption(truncatedOption('recordings and videos'))
     .option('--preview', 'small and quick, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)
-    .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(positive))
-    .addOption(new Option('--emotion-scale <x>', 'times the expression').argParser(positive))
-    .addOption(new Option('--mouth-scale <x>', 'times the motion of the mouth').argParser(positive))
-    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(0)).default(0))
+    .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(within(...scales.pose)))
+    .addOption(new Option('--emotion-scale <x>', 'times the expression').argParser(within(...scales.emotion)))
+    .addOption(new Option('--mouth-scale <x>', 'times the motion of the mouth').argParser(within(...scales.mouth)))
+    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(...seeds)).default(0))
     .option('--report <file>', 'JSON: what was asked for, and what came out')
     .addOption(jsonOption())
     .action(async (flags: TalkAnimateFlags, command: Command) => {
@@ -251,13 +265,15 @@ function addSynth(verb: Verb): void {
     'headrace talk synth --seed 1 --count 100 --out data/faces',
   )
     .option('--out <dir>', 'the folder to fill; one that was broken off is filled to the end (required)')
-    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(0)).default(1))
-    .addOption(new Option('--count <n>', 'how many stills or clips').argParser(whole(1)).default(100))
-    .addOption(new Option('--size <n>', 'pixels of width and height').argParser(whole(16)).default(128))
-    .addOption(new Option('--people <n>', 'how many people they show (default: each another)').argParser(whole(1)))
+    .addOption(new Option('--seed <n>', 'start of every random number').argParser(whole(...seeds)).default(1))
+    .addOption(new Option('--count <n>', 'how many stills or clips').argParser(whole(...setCounts)).default(100))
+    .addOption(new Option('--size <n>', 'pixels of width and height').argParser(whole(...syntheticSizes)).default(128))
+    .addOption(
+      new Option('--people <n>', 'how many people they show (default: each another)').argParser(whole(...setCounts)),
+    )
     .option('--clips', 'short clips instead of stills', false)
-    .addOption(new Option('--frames <n>', 'pictures of each clip (default: 50)').argParser(whole(1)))
-    .addOption(new Option('--fps <n>', 'pictures a second of clips').argParser(positive).default(25))
+    .addOption(new Option('--frames <n>', 'pictures of each clip (default: 50)').argParser(whole(...clipFrames)))
+    .addOption(new Option('--fps <n>', 'pictures a second of clips').argParser(within(...frameRates)).default(25))
     .option('--depth', 'write distances from the camera, too', false)
     .addOption(jsonOption())
     .action(async (flags: TalkSynthFlags, command: Command) => {
@@ -282,17 +298,21 @@ function addPrepare(verb: Verb): void {
         layoutNames,
       ),
     )
-    .addOption(new Option('--fps <n>', 'frames a second').argParser(positive).default(25))
-    .addOption(new Option('--size <n>', "pixels of the clips' sides").argParser(whole(32)).default(256))
-    .addOption(new Option('--margin <x>', "of the face's box, added on each side").argParser(positive).default(0.1))
-    .addOption(new Option('--min-frames <n>', 'shorter clips are rejected').argParser(whole(1)).default(64))
-    .addOption(new Option('--max-frames <n>', 'longer clips are cut').argParser(whole(1)).default(1024))
+    .addOption(new Option('--fps <n>', 'frames a second').argParser(within(...frameRates)).default(25))
+    .addOption(new Option('--size <n>', "pixels of the clips' sides").argParser(whole(...clipSizes)).default(256))
+    .addOption(
+      new Option('--margin <x>', "of the face's box, added on each side").argParser(within(...margins)).default(0.1),
+    )
+    .addOption(new Option('--min-frames <n>', 'shorter clips are rejected').argParser(whole(...clipFrames)).default(64))
+    .addOption(new Option('--max-frames <n>', 'longer clips are cut').argParser(whole(...clipFrames)).default(1024))
     .addOption(
       new Option('--min-side <n>', 'smaller squares are rejected, in pixels (default: half of --size)').argParser(
-        whole(16),
+        whole(...leastClipSides),
       ),
     )
-    .addOption(new Option('--jobs <n>', 'videos at once (default: the cores, at most 8)').argParser(whole(1)))
+    .addOption(
+      new Option('--jobs <n>', 'videos at once (default: the cores, at most 8)').argParser(whole(...jobCounts)),
+    )
     .addOption(jsonOption())
     .action(async (inputs: string[], flags: TalkPrepareFlags, command: Command) => {
       requireOptions(command, 'out');

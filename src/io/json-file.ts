@@ -28,8 +28,10 @@ export const isFlag: Shape = leaf('true or false', (value) => typeof value === '
 export const isNumber: Shape = leaf('a number', Number.isFinite);
 export const isAnything: Shape = () => [];
 
-export function isWhole(least: number): Shape {
-  return leaf(`a whole number >= ${least}`, (value) => Number.isSafeInteger(value) && (value as number) >= least);
+export function isWhole(least: number, most = Number.MAX_SAFE_INTEGER): Shape {
+  const range = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
+  const fits = (value: number): boolean => Number.isSafeInteger(value) && value >= least && value <= most;
+  return leaf(`a whole number ${range}`, (value) => fits(value as number));
 }
 
 export function isAtLeast(least: number): Shape {

@@ -104,7 +104,7 @@ test('what cannot be spoken by is one error, and leaves nothing behind', async (
   const silent = { samples: new Float32Array(0), rate: 16000 };
   await assert.rejects(portrait.animate({ speech: silent }).write(file('out.mp4')), /no sound to speak by/);
   await assert.rejects(portrait.animate({ speech }).write(file('out.docx')), /expected a file name/);
-  assert.throws(() => portrait.animate({ speech, fps: 200 }), /fps from 10 to 60/);
+  assert.throws(() => portrait.animate({ speech, fps: 200 }), /fps to be a number from 10 to 60/);
   assert.throws(() => portrait.animate({ speech, emotion: 'merry:x' }), /merry/);
   assert.throws(() => portrait.animate({ speech, volume: 2 } as never), /volume/);
   assert.deepEqual(readdirSync(folder).sort(), before);

@@ -167,7 +167,7 @@ test('what cannot be prepared is refused', async () => {
   writeFileSync(file('in/x.mp4'), '');
   await assert.rejects(run([file('in')], { layout: 'mead' }), /named as in mead, found 1 of other names/);
   assert.throws(() => new Preparation([], 'x', { size: 97 }), /size to be even/);
-  assert.throws(() => new Preparation([], 'x', { fps: 0 }), /fps to be a number from 1 to 240, got 0/);
+  assert.throws(() => new Preparation([], 'x', { fps: 0 }), /fps to be a number from 1 to 240, got number 0/);
   assert.throws(() => new Preparation([], 'x', { minFrames: 10, maxFrames: 5 }), /maxFrames .* from 10/);
   assert.throws(() => new Preparation([], 'x', { minframes: 3 } as never), /Did you mean minFrames/);
   assert.throws(() => PreparedClips.open(file('in')), /prepare\.json/);

@@ -12,6 +12,8 @@ import type { EyeAngles } from '../face/index.js';
 import { clamp } from '../motion/curves.js';
 import { type MotionFrame, Performer, type PerformerOptions, type SpeechFrame } from '../motion/index.js';
 import { isTurn, poseAxes } from '../motion/pose-plan.js';
+import { animationRates } from '../ranges.js';
+import { checkWithin } from '../render/checks.js';
 import type { HeadTurn } from '../render/index.js';
 import { VoiceModel, voiceRate } from '../voice/index.js';
 import { marked } from './mark.js';
@@ -101,7 +103,7 @@ export class Animation implements AsyncIterable<RgbImage> {
   constructor(actor: Actor, options: AnimateOptions) {
     checkOptions('animate', options, [...ownNames, ...performerNames]);
     const { fps = 25, speech, transcript } = options;
-    if (!(fps >= 10 && fps <= 60)) throw new ConfigError(`animate: expected fps from 10 to 60, got ${fps}`);
+    checkWithin('animate', 'fps', fps, animationRates);
     if (typeof speech !== 'string' && !(speech?.samples instanceof Float32Array))
       throw new ConfigError('animate: expected speech as the name of a file or { samples: Float32Array, rate }');
     if (typeof transcript === 'string') wordsIn(transcript);

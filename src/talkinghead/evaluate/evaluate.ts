@@ -9,6 +9,8 @@ import {
 } from '../../media/index.js';
 import { ConfigError, checkOptions, DataError } from '../../torch/index.js';
 import { layoutLabels } from '../prepare/layouts.js';
+import { evaluatedSizes, frameRates } from '../ranges.js';
+import { checkWhole, checkWithin } from '../render/checks.js';
 import { type FaceTruth, faceMetrics, type MeasuredFace, type Metrics, mean, metricNames } from './metrics.js';
 import { pairVideos, type VideoPair } from './pairs.js';
 import { comparePictures, faceSquare, framedAlike } from './pixels.js';
@@ -81,9 +83,8 @@ function checkEvaluateOptions(options: EvaluateOptions): void {
   const { emotion, size = 256, fps } = options;
   if (emotion !== undefined && !expressionNames.includes(emotion))
     throw new ConfigError(`Expected emotion among ${expressionNames.join(', ')}, got ${emotion}`);
-  if (!(Number.isInteger(size) && size >= 16 && size <= 4096))
-    throw new ConfigError(`Expected size to be pixels, 16 to 4096, got ${size}`);
-  if (fps !== undefined && !(fps > 0 && fps <= 1000)) throw new ConfigError(`Expected fps above 0, got ${fps}`);
+  checkWhole('evaluateTalk', 'size', size, ...evaluatedSizes);
+  if (fps !== undefined) checkWithin('evaluateTalk', 'fps', fps, frameRates);
 }
 
 async function identityOf(path: string, { analyser, describer }: FaceTools): Promise<Float32Array> {

@@ -8,9 +8,11 @@ import {
   readFrames,
   type VideoFrame,
 } from '../../media/index.js';
-import { checkOptions, DataError } from '../../torch/index.js';
+import { ConfigError, checkOptions, DataError } from '../../torch/index.js';
 import type { FaceModel } from '../face/face-model.js';
 import type { MotionTrack } from '../motion/track.js';
+import { frameRates } from '../ranges.js';
+import { checkWithin } from '../render/checks.js';
 import { fitFaces } from './fit-face.js';
 import { leastEyeDistance } from './fit-photograph.js';
 import { MotionFitter, type MotionFitterOptions } from './motion-fitter.js';
@@ -18,7 +20,7 @@ import { lipGap } from './reading.js';
 import { eyeDistanceOf } from './view.js';
 
 export interface TrackMotionOptions extends Pick<MotionFitterOptions, 'relative' | 'smooth'> {
-  /** Frames a second of the track; the film's own by default. */
+  /** Frames a second of the track, 1 to 240; the film's own by default. */
   readonly fps?: number;
   /** Seconds of the film. */
   readonly start?: number;
@@ -80,6 +82,7 @@ const calmness = 0.5;
 export async function trackMotion(video: string, options: TrackMotionOptions = {}): Promise<MotionTrack> {
   checkOptions('trackMotion', options, optionNames);
   const { start = 0, relative, smooth, model, note = () => {}, onProgress, signal } = options;
+  checkSpan(options);
   const info = await mediaInfo(video);
   if (info.video === null) throw new DataError(`${video}: expected a video, got a file without pictures`);
   const fps = options.fps ?? info.video.fps ?? 25;
@@ -117,6 +120,13 @@ export async function trackMotion(video: string, options: TrackMotionOptions = {
       `${video}: no face in ${after - first} frame${after - first > 1 ? 's' : ''} from ${(start + first / fps).toFixed(2)} s on: held`,
     );
   return track;
+}
+
+/** @throws ConfigError: reading would tell, but only once the person's shape is learnt, which takes a while */
+function checkSpan({ fps, start = 0, end = Number.POSITIVE_INFINITY }: TrackMotionOptions): void {
+  if (fps !== undefined) checkWithin('trackMotion', 'fps', fps, frameRates);
+  if (!(start >= 0 && Number.isFinite(start) && end > start))
+    throw new ConfigError(`trackMotion: expected 0 <= start < end, in seconds, got start ${start} and end ${end}`);
 }
 
 /** Faces too small to tell anything are none. */

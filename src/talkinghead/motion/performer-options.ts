@@ -2,7 +2,8 @@
 import { misfit } from '../../torch/expect.js';
 import { checkFlag, checkOptions } from '../../torch/options.js';
 import { arkitCount, type EyeAngles } from '../face/index.js';
-import { checkFinite } from '../render/checks.js';
+import { type Range, scales } from '../ranges.js';
+import { checkFinite, checkWithin } from '../render/checks.js';
 import type { HeadTurn } from '../render/index.js';
 import { type EmotionPlan, parseEmotion } from './emotion-plan.js';
 import { type ExpressionAt, expressionOfPlan, expressionOfTrack } from './expression.js';
@@ -83,7 +84,7 @@ export function plansOf(options: PerformerOptions): Plans {
   checkFlag(where, 'blinks', options.blinks);
   const rest = restOf(options.rest ?? new Float32Array(arkitCount));
   const restPose = turnOf('restPose', options.restPose ?? {}, ['yaw', 'pitch', 'roll']);
-  const emotionScale = scaleOf('emotionScale', options.emotionScale, 2);
+  const emotionScale = scaleOf('emotionScale', options.emotionScale, scales.emotion);
   const face = sourceOf(emotion);
   const head = sourceOf(pose);
   return {
@@ -101,8 +102,8 @@ export function plansOf(options: PerformerOptions): Plans {
     restGaze: options.restGaze ? turnOf('restGaze', options.restGaze, ['yaw', 'pitch']) : gazeOf(rest),
     gaze: gazePlan(options.gaze, 'track' in face ? face.track : null),
     blinks: options.blinks ?? !('track' in face),
-    poseScale: scaleOf('poseScale', options.poseScale, 5),
-    mouthScale: scaleOf('mouthScale', options.mouthScale, 3),
+    poseScale: scaleOf('poseScale', options.poseScale, scales.pose),
+    mouthScale: scaleOf('mouthScale', options.mouthScale, scales.mouth),
   };
 }
 
@@ -122,11 +123,8 @@ function turnOf<Axis extends 'yaw' | 'pitch' | 'roll'>(
   return Object.fromEntries(entries) as Record<Axis, number>;
 }
 
-function scaleOf(name: string, scale: number | undefined, most: number): number {
-  if (scale === undefined) return 1;
-  if (scale >= 0 && scale <= most) return scale;
-  throw misfit(where, `${name} from 0 to ${most}`, scale);
-}
+const scaleOf = (name: string, scale: number | undefined, range: Range): number =>
+  scale === undefined ? 1 : checkWithin(where, name, scale, range);
 
 /** What is given, so that it can be told apart. */
 function sourceOf<Given extends object>(

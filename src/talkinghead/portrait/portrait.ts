@@ -8,6 +8,7 @@ import type { EyeAngles } from '../face/eyes.js';
 import { FaceModel } from '../face/face-model.js';
 import { fitNamed, type NamedPicture, namedPicture } from '../fit/fit-photograph.js';
 import type { FaceFit } from '../fit/index.js';
+import { portraitSizes } from '../ranges.js';
 import type { HeadTurn } from '../render/camera.js';
 import { checkChoice, checkFinite, checkTuple, checkWhole } from '../render/checks.js';
 import { cropped, longerSide } from './crop.js';
@@ -60,9 +61,6 @@ export interface PortraitRest {
   readonly pose: Required<HeadTurn>;
 }
 
-/** Pixels of a side. */
-const [smallest, largest] = [32, 8192];
-
 /** Pixels of the longer side that nobody asked for: more take minutes to set up, gigabytes, and few players show them. */
 const usualLargest = 2048;
 
@@ -110,7 +108,7 @@ export class Portrait {
     checkOptions(where, options, optionNames);
     const { crop = 'head', size, note, onStep } = options;
     checkChoice(where, 'crop', crop, ['head', 'full']);
-    if (size !== undefined) checkWhole(where, 'size', size, smallest, largest);
+    if (size !== undefined) checkWhole(where, 'size', size, ...portraitSizes);
     const steps: readonly string[] = [...firstSteps, ...stageSteps];
     const begin = (what: string): void => onStep?.(what, steps.indexOf(what) + 1, steps.length);
     begin(firstSteps[0]);

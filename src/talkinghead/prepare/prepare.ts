@@ -6,6 +6,8 @@ import type { Worker } from 'node:worker_threads';
 import { FolderLock, readJsonFile, sweepUnfinished, writeFileAtomic } from '../../io/index.js';
 import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
 import { startThread } from '../../torch/threads.js';
+import { clipFrames, clipSizes, frameRates, jobCounts, leastClipSides, margins } from '../ranges.js';
+import { checkWhole, checkWithin } from '../render/checks.js';
 import { findVideos } from './find.js';
 import { isDouble, type LayoutName, layoutLabels, layoutNames } from './layouts.js';
 import {
@@ -249,21 +251,14 @@ function settingsOf(options: PrepareOptions): PrepareSettings {
   const { minSide = Math.ceil(size / 2), jobs = 1 } = options;
   if (layout !== null && !layoutNames.includes(layout))
     throw new ConfigError(`Expected layout among ${layoutNames.join(', ')}, got ${layout}`);
-  const ranges: readonly (readonly [name: string, value: number, least: number, most: number, whole: boolean])[] = [
-    ['fps', fps, 1, 240, false],
-    ['size', size, 32, 4096, true],
-    ['margin', margin, 0, 2, false],
-    ['minFrames', minFrames, 1, 1e6, true],
-    ['maxFrames', maxFrames, minFrames, 1e6, true],
-    ['minSide', minSide, 16, 16384, true],
-    ['jobs', jobs, 1, 256, true],
-  ];
-  for (const [name, value, least, most, whole] of ranges) {
-    if (value >= least && value <= most && (!whole || Number.isInteger(value))) continue;
-    throw new ConfigError(
-      `Expected ${name} to be ${whole ? 'a whole number' : 'a number'} from ${least} to ${most}, got ${value}`,
-    );
-  }
+  const where = 'Preparation';
+  checkWithin(where, 'fps', fps, frameRates);
+  checkWithin(where, 'margin', margin, margins);
+  checkWhole(where, 'size', size, ...clipSizes);
+  checkWhole(where, 'minFrames', minFrames, ...clipFrames);
+  checkWhole(where, 'maxFrames', maxFrames, minFrames, clipFrames[1]);
+  checkWhole(where, 'minSide', minSide, ...leastClipSides);
+  checkWhole(where, 'jobs', jobs, ...jobCounts);
   if (size % 2 === 1) throw new ConfigError(`Expected size to be even, as H.264 needs it, got ${size}`);
   return { fps, size, margin, minFrames, maxFrames, minSide, layout };
 }

@@ -2,11 +2,18 @@
 
 import { misfit } from '../../torch/expect.js';
 import { ConfigError } from '../../torch/index.js';
+import type { Range } from '../ranges.js';
 
 /** @throws ConfigError unless it is a whole number from `least` to `most` */
 export function checkWhole(where: string, name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw misfit(where, `${name} to be a whole number from ${least} to ${most}`, value);
+}
+
+/** @throws ConfigError unless it is a number within a range */
+export function checkWithin(where: string, name: string, value: number, [least, most]: Range): number {
+  if (value >= least && value <= most) return value;
+  throw misfit(where, `${name} to be a number from ${least} to ${most}`, value);
 }
 
 /** @throws ConfigError unless it is a finite number, and above `above` where that is given */

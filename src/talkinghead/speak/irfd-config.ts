@@ -2,6 +2,7 @@
 import { isAtLeast, isFlag, isNumber, isObject, isOneOf, isWhole, type Shape } from '../../io/index.js';
 import { expressionNames } from '../../media/index.js';
 import { ConfigError } from '../../torch/index.js';
+import { threadCounts } from '../ranges.js';
 import { readSettings, type Settings } from '../training/settings.js';
 import { type EncoderShape, encoderDepths } from './encoder.js';
 import type { Factor, IrfdShape } from './irfd.js';
@@ -98,7 +99,7 @@ export const irfdRecipes: Readonly<Record<string, IrfdConfig>> = {
 
 const isConfig: Shape = isObject({
   seed: isWhole(0),
-  threads: isWhole(1),
+  threads: isWhole(...threadCounts),
   mode: isOneOf(lossModes),
   size: isWhole(8),
   encoder: isObject({ depth: isWhole(10), width: isWhole(1) }),

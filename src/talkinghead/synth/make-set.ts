@@ -15,7 +15,8 @@ import {
 } from '../../io/index.js';
 import { type RgbImage, readImage, writeImage } from '../../media/index.js';
 import { ConfigError, checkOptions, deriveSeed, scope, tensor } from '../../torch/index.js';
-import { checkWhole } from '../render/checks.js';
+import { clipFrames, frameRates, seeds, setCounts, syntheticSizes } from '../ranges.js';
+import { checkWhole, checkWithin } from '../render/checks.js';
 import { tiled } from '../render/tiles.js';
 import { type DrawnMotion, drawFeeling, drawInstant, drawPerformance, type Feeling } from './draw-motion.js';
 import { labelOf, readLabels, type SyntheticLabel } from './labels.js';
@@ -87,15 +88,14 @@ function settingsOf(options: SyntheticSetOptions): SyntheticSetSettings {
   const where = 'makeSyntheticSet';
   checkOptions(where, options, optionNames);
   const { seed, size = 128, frames = 1, fps = 25, depth = false } = options;
-  const count = checkWhole(where, 'count', options.count, 1, 10_000_000);
-  if (!(fps > 0 && fps <= 1000)) throw new ConfigError(`${where}: expected fps above 0 and at most 1000, got ${fps}`);
+  const count = checkWhole(where, 'count', options.count, ...setCounts);
   return {
     format,
-    seed: checkWhole(where, 'seed', seed, 0, Number.MAX_SAFE_INTEGER),
+    seed: checkWhole(where, 'seed', seed, ...seeds),
     count,
-    size: checkWhole(where, 'size', size, 16, 2048),
-    frames: checkWhole(where, 'frames', frames, 1, 1_000_000),
-    fps,
+    size: checkWhole(where, 'size', size, ...syntheticSizes),
+    frames: checkWhole(where, 'frames', frames, ...clipFrames),
+    fps: checkWithin(where, 'fps', fps, frameRates),
     people: checkWhole(where, 'people', options.people ?? count, 1, count),
     depth,
   };

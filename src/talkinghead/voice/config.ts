@@ -1,6 +1,7 @@
 /** Settings of the voice model's training: a recipe, or a JSON file that changes one. */
 import { isAtLeast, isList, isNumber, isObject, isText, isWhole, type Shape } from '../../io/index.js';
 import { ConfigError } from '../../torch/index.js';
+import { threadCounts } from '../ranges.js';
 import { readSettings, type Settings } from '../training/settings.js';
 import { type AugmentOptions, usualAugmentation } from './augment.js';
 import type { NetworkShape } from './network.js';
@@ -119,7 +120,7 @@ const isVoices = isList(isObject({ voice: isText, texts: isWhole(1) }));
 
 const isConfig: Shape = isObject({
   seed: isWhole(0),
-  threads: isWhole(1),
+  threads: isWhole(...threadCounts),
   network: isObject({ width: isWhole(1), dilations: isList(isWhole(1)) }),
   dropout: isAtLeast(0),
   voices: isVoices,
