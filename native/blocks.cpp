@@ -55,15 +55,21 @@ class Blocks final : public c10::Allocator {
 
   BlockStatistics statistics() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return {used_, used_ + kept_, peak_};
+    return {used_, mapped_, peak_};
   }
 
-  void giveBack(size_t keep) {
+  void giveBack() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    shrink(keep);
+    shrink(0);
   }
 
  private:
+  struct Block {
+    void* data;
+    size_t size;
+    size_t asked; // what it is used for: less than its size where a larger one serves
+  };
+
   c10::DataPtr get(size_t bytes) {
     if (bytes < kSmallest) return plain_->allocate(bytes);
     void* const data = take(rounded(bytes));
@@ -73,51 +79,64 @@ class Blocks final : public c10::Allocator {
 
   void* take(size_t size) {
     const std::lock_guard<std::mutex> lock(mutex_);
+    const size_t limit = limitWith(size);
+    Block block = reuse(size, size);
+    // Batches of ever other lengths need blocks of ever other sizes: a larger one that waits is better than its pages given back.
+    if (!block.data && mapped_ + size > limit) block = reuse(size, 2 * size);
+    if (!block.data) block = map(size, limit);
+    if (!block.data) return nullptr;
     used_ += size;
     peak_ = std::max(peak_, used_);
-    void* data = reuse(size);
-    if (!data) data = map(size);
-    if (data) sizes_[data] = size;
-    else used_ -= size;
-    return data;
+    in_use_[block.data] = block;
+    return block.data;
   }
 
-  void* reuse(size_t size) {
-    const auto found = kept_of_.find(size);
-    if (found == kept_of_.end() || found->second.empty()) return nullptr;
-    void* const data = found->second.back().data; // the one whose pages were touched last
-    found->second.pop_back();
-    kept_ -= size;
-    return data;
+  // What may be mapped once so much more is in use.
+  size_t limitWith(size_t size) const {
+    const size_t peak = std::max(peak_, used_ + size);
+    return peak + peak / 8 + kSpare;
   }
 
-  void* map(size_t size) {
+  // The smallest that waits and is of such a size.
+  Block reuse(size_t size, size_t most) {
+    for (auto found = kept_of_.lower_bound(size); found != kept_of_.end() && found->first <= most; ++found) {
+      if (found->second.empty()) continue;
+      void* const data = found->second.back().data; // the one whose pages were touched last
+      found->second.pop_back();
+      return {data, found->first, size};
+    }
+    return {nullptr, 0, 0};
+  }
+
+  Block map(size_t size, size_t limit) {
     // Sizes that come no longer make room for those that do.
-    const size_t limit = peak_ + peak_ / 8 + kSpare;
-    if (used_ + kept_ > limit) shrink(limit > used_ ? limit - used_ : 0);
+    shrink(limit > size ? limit - size : 0);
     void* data = fresh(size);
     if (data == MAP_FAILED) {
       shrink(0);
       data = fresh(size);
     }
-    return data == MAP_FAILED ? nullptr : data;
+    if (data == MAP_FAILED) return {nullptr, 0, 0};
+    mapped_ += size;
+    return {data, size, size};
   }
 
   static void* fresh(size_t size) {
     return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   }
 
-  // Gives blocks back to the kernel, those that waited longest first, until no more than `keep` bytes wait.
-  void shrink(size_t keep) {
-    while (kept_ > keep) {
+  // Gives blocks back to the kernel, those that waited longest first, until no more than so many bytes are mapped or none waits.
+  void shrink(size_t most) {
+    while (mapped_ > most) {
       auto oldest = kept_of_.end();
       for (auto each = kept_of_.begin(); each != kept_of_.end(); ++each) {
         if (each->second.empty()) continue;
         if (oldest == kept_of_.end() || each->second.front().since < oldest->second.front().since) oldest = each;
       }
+      if (oldest == kept_of_.end()) return;
       munmap(oldest->second.front().data, oldest->first);
       oldest->second.erase(oldest->second.begin());
-      kept_ -= oldest->first;
+      mapped_ -= oldest->first;
     }
   }
 
@@ -128,22 +147,22 @@ class Blocks final : public c10::Allocator {
   // False for a small one, which is not of these blocks.
   bool put(void* data) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = sizes_.find(data);
-    if (found == sizes_.end()) return false;
-    used_ -= found->second;
-    kept_ += found->second;
-    kept_of_[found->second].push_back({data, ++clock_});
-    sizes_.erase(found);
+    const auto found = in_use_.find(data);
+    if (found == in_use_.end()) return false;
+    const Block block = found->second;
+    used_ -= block.asked;
+    kept_of_[block.size].push_back({data, ++clock_});
+    in_use_.erase(found);
     return true;
   }
 
   c10::Allocator* const plain_ = c10::GetDefaultCPUAllocator();
   std::mutex mutex_;
-  std::unordered_map<void*, size_t> sizes_;       // of blocks in use
+  std::unordered_map<void*, Block> in_use_;
   std::map<size_t, std::vector<Free>> kept_of_;   // by size; those that have waited longest are first
   uint64_t clock_ = 0;
-  size_t used_ = 0;
-  size_t kept_ = 0;
+  size_t used_ = 0;   // asked for
+  size_t mapped_ = 0; // in use or waiting
   size_t peak_ = 0;
 };
 
@@ -156,7 +175,7 @@ bool keepBlocks() {
 
 BlockStatistics blockStatistics() { return Blocks::instance().statistics(); }
 
-void giveBackBlocks() { Blocks::instance().giveBack(0); }
+void giveBackBlocks() { Blocks::instance().giveBack(); }
 #else
 bool keepBlocks() { return false; }
 BlockStatistics blockStatistics() { return {}; }

@@ -39,6 +39,23 @@ test('sizes that come no longer make room for those that do', linux, () => {
   emptyCache();
 });
 
+test('sizes that change from step to step are served by larger blocks, and no pages are given back', linux, () => {
+  emptyCache();
+  const sizes = Array.from({ length: 12 }, (_, i) => 4 + i / 3);
+  const cycle = (): void => {
+    for (const size of sizes) step(Array.from({ length: 10 }, () => size));
+  };
+  cycle();
+  const before = process.resourceUsage().minorPageFault;
+  cycle();
+  const touched = (process.resourceUsage().minorPageFault - before) * 4096;
+  const asked = sizes.reduce((sum, size) => sum + 10 * size, 0) * MB;
+  assert.ok(touched < asked / 10, `${touched / MB} MB came from the kernel, of ${asked / MB} that were asked for`);
+  const { reserved, peak } = memoryStats();
+  assert.ok(reserved <= peak + peak / 8 + 32 * MB, `${reserved / MB} MB are reserved of ${peak / MB} in use at most`);
+  emptyCache();
+});
+
 test('blocks are their tensors’ own: none is given to two, and each keeps its numbers', () => {
   let seed = 12345;
   const random = (below: number): number => {
