@@ -29,7 +29,7 @@ function newest(names: readonly string[]): string[] {
 const read = <T>(name: string): T => JSON.parse(readFileSync(join(folderFor(false), name), 'utf8')) as T;
 
 /** Speeds that ratios come from, and sizes. */
-const SHOWN = ['images/s', 'utterances/s', 'MiB'];
+const SHOWN = ['images/s', 'utterances/s', 'texts/s', 'MiB'];
 
 /** What has a target, and what it comes from. */
 function shortened(part: Part): Part {

@@ -19,6 +19,7 @@ import { pipelinePart } from './pipeline.js';
 import { say } from './progress.js';
 import { Quiet, type Turn } from './quiet.js';
 import { ranksPart } from './ranks.js';
+import { readerPart } from './reader.js';
 import { recoveryPart } from './recovery.js';
 import { replicasPart } from './replicas.js';
 import { type Part, type PartOptions, type PartResult, textTable, verdict } from './results.js';
@@ -40,6 +41,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   ranks: ranksPart,
   scopes: scopesPart,
   sentiment: sentimentPart,
+  reader: readerPart,
   branches: branchesPart,
   talk: talkPart,
   control: controlPart,

@@ -9,6 +9,7 @@ from step import TUNED, Step  # first: it sets the allocator before torch alloca
 
 import torch  # noqa: E402
 
+from reader import Reading  # noqa: E402
 from sentiment import Training  # noqa: E402
 
 
@@ -37,7 +38,7 @@ def main():
     if sys.argv[2] == "no-onednn" and int(torch.__version__.split(".")[0]) >= 2:
         torch.backends.mkldnn.set_flags(False)
     say({"torch": torch.__version__, "threads": torch.get_num_threads(), "allocatorTuned": TUNED})
-    step, training = None, None
+    step, training, reading = None, None, None
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "build":
@@ -51,6 +52,11 @@ def main():
             say({"trained": training.trained})
         elif request["do"] == "sentimentEpochs":
             say({"speed": statistics.median(training.epoch() for _ in range(request["count"]))})
+        elif request["do"] == "buildReader":
+            reading = Reading(*(request[name] for name in ("config", "heads", "weights", "ids")))
+            say({"output": reading.output()})
+        elif request["do"] == "readerPasses":
+            say({"seconds": reading.seconds(request["count"])})
         else:
             say({"seconds": seconds_per_call(request["name"], request["count"])})
 
