@@ -1,6 +1,7 @@
 /** Pictures of a synthetic set as tensors, and who is in them. */
 import { join } from 'node:path';
 import { expressionNames, type RgbImage, readImage } from '../../media/index.js';
+import { toPlanes } from '../../media/planes.js';
 import { ConfigError, DataError, ops, scope, type Tensor, tensor, tensorFromBytes } from '../../torch/index.js';
 import { readLabels, readSetSettings, type SyntheticLabel, type SyntheticSetSettings } from '../synth/index.js';
 
@@ -94,9 +95,8 @@ export function putPlanes(image: RgbImage, size: number, into: Uint8Array, row: 
   const { width, height, data } = image;
   if (width !== size || height !== size)
     throw new DataError(`${where}: expected a picture of ${size} x ${size} pixels, got ${width} x ${height}`);
-  const plane = size * size;
-  const at = 3 * plane * row;
-  for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) into[at + c * plane + i] = data[3 * i + c]!;
+  const each = 3 * size * size;
+  toPlanes(data, into.subarray(row * each, (row + 1) * each));
 }
 
 /** Bytes as networks see them: from -1 to 1. */

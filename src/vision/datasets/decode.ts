@@ -1,6 +1,7 @@
 /** Decodes image files: many at a time, on the image library's threads. */
 import { firstLines } from '../../io/fault-list.js';
 import { type DecodedImage, decodeImageFile, type SharpModule, type Size } from '../../media/images/decode-image.js';
+import { toPlanes } from '../../media/planes.js';
 import { DataError } from '../../torch/errors.js';
 import { optionalPackage } from '../../torch/optional.js';
 
@@ -119,7 +120,8 @@ export async function decodeImages(
       pixels = allocate(paths.length * stride);
     }
     // An image of another size has no place: `check` is told of it.
-    if (image.height === height && image.width === width) toPlanes(image.data, pixels.subarray(i * stride), stride / 3);
+    if (image.height === height && image.width === width)
+      toPlanes(image.data, pixels.subarray(i * stride, (i + 1) * stride));
   };
   const decoding = await decodeEach(paths, size, visit, hooks);
   check(decoding);
@@ -143,11 +145,11 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
 
 /** One batch of files as planes: uint8 [N, 3, H, W]. @throws DataError naming the file that fails, or is not of the size */
 export async function decodeBatch(paths: readonly string[], size: Size, resize: boolean): Promise<Uint8Array> {
-  const area = size[0] * size[1];
-  const pixels = new Uint8Array(paths.length * 3 * area);
+  const stride = 3 * size[0] * size[1];
+  const pixels = new Uint8Array(paths.length * stride);
   const { bad, sizes } = await decodeEach(paths, resize ? size : null, (image, i) => {
     if (image.height === size[0] && image.width === size[1]) {
-      toPlanes(image.data, pixels.subarray(i * 3 * area), area);
+      toPlanes(image.data, pixels.subarray(i * stride, (i + 1) * stride));
     }
   });
   if (bad.length > 0) throw new DataError(describeBad(bad, paths.length));
@@ -184,13 +186,4 @@ export function checkOneSize(paths: readonly string[], { sizes }: Decoding): voi
     `${paths[other.first]} is ${otherShown}, but ${paths[first]} is ${shown}: ${sizeRemedy}. ` +
       `Of the images (height x width) ${counts.join(', ')}${more}`,
   );
-}
-
-/** Interleaved RGB to three planes. */
-function toPlanes(rgb: Uint8Array, out: Uint8Array, area: number): void {
-  for (let i = 0; i < area; i++) {
-    out[i] = rgb[3 * i] as number;
-    out[area + i] = rgb[3 * i + 1] as number;
-    out[2 * area + i] = rgb[3 * i + 2] as number;
-  }
 }
