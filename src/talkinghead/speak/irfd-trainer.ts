@@ -4,6 +4,7 @@ import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
 import {
   cosineShare,
+  descend,
   gathered,
   partOf,
   type StepHooks,
@@ -58,14 +59,11 @@ export class IrfdTrainer implements StepLearner {
     const batch = this.#pairs.draw(config, new Chance(config.seed).fork(step));
     const made = exchange(model, batch);
     const parts = irfdLosses(model, batch, made, config.mode, config.alpha);
-    const total = weighedSum(parts, config.loss);
-    total.backward();
     const share = cosineShare(step, config.steps);
     for (const [i, lr] of [config.lr, config.decoderLr].entries()) this.#optimizer.paramGroups[i]!.lr = share * lr;
-    this.#optimizer.step();
-    this.#optimizer.zeroGrad();
+    const total = descend(weighedSum(parts, config.loss), this.#optimizer, step);
     const told = Object.entries(parts).map(([name, part]) => [name, part.item()] as const);
-    return { total: total.item(), ...Object.fromEntries(told), ...spreads(made.codes) };
+    return { total, ...Object.fromEntries(told), ...spreads(made.codes) };
   }
 
   tensors(): Map<string, Tensor> {

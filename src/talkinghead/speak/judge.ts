@@ -10,7 +10,7 @@ import { functional as F, Linear, Module } from '../../nn/index.js';
 import { Adam } from '../../optim/index.js';
 import { manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
-import { cosineShare, type StepLearner, trainSteps } from '../training/steps.js';
+import { cosineShare, descend, type StepLearner, trainSteps } from '../training/steps.js';
 import { FaceEncoder } from './encoder.js';
 import { emotionsOf, type FaceHooks, type Faces, picturesOf, rowsOf } from './faces.js';
 
@@ -95,11 +95,8 @@ class JudgeTrainer implements StepLearner {
       .mul(4)
       .add(F.crossEntropy(emotion, emotionsOf(faces, frames)))
       .add(F.crossEntropy(judge.people(identity), people));
-    total.backward();
     this.#optimizer.paramGroups[0]!.lr = settings.lr * cosineShare(step, this.steps);
-    this.#optimizer.step();
-    this.#optimizer.zeroGrad();
-    return { total: total.item() };
+    return { total: descend(total, this.#optimizer, step) };
   }
 
   tensors(): Map<string, Tensor> {

@@ -38,7 +38,6 @@ export interface StepLearner {
 /**
  * Steps until there are `steps` of them; every `keepEvery` there is a record and a state to save.
  * @returns the course of the training, or null where it was asked to stop: then `save` has been called
- * @throws HeadraceError for a loss that is not finite
  */
 export async function trainSteps(
   learner: StepLearner,
@@ -51,8 +50,6 @@ export async function trainSteps(
   for (let step = hooks.from?.step ?? 0; step < steps; ) {
     const parts = scope(() => learner.step(step));
     for (const [name, value] of Object.entries(parts)) sums.set(name, (sums.get(name) ?? 0) + value);
-    if (!Number.isFinite(parts.total))
-      throw new HeadraceError(`step ${step}: the loss is not finite; lower the learning rate (lr)`, { code: 'NAN' });
     step++;
     hooks.onStep?.(step, steps);
     // Signals are heard between steps.
@@ -70,6 +67,28 @@ export async function trainSteps(
     if (stop) return null;
   }
   return history;
+}
+
+/**
+ * One step of an optimizer down a loss.
+ * @param between - done once there are gradients, such as to clip them
+ * @returns the loss
+ * @throws HeadraceError for a loss that is not finite, before the weights are touched
+ */
+export function descend(
+  loss: Tensor,
+  optimizer: { step(): unknown; zeroGrad(): void },
+  step: number,
+  between: () => void = () => {},
+): number {
+  const value = loss.item();
+  if (!Number.isFinite(value))
+    throw new HeadraceError(`step ${step}: the loss is not finite; lower the learning rate (lr)`, { code: 'NAN' });
+  loss.backward();
+  between();
+  optimizer.step();
+  optimizer.zeroGrad();
+  return value;
 }
 
 /** What of a learning rate is left: half a cosine, from the step's number alone, so that a run that goes on has the same. */

@@ -3,6 +3,7 @@ import { AdamW, CosineAnnealingLR, clipGradNorm_ } from '../../optim/index.js';
 import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
 import {
+  descend,
   gathered,
   partOf,
   type StepHooks,
@@ -93,10 +94,7 @@ export class VoiceTrainer implements StepLearner {
     manualSeed(this.config.seed * 1_000_003 + step); // of the dropout, so that a run that goes on draws the same
     const batch = drawBatch(this.#examples!, this.config, new Chance(this.config.seed).fork(step));
     const parts = objective(this.network.forward(batch.inputs), batch, this.config);
-    parts.total.backward();
-    clipGradNorm_(this.network.parameters(), CLIP_NORM);
-    this.#optimizer.step();
-    this.#optimizer.zeroGrad();
+    descend(parts.total, this.#optimizer, step, () => clipGradNorm_(this.network.parameters(), CLIP_NORM));
     this.#schedule.step();
     return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, (value as Tensor).item()]));
   }
