@@ -3,6 +3,7 @@ import {
   type EvaluatedRow,
   evaluatedRows,
   evaluateIrfd,
+  evaluateSync,
   evaluateTalk,
   type Figures,
   factors,
@@ -14,6 +15,7 @@ import {
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import { StepLine } from './step-line.js';
 import type { TalkEvaluateFlags } from './talk-models-program.js';
+import { syncTable } from './talk-train.js';
 
 const columns: Readonly<Record<EvaluatedRow, string>> = {
   generated: 'generated',
@@ -57,21 +59,48 @@ function shown(value: number | null): string {
   return value.toFixed(Math.abs(value) < 10 ? 3 : 1);
 }
 
-/** `headrace talk evaluate --model irfd`: the exchange matrix, and what each code tells. */
-export async function evaluateFactors(run: string, data: string, { json }: TalkEvaluateFlags): Promise<void> {
+type Watching = {
+  readonly onProgress: (what: string, done: number, all: number) => void;
+  readonly shouldStop: () => boolean;
+};
+
+/** What is measured of a kind of model, and how it is shown; null where it was asked to stop. */
+const measures: Readonly<
+  Record<
+    NonNullable<TalkEvaluateFlags['model']>,
+    (run: string, data: string, watching: Watching) => Promise<{ found: object; text: string } | null>
+  >
+> = {
+  irfd: async (run, data, watching) => {
+    const found = await evaluateIrfd(run, data, watching);
+    return found && { found, text: factorTables(found) };
+  },
+  syncnet: async (run, data, watching) => {
+    const found = await evaluateSync(run, data, watching);
+    return found && { found, text: syncTable(found) };
+  },
+};
+
+/** `headrace talk evaluate --model KIND`: what a model comes to on people whom it has not seen. */
+export async function evaluateModel(
+  kind: NonNullable<TalkEvaluateFlags['model']>,
+  run: string,
+  data: string,
+  { json }: TalkEvaluateFlags,
+): Promise<void> {
   const line = new StepLine();
   let stopped = false;
   const release = onInterrupt(() => {
     stopped = true;
   });
   try {
-    const found = await evaluateIrfd(run, data, {
+    const measured = await measures[kind](run, data, {
       onProgress: (what, done, all) => line.show(what, done, all),
       shouldStop: () => stopped,
     });
     line.end();
-    if (found === null) process.exitCode = exitCodes.interrupted;
-    else print(json, found, factorTables(found));
+    if (measured === null) process.exitCode = exitCodes.interrupted;
+    else print(json, measured.found, measured.text);
   } finally {
     line.end();
     release();

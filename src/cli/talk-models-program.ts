@@ -23,7 +23,7 @@ export interface TalkTrainFlags {
 // evaluate: flags
 
 export interface TalkEvaluateFlags {
-  model?: 'irfd';
+  model?: 'irfd' | 'syncnet';
   emotion?: ExpressionName;
   identity?: string;
   size: number;
@@ -50,11 +50,14 @@ export function addModels(verb: Verb): void {
 function addTrain(verb: Verb): void {
   verb(
     'train',
-    'train what moves a mouth by speech (voice), on synthesisers and videos of people; what hears moods (emotion), on EmoDB; or what tells who, how and where a face is (irfd), on clips of talk synth',
+    'train what moves a mouth by speech (voice), on synthesisers and videos of people; what hears moods (emotion), on EmoDB; what tells who, how and where a face is (irfd), on clips of talk synth; or whether a mouth says what is heard (syncnet), on clips of talk prepare or talk synth --speech',
     'headrace talk train voice standard --clips data/grid --set testSpeakers=["s3","s4"] --out runs/voice',
   )
-    .addArgument(new Argument('<what>', 'which model').choices(['voice', 'emotion', 'irfd']))
-    .argument('<config>', 'a recipe (standard; of irfd literal and paper, too) or a JSON file that changes one')
+    .addArgument(new Argument('<what>', 'which model').choices(['voice', 'emotion', 'irfd', 'syncnet']))
+    .argument(
+      '<config>',
+      'a recipe (standard; of irfd literal and paper, of syncnet paper, too) or a JSON file that changes one',
+    )
     .option('--out <dir>', 'folder of the run (required)')
     .option(
       '--clips <dir>',
@@ -62,7 +65,7 @@ function addTrain(verb: Verb): void {
     )
     .option(
       '--data <dir>',
-      'of voice where prepared clips are kept and found again (default: data in the folder of the run), of irfd the set to learn from (required)',
+      'of voice where prepared clips are kept and found again (default: data in the folder of the run), of irfd and syncnet the set to learn from (required)',
     )
     .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(...seeds)))
     .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(...threadCounts)))
@@ -74,9 +77,9 @@ function addTrain(verb: Verb): void {
     .option('--resume', 'go on with a run that was broken off', false)
     .addOption(jsonOption())
     .action(async (what: string, config: string, flags: TalkTrainFlags, command: Command) => {
-      requireOptions(command, 'out', ...({ emotion: ['clips'], irfd: ['data'] }[what] ?? []));
-      const { trainFactors, trainHeardEmotion, trainTalk } = await import('./talk-train.js');
-      const train = { voice: trainTalk, emotion: trainHeardEmotion, irfd: trainFactors }[what]!;
+      requireOptions(command, 'out', ...({ emotion: ['clips'], irfd: ['data'], syncnet: ['data'] }[what] ?? []));
+      const { trainFactors, trainHeardEmotion, trainSyncNet, trainTalk } = await import('./talk-train.js');
+      const train = { voice: trainTalk, emotion: trainHeardEmotion, irfd: trainFactors, syncnet: trainSyncNet }[what]!;
       await train(config, flags);
     });
 }
@@ -98,11 +101,11 @@ function addEvaluate(verb: Verb): void {
     'evaluate',
     'measure generated videos against references: pictures, landmarks, identity, pose, emotion, sync, with controls; or a model on people it has not seen',
     'headrace talk evaluate out.mp4 truth.mp4',
-    '\nWith --model irfd: the folder of a run of talk train irfd, and the set it was trained on.\n',
+    '\nWith --model irfd or syncnet: the folder of a run of talk train, and the set it was trained on.\n',
   )
     .argument('<generated>', 'a video, or a folder of videos')
     .argument('<reference>', 'the true one, or a folder with videos of the same names')
-    .addOption(new Option('--model <kind>', 'measure a model instead of videos').choices(['irfd']))
+    .addOption(new Option('--model <kind>', 'measure a model instead of videos').choices(['irfd', 'syncnet']))
     .addOption(
       new Option(
         '--emotion <name>',
@@ -116,9 +119,11 @@ function addEvaluate(verb: Verb): void {
     )
     .addOption(jsonOption())
     .action(async (generated: string, reference: string, flags: TalkEvaluateFlags) => {
-      const { evaluateFactors, evaluateTalkVideos } = await import('./talk-evaluate.js');
+      const { evaluateModel, evaluateTalkVideos } = await import('./talk-evaluate.js');
       const { model, ...rest } = flags;
-      await (model ? evaluateFactors(generated, reference, flags) : evaluateTalkVideos(generated, reference, rest));
+      await (model
+        ? evaluateModel(model, generated, reference, flags)
+        : evaluateTalkVideos(generated, reference, rest));
     });
 }
 

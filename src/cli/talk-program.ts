@@ -79,6 +79,7 @@ export interface TalkSynthFlags {
   size: number;
   people?: number;
   clips: boolean;
+  speech?: string[];
   frames?: number;
   fps: number;
   depth: boolean;
@@ -272,7 +273,17 @@ function addSynth(verb: Verb): void {
       new Option('--people <n>', 'how many people they show (default: each another)').argParser(whole(...setCounts)),
     )
     .option('--clips', 'short clips instead of stills', false)
-    .addOption(new Option('--frames <n>', 'pictures of each clip (default: 50)').argParser(whole(...clipFrames)))
+    .addOption(
+      new Option(
+        '--speech <who>',
+        "clips of people who speak, with sound, in the form of talk prepare: a synthesiser's voice (flite:slt), a recording or a folder of them; may be repeated",
+      ).argParser((who: string, before: string[] = []) => [...before, who]),
+    )
+    .addOption(
+      new Option('--frames <n>', 'pictures of each clip (default: 50); of speech at most (default: 75)').argParser(
+        whole(...clipFrames),
+      ),
+    )
     .addOption(new Option('--fps <n>', 'pictures a second of clips').argParser(within(...frameRates)).default(25))
     .option('--depth', 'write distances from the camera, too', false)
     .addOption(jsonOption())

@@ -8,10 +8,13 @@ import {
   emotionSettings,
   readEmoDb,
   readIrfdConfig,
+  readSyncConfig,
   readVoiceConfig,
   type StepRecord,
+  type SyncScores,
   trainEmotion,
   trainIrfd,
+  trainSync,
   trainVoice,
   type VoiceScores,
 } from '../talkinghead/index.js';
@@ -89,6 +92,31 @@ export async function trainFactors(name: string, flags: TalkTrainFlags): Promise
     (watching) => trainIrfd(config, { out, data: data!, resume, ...watching }),
     ({ model, sheet }) => `kept in ${model}; exchanges between people it has not seen in ${sheet}`,
   );
+}
+
+/** `headrace talk train syncnet`. */
+export async function trainSyncNet(name: string, flags: TalkTrainFlags): Promise<void> {
+  const config = readSyncConfig(name, changes(flags));
+  const { out, data, resume } = flags;
+  await watched(
+    flags,
+    config.steps,
+    (watching) => trainSync(config, { out, data: data!, resume, ...watching }),
+    ({ model, scores }) => `${scores === null ? '' : `${syncTable(scores)}\n`}kept in ${model}`,
+  );
+}
+
+/** The scores as a table. */
+export function syncTable({ clips, accuracy, shuffled, ...own }: SyncScores): string {
+  const row = (name: string, { found, confidence, distance }: SyncScores['shuffled']): string[] => [
+    name,
+    `${(100 * found).toFixed(1)} %`,
+    confidence.toFixed(3),
+    distance.toFixed(3),
+  ];
+  const head = [`${clips} clips of people left out`, 'found within a frame', 'LSE-C', 'LSE-D'];
+  const table = formatColumns([head, row('own sound', own), row("another clip's sound", shuffled)]);
+  return `${table}\nin sync nearer than 3 to 15 frames away: ${(100 * accuracy).toFixed(1)} % (50 % by guessing)`;
 }
 
 /** `headrace talk train emotion`: half a minute, so that nothing is kept before the end. */

@@ -46,7 +46,9 @@ export class PreparedClips {
     const settings = readJsonFile<PrepareSettings>(join(folder, clipFiles.settings), 'settings of prepared clips');
     const clips = readJsonLines<ClipRecord>(join(folder, clipFiles.clips));
     if (clips.length === 0)
-      throw new DataError(`${folder}: no clips in ${clipFiles.clips}: run headrace talk prepare to its end first`);
+      throw new DataError(
+        `${folder}: no clips in ${clipFiles.clips}: run the command that makes them (headrace talk prepare, or talk synth --speech) to its end first`,
+      );
     return new PreparedClips(folder, settings, clips);
   }
 
@@ -96,15 +98,19 @@ export class PreparedClips {
     });
   }
 
-  /** The clip's frames, or `count` of them from `from` on. */
-  async *frames(index: number, from = 0, count = Infinity): AsyncGenerator<RgbImage, void, void> {
+  /** The clip's frames, or `count` of them from `from` on. @param size - pixels of their sides; the clips' own by default */
+  async *frames(index: number, from = 0, count = Infinity, size?: number): AsyncGenerator<RgbImage, void, void> {
     const { id, frames } = this.#clip(index);
     const last = Math.min(frames, from + count);
     if (!(Number.isInteger(from) && from >= 0 && last > from))
       throw new ConfigError(`${id}: expected frames within 0 to ${frames}, got ${count} from ${from} on`);
     const { fps } = this.settings;
     const section = { start: from / fps, end: (last - 0.5) / fps };
-    yield* readFrames(clipFile(this.folder, id, 'mp4'), { fps, ...section });
+    yield* readFrames(clipFile(this.folder, id, 'mp4'), {
+      fps,
+      ...section,
+      ...(size !== undefined && size !== this.settings.size && { width: size, height: size }),
+    });
   }
 
   /** Of all frames, or of `count` from `from` on; null where the clip has no sound. */
@@ -149,6 +155,7 @@ const numberNames = [
   'identity',
 ] as const;
 
-function personOf({ person, video }: ClipRecord): string {
+/** Who is in a clip; of nobody that is known a person of their video. */
+export function personOf({ person, video }: ClipRecord): string {
   return person ?? video;
 }

@@ -1,4 +1,6 @@
 /** SPEAK: identity, emotion and pose of a face taken apart. */
+
+export * from './clips/index.js';
 export { AdaIn, EditingModule, type EditingShape } from './editing.js';
 export { type EncoderDepth, type EncoderShape, encoderDepths, FaceEncoder } from './encoder.js';
 export {
@@ -40,6 +42,7 @@ export {
   SynthesisNetwork,
 } from './stylegan.js';
 export { swapFaces } from './swap.js';
+export * from './sync/index.js';
 export {
   moved,
   type TalkingCodes,

@@ -91,15 +91,24 @@ function* babble(random: Random, fps: number): Generator<SpeechFrame> {
   }
 }
 
-/** A performance of any length: the head moves from one pose to another and back, idly; half of the people speak. */
-export function* drawPerformance(seed: number, { emotion, strength }: Feeling, fps: number): Generator<DrawnMotion> {
+/**
+ * A performance of any length: the head moves from one pose to another and back, idly.
+ * @param words - what is said; by default half of the people babble
+ */
+export function* drawPerformance(
+  seed: number,
+  { emotion, strength }: Feeling,
+  fps: number,
+  words?: Iterable<SpeechFrame>,
+): Generator<DrawnMotion> {
   const random = new Random(seed, 'performance');
   const performer = new Performer({ fps, seed, emotion: `${emotion}:${strength}` });
-  const speech = random.chance(0.5) ? babble(random, fps) : null;
+  const babbles = random.chance(0.5) ? babble(random, fps) : null;
+  const speech = words === undefined ? babbles : words[Symbol.iterator]();
   const [from, to] = [drawPose(random), drawPose(random)];
   const seconds = random.uniform(2.5, 6);
   for (let i = 0; ; i++) {
-    const said = speech === null ? null : (speech.next().value as SpeechFrame);
+    const said = (speech?.next().value as SpeechFrame | undefined) ?? null;
     const { weights, pose, position = [0, 0, 0], gaze } = performer.next(said);
     const share = 0.5 - 0.5 * Math.cos((Math.PI * i) / fps / seconds);
     const along = (axis: 'yaw' | 'pitch' | 'roll'): number => from[axis] + share * (to[axis] - from[axis]) + pose[axis];

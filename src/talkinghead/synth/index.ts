@@ -9,6 +9,7 @@ export {
   type SyntheticSetResult,
   type SyntheticSetSettings,
 } from './make-set.js';
+export { makeSpeechClips, type SpeechClipsOptions, type SpeechClipsResult } from './speech-clips.js';
 export { FaceStage, type StageOptions } from './stage.js';
 export {
   SyntheticFace,

@@ -8,7 +8,8 @@ const small =
   'could these two may first then do any my now such like our over man me even most made after also did many before must through back ' +
   'years where much your way well down should because each just those people how too good very make world still see own work men day ' +
   'get here between both life being under never know same last another while us off might great go come since against right came take three';
-const smallWords = small.split(' ');
+/** Words that everyone uses: enough to speak by where there is no dictionary. */
+export const smallWords: readonly string[] = small.split(' ');
 
 /** @param words - of a dictionary @param count - of texts, of three to nine words */
 export function randomTexts(words: readonly string[], count: number, chance: Chance): string[] {
