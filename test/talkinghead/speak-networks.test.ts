@@ -12,6 +12,7 @@ import {
   EditingModule,
   FaceEncoder,
   moved,
+  PatchDiscriminator,
   StyleDiscriminator,
   SynthesisNetwork,
   TalkingGenerator,
@@ -33,7 +34,7 @@ const random = (...sizes: number[]): Tensor => randn(sizes, { generator: new Gen
 const made = { dtype: 'float64' } as const;
 const small = { size: 8, channels: 6, budget: 40 };
 interface Network extends nn.Module {
-  forward(...x: Tensor[]): Tensor;
+  forward(...x: Tensor[]): Tensor | Tensor[];
 }
 const heard: Wav2VecConfig = {
   convDim: [4, 5],
@@ -60,9 +61,26 @@ class Framed extends Wav2Vec {
   }
 }
 
+/** All scores in one row. */
+class Patches extends PatchDiscriminator {
+  constructor() {
+    super({ scales: 2, layers: 2, width: 2 }, true, made);
+  }
+
+  override forward(pictures: Tensor, person: Tensor): Tensor[] {
+    return [
+      cat(
+        super.forward(pictures, person).map((map) => map.flatten(1)),
+        1,
+      ),
+    ];
+  }
+}
+
 const networks: Readonly<Record<string, () => Network>> = {
   synthesis: () => new SynthesisNetwork({ ...small, style: 5 }, made),
   discriminator: () => new StyleDiscriminator(small, 3, made),
+  patches: () => new Patches(),
   rows: () => new Framed(),
   frames: () => new Framed(9),
   editing: () => new EditingModule({ sound: 3, emotion: 2, face: 4, width: 5, levels: 3 }, made),
@@ -76,7 +94,7 @@ for (const [name, make] of Object.entries(networks)) {
       loadState(network, expected.state!, 'float64');
       const inputs = expected.inputs.map((packed) => unpack(packed));
       for (const x of inputs) x.requiresGrad = true;
-      const y = network.forward(...inputs);
+      const y = [network.forward(...inputs)].flat()[0]!;
       assertClose(y, expected.outputs[0]!, 1e-10, name);
       weighed([y]).backward();
       for (const [i, x] of inputs.entries())

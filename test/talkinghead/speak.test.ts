@@ -4,11 +4,12 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { getNumThreads, ops, scope, setNumThreads, type Tensor, tensor, zeros } from 'headrace';
+import { getNumThreads, ops, randn, scope, setNumThreads, type Tensor, tensor, zeros } from 'headrace';
 import { readImage } from 'headrace/media';
 import { readRun } from 'headrace/pipeline';
 import {
   type Coder,
+  discriminatorLoss,
   drawExchanges,
   type ExactExchanges,
   evaluateIrfd,
@@ -17,6 +18,7 @@ import {
   type Factor,
   factors,
   fitProbe,
+  generatorLoss,
   Irfd,
   IrfdTrainer,
   irfdLosses,
@@ -25,7 +27,9 @@ import {
   loadIrfd,
   makeSyntheticSet,
   type PairBatch,
+  PatchDiscriminator,
   printedIdentity,
+  r1,
   readIrfdConfig,
   repairedIdentity,
   shapeOf,
@@ -228,9 +232,14 @@ const weightsOf = (trainer: IrfdTrainer): Float32Array[] =>
     ([, value]) => new Float32Array(value.to({ dtype: 'float32' }).data() as Float32Array),
   );
 
-test('training is broken off and gone on with to the same weights, bit for bit, in both modes', async () => {
-  for (const recipe of ['standard', 'literal']) {
-    const config = readIrfdConfig(recipe, recipe === 'literal' ? { ...tiny, exchanges: 0 } : tiny);
+test('training is broken off and gone on with to the same weights, bit for bit, in both modes and with a discriminator', async () => {
+  const ways = [
+    ['standard', tiny],
+    ['literal', { ...tiny, exchanges: 0 }],
+    ['standard', { ...tiny, 'gan.weight': 0.1, 'gan.width': 2, 'gan.layers': 2, 'gan.gammaEvery': 2 }],
+  ] as const;
+  for (const [recipe, changes] of ways) {
+    const config = readIrfdConfig(recipe, changes);
     const whole = new IrfdTrainer(config, faces, drawn);
     const history = (await whole.run())!;
     assert.deepEqual(
@@ -253,6 +262,9 @@ test('training is broken off and gone on with to the same weights, bit for bit, 
     const second = new IrfdTrainer(config, faces, drawn);
     await second.run({ from: kept });
     assert.deepEqual(weightsOf(second), weightsOf(whole));
+    const plain = (trainer: IrfdTrainer): unknown[] => [...trainer.tensors().values()].map((each) => each.tolist());
+    assert.deepEqual(plain(second), plain(whole));
+    assert.equal('discriminator' in history[0]!.loss, 'gan.weight' in changes);
   }
 });
 
@@ -266,6 +278,50 @@ test('a loss that is not finite ends a training before it touches the weights', 
   assert.ok(kept.length > 0);
   for (const [i, weights] of weightsOf(trainer).entries())
     if (parameters.has(names[i]!)) assert.deepEqual(weights, kept[i], names[i]);
+});
+
+test('the discriminator learns to tell, and what it judges to be taken for true: each loss by its formula', () => {
+  scope(() => {
+    const maps = (...rows: number[][]): Tensor[] => rows.map((row) => tensor(row, { shape: [1, 1, 1, row.length] }));
+    const [real, fake] = [maps([2, -1], [0.5]), maps([-3, 0], [1])];
+    const log = Math.log;
+    const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
+    const near = (value: Tensor, expected: number): void => assert.ok(Math.abs(value.item() - expected) < 1e-6);
+    // Equation 10: the mean of each scale, then of the scales.
+    const trueness = (log(sigma(2)) + log(sigma(-1))) / 2 + log(sigma(0.5));
+    const falseness = (log(1 - sigma(-3)) + log(1 - sigma(0))) / 2 + log(1 - sigma(1));
+    for (const kind of ['printed', 'logistic'] as const)
+      near(discriminatorLoss(kind, real, fake), -(trueness + falseness) / 2);
+    near(generatorLoss('printed', fake), falseness / 2);
+    near(generatorLoss('logistic', fake), -((log(sigma(-3)) + log(sigma(0))) / 2 + log(sigma(1))) / 2);
+    near(discriminatorLoss('hinge', real, fake), ((0 + 2) / 2 + 0.5) / 2 + ((0 + 1) / 2 + 2) / 2);
+    near(generatorLoss('hinge', fake), (1.5 - 1) / 2);
+  });
+});
+
+test('R1 is the squared slope of the scores at true pictures, by finite differences', () => {
+  scope(() => {
+    const discriminator = new PatchDiscriminator({ scales: 2, layers: 1, width: 2 }, true, { dtype: 'float64' });
+    const [x, person] = [randn([2, 3, 8, 8], { dtype: 'float64' }), randn([2, 3, 8, 8], { dtype: 'float64' })];
+    const score = (pictures: Tensor): number =>
+      discriminator
+        .forward(pictures, person)
+        .map((map) => map.mean([1, 2, 3]).sum().item())
+        .reduce((a, b) => a + b);
+    const step = 1e-5;
+    const flat = x.flatten();
+    let sum = 0;
+    for (let i = 0; i < flat.numel; i++) {
+      const at = (by: number): number => {
+        const moved = flat.clone();
+        moved.narrow(0, i, 1).add_(by);
+        return score(moved.reshape(x.shape));
+      };
+      sum += ((at(step) - at(-step)) / (2 * step)) ** 2;
+    }
+    assert.ok(Math.abs(r1(discriminator, x, person).item() - sum / 2) < 1e-6);
+    assert.throws(() => discriminator.forward(x), /of the persons beside those to be judged/);
+  });
 });
 
 test('a run keeps its settings, course, events, sheet and model, and its model is found again', async () => {

@@ -1,6 +1,16 @@
 /** SPEAK: identity, emotion and pose of a face taken apart. */
 
+export {
+  Adversary,
+  discriminatorLoss,
+  type GanKind,
+  type GanSettings,
+  ganKinds,
+  generatorLoss,
+  r1,
+} from './adversary.js';
 export * from './clips/index.js';
+export { PatchDiscriminator, type PatchShape } from './discriminator.js';
 export { AdaIn, EditingModule, type EditingShape } from './editing.js';
 export { type EncoderDepth, type EncoderShape, encoderDepths, FaceEncoder } from './encoder.js';
 export {

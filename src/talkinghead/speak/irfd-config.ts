@@ -4,6 +4,7 @@ import { expressionNames } from '../../media/index.js';
 import { ConfigError } from '../../torch/index.js';
 import { threadCounts } from '../ranges.js';
 import { readSettings, type Settings } from '../training/settings.js';
+import { type GanSettings, isGan, noGan } from './adversary.js';
 import { type EncoderShape, encoderDepths } from './encoder.js';
 import type { Factor, IrfdShape } from './irfd.js';
 import { type LossMode, type LossWeights, lossModes } from './losses.js';
@@ -39,6 +40,8 @@ export interface IrfdConfig {
   readonly decoderLr: number;
   readonly alpha: number;
   readonly loss: LossWeights;
+  /** A discriminator of pictures, which the paper's first stage has not. */
+  readonly gan: GanSettings;
   /** Training steps between two checkpoints. */
   readonly keepEvery: number;
 }
@@ -66,6 +69,7 @@ const standard: IrfdConfig = {
   decoderLr: 2e-3,
   alpha: 0.2,
   loss: { self: 10, exact: 10, identity: 1, emotion: 0.5, pose: 0.5, classification: 0.5 },
+  gan: noGan,
   keepEvery: 50,
 };
 
@@ -127,6 +131,7 @@ const isConfig: Shape = isObject({
     pose: isAtLeast(0),
     classification: isAtLeast(0),
   }),
+  gan: isGan,
   keepEvery: isWhole(1),
 });
 

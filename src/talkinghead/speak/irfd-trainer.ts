@@ -1,6 +1,6 @@
 /** Trains IRFD: three encoders, a decoder and a classifier by gradients through all of them. */
 import { Adam } from '../../optim/index.js';
-import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
+import { manualSeed, ops, setNumThreads, type Tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
 import {
   cosineShare,
@@ -13,6 +13,7 @@ import {
   type TrainState,
   trainSteps,
 } from '../training/steps.js';
+import { Adversary } from './adversary.js';
 import type { ExactExchanges } from './exchanges.js';
 import type { Faces } from './faces.js';
 import { Irfd } from './irfd.js';
@@ -24,6 +25,7 @@ export class IrfdTrainer implements StepLearner {
   readonly model: Irfd;
   readonly #optimizer: Adam;
   readonly #pairs: PairSource;
+  readonly #adversary: Adversary | null;
 
   /** @param exchanges - null for none */
   constructor(
@@ -34,6 +36,7 @@ export class IrfdTrainer implements StepLearner {
     setNumThreads(config.threads);
     manualSeed(config.seed);
     this.model = new Irfd(shapeOf(config));
+    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, false) : null;
     this.#pairs = new PairSource(faces, exchanges);
     const named = [...this.model.namedParameters()];
     const decodes = ([key]: readonly [string, unknown]): boolean => /^(mapping|synthesis)\./.test(key);
@@ -58,21 +61,28 @@ export class IrfdTrainer implements StepLearner {
     const { config, model } = this;
     const batch = this.#pairs.draw(config, new Chance(config.seed).fork(step));
     const made = exchange(model, batch);
-    const parts = irfdLosses(model, batch, made, config.mode, config.alpha);
     const share = cosineShare(step, config.steps);
+    // What was made of both kinds of codes is judged, beside the true pictures.
+    const seen = ops.cat([made.own, made.fakes], 0);
+    const judged = this.#adversary?.learn(batch.pictures, seen, null, step, share);
+    const parts = irfdLosses(model, batch, made, config.mode, config.alpha);
+    const gan = this.#adversary?.judge(seen, null);
+    const weighed = weighedSum(parts, config.loss);
     for (const [i, lr] of [config.lr, config.decoderLr].entries()) this.#optimizer.paramGroups[i]!.lr = share * lr;
-    const total = descend(weighedSum(parts, config.loss), this.#optimizer, step);
-    const told = Object.entries(parts).map(([name, part]) => [name, part.item()] as const);
-    return { total, ...Object.fromEntries(told), ...spreads(made.codes) };
+    const total = descend(gan ? weighed.add(gan.mul(config.gan.weight)) : weighed, this.#optimizer, step);
+    const told = Object.entries(gan ? { ...parts, gan } : parts).map(([name, part]) => [name, part.item()] as const);
+    return { total, ...Object.fromEntries(told), ...judged, ...spreads(made.codes) };
   }
 
   tensors(): Map<string, Tensor> {
-    return gathered({ model: this.model.stateDict(), optimizer: this.#optimizer.stateDict().state });
+    const own = { model: this.model.stateDict(), optimizer: this.#optimizer.stateDict().state };
+    return gathered(this.#adversary ? { ...own, adversary: this.#adversary.tensors() } : own);
   }
 
   #resume({ tensors }: TrainState): void {
     this.model.loadStateDict(partOf(tensors, 'model'));
     const { groups } = this.#optimizer.stateDict();
     this.#optimizer.loadStateDict({ groups, state: partOf(tensors, 'optimizer') });
+    this.#adversary?.load(partOf(tensors, 'adversary'));
   }
 }

@@ -18,6 +18,8 @@ const slope = 0.2;
 const gain = Math.SQRT2;
 
 const bend = (x: Tensor): Tensor => F.leakyRelu(x, slope);
+/** A leaky rectifier that keeps the size of what passes. */
+export const bent = (x: Tensor): Tensor => bend(x).mul(gain);
 
 export interface StyleShape {
   /** Pixels of the picture's sides: a power of two from 8 on. */
@@ -59,7 +61,7 @@ export class MappingNetwork extends Module {
 
   forward(codes: Tensor): Tensor {
     let x = codes;
-    for (const layer of this.layers) x = bend(layer.forward(x)).mul(gain);
+    for (const layer of this.layers) x = bent(layer.forward(x));
     return x;
   }
 }
@@ -198,7 +200,7 @@ class DownBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const y = bend(this.conv2.forward(bend(this.conv1.forward(x)).mul(gain))).mul(gain);
+    const y = bent(this.conv2.forward(bent(this.conv1.forward(x))));
     return y.add(this.skip.forward(x)).mul(Math.SQRT1_2);
   }
 }
@@ -225,9 +227,9 @@ export class StyleDiscriminator extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let map = bend(this.begin.forward(x)).mul(gain);
+    let map = bent(this.begin.forward(x));
     for (const block of this.blocks) map = block.forward(map);
-    map = bend(this.conv.forward(this.variety.forward(map))).mul(gain);
-    return this.score.forward(bend(this.fc.forward(map.flatten(1))).mul(gain));
+    map = bent(this.conv.forward(this.variety.forward(map)));
+    return this.score.forward(bent(this.fc.forward(map.flatten(1))));
   }
 }

@@ -87,6 +87,33 @@ class Discriminator(nn.Module):
         return self.score(bend(self.fc(y.flatten(1))))
 
 
+class Scores(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.begin = Conv(6, 2, 3)
+        self.layers = nn.ModuleList([Conv(2, 4, 3, "down"), Conv(4, 8, 3, "down")])
+        self.score = Conv(8, 1, 3)
+
+    def forward(self, x):
+        y = bend(self.begin(x))
+        for layer in self.layers:
+            y = bend(layer(y))
+        return self.score(y)
+
+
+class Patches(nn.Module):
+    """Two scales, of two layers each; a picture beside that of its person. All scores in one row."""
+
+    def __init__(self):
+        super().__init__()
+        self.scales = nn.ModuleList([Scores(), Scores()])
+
+    def forward(self, x, person):
+        both = torch.cat([person, x], 1)
+        half = (both[:, :, ::2, ::2] + both[:, :, 1::2, ::2] + both[:, :, ::2, 1::2] + both[:, :, 1::2, 1::2]) / 4
+        return torch.cat([self.scales[0](both).flatten(1), self.scales[1](half).flatten(1)], 1)
+
+
 class AdaIn(nn.Module):
     def __init__(self, width, code):
         super().__init__()
@@ -133,6 +160,7 @@ if __name__ == "__main__":
     case("editing", Editing, r(2, 3), r(2, 2), r(2, 4))
     case("synthesis", Synthesis, r(2, 4, 5))
     case("discriminator", Discriminator, r(4, 3, 8, 8))
+    case("patches", Patches, r(2, 3, 8, 8), r(2, 3, 8, 8))
     for record in layers.values():
         record.pop("repr")
     lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in layers.items())
