@@ -9,12 +9,14 @@ import {
   readEmoDb,
   readIrfdConfig,
   readSyncConfig,
+  readTalkingConfig,
   readVoiceConfig,
   type StepRecord,
   type SyncScores,
   trainEmotion,
   trainIrfd,
   trainSync,
+  trainTalking,
   trainVoice,
   type VoiceScores,
 } from '../talkinghead/index.js';
@@ -103,6 +105,18 @@ export async function trainSyncNet(name: string, flags: TalkTrainFlags): Promise
     config.steps,
     (watching) => trainSync(config, { out, data: data!, resume, ...watching }),
     ({ model, scores }) => `${scores === null ? '' : `${syncTable(scores)}\n`}kept in ${model}`,
+  );
+}
+
+/** `headrace talk train speak`. */
+export async function trainSpeak(name: string, flags: TalkTrainFlags): Promise<void> {
+  const config = readTalkingConfig(name, changes(flags));
+  const { out, data, resume } = flags;
+  await watched(
+    flags,
+    config.steps,
+    (watching) => trainTalking(config, { out, data: data!, resume, ...watching }),
+    ({ model, sheet }) => `kept in ${model}; true frames and made ones in ${sheet}`,
   );
 }
 

@@ -94,6 +94,13 @@ export interface CheckpointEvent extends EventBase {
   readonly path: string;
 }
 
+/** A picture of what a model makes by then, to be looked at. */
+export interface SheetEvent extends EventBase {
+  readonly type: 'sheet';
+  readonly step: number;
+  readonly path: string;
+}
+
 export interface MemoryEvent extends EventBase {
   readonly type: 'memory';
   readonly step: number;
@@ -128,6 +135,7 @@ export type RunEvent =
   | StepEvent
   | EvalEvent
   | CheckpointEvent
+  | SheetEvent
   | MemoryEvent
   | SpanEvent
   | ErrorEvent;

@@ -271,7 +271,11 @@ test('training is broken off and gone on with to the same weights, bit for bit, 
 test('a loss that is not finite ends a training before it touches the weights', async () => {
   const trainer = new IrfdTrainer(readIrfdConfig('standard', { ...tiny, keepEvery: 1, lr: 1e30 }), faces, drawn);
   let kept: Float32Array[] = [];
-  const run = trainer.run({ save: () => (kept = weightsOf(trainer)) });
+  const run = trainer.run({
+    save: () => {
+      kept = weightsOf(trainer);
+    },
+  });
   await assert.rejects(run, /the loss is not finite; lower the learning rate/);
   const parameters = new Set([...trainer.model.namedParameters()].map(([name]) => name));
   const names = [...trainer.model.stateDict().keys()];

@@ -50,11 +50,21 @@ export class FaceEncoder extends Module {
     this.fc = new Linear(inChannels, size, made);
   }
 
+  /** What each of the four groups makes of pictures, the largest map first. */
+  maps(x: Tensor): Tensor[] {
+    let map = x;
+    const maps: Tensor[] = [];
+    for (const [name, child] of this.namedChildren()) {
+      if (name === 'fc') continue;
+      map = (child as UnaryModule).forward(map);
+      if (name.startsWith('layer')) maps.push(map);
+    }
+    return maps;
+  }
+
   /** The trunk's features, the mean over the last map: [B, features]. */
   features(x: Tensor): Tensor {
-    let map = x;
-    for (const [name, child] of this.namedChildren()) if (name !== 'fc') map = (child as UnaryModule).forward(map);
-    return map.mean([2, 3]);
+    return this.maps(x).at(-1)!.mean([2, 3]);
   }
 
   forward(x: Tensor): Tensor {

@@ -23,7 +23,16 @@ export {
 } from './exchange-matrix.js';
 export { drawExchanges, type ExactExchange, type ExactExchanges, planExchanges } from './exchanges.js';
 export { type FaceHooks, type Faces, loadFaces } from './faces.js';
-export { type Codes, exchanged, type Factor, factors, Irfd, type IrfdShape } from './irfd.js';
+export {
+  type CoderShape,
+  type Codes,
+  exchanged,
+  FaceCoder,
+  type Factor,
+  factors,
+  Irfd,
+  type IrfdShape,
+} from './irfd.js';
 export { type IrfdConfig, irfdRecipes, readIrfdConfig, shapeOf } from './irfd-config.js';
 export { type IrfdResult, type IrfdRunOptions, loadIrfd, saveIrfd, trainIrfd } from './irfd-run.js';
 export { IrfdTrainer } from './irfd-trainer.js';
@@ -53,6 +62,7 @@ export {
 } from './stylegan.js';
 export { swapFaces } from './swap.js';
 export * from './sync/index.js';
+export * from './talking/index.js';
 export {
   moved,
   type TalkingCodes,

@@ -42,8 +42,9 @@ export interface IrfdConfig {
   readonly loss: LossWeights;
   /** A discriminator of pictures, which the paper's first stage has not. */
   readonly gan: GanSettings;
-  /** Training steps between two checkpoints. */
+  /** Training steps between two checkpoints, and between two pictures of exchanges. */
   readonly keepEvery: number;
+  readonly sheetEvery: number;
 }
 
 const standard: IrfdConfig = {
@@ -71,6 +72,7 @@ const standard: IrfdConfig = {
   loss: { self: 10, exact: 10, identity: 1, emotion: 0.5, pose: 0.5, classification: 0.5 },
   gan: noGan,
   keepEvery: 50,
+  sheetEvery: 250,
 };
 
 const literal: IrfdConfig = {
@@ -133,6 +135,7 @@ const isConfig: Shape = isObject({
   }),
   gan: isGan,
   keepEvery: isWhole(1),
+  sheetEvery: isWhole(1),
 });
 
 /**

@@ -57,13 +57,21 @@ export async function trainIrfd(config: IrfdConfig, options: IrfdRunOptions): Pr
       if (record.loss[`spread.${factor}`]! < collapsed)
         note?.(`the code of ${factor} has collapsed: it says nearly the same of every picture`);
   };
-  const hooks = kept.keeping(told, { onStep: progress('training'), onRecord: tell, shouldStop, from: kept.state() });
+  const draw = async (path: string): Promise<void> => {
+    await writeExchangeSheet(path, trainer.model.eval(), faces);
+    trainer.model.train();
+  };
+  const hooks = kept.keeping(
+    told,
+    { onStep: progress('training'), onRecord: tell, shouldStop, from: kept.state() },
+    { every: config.sheetEvery, write: draw },
+  );
   const history = await trainer.run(hooks);
   if (history === null) return null;
   const model = join(out, 'irfd.safetensors');
   saveIrfd(model, config, trainer.model);
   const sheet = join(out, 'sheet.png');
-  await writeExchangeSheet(sheet, trainer.model.eval(), faces);
+  await draw(sheet);
   return { model, sheet, history };
 }
 

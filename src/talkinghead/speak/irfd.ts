@@ -14,22 +14,59 @@ export type Factor = (typeof factors)[number];
 /** [B, size] of each factor. */
 export type Codes = Readonly<Record<Factor, Tensor>>;
 
-export interface IrfdShape extends StyleShape {
+export interface CoderShape {
   readonly encoder: EncoderShape;
   /** Numbers of each code. */
   readonly codes: Readonly<Record<Factor, number>>;
   /** Identity's code lies on a sphere: its numbers have a mean square of 1. */
   readonly sphere: boolean;
+}
+
+export interface IrfdShape extends StyleShape, CoderShape {
   readonly mapping: MappingShape;
   /** Emotions that the classifier tells apart. */
   readonly emotions: number;
 }
 
-/** Keys: `identity`, `emotion`, `pose`, each as of {@link FaceEncoder}, `mapping`, `synthesis`, `classifier`. */
-export class Irfd extends Module {
+/** Pictures to codes: what the second stage keeps. Keys: `identity`, `emotion`, `pose`, each as of {@link FaceEncoder}. */
+export class FaceCoder extends Module {
   identity: FaceEncoder;
   emotion: FaceEncoder;
   pose: FaceEncoder;
+  readonly sphere: boolean;
+
+  constructor({ encoder, codes, sphere }: CoderShape, made: FactoryOptions = {}) {
+    super();
+    this.identity = new FaceEncoder(encoder, codes.identity, made);
+    this.emotion = new FaceEncoder(encoder, codes.emotion, made);
+    this.pose = new FaceEncoder(encoder, codes.pose, made);
+    this.sphere = sphere;
+  }
+
+  /** The code of one factor. @param pictures - [B, 3, size, size], from -1 to 1 */
+  code(factor: Factor, pictures: Tensor): Tensor {
+    const code = this[factor].forward(pictures);
+    return factor === 'identity' && this.sphere ? F.normalize(code).mul(Math.sqrt(this.identity.size)) : code;
+  }
+
+  /** @param pictures - [B, 3, size, size], from -1 to 1 */
+  encode(pictures: Tensor): Codes {
+    const code = (factor: Factor): Tensor => this.code(factor, pictures);
+    return { identity: code('identity'), emotion: code('emotion'), pose: code('pose') };
+  }
+
+  /** The codes one after another. */
+  forward(pictures: Tensor): Tensor {
+    const codes = this.encode(pictures);
+    return ops.cat(
+      factors.map((factor) => codes[factor]),
+      1,
+    );
+  }
+}
+
+/** Keys: those of {@link FaceCoder}, `mapping`, `synthesis`, `classifier`. */
+export class Irfd extends FaceCoder {
   mapping: MappingNetwork;
   synthesis: SynthesisNetwork;
   classifier: Linear;
@@ -38,24 +75,11 @@ export class Irfd extends Module {
     readonly shape: IrfdShape,
     made: FactoryOptions = {},
   ) {
-    super();
-    const { encoder, codes, style, mapping, emotions } = shape;
-    this.identity = new FaceEncoder(encoder, codes.identity, made);
-    this.emotion = new FaceEncoder(encoder, codes.emotion, made);
-    this.pose = new FaceEncoder(encoder, codes.pose, made);
+    super(shape, made);
+    const { codes, style, mapping, emotions } = shape;
     this.mapping = new MappingNetwork(codes.identity + codes.emotion + codes.pose, style, mapping, made);
     this.synthesis = new SynthesisNetwork(shape, made);
     this.classifier = new Linear(codes.emotion, emotions, made);
-  }
-
-  /** @param pictures - [B, 3, size, size], from -1 to 1 */
-  encode(pictures: Tensor): Codes {
-    const identity = this.identity.forward(pictures);
-    return {
-      identity: this.shape.sphere ? F.normalize(identity).mul(Math.sqrt(this.identity.size)) : identity,
-      emotion: this.emotion.forward(pictures),
-      pose: this.pose.forward(pictures),
-    };
   }
 
   /** @returns [B, 3, size, size], about -1 to 1 */
@@ -76,7 +100,7 @@ export class Irfd extends Module {
   }
 
   /** Pictures as they come out again. */
-  forward(pictures: Tensor): Tensor {
+  override forward(pictures: Tensor): Tensor {
     return this.decode(this.encode(pictures));
   }
 }

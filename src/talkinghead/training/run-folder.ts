@@ -1,6 +1,6 @@
 /**
  * The folder of a training: `config.json`, `history.jsonl` and `events-0.jsonl`, which tell its course, and while it goes on
- * `checkpoint.safetensors`.
+ * `checkpoint.safetensors`. Some have pictures of what they make by the way in `sheets`.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { ConfigError, DataError } from '../../torch/index.js';
 import type { StepHooks, StepRecord, TrainState } from './steps.js';
 
 const CHECKPOINT = 'checkpoint.safetensors';
+const SHEETS = 'sheets';
 
 /** What the events of a training tell of it. */
 export interface Told {
@@ -26,6 +27,13 @@ export interface Told {
   readonly lr: number;
   /** Samples of a step. */
   readonly batch: number;
+}
+
+/** Pictures of what a model makes while it learns. */
+export interface Sheets {
+  /** Steps from one to the next; they come with the records, and one at the end. */
+  readonly every: number;
+  readonly write: (path: string) => Promise<void>;
 }
 
 export class TrainingFolder implements Disposable {
@@ -56,8 +64,8 @@ export class TrainingFolder implements Disposable {
     return { ...rest, tensors };
   }
 
-  /** Hooks of a training that keep its state and tell its events. */
-  keeping(told: Told, hooks: StepHooks): StepHooks {
+  /** Hooks of a training that keep its state and tell its events: losses as they go, checkpoints, pictures. */
+  keeping(told: Told, hooks: StepHooks, sheets: Sheets | null = null): StepHooks {
     const step = hooks.from?.step ?? 0;
     const events = new EventWriter(eventsPath(this.path, 0), { append: step > 0 });
     this.#events = events;
@@ -75,16 +83,20 @@ export class TrainingFolder implements Disposable {
       events.write({ ...now, type: 'step', epoch: 0, loss: total, losses, lr, samples, busy, wait: 0, queue: null });
       hooks.onRecord?.(record);
     };
-    const save = (state: TrainState): void => {
+    let shown = Math.floor(step / (sheets?.every ?? 1));
+    const save = async (state: TrainState): Promise<void> => {
       this.#write(state);
-      events.write({
-        ...base,
-        type: 'checkpoint',
-        time: Date.now(),
-        step: state.step,
-        path: join(this.path, CHECKPOINT),
-      });
-      hooks.save?.(state);
+      const now = { ...base, step: state.step };
+      events.write({ ...now, type: 'checkpoint', time: Date.now(), path: join(this.path, CHECKPOINT) });
+      await hooks.save?.(state);
+      if (sheets === null) return;
+      const due = Math.floor(state.step / sheets.every);
+      if (due === shown && state.step !== totalSteps) return;
+      shown = due;
+      const path = join(this.path, SHEETS, `${String(state.step).padStart(String(totalSteps).length, '0')}.png`);
+      mkdirSync(join(this.path, SHEETS), { recursive: true });
+      await sheets.write(path);
+      events.write({ ...now, type: 'sheet', time: Date.now(), path });
     };
     return { ...hooks, onRecord, save };
   }

@@ -18,7 +18,7 @@ export interface TrainState {
 export interface StepHooks {
   readonly onStep?: (done: number, all: number) => void;
   readonly onRecord?: (record: StepRecord) => void;
-  readonly save?: (state: TrainState) => void;
+  readonly save?: (state: TrainState) => void | Promise<void>;
   /** What an earlier session saved; the learner has taken it already. */
   readonly from?: TrainState | null;
   readonly shouldStop?: () => boolean;
@@ -63,7 +63,7 @@ export async function trainSteps(
     sums.clear();
     history.push(record);
     hooks.onRecord?.(record);
-    hooks.save?.({ step, history, tensors: learner.tensors() });
+    await hooks.save?.({ step, history, tensors: learner.tensors() });
     if (stop) return null;
   }
   return history;

@@ -55,10 +55,15 @@ export class VoiceNetwork extends Module {
     this.drop = new Dropout(dropout);
   }
 
-  /** @param x - [B, 80, T] @returns logits [B, 11, T]: row `t` tells of step `t - delay` */
-  forward(x: Tensor): Tensor {
+  /** What the last layer tells the moves by. @param x - [B, 80, T] @returns [B, width, T]: row `t` is of step `t - delay` */
+  features(x: Tensor): Tensor {
     let y = this.enter.forward(F.pad(this.drop.forward(x), [2, 0])).relu();
     for (const block of this.blocks) y = block.forward(y);
-    return this.leave.forward(y.relu());
+    return y.relu();
+  }
+
+  /** @param x - [B, 80, T] @returns logits [B, 11, T]: row `t` tells of step `t - delay` */
+  forward(x: Tensor): Tensor {
+    return this.leave.forward(this.features(x));
   }
 }

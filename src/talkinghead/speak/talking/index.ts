@@ -1,0 +1,23 @@
+/** The second stage: who, how and where to pictures that speak. */
+export { coderLooker, type Looker, perceptualLoss, vggLooker } from './perceptual.js';
+export { type HeadNumbers, PoseMap } from './pose-map.js';
+export { type SoundEncoder, soundEncoder } from './sound-encoder.js';
+export {
+  soundAround,
+  type TalkingBatch,
+  type TalkingDraw,
+  TalkingSource,
+  talkingBatch,
+} from './talking-batch.js';
+export {
+  type EmotionFrom,
+  readTalkingConfig,
+  type SyncTarget,
+  type TalkingConfig,
+  type TalkingWeights,
+  talkingRecipes,
+} from './talking-config.js';
+export { syncLoss, type TalkingJudges, talkingLosses } from './talking-losses.js';
+export { type Framing, loadTalking, type TalkingModel } from './talking-model.js';
+export { coderOf, hearAll, type TalkingResult, type TalkingRunOptions, trainTalking } from './talking-run.js';
+export { type TalkingBase, TalkingTrainer, talkingShape } from './talking-trainer.js';

@@ -1,0 +1,165 @@
+/** Stretches of clips for a step of the second stage, and what they are to be made of. */
+import { functional as F } from '../../../nn/index.js';
+import { ConfigError, ops, type Tensor, tensor } from '../../../torch/index.js';
+import type { Chance } from '../../training/chance.js';
+import { hideMouths, type MouthSquare } from '../clips/mouths.js';
+import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
+import { asSeen, rowsOf } from '../faces.js';
+import type { FaceCoder } from '../irfd.js';
+import { framesOf, squaresOf, type Window } from '../sync/windows.js';
+import type { TalkingCodes } from '../talking-generator.js';
+import type { EmotionFrom, TalkingConfig } from './talking-config.js';
+
+/** Frames by whose mean code the emotion of a clip is told. */
+const meanOf = 4;
+
+/** Which frames a step is about. Rows are of all clips' frames. */
+export interface TalkingDraw {
+  readonly windows: readonly Window[];
+  /** Of each window, the frame that shows who it is. */
+  readonly portraits: readonly number[];
+  /** Of each window, frames whose mean code of emotion it has; null: each frame its own. */
+  readonly moods: readonly (readonly number[])[] | null;
+}
+
+/** Clips by whom and what they show, so that others alike are found. */
+function alikeOf(clips: readonly SpeakClip[]): Map<string, SpeakClip[]> {
+  const found = new Map<string, SpeakClip[]>();
+  for (const clip of clips) {
+    if (clip.emotion < 0) continue;
+    const key = `${clip.person} ${clip.emotion}`;
+    found.set(key, [...(found.get(key) ?? []), clip]);
+  }
+  return found;
+}
+
+/** Draws stretches of clips. */
+export class TalkingSource {
+  readonly #clips: readonly SpeakClip[];
+  readonly #alike: ReadonlyMap<string, readonly SpeakClip[]>;
+
+  /** @throws ConfigError where emotions are to be of other clips, and no person has two of one emotion */
+  constructor(
+    clips: readonly SpeakClip[],
+    private readonly config: Pick<TalkingConfig, 'clips' | 'frames' | 'emotionFrom'>,
+  ) {
+    this.#alike = alikeOf(clips);
+    const { emotionFrom } = config;
+    const partnered = clips.filter((clip) => this.#partners(clip).length > 0);
+    this.#clips = emotionFrom === 'label' ? partnered : clips;
+    if (this.#clips.length === 0)
+      throw new ConfigError(
+        "Expected clips of a person with the same emotion, two or more, for emotionFrom 'label', found none: take 'clip' or 'other'",
+      );
+  }
+
+  #partners(clip: SpeakClip): SpeakClip[] {
+    return (this.#alike.get(`${clip.person} ${clip.emotion}`) ?? []).filter((other) => other !== clip);
+  }
+
+  draw(chance: Chance): TalkingDraw {
+    const { clips, frames, emotionFrom } = this.config;
+    const windows = Array.from({ length: clips }, () => {
+      const clip = chance.pick(this.#clips);
+      return { clip, from: chance.below(clip.frames - frames + 1) };
+    });
+    const any = ({ first, frames: count }: SpeakClip): number => first + chance.below(count);
+    const portraits = windows.map(({ clip }) => any(clip));
+    const moods: Readonly<Record<EmotionFrom, (clip: SpeakClip) => number[]>> = {
+      frame: () => [],
+      other: (clip) => [any(clip)],
+      clip: (clip) => Array.from({ length: meanOf }, () => any(clip)),
+      label: (clip) => [any(chance.pick(this.#partners(clip)))],
+    };
+    return {
+      windows,
+      portraits,
+      moods: emotionFrom === 'frame' ? null : windows.map(({ clip }) => moods[emotionFrom](clip)),
+    };
+  }
+}
+
+export interface TalkingBatch {
+  /** [B * frames, 3, size, size]: what is to be made; and, for each of these, a picture of the person. */
+  readonly truth: Tensor;
+  readonly portrait: Tensor;
+  readonly codes: TalkingCodes;
+  /** Of each stretch. */
+  readonly squares: readonly MouthSquare[];
+  readonly windows: readonly Window[];
+}
+
+/** Rows repeated, each so many times in turn. */
+const repeated = (rows: Tensor, count: number): Tensor => rows.repeatInterleave(count, 0);
+
+/**
+ * What is heard around frames: the rows of each and of its neighbours, side by side. Beyond a clip's ends its last row goes on.
+ * @param heard - [N, size], a row for each frame of all clips
+ */
+export function soundAround(heard: Tensor, windows: readonly Window[], frames: number, context: number): Tensor {
+  const rows = windows.flatMap(({ clip: { first, frames: count }, from }) =>
+    Array.from({ length: frames }, (_, i) =>
+      Array.from({ length: 2 * context + 1 }, (_row, k) => {
+        return first + Math.min(count - 1, Math.max(0, from + i + k - context));
+      }),
+    ).flat(),
+  );
+  return ops.indexSelect(heard, 0, rowsOf(rows)).reshape([windows.length * frames, -1]);
+}
+
+/** Makes what was drawn into tensors. Codes carry gradients where the coder's weights do. */
+export function talkingBatch(
+  clips: SpeakClips,
+  heard: Tensor,
+  coder: FaceCoder,
+  { windows, portraits, moods }: TalkingDraw,
+  { frames, context, hideMouth, augment }: TalkingConfig,
+  chance: Chance,
+): TalkingBatch {
+  const truth = framesOf(clips, windows, frames);
+  const squares = squaresOf(clips, windows, frames);
+  const pictures = (rows: readonly number[]): Tensor => asSeen(ops.indexSelect(clips.pictures, 0, rowsOf(rows)));
+  const lit = (some: Tensor, each: number): Tensor => (augment ? recoloured(some, each, chance) : some);
+  const portrait = pictures(portraits);
+  const turned = lit(hideMouth ? hideMouths(truth, squares) : truth, frames);
+  const emotion = (): Tensor => {
+    if (moods === null) return coder.code('emotion', lit(truth, frames));
+    const each = moods[0]!.length;
+    const seen = lit(pictures(moods.flat()), each);
+    const codes = coder.code('emotion', augment ? displaced(seen, chance) : seen);
+    return repeated(codes.unflatten(0, [windows.length, each]).mean(1), frames);
+  };
+  return {
+    truth,
+    portrait: repeated(portrait, frames),
+    codes: {
+      sound: soundAround(heard, windows, frames, context),
+      identity: repeated(coder.code('identity', portrait), frames),
+      emotion: emotion(),
+      pose: coder.code('pose', turned),
+    },
+    squares,
+    windows,
+  };
+}
+
+/** Other colours, the same for the `each` pictures of a stretch. */
+function recoloured(pictures: Tensor, each: number, chance: Chance): Tensor {
+  const count = pictures.shape[0]! / each;
+  const drawn = (low: number, high: number): Tensor =>
+    tensor(
+      Float32Array.from({ length: 3 * count }, () => chance.between(low, high)),
+      { shape: [count, 3, 1, 1] },
+    ).repeatInterleave(each, 0);
+  return pictures.mul(drawn(0.8, 1.2)).add(drawn(-0.1, 0.1));
+}
+
+/** Moved and made larger or smaller a little. */
+function displaced(pictures: Tensor, chance: Chance): Tensor {
+  const rows = Array.from({ length: pictures.shape[0]! }, () => {
+    const scale = chance.between(0.9, 1.1);
+    return [scale, 0, chance.between(-0.1, 0.1), 0, scale, chance.between(-0.1, 0.1)];
+  });
+  const grid = F.affineGrid(tensor(rows.flat(), { shape: [rows.length, 2, 3] }), pictures.shape);
+  return F.gridSample(pictures, grid, { paddingMode: 'border' });
+}

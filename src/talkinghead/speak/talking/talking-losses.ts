@@ -1,0 +1,70 @@
+/** What the second stage learns by, but for the discriminator. */
+import type { Tensor } from '../../../torch/index.js';
+import { cutMouths } from '../clips/mouths.js';
+import type { Codes, FaceCoder } from '../irfd.js';
+import { factors } from '../irfd.js';
+import { distances } from '../losses.js';
+import type { SyncNet } from '../sync/sync-net.js';
+import { apart } from '../sync/sync-net.js';
+import { seenOf } from '../sync/sync-scores.js';
+import { columnsOf } from '../sync/windows.js';
+import { type Looker, perceptualLoss } from './perceptual.js';
+import type { TalkingBatch } from './talking-batch.js';
+import type { SyncTarget, TalkingConfig, TalkingWeights } from './talking-config.js';
+
+/** Networks that judge what was made; they learn nothing. */
+export interface TalkingJudges {
+  readonly looker: Looker;
+  readonly sync: SyncNet | null;
+  readonly coder: FaceCoder;
+}
+
+/** Pixels of the mouths that are compared. */
+const mouthSide = 24;
+
+/**
+ * Equation 11 of what should be in sync: half the mean of squared distances, of made frames from their sound (the paper's words), or
+ * from the true frames (its equation 12).
+ */
+export function syncLoss(network: SyncNet, made: Tensor, batch: TalkingBatch, target: SyncTarget): Tensor {
+  const { squares, windows, truth } = batch;
+  const seen = seenOf(network, made, squares);
+  const meant =
+    target === 'sound'
+      ? network.hear(columnsOf(windows, network.shape.frames))
+      : seenOf(network, truth, squares).detach();
+  return apart(seen, meant).square().mean().div(2);
+}
+
+/** The parts that count, unweighted. */
+export function talkingLosses(
+  made: Tensor,
+  batch: TalkingBatch,
+  { looker, sync, coder }: TalkingJudges,
+  { loss, syncTarget, syncFrom }: Pick<TalkingConfig, 'loss' | 'syncTarget' | 'syncFrom'>,
+  step: number,
+): Partial<Record<keyof TalkingWeights, Tensor>> {
+  const { truth, squares, codes } = batch;
+  const again: Partial<Codes> = Object.fromEntries(
+    factors.filter((factor) => loss[factor] > 0).map((factor) => [factor, coder.code(factor, made)]),
+  );
+  // Of codes of a mean square of 1 the distance is then about 1, however many numbers they have.
+  const kept = factors
+    .filter((factor) => again[factor] !== undefined)
+    .map((factor) => {
+      const scale = Math.sqrt(again[factor]!.shape[1]!);
+      return [factor, distances(again[factor]!, codes[factor].detach()).mean().div(scale)] as const;
+    });
+  return {
+    ...(loss.sync > 0 && sync !== null && step >= syncFrom && { sync: syncLoss(sync, made, batch, syncTarget) }),
+    ...(loss.perceptual > 0 && { perceptual: perceptualLoss(looker, made, truth) }),
+    ...(loss.pixels > 0 && { pixels: made.sub(truth).abs().mean() }),
+    ...(loss.mouth > 0 && {
+      mouth: cutMouths(made, squares, mouthSide)
+        .sub(cutMouths(truth, squares, mouthSide))
+        .abs()
+        .mean(),
+    }),
+    ...Object.fromEntries(kept),
+  };
+}
