@@ -26,13 +26,13 @@ export type Fed =
 /**
  * The course of a run.
  * @param perEpoch - steps of an epoch
- * @param stopped - asked before each step: whether to make a checkpoint and end
+ * @param stopped - asked before each step, by its number: whether to make a checkpoint and end in place of it
  * @param goesOn - asked after each evaluation but that at the end
  */
 export function* courseOf(
   task: TrainTask,
   perEpoch: number,
-  stopped: () => boolean,
+  stopped: (step: number) => boolean,
   goesOn: () => boolean = () => true,
 ): Generator<Fed, void> {
   const isTested = (step: number): boolean =>
@@ -55,7 +55,7 @@ export function* courseOf(
     testedAt = step;
   }
   for (let step = task.fromStep + 1; step <= last; step++) {
-    if (stopped()) {
+    if (stopped(step)) {
       yield* save(step - 1);
       yield { kind: 'stop', step: step - 1, reason: 'stopped' };
       return;

@@ -60,6 +60,15 @@ export class Board {
     this.group.store.set('committed', String(step));
   }
 
+  /** No step after this one has been fed, by whichever process was rank 0. */
+  get fed(): number {
+    return this.#number('fed') ?? 0;
+  }
+
+  set fed(step: number) {
+    this.group.store.set('fed', String(step));
+  }
+
   /** What rank 0 tells the others to do: plain data. */
   get plan(): unknown {
     const { store } = this.group;
@@ -74,6 +83,26 @@ export class Board {
     const { store } = this.group;
     return store.has(key) ? Number(store.get(key)) : null;
   }
+}
+
+/** Steps that are told to be fed at once. */
+const FED_AHEAD = 32;
+
+/**
+ * Whether a run that is asked to end does so in place of a step. What ranks have got from a rank 0 that is gone is to come in the same
+ * way again: it does not end before.
+ */
+export function stopper(board: Pick<Board, 'fed'>, asked: () => boolean, ahead = FED_AHEAD): (step: number) => boolean {
+  const before = board.fed;
+  let told = before;
+  return (step) => {
+    if (asked() && step > before) return true;
+    if (step > told) {
+      told = step + ahead;
+      board.fed = told;
+    }
+    return false;
+  };
 }
 
 type Notice = WorkerNotice | EndNotice;

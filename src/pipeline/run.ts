@@ -164,11 +164,13 @@ export class Run {
   }
 
   #feed(): void {
-    const { config, task, train, test } = this.plan;
+    const { config, task, train, test, ranks } = this.plan;
+    const group = ranks?.group;
     const job: SourceJob = {
       task,
       output: this.#workers.sources()[0]!,
       stop: this.#stop,
+      lasting: recovers(group) ? group!.id : null,
       verdicts: this.#verdicts?.id ?? null,
       train: train && this.#port(train),
       test: this.#port(test),

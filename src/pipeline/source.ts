@@ -3,12 +3,14 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataLoader, openShared, type SharedDataset, type TensorBatch, type TransformSpec } from '../data/index.js';
+import { ProcessGroup } from '../distributed/index.js';
 import { DataError, ops, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
 import type { RunConfig } from './config.js';
 import { courseOf, type TrainTask } from './course.js';
 import type { BatchMessage, Channel, Message, Split } from './messages.js';
 import { splitEvenly } from './parts.js';
+import { Board, stopper } from './recovery.js';
 import { Channels } from './transport.js';
 import type { ChannelRef } from './wiring.js';
 
@@ -32,6 +34,8 @@ export interface SourceJob {
   readonly output: ChannelRef;
   /** Int32: 1 asks to checkpoint and stop. */
   readonly stop: Int32Array;
+  /** The group, where its ranks are started again one by one. */
+  readonly lasting: number | null;
   /** Queue of whether to go on, told after each evaluation; null: always. */
   readonly verdicts: number | null;
   readonly train: DataPort | null;
@@ -91,7 +95,9 @@ class Source {
     const perEpoch = loader.batchesPerEpoch;
     if (perEpoch === 0) throw new DataError('expected data to train on, got a set of none');
     const batches = epochs(loader, task.fromStep);
-    const stopped = (): boolean => Atomics.load(this.job.stop, 0) === 1;
+    const asked = (): boolean => Atomics.load(this.job.stop, 0) === 1;
+    const { lasting } = this.job;
+    const stopped = lasting === null ? asked : stopper(new Board(ProcessGroup.attach(lasting)), asked);
     const verdicts = this.job.verdicts === null ? null : Queue.attach<boolean>(this.job.verdicts);
     const goesOn = (): boolean => verdicts?.get(this.job.timeoutMs).meta ?? true;
     for (const next of courseOf(task, perEpoch, stopped, goesOn)) {

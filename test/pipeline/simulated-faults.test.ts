@@ -69,12 +69,25 @@ test('5,000 runs whose ranks die and come back one by one end with the weights o
   assert.ok(deaths > 8000, `${deaths} of 12,500 faults came before the end of their run`);
 });
 
-test('what is kept too briefly, asked for from the wrong place, or not told again, is found', () => {
-  for (const broken of ['trim', 'place', 'notices'] as const) {
+test('2,000 runs whose ranks have died, and that are asked to end early, end with the weights of so many steps', () => {
+  let early = 0;
+  for (let seed = 1; seed <= 2000; seed++) {
+    const setting = byStage(seed);
+    const run = new RecoveringRun(setting, seed, undefined);
+    run.play(1 + (seed % 3), true);
+    const { step } = run.disk.state!;
+    assert.deepEqual(run.weights(), expected({ ...setting, totalSteps: step }));
+    if (step < setting.totalSteps) early++;
+  }
+  assert.ok(early > 250, `${early}`);
+});
+
+test('what is kept too briefly, asked for from the wrong place, not told again, or ended before what others have got, is found', () => {
+  for (const broken of ['trim', 'place', 'notices', 'fed'] as const) {
     const search = (): void => {
       for (let seed = 1; seed <= 300; seed++) {
         const run = new RecoveringRun({ ...byStage(seed), stages: 3, totalSteps: 9 }, seed, broken);
-        run.play(3);
+        run.play(3, broken === 'fed');
       }
     };
     assert.throws(

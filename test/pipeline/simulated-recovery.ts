@@ -11,7 +11,7 @@ type Checkpoints = typeof import('../../dist/pipeline/checkpoint.js');
 type Wirings = typeof import('../../dist/pipeline/wiring.js');
 const inner = <M>(name: string): Promise<M> => import(`../../../dist/pipeline/${name}.js`) as Promise<M>;
 const { after, beginning, isBefore, KeptMessages } = await inner<Kept>('kept');
-const { Heard, keptUntil } = await inner<Recovery>('recovery');
+const { Heard, keptUntil, stopper } = await inner<Recovery>('recovery');
 const { courseOf } = await inner<Course>('course');
 const { filesOf, shardName, strays } = await inner<Checkpoints>('checkpoint');
 const { rankOf } = await inner<Wirings>('wiring');
@@ -25,7 +25,7 @@ type Notice = Saved | { readonly kind: 'finished' };
 type Thread = Generator<() => boolean, void>;
 
 /** What a test breaks to see that it is found. */
-export type Broken = 'trim' | 'place' | 'notices' | undefined;
+export type Broken = 'trim' | 'place' | 'notices' | 'fed' | undefined;
 
 /** The connection of an edge between ranks, if there is one. */
 interface Wire {
@@ -46,6 +46,8 @@ export class RecoveringRun {
   readonly disk = new Disk();
   deaths = 0;
   #committed = 0;
+  readonly #board = { fed: 0 };
+  #asked = false;
   #done = false;
   readonly #wires: Wire[];
   readonly #ranks: number;
@@ -183,7 +185,12 @@ export class RecoveringRun {
     const { totalSteps, perEpoch, evalEvery, checkpointEvery } = this.setting;
     const more = { evaluation: true, evalEvery, checkpointEvery, checkpoints: true, again: fromStep > 0 };
     const task = { kind: 'train', fromStep, totalSteps, ...more } as const;
-    for (const meta of courseOf(task, perEpoch, () => false))
+    const board = this.broken === 'fed' ? { fed: 0 } : this.#board;
+    for (const meta of courseOf(
+      task,
+      perEpoch,
+      stopper(board, () => this.#asked, 1),
+    ))
       yield* output.put({ meta, value: mix(mix(7, meta.step), 0) });
   }
 
@@ -274,8 +281,12 @@ export class RecoveringRun {
   /** Ranks that are to be started again. */
   readonly #waiting: number[] = [];
 
-  /** Plays the run to its end. @param faults - how many ranks die on the way, two at once perhaps */
-  play(faults: number): void {
+  /**
+   * Plays the run to its end.
+   * @param faults - how many ranks die on the way, two at once perhaps
+   * @param stops - whether it is asked to end early, after the last of them
+   */
+  play(faults: number, stops = false): void {
     const draw = drawer(this.seed);
     const moment = (): number => draw(10 + 8 * this.setting.totalSteps * this.setting.stages);
     const moments = Array.from({ length: faults }, moment).sort((a, b) => a - b);
@@ -285,6 +296,7 @@ export class RecoveringRun {
         const rank = draw(this.#ranks);
         if (!this.#waiting.includes(rank)) this.#kill(rank);
       }
+      if (stops && moments.length === 0 && this.disk.state !== null) this.#asked = true;
       const ready = this.#ready();
       const starts = this.#waiting.length > 0 && (ready.length === 0 || draw(25) === 0);
       if (starts) this.#start(this.#waiting.shift()!);
@@ -311,7 +323,9 @@ export class RecoveringRun {
 
   #check(): void {
     const { disk, setting } = this;
-    if (disk.state?.step !== setting.totalSteps) throw new Error(`it ends with the checkpoint of ${disk.state?.step}`);
+    const { step } = disk.state!;
+    if (this.#asked ? step > setting.totalSteps : step !== setting.totalSteps)
+      throw new Error(`it ends with the checkpoint of ${step}`);
     // What a rank saved once more after its checkpoint was past is swept when the run's folder is closed.
     for (const name of strays([...disk.files.keys()], disk.state)) disk.remove(name);
   }
