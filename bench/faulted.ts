@@ -176,9 +176,10 @@ function strike({ signal, rank }: Fault, pid: number, network: Network | null): 
   }
 }
 
-/** Of a launcher's child: its rank and number. */
+/** Of a launcher's child: its rank and number. One that became a rank says so by its title. */
 function rankOf(pid: number): [number, number][] {
-  const rank = /(?:^|\0)RANK=(\d+)/.exec(read(`/proc/${pid}/environ`))?.[1];
+  const [environment, title] = ['environ', 'cmdline'].map((file) => read(`/proc/${pid}/${file}`)) as [string, string];
+  const rank = (/(?:^|\0)RANK=(\d+)/.exec(environment) ?? /^headrace rank (\d+)/.exec(title))?.[1];
   return rank === undefined ? [] : [[Number(rank), pid]];
 }
 

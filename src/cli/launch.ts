@@ -1,17 +1,10 @@
 // Starts the ranks of a run on this machine: processes that know each other by torchrun's variables. One that fails ends all.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { constants } from 'node:os';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextPoll, setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { awake } from '../run/awake.js';
 import { ConfigError } from '../torch/errors.js';
 import { type LaunchFlags, type Placement, placement, rankVariables } from './placement.js';
+import { isRunning, isStopped, type Rank, Starter, signal, wordsOfEnd, wordsOfStopped } from './rank-process.js';
 import { exitCodes, say } from './report.js';
 
 /** A rank that fails makes others fail, which may know better why: they are given so long to say it. */
@@ -38,6 +31,7 @@ export async function launch(words: readonly string[], flags: LaunchFlags): Prom
     throw new ConfigError('expected --restarts N with --recovery stage: how often ranks may be started again');
   }
   const ranks: Rank[] = [];
+  const starter = new Starter(words);
   const asked = passSignals(ranks);
   const starts = new Restarts(restarts);
   try {
@@ -45,8 +39,8 @@ export async function launch(words: readonly string[], flags: LaunchFlags): Prom
       const place = await placement(flags, process.env);
       const variables = rankVariables(place, { restarts, round, timeout, recovery });
       const failure = await withStore(recovery === 'stage' ? place : null, () => {
-        ranks.splice(0, Infinity, ...variables.map((each) => startRank(words, each)));
-        return runRound(ranks, asked, 1000 * timeout, recovery === 'stage' ? starts : null);
+        ranks.splice(0, Infinity, ...variables.map((each) => starter.start(each)));
+        return runRound(ranks, asked, 1000 * timeout, recovery === 'stage' ? new Recovery(starter, starts) : null);
       });
       if (failure === null) return;
       if (!asked.yet && !failure.final && starts.take()) say(`headrace: starting all ranks again, ${starts.words}`);
@@ -59,6 +53,7 @@ export async function launch(words: readonly string[], flags: LaunchFlags): Prom
     }
   } finally {
     asked.release();
+    starter.close();
   }
 }
 
@@ -84,6 +79,26 @@ class Restarts {
   }
 }
 
+/** How ranks are started again, each by itself: in a process that is kept ready. */
+class Recovery {
+  constructor(
+    private readonly starter: Starter,
+    readonly restarts: Restarts,
+  ) {}
+
+  again({ variables }: Rank): Rank {
+    const rank = this.starter.start(variables);
+    this.prepare(rank);
+    return rank;
+  }
+
+  /** For the next that is lost, as long as one may be started again. */
+  prepare({ variables }: Rank): void {
+    const { GROUP_RANK } = variables;
+    if (!this.restarts.isOver) this.starter.keepSpare({ GROUP_RANK: GROUP_RANK! });
+  }
+}
+
 const counted = (count: number, noun: string): string => `${count} ${noun}${count > 1 ? 's' : ''}`;
 
 /** Keeps the ranks' store meanwhile, on the first machine. @param place - null where rank 0 keeps it */
@@ -100,17 +115,18 @@ async function withStore<T>(place: Placement | null, body: () => Promise<T>): Pr
 
 /**
  * Runs ranks that were started to their end. @returns the first failure, if there was one
- * @param alone - restarts of ranks that were killed, each by itself; null where their end is a failure of all
+ * @param recovery - of ranks that were killed, each by itself; null where their end is a failure of all
  */
 async function runRound(
   ranks: Rank[],
   asked: Asked,
   timeoutMs: number,
-  alone: Restarts | null,
+  recovery: Recovery | null,
 ): Promise<Failure | null> {
   const watch = watchStopped(ranks, timeoutMs);
+  recovery?.prepare(ranks[0]!);
   try {
-    return await allEnded(ranks, asked, alone);
+    return await allEnded(ranks, asked, recovery);
   } finally {
     clearInterval(watch);
     for (const { child } of ranks) signal(child, 'SIGKILL'); // what they started, and left
@@ -144,77 +160,11 @@ function watchStopped(ranks: readonly Rank[], timeoutMs: number): NodeJS.Timeout
   }, timeoutMs / looks);
 }
 
-interface Rank {
-  readonly name: string;
-  /** The same once more. */
-  again(): Rank;
-  readonly child: ChildProcess;
-  readonly ended: Promise<number>;
-  /** Pipes of what it writes. */
-  readonly outputs: readonly Socket[];
-  /** When all that came by them is passed on. */
-  readonly printed: Promise<unknown>;
-  /** For how long it stood still before it was killed; else 0. */
-  stoodMs: number;
-}
-
-function startRank(words: readonly string[], variables: Record<string, string>): Rank {
-  const name = `rank ${variables.RANK}`;
-  const own = /\.[cm]?[jt]s$/.test(words[0]!);
-  if (own && !existsSync(words[0]!)) throw new ConfigError(`expected a program, and there is no file ${words[0]}`);
-  const main = fileURLToPath(new URL('./main.js', import.meta.url));
-  const plain = variables.RANK === '0';
-  // In a file or a pipe lines of several ranks stay whole; a terminal is rank 0's own, which draws its progress there.
-  const way = (to: NodeJS.WriteStream) => (plain && to.isTTY ? 'inherit' : 'pipe');
-  // A process group of its own: the terminal's Ctrl-C reaches the launcher alone, which passes it on once.
-  const child = spawn(process.execPath, [...process.execArgv, ...(own ? words : [main, ...words])], {
-    env: { ...process.env, ...variables },
-    stdio: ['ignore', way(process.stdout), way(process.stderr)],
-    detached: true,
-  });
-  const pass = plain ? passLines : prefixLines(name);
-  const pipes = (
-    [
-      [child.stdout, process.stdout],
-      [child.stderr, process.stderr],
-    ] as const
-  ).flatMap(([from, to]) => (from === null ? [] : [{ from: from as Socket, to }]));
-  const printed = Promise.all(pipes.map(({ from, to }) => pass(from, to)));
-  const ended = new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    // What it wrote before is passed on before anything is said of its end.
-    child.on('exit', (code, by) => setImmediate(() => resolve(code ?? 128 + constants.signals[by!])));
-  });
-  const outputs = pipes.map(({ from }) => from);
-  return { name, child, ended, outputs, printed, stoodMs: 0, again: () => startRank(words, variables) };
-}
-
-/** Passes on what comes as it is, but in whole lines. Resolves at its end. */
-async function passLines(from: Readable, to: Writable): Promise<void> {
-  const begun: Buffer[] = [];
-  from.on('data', (chunk: Buffer) => {
-    const end = Math.max(chunk.lastIndexOf('\n'), chunk.lastIndexOf('\r')) + 1;
-    if (end > 0) to.write(Buffer.concat([...begun.splice(0), chunk.subarray(0, end)]));
-    if (end < chunk.length) begun.push(chunk.subarray(end));
-  });
-  await once(from, 'close');
-  to.write(Buffer.concat(begun));
-}
-
-/** Passes on lines with a name before each. Resolves at the end of what comes. */
-const prefixLines =
-  (name: string) =>
-  async (from: Readable, to: Writable): Promise<void> => {
-    const lines = createInterface({ input: from, crlfDelay: Number.POSITIVE_INFINITY });
-    lines.on('line', (line) => to.write(`[${name}] ${line}\n`));
-    await once(lines, 'close');
-  };
-
 /**
  * Waits for all; the first that fails ends the others, unless they are asked to end: then each saves its work first.
  * @returns how the first failed
  */
-async function allEnded(ranks: Rank[], asked: Asked, alone: Restarts | null): Promise<Failure | null> {
+async function allEnded(ranks: Rank[], asked: Asked, recovery: Recovery | null): Promise<Failure | null> {
   let failure: Failure | null = null;
   const over = new AbortController();
   /** To the last end of a rank, which may be started again by itself. */
@@ -225,10 +175,10 @@ async function allEnded(ranks: Rank[], asked: Asked, alone: Restarts | null): Pr
       // Who lost the others may have lost them to a failure that one of them is about to tell.
       if (code === exitCodes.lost) await awake(TELL_MS);
       const recoverable = code > exitCodes.interrupted || code === exitCodes.lost;
-      if (!alone || !recoverable || failure !== null || asked.yet || !alone.take()) return code;
-      say(`headrace: ${wordsOfEnd(rank, code)}; starting it again, ${alone.words}`);
+      if (!recovery || !recoverable || failure !== null || asked.yet || !recovery.restarts.take()) return code;
+      say(`headrace: ${wordsOfEnd(rank, code)}; starting it again, ${recovery.restarts.words}`);
       signal(rank.child, 'SIGKILL'); // what it started, and left
-      ranks[place] = rank.again();
+      ranks[place] = recovery.again(rank);
     }
   };
   await Promise.all(
@@ -237,7 +187,7 @@ async function allEnded(ranks: Rank[], asked: Asked, alone: Restarts | null): Pr
       const rank = ranks[place]!;
       const mistake = code === exitCodes.usage;
       if (code === 0 || (failure !== null && !mistake)) return;
-      const others = ranks.filter(isAlive);
+      const others = ranks.filter(isRunning);
       const what = [...others.filter(isStopped).map(wordsOfStopped), wordsOfEnd(rank, code)].join('; ');
       const first = failure === null;
       failure = { code, what, final: mistake || code === exitCodes.interrupted };
@@ -266,28 +216,6 @@ async function end(ranks: readonly Rank[], over: AbortSignal): Promise<void> {
   }
 }
 
-function wordsOfEnd({ name, stoodMs }: Rank, code: number): string {
-  if (stoodMs > 0) return `${name} was stopped (SIGSTOP) for longer than ${stoodMs / 1000} s, and is killed`;
-  return `${name} ended ${code > 128 ? `by ${nameOfSignal(code - 128)}` : `with code ${code}`}`;
-}
-
-const wordsOfStopped = ({ name }: Rank): string => `${name} was stopped (SIGSTOP)`;
-
-const isAlive = ({ child }: Rank): boolean => child.exitCode === null && child.signalCode === null;
-
-/** Whether a rank stands still, where the system tells. */
-function isStopped({ child }: Rank): boolean {
-  try {
-    const stat = readFileSync(`/proc/${child.pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
-  } catch {
-    return false; // it has ended, or this is not Linux
-  }
-}
-
-const nameOfSignal = (number: number): string =>
-  Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
-
 interface Asked {
   readonly yet: boolean;
   release(): void;
@@ -310,15 +238,4 @@ function passSignals(ranks: readonly Rank[]): Asked {
       for (const name of names) process.off(name, onSignal);
     },
   };
-}
-
-/** To a rank and all that it started. One that was stopped (SIGSTOP) goes on, so that it can end. */
-function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
-  for (const each of name === 'SIGKILL' ? [name] : ([name, 'SIGCONT'] as const)) {
-    try {
-      if (pid !== undefined) process.kill(-pid, each);
-    } catch {
-      // It has ended.
-    }
-  }
 }

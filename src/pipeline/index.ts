@@ -29,6 +29,7 @@ export {
 } from './evaluate.js';
 export { faultsOf } from './faults.js';
 export { FEED_CAPACITY, type FedNotice, Feed, type FeedOptions } from './feed.js';
+export { jobOf, keepThreads, trainingResources } from './kept-threads.js';
 export { type LoopContext, StageLoop, type Station } from './loop.js';
 export * from './messages.js';
 export * from './model.js';
@@ -50,7 +51,7 @@ export type { BestEvaluation } from './selection.js';
 export * from './simulate.js';
 export * from './stage.js';
 export * from './task.js';
-export { type EndNotice, Threads, trainingResources } from './threads.js';
+export { type EndNotice, Threads } from './threads.js';
 export * from './train.js';
 export { loadRunData, type RunData, type RunResult, Trainer, type TrainerOptions } from './trainer.js';
 export {

@@ -7,11 +7,11 @@ import { startThread } from '../torch/threads.js';
 import { prepareLoader } from '../torch/user-modules.js';
 import { type RunConfig, replicasOf } from './config.js';
 import { checkDevices } from './config-check.js';
+import { trainingResources } from './kept-threads.js';
 import { locateRef, type ModelSpec, resolveRef } from './model.js';
 import { type Profile, planCut, workersAtOnce } from './plan.js';
 import { meanProfile, type ProfileOptions, type ProfileProgress, profile, profileOfBatch } from './profile.js';
 import { isLocal, microbatchCount, stageCount } from './schedule.js';
-import { trainingResources } from './threads.js';
 import { workersOf } from './wiring.js';
 
 /** What of a run's configuration its profile depends on. */

@@ -1,8 +1,8 @@
 /** The thread of rank 0 that hears what the workers of another rank tell, and passes it on as theirs. */
-import { workerData } from 'node:worker_threads';
 import { ProcessGroup } from '../distributed/index.js';
 import type { Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
+import { jobOf } from './kept-threads.js';
 import { hearNotices } from './lasting-notices.js';
 import { postTo } from './post.js';
 import { fromRank, hear } from './rank-messages.js';
@@ -18,7 +18,7 @@ export interface RankNoticesJob {
   readonly timeoutMs: number;
 }
 
-const job = workerData as RankNoticesJob;
+const job = jobOf<RankNoticesJob>();
 const post = postTo<EndNotice>(job.told, job.timeoutMs);
 
 function listen({ group: id, number, peer }: RankNoticesJob): void {

@@ -1,13 +1,14 @@
 /**
  * The thread that feeds the first stage: it draws batches, marks ends of epochs and checkpoints, and ends the run.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { DataLoader, openShared, type SharedDataset, type TensorBatch, type TransformSpec } from '../data/index.js';
 import { ProcessGroup } from '../distributed/index.js';
 import { DataError, ops, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
 import type { RunConfig } from './config.js';
 import { courseOf, type TrainTask } from './course.js';
+import { jobOf } from './kept-threads.js';
 import type { BatchMessage, Channel, Message, Split } from './messages.js';
 import { splitEvenly } from './parts.js';
 import { Board, stopper } from './recovery.js';
@@ -156,7 +157,7 @@ async function main(): Promise<void> {
   markEngineThread();
   setNumThreads(1);
   try {
-    await new Source(workerData as SourceJob).run();
+    await new Source(jobOf<SourceJob>()).run();
     parentPort!.postMessage({ kind: 'finished' });
   } catch (error) {
     // A closed queue means that a stage failed, and has said so.

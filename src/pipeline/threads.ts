@@ -2,15 +2,13 @@
 import type { Worker } from 'node:worker_threads';
 import { awake } from '../run/awake.js';
 import type { HeadraceError, Queue } from '../torch/index.js';
-import { startThread } from '../torch/threads.js';
+import { threadOf } from './kept-threads.js';
 import { CAME_NOT_FINITE } from './not-finite.js';
 
 /** Milliseconds that threads have to end by themselves after a failure. */
 const GRACE_MS = 3000;
 /** Milliseconds that a failure which another stage gave cause for waits for that one to be told. */
 const CAUSE_MS = 3000;
-/** Of threads that train: a step makes thousands of small objects, which a small young generation keeps in the cache. */
-export const trainingResources = { maxYoungGenerationSizeMb: 4 } as const;
 
 /** Where a run failed. */
 export interface FailedAt {
@@ -84,9 +82,9 @@ export class Threads<
     this.#queues.push(...queues);
   }
 
-  /** Starts a thread of the module at a URL. @returns settles when it has ended, or is given up */
-  start(module: string, workerData: unknown, member: Member): Promise<void> {
-    const worker = startThread(new URL(module), { workerData, resourceLimits: trainingResources });
+  /** Starts a thread of the module at a URL, which finds its job by `jobOf`. @returns settles when it has ended, or is given up */
+  start(module: string, job: unknown, member: Member): Promise<void> {
+    const worker = threadOf({ module, job });
     this.#workers.push(worker);
     this.#members.push(member);
     this.#running++;

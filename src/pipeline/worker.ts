@@ -1,9 +1,9 @@
 /**
  * The thread of one worker of any program: makes its stages, opens their channels and runs the stage loop.
  */
-import { workerData } from 'node:worker_threads';
 import { Queue, QueueError, StageError, setNumThreads, type Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
+import { jobOf } from './kept-threads.js';
 import { StageLoop, type Station } from './loop.js';
 import { postTo } from './post.js';
 import type { Program, ProgramModule } from './program.js';
@@ -37,7 +37,7 @@ function fail(error: unknown, cause: unknown): void {
 }
 
 markEngineThread();
-const job = workerData as ThreadJob;
+const job = jobOf<ThreadJob>();
 const post = postTo<object>(job.told, job.timeoutMs);
 try {
   setNumThreads(job.config.threads);

@@ -2,9 +2,9 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { ProcessGroup } from '../distributed/index.js';
-import type { EndNotice } from '../pipeline/index.js';
+import { type EndNotice, jobOf } from '../pipeline/index.js';
 import { EventFiles } from '../run/index.js';
 import { setNumThreads } from '../torch/index.js';
 import { makeSeedFolder, readState, seedFolder, writeResult, writeState } from './bundle.js';
@@ -49,7 +49,7 @@ async function main({ config, source, seed, out, checkpoints, ranks, stop }: See
   }
 }
 
-const job = workerData as SeedJob;
+const job = jobOf<SeedJob>();
 try {
   await main(job);
   post({ kind: 'finished' });

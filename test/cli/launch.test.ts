@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,17 @@ import { freePort, isAvailable } from 'headrace/distributed';
 import { headrace, temporaryFolder } from './run.js';
 
 const example = fileURLToPath(new URL('../../examples/ranks.js', import.meta.url));
+
+const gloo = { skip: isAvailable() ? false : 'the addon was built without Gloo' };
+
+/** The command line of a process; '' of one that has ended. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
 
 describe('headrace launch', () => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -150,6 +161,31 @@ describe('headrace launch', () => {
     await isGone('again', 0);
   });
 
+  it('starts a killed rank again in a process that was kept ready, and leaves none behind', gloo, async () => {
+    const file = program(
+      'spare',
+      `const { title, argv } = process;
+       if (rank === 0) {
+         await all(3); // the third file is of rank 1's second process
+         process.exit(0);
+       }
+       await all(2);
+       if (!existsSync(${JSON.stringify(folder.at('first'))})) {
+         writeFileSync(${JSON.stringify(folder.at('first'))}, '');
+         process.kill(process.pid, 'SIGKILL');
+       }
+       console.log(title, rank, process.env.WORLD_SIZE, process.env.HEADRACE_SPARE, ...argv.slice(2));
+       writeFileSync(${JSON.stringify(folder.at('spare'))} + 2, '');`,
+    );
+    const words = ['launch', '--standalone', '--processes', '2', '--restarts', '5', '--recovery', 'stage'];
+    const { code, stdout, stderr } = await headrace([...words, '--', file, '--own', 'x']);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, '[rank 1] headrace rank 1 1 2 undefined --own x\n');
+    assert.equal(stderr, 'headrace: rank 1 ended by SIGKILL; starting it again, restart 1 of 5\n');
+    const left = readdirSync('/proc').filter((each) => /^\d+$/.test(each) && commandOf(each).includes(file));
+    assert.deepEqual(left, []);
+  });
+
   it('names and ends a rank that stands still, which no other need miss', async () => {
     const file = program(
       'standing',
@@ -262,8 +298,6 @@ describe('headrace launch', () => {
       assert.match(stderr, message);
     }
   });
-
-  const gloo = { skip: isAvailable() ? false : 'the addon was built without Gloo' };
 
   /** A program that meets the others, in 4 s, and says how that went. */
   const meeting = (name: string): string =>
