@@ -77,7 +77,11 @@ function addTrain(verb: Verb): void {
     .option('--resume', 'go on with a run that was broken off', false)
     .addOption(jsonOption())
     .action(async (what: string, config: string, flags: TalkTrainFlags, command: Command) => {
-      requireOptions(command, 'out', ...({ emotion: ['clips'], irfd: ['data'], syncnet: ['data'], speak: ['data'] }[what] ?? []));
+      requireOptions(
+        command,
+        'out',
+        ...({ emotion: ['clips'], irfd: ['data'], syncnet: ['data'], speak: ['data'] }[what] ?? []),
+      );
       const trainings = await import('./talk-train.js');
       const train = {
         voice: trainings.trainTalk,

@@ -142,7 +142,10 @@ test('where there is none, the message says what was looked for, where, and how 
   ]) {
     assert.ok(message.includes(part), `${part} in ${message}`);
   }
-  assert.match(message, /sudo apt-get update && sudo apt-get install -y libtorch-dev libopenblas0-openmp libgloo-dev\n/);
+  assert.match(
+    message,
+    /sudo apt-get update && sudo apt-get install -y libtorch-dev libopenblas0-openmp libgloo-dev\n/,
+  );
 });
 
 test('a libtorch that is too old is passed over with its version', () => {
