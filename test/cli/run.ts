@@ -58,6 +58,20 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv, options: RunOpti
   return [thread, Promise.all(ends).then(([[code]]) => code as number)];
 }
 
+/**
+ * Runs again what is to be interrupted at a moment that was over before this process had its turn.
+ * @param run - is told the number of its try
+ */
+export async function interrupted(
+  run: (attempt: number) => Promise<Outcome>,
+  wasLate: (outcome: Outcome) => boolean,
+): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await run(attempt);
+    if (attempt === 4 || !wasLate(outcome)) return outcome;
+  }
+}
+
 /** The last line of stdout, which `--json` promises to be one object. */
 export function lastJson({ stdout }: Outcome): Record<string, unknown> {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;

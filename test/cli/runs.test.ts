@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync 
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { evaluate, readRunConfig } from 'headrace/pipeline';
-import { headrace, lastJson, type Outcome, temporaryFolder } from './run.js';
+import { headrace, interrupted, lastJson, type Outcome, temporaryFolder } from './run.js';
 
 const folder = temporaryFolder();
 after(() => folder.remove());
@@ -125,17 +125,17 @@ describe('one owner', () => {
 
 describe('interrupted', () => {
   it('before the first step, no checkpoint is promised', async () => {
-    let where = folder.at('early');
-    // Without a cut the layers are measured first: it ends there, unless this process had no turn meanwhile.
-    const stopped = () =>
-      headrace(['train', 'resnet20', '--data', 'mnist', '--limit', '64', '--out', where], {
-        whenStarted: (child) => child.stderr!.once('data', () => child.kill('SIGINT')),
-      });
-    let outcome = await stopped();
-    for (let tries = 1; tries < 4 && /^step \d/m.test(outcome.stderr); tries++) {
-      where = folder.at(`early-${tries}`);
-      outcome = await stopped();
-    }
+    let where = '';
+    // Without a cut the layers are measured first: it ends there.
+    const outcome = await interrupted(
+      (attempt) => {
+        where = folder.at(`early-${attempt}`);
+        return headrace(['train', 'resnet20', '--data', 'mnist', '--limit', '64', '--out', where], {
+          whenStarted: (child) => child.stderr!.once('data', () => child.kill('SIGINT')),
+        });
+      },
+      ({ stderr }) => /^step \d/m.test(stderr),
+    );
     assert.equal(outcome.code, 130, outcome.stderr);
     assert.match(outcome.stderr, /^measuring 20 layers to choose the cut\nheadrace: stopping, before the first step; /);
     assert.match(outcome.stderr, /stopped before the first step: there is no checkpoint/);

@@ -1,16 +1,36 @@
 // The verbs of `headrace talk` as a user meets them: errors, and Ctrl-C.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, it } from 'node:test';
 import { type RgbImage, writeImage, writeVideo, writeWav } from 'headrace/media';
 import { drawFaces } from '../media/faces-drawing.js';
 import { example } from '../talkinghead/examples.js';
-import { headrace, lastJson, temporaryFolder } from './run.js';
+import { headrace, interrupted, lastJson, temporaryFolder } from './run.js';
 
 const folder = temporaryFolder();
 after(() => folder.remove());
 
 const size = { width: 200, height: 160 };
+
+/** Acts once a condition holds, while the process lives. */
+function whenTrue(child: ChildProcess, condition: () => boolean, act: () => void): void {
+  const poll = setInterval(() => {
+    if (!condition()) return;
+    clearInterval(poll);
+    act();
+  }, 20);
+  child.on('close', () => clearInterval(poll));
+}
+
+/** Whether the addon is loaded, after which a portrait is. */
+function hasAddon({ pid }: ChildProcess): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/maps`, 'latin1').includes('headrace.node');
+  } catch {
+    return process.platform !== 'linux'; // or it has ended
+  }
+}
 
 function* film(frames: number): Generator<RgbImage> {
   for (let k = 0; k < frames; k++) {
@@ -84,15 +104,23 @@ it('a cut recording is refused with a way out of the command line, which takes w
 it('Ctrl-C while a portrait is loaded ends animate at once, and leaves nothing', async () => {
   const args = ['--portrait', example('ana.jpg'), '--audio', example('weather.flac'), '--size', '2048', '--full'];
   let signal: NodeJS.Signals | null = null;
-  const outcome = await headrace(['talk', 'animate', ...args, '-o', folder.at('out/stopped.mp4')], {
-    whenStarted: (child) => {
-      // Such a portrait takes long; the kernel ends the process, and a shell says 130.
-      child.stderr!.once('data', () => child.kill('SIGINT'));
-      child.on('exit', (_, by) => {
-        signal = by;
-      });
-    },
-  });
+  const outcome = await interrupted(
+    () =>
+      headrace(['talk', 'animate', ...args, '-o', folder.at('out/stopped.mp4')], {
+        whenStarted: (child) => {
+          // Such a portrait takes long; the kernel ends the process, and a shell says 130.
+          whenTrue(
+            child,
+            () => hasAddon(child),
+            () => child.kill('SIGINT'),
+          );
+          child.on('exit', (_, by) => {
+            signal = by;
+          });
+        },
+      }),
+    ({ code }) => code !== null,
+  );
   assert.deepEqual([outcome.code, signal, outcome.stdout], [null, 'SIGINT', '']);
   assert.deepEqual(
     readdirSync(folder.at('out')).filter((name) => name.includes('stopped')),
@@ -114,18 +142,19 @@ it('Ctrl-C in prepare keeps the clips that are done, and the same command goes o
       return [];
     }
   };
-  let done = 0;
-  const outcome = await headrace(args, {
-    whenStarted: (child) => {
-      const poll = setInterval(() => {
-        done = journal().length;
-        if (done === 0) return;
-        clearInterval(poll);
-        child.kill('SIGINT');
-      }, 20);
-      child.on('close', () => clearInterval(poll));
+  const stop = (child: ChildProcess): void =>
+    whenTrue(
+      child,
+      () => journal().length > 0,
+      () => child.kill('SIGINT'),
+    );
+  const outcome = await interrupted(
+    () => {
+      rmSync(folder.at('clips'), { recursive: true, force: true });
+      return headrace(args, { whenStarted: stop });
     },
-  });
+    ({ code }) => code === 0,
+  );
   assert.equal(outcome.code, 130, outcome.stderr);
   assert.match(outcome.stderr, /headrace: stopping; what is done is kept\n/);
   assert.match(outcome.stderr, /stopped: \d clips of \d videos, 0 rejected so far; the same command goes on/);

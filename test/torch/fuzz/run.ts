@@ -9,7 +9,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
-const SILENT_MS = 15_000;
+/** However busy the machine is, no call takes so long, nor the start of a child. */
+const SILENT_MS = 120_000;
 
 /** Runs a child until it ends; kills it if one call takes too long. */
 function runChild(log: string, args: readonly string[]): Promise<string> {
