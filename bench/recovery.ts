@@ -13,7 +13,7 @@ const RANKS = 2;
 /** Of a round, in each of its two runs. */
 const SECONDS = 60;
 const EVERY_SECONDS = 30;
-const CHECKPOINT_EVERY = 20;
+const CHECKPOINT_EVERY = 10;
 /** Steps of the last stage before the clock starts. */
 const WARM_UP = 2 * CHECKPOINT_EVERY;
 
