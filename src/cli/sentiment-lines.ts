@@ -79,7 +79,14 @@ function decoded(bytes: Buffer, cut: boolean): Pick<InputLine, 'text' | 'note'> 
   return { text, note: notes.length === 0 ? null : notes.join('; ') };
 }
 
-/** Writes a line to standard output, and waits where that is full. */
-export async function writeLine(text: string): Promise<void> {
-  if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
+/** Writes a line to standard output, and waits where that is full. @returns whether anybody still reads it, as `head` does not for long */
+export async function writeLine(text: string): Promise<boolean> {
+  if (process.stdout.errored) return false;
+  try {
+    if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return false;
+    throw error;
+  }
 }

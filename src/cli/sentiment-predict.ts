@@ -77,7 +77,8 @@ async function readLines({ read }: Predictor, file: string, json: boolean): Prom
         say(`headrace: line ${number} has nothing to read`);
         process.exitCode = exitCodes.failed;
       }
-      await writeLine(json ? JSON.stringify(lineResult(number, result)) : result ? line(result) : NOTHING);
+      const said = json ? JSON.stringify(lineResult(number, result)) : result ? line(result) : NOTHING;
+      if (!(await writeLine(said))) return;
     }
   }
 }

@@ -61,6 +61,36 @@ test('lines of standard input are answered before it ends', async () => {
   assert.deepEqual(labels, ['positive', 'negative']);
 });
 
+test('a hundred thousand lines are read in the memory of a few', async () => {
+  const path = join(folder, 'many.txt');
+  const line = `${' '.repeat(2_000)}\n`;
+  writeFileSync(path, line.repeat(100_000)); // 200 MB, of which the heap has room for a third
+  const outcome = await headrace(['sentiment', 'predict', '--file', path], {
+    asProcess: true,
+    env: { NODE_OPTIONS: '--max-old-space-size=64' },
+  });
+  assert.equal(outcome.code, 1, outcome.stderr.slice(-2000));
+  assert.equal(outcome.stdout, 'nothing to read\n'.repeat(100_000));
+});
+
+test('it ends in peace once nobody reads what it says', async () => {
+  let said = '';
+  const outcome = await headrace(['sentiment', 'predict', '--file', '-'], {
+    whenStarted: ({ stdin, stdout }) => {
+      stdin!.on('error', () => {}); // it may end before it has taken all
+      stdin!.write('I loved it.\n');
+      stdout!.on('data', (chunk) => {
+        said += chunk;
+        stdout!.destroy();
+        stdin!.end('I hated it.\n'.repeat(20_000));
+      });
+    },
+  });
+  assert.match(said, /positive/);
+  assert.doesNotMatch(outcome.stderr, /EPIPE|headrace:/);
+  assert.equal(outcome.code, 0, outcome.stderr);
+});
+
 test('a file that is not there, and two kinds of input at once, are refused', async () => {
   const [absent, both] = await Promise.all([
     headrace(['sentiment', 'predict', '--file', join(folder, 'nosuch.txt')]),
