@@ -23,6 +23,8 @@ export const mmsaSettings: Readonly<Record<string, string>> = {
   grad_clip: 'clipNorm',
   excludeZero: 'unimodal.excludeZero',
   rank: 'modelOptions.rank',
+  beta_shift: 'modelOptions.betaShift',
+  dropout_prob: 'modelOptions.dropout.gate',
   a_lstm_hidden_size: 'modelOptions.hidden.audio',
   v_lstm_hidden_size: 'modelOptions.hidden.vision',
   audio_out: 'modelOptions.out.audio',

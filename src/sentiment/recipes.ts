@@ -102,6 +102,13 @@ const recipes: Readonly<Record<string, Recipe>> = {
     const rates = { ...config.groups, audio: slow, vision: slow, other: slow };
     return { ...baseline('misa')(config), groups: rates, clipNorm: 0.8 };
   },
+  // As fine-tuning a BERT wants it: one slow rate, no decay.
+  'bert-mag': (config) => {
+    const made = baseline('bert-mag')(config);
+    if (config.text.kind !== 'bert') return made;
+    const slow = { lr: 2e-5, weightDecay: 0 };
+    return { ...made, groups: groups(slow, slow), batchSize: 32, accumulate: 1, leftover: 'flush' };
+  },
   // Classes of what is said, as MELD has them.
   'text-classes': (config) => {
     const classes: SentimentConfig = {

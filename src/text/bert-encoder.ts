@@ -6,7 +6,7 @@ import { checkOptions } from '../torch/options.js';
 import { BertModel } from './bert.js';
 import { type BertConfig, readBertConfig } from './bert-config.js';
 import { loadBertWeights } from './bert-weights.js';
-import { type EncodedText, TextEncoder } from './encoder.js';
+import { type EncodedText, type RowShift, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
 
 export interface BertEncoderOptions {
@@ -43,7 +43,7 @@ export class BertEncoder extends TextEncoder {
     return encoder;
   }
 
-  forward(batch: TensorBatch): EncodedText {
+  forward(batch: TensorBatch, shift?: RowShift): EncodedText {
     const { tokens } = batch;
     if (!tokens) throw new ConfigError(`Expected tokens in the batch, got ${Object.keys(batch).join(', ')}`);
     if (tokens.ndim !== 3 || tokens.shape[1] !== 3) {
@@ -55,7 +55,7 @@ export class BertEncoder extends TextEncoder {
     const length = (all.any(0).data() as Uint8Array).lastIndexOf(1) + 1;
     const used = tokens.narrow(2, 0, length);
     const mask = all.narrow(1, 0, length);
-    const { sequence } = this.bert.forward({ ids: used.select(1, 0), mask, segments: used.select(1, 2) });
+    const { sequence } = this.bert.forward({ ids: used.select(1, 0), mask, segments: used.select(1, 2), shift });
     return { sequence, mask, pooled: sequence.select(1, 0) };
   }
 }

@@ -17,6 +17,7 @@ import {
 import { type Generator, ops, ShapeError, type Tensor } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
 import type { BertConfig } from './bert-config.js';
+import type { RowShift } from './encoder.js';
 
 /** Initial weights of every matrix: BERT's `initializer_range`. */
 const SPREAD = 0.02;
@@ -237,6 +238,8 @@ export interface BertInput {
   readonly mask?: Tensor;
   /** int64 [B, L]. Default: all 0. */
   readonly segments?: Tensor;
+  /** Changes the embedded pieces before the first layer. */
+  readonly shift?: RowShift | undefined;
 }
 
 export interface BertResult {
@@ -264,11 +267,12 @@ export class BertModel extends Module {
     this.pooler = pooler ? new BertPooler(config, made) : null;
   }
 
-  forward({ ids, mask, segments }: BertInput): BertResult {
+  forward({ ids, mask, segments, shift }: BertInput): BertResult {
     if (ids.ndim !== 2) throw new ShapeError(`Expected ids of word pieces [B, L], got [${ids.shape}]`);
     const attended = mask ?? ops.onesLike(ids, { dtype: 'bool' });
     const embedded = this.embeddings.forward(ids, segments ?? ops.zerosLike(ids));
-    const sequence = this.encoder.forward(embedded, attended.unsqueeze(1).unsqueeze(1));
+    const rows = shift ? shift(embedded, attended) : embedded;
+    const sequence = this.encoder.forward(rows, attended.unsqueeze(1).unsqueeze(1));
     return { sequence, pooled: this.pooler?.forward(sequence) ?? null };
   }
 }

@@ -2,7 +2,7 @@
 import type { TensorBatch } from '../data/index.js';
 import { ConfigError, ShapeError, type Tensor } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
-import { type EncodedText, TextEncoder } from './encoder.js';
+import { type EncodedText, type RowShift, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
 
 /** How rows become one vector. */
@@ -36,15 +36,16 @@ export class FeatureText extends TextEncoder {
     }
   }
 
-  forward(batch: TensorBatch): EncodedText {
-    const { text: sequence, textMask } = batch;
-    if (!sequence || !textMask) {
+  forward(batch: TensorBatch, shift?: RowShift): EncodedText {
+    const { text: rows, textMask } = batch;
+    if (!rows || !textMask) {
       throw new ConfigError(`Expected text features in the batch, got ${Object.keys(batch).join(', ')}`);
     }
-    if (sequence.ndim !== 3 || sequence.shape[2] !== this.width) {
-      throw new ShapeError(`Expected text features [B, T, ${this.width}], got [${sequence.shape}]`);
+    if (rows.ndim !== 3 || rows.shape[2] !== this.width) {
+      throw new ShapeError(`Expected text features [B, T, ${this.width}], got [${rows.shape}]`);
     }
     const mask = someRow(textMask);
+    const sequence = shift ? shift(rows, mask) : rows;
     return { sequence, mask, pooled: this.pool === 'first' ? sequence.select(1, 0) : meanOf(sequence, mask) };
   }
 }

@@ -4,7 +4,7 @@ export { type BertInput, BertModel, type BertOptions, type BertResult } from './
 export { type BertConfig, parseBertConfig, readBertConfig } from './bert-config.js';
 export { BertEncoder, type BertEncoderOptions } from './bert-encoder.js';
 export { loadBertWeights } from './bert-weights.js';
-export { type EncodedText, TextEncoder } from './encoder.js';
+export { type EncodedText, type RowShift, TextEncoder } from './encoder.js';
 export { type FeaturePool, FeatureText, type FeatureTextOptions } from './feature-text.js';
 export { type Lexicon, lexiconScores } from './lexicon.js';
 export { packWeights, unpackWeights } from './packed-weights.js';

@@ -15,9 +15,9 @@ import {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from '../nn/index.js';
-import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor, zeros } from '../torch/index.js';
+import { ConfigError, cat, empty, type Generator, noGrad, ops, type Tensor, where, zeros } from '../torch/index.js';
 import { checkOptions } from '../torch/options.js';
-import { type EncodedText, TextEncoder } from './encoder.js';
+import { type EncodedText, type RowShift, TextEncoder } from './encoder.js';
 import { someRow } from './rows.js';
 
 export interface WordEncoderOptions extends FactoryOptions {
@@ -179,14 +179,20 @@ export class WordEncoder extends TextEncoder {
     noGrad(() => this.scores!.narrow(0, 2, scores.shape[0]!).copy_(scores));
   }
 
-  forward(batch: TensorBatch): EncodedText {
+  override get rowWidth(): number {
+    return this.embedding.embeddingDim + (this.scores ? SCORE_COLUMNS : 0);
+  }
+
+  forward(batch: TensorBatch, shift?: RowShift): EncodedText {
     const tokens = batch.tokens;
     if (!tokens) throw new ConfigError(`Expected tokens in the batch, got ${Object.keys(batch).join(', ')}`);
     const mask = someRow(tokens.select(1, 1).ne(0));
     const ids = this.#hideWords(tokens.select(1, 0));
     const vectors = this.embedding.forward(ids);
     const words = this.scores ? cat([vectors, ops.embedding(this.scores, ids)], 2) : vectors;
-    const sequence = this.#read(this.dropout.forward(words), mask);
+    // Where there is no word, filters want zeros.
+    const rows = shift ? where(mask.unsqueeze(2), shift(words, mask), 0) : words;
+    const sequence = this.#read(this.dropout.forward(rows), mask);
     const pooled = this.norm.forward(this.pool.forward(sequence, mask));
     return { sequence, mask, pooled: functional.gelu(this.output.forward(this.dropout.forward(pooled))) };
   }

@@ -15,7 +15,10 @@ import { assertNear } from './support.js';
 
 const three: readonly Modality[] = ['text', 'audio', 'vision'];
 const sets: readonly (readonly Modality[])[] = [three, ['text', 'audio'], ['vision', 'audio']];
-const setsOf = (name: ModelName): readonly (readonly Modality[])[] => (name === 'text-only' ? [['text']] : sets);
+/** Models whose middle the text is. */
+const onText: readonly ModelName[] = ['bert-mag'];
+const setsOf = (name: ModelName): readonly (readonly Modality[])[] =>
+  name === 'text-only' ? [['text']] : onText.includes(name) ? [three, ['text', 'audio']] : sets;
 
 /** Width of `features`, by modality; null: the model has none. */
 const featureWidths: Readonly<Record<ModelName, Readonly<Record<Modality, number>> | null>> = {
@@ -28,6 +31,7 @@ const featureWidths: Readonly<Record<ModelName, Readonly<Record<Modality, number
   lmf: { text: 6, audio: 6, vision: 8 },
   mult: { text: 8, audio: 8, vision: 8 },
   misa: { text: 8, audio: 8, vision: 8 },
+  'bert-mag': null,
 };
 
 /** Everything that a model can be trained by, as one number. */
@@ -153,6 +157,14 @@ const counts: Readonly<Partial<Record<ModelName, number>>> = {
     7 * linear(8, 8) +
     encoderLayer(8, 16) +
     (linear(48, 24) + linear(24, 1)),
+  'bert-mag':
+    linear(textWidth + 3, textWidth) +
+    linear(textWidth + 2, textWidth) +
+    linear(3, textWidth) +
+    linear(2, textWidth) +
+    norm(textWidth) +
+    linear(textWidth, textWidth) +
+    linear(textWidth, 1),
 };
 
 test('numbers of parameters are those of the formulas', () => {
@@ -243,6 +255,9 @@ test("the text's subnet has no dropout, and Self-MM's after its LSTMs can be set
 test('what a model cannot do is refused in words', () => {
   for (const name of ['tfn', 'lmf', 'mult', 'misa'] as const) {
     assert.throws(() => build(name, ['audio']), /Expected two or three modalities for .*, got audio/);
+  }
+  for (const modalities of [['text'], ['audio', 'vision']] as const) {
+    assert.throws(() => build('bert-mag', modalities), /Expected text and one modality or two besides for BERT-MAG/);
   }
   assert.throws(
     () => build('text-only', ['text', 'audio']),

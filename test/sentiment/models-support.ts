@@ -6,6 +6,7 @@ import {
   type Modality,
   type ModelContext,
   type ModelName,
+  type RowShift,
   type SentimentBatch,
   type SentimentModel,
   TextEncoder,
@@ -23,6 +24,7 @@ export const small: Readonly<Record<ModelName, Readonly<Record<string, unknown>>
   lmf: { hidden: { text: 5, audio: 6, vision: 8 }, textOut: 6, rank: 3 },
   mult: { width: 8, heads: 2, layers: 2, memoryLayers: 1, kernel: { text: 1, audio: 3, vision: 4 } },
   misa: { width: 8, hidden: { audio: 3, vision: 2 }, feedForward: 16 },
+  'bert-mag': { betaShift: 0.5 },
 };
 
 export const names = Object.keys(small) as ModelName[];
@@ -53,9 +55,10 @@ export class StubText extends TextEncoder {
   words = new Words();
   pool = new Linear(textWidth, textWidth);
 
-  forward(batch: SentimentBatch): EncodedText {
+  forward(batch: SentimentBatch, shift?: RowShift): EncodedText {
     const [ids, mask] = [batch.tokens!.select(1, 0), batch.tokens!.select(1, 1).ne(0)];
-    const sequence = this.words.forward(ids).add(ids.eq(0).unsqueeze(2).mul(50));
+    const words = this.words.forward(ids).add(ids.eq(0).unsqueeze(2).mul(50));
+    const sequence = shift ? shift(words, mask) : words;
     const real = mask.unsqueeze(2);
     const mean = sequence
       .mul(real)

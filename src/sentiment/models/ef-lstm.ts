@@ -3,8 +3,9 @@
 import type { Modality } from '../../features/specs.js';
 import { Dropout, Linear, LSTM } from '../../nn/index.js';
 import type { TextEncoder } from '../../text/encoder.js';
-import { ConfigError, cat, ops, type Tensor, tensor } from '../../torch/index.js';
+import { cat, type Tensor } from '../../torch/index.js';
 import type { SentimentBatch } from '../datasets/index.js';
+import { alignedTo, checkAlignment, type RowAlignment } from './aligned.js';
 import {
   asPrediction,
   type ModelContext,
@@ -15,7 +16,7 @@ import {
   textOf,
   widthOf,
 } from './model.js';
-import { lengthsOf, textRows, withoutPadding } from './rows.js';
+import { textRows } from './rows.js';
 import { type Partially, withDefaults } from './settings.js';
 
 /** What is left out is MMSA's for MOSI. */
@@ -26,38 +27,13 @@ export interface EfLstmSettings {
   readonly layers: number;
   /** Between the layers, after them, and before the last linear layer. Default 0.5. */
   readonly dropout: number;
-  /**
-   * How the modalities get equally many rows. `'pool'` (default): the rows of the others are averaged into as many
-   * segments, equally long, as the text has words (or tokens); without text, as the first modality has rows. Words are
-   * taken to last equally long, which real alignment would know better. `'none'`: the data is aligned, and anything else
-   * an error.
-   */
-  readonly align: 'pool' | 'none';
+  /** How the modalities get equally many rows. Default `'pool'`. */
+  readonly align: RowAlignment;
 }
 
 export type EfLstmOptions = Partially<EfLstmSettings>;
 
 const defaults: EfLstmSettings = { hidden: 128, layers: 4, dropout: 0.5, align: 'pool' };
-
-/**
- * Averages an utterance's n rows into m segments, as adaptive average pooling does: segment i is the mean of the rows from
- * ⌊i n / m⌋ to ⌈(i + 1) n / m⌉. Fewer rows than segments are repeated. Padding is not read.
- * @param segments - of each utterance
- * @returns [B, rows, D], zeros behind an utterance's last segment
- */
-export function poolRows(input: SequenceInput, segments: readonly number[], rows: number): Tensor {
-  const { device, shape, dtype } = input.values;
-  const from = lengthsOf(input).view([-1, 1, 1]);
-  const to = tensor([...segments], { dtype: 'int64', device }).view([-1, 1, 1]);
-  const segment = ops.arange(rows, { device }).view([1, -1, 1]);
-  const row = ops.arange(shape[1]!, { device }).view([1, 1, -1]);
-  const floor = (a: Tensor, b: Tensor): Tensor => a.div(b, { roundingMode: 'floor' });
-  const start = floor(segment.mul(from), to);
-  const end = floor(segment.add(1).mul(from).add(to).sub(1), to);
-  const inside = row.ge(start).logicalAnd(row.lt(end)).logicalAnd(segment.lt(to));
-  const weights = inside.to({ dtype }).div(end.sub(start));
-  return weights.matmul(withoutPadding(input));
-}
 
 /** One modality or more. It has no features before fusion, so that nothing can align them. Keys: `text.*`, `lstm.*`, ... */
 export class EfLstm extends SentimentModel {
@@ -67,15 +43,12 @@ export class EfLstm extends SentimentModel {
   linear: Linear;
   out: Linear;
   readonly #modalities: readonly Modality[];
-  readonly #align: 'pool' | 'none';
+  readonly #align: RowAlignment;
 
   constructor(context: ModelContext, options: EfLstmOptions = {}) {
     super();
     const { hidden, layers, dropout, align } = withDefaults('ef-lstm', defaults, options);
-    if (align !== 'pool' && align !== 'none') {
-      throw new ConfigError(`Expected the option align of ef-lstm to be 'pool' or 'none', got '${String(align)}'`);
-    }
-    this.#align = align;
+    this.#align = checkAlignment('ef-lstm', align);
     // Text first: its words are what the other rows are brought to.
     this.#modalities = [...context.modalities].sort((a, b) => Number(b === 'text') - Number(a === 'text'));
     const widths = this.#modalities.map((name) => {
@@ -107,16 +80,8 @@ export class EfLstm extends SentimentModel {
   #aligned([first, ...others]: SequenceInput[]): Tensor[] {
     const { values, lengths } = first!;
     const rows = Math.max(...lengths);
-    const rest = others.map((input, i) => {
-      if (this.#align === 'pool') return poolRows(input, lengths, rows);
-      const wrong = lengths.findIndex((length, b) => length !== input.lengths[b]);
-      if (wrong < 0) return input.values.narrow(1, 0, rows);
-      const [a, b] = [this.#modalities[0], this.#modalities[i + 1]];
-      throw new ConfigError(
-        `Expected as many rows of ${b} as of ${a}, got ${input.lengths[wrong]} and ${lengths[wrong]} (utterance ${wrong} of ` +
-          `a batch): use aligned features, or the option align 'pool' of ef-lstm`,
-      );
-    });
+    const order = { name: this.#modalities[0]!, lengths, rows };
+    const rest = others.map((input, i) => alignedTo(order, this.#modalities[i + 1]!, input, this.#align, 'ef-lstm'));
     return [values.narrow(1, 0, rows), ...rest];
   }
 }

@@ -1,6 +1,7 @@
 /** The sentiment models by name. */
 import { constructSeeded, initialiseUnwritten } from '../../nn/index.js';
 import { ConfigError, deriveSeed, Generator } from '../../torch/index.js';
+import { BertMag } from './bert-mag.js';
 import { EfLstm } from './ef-lstm.js';
 import { LfDnn } from './lf-dnn.js';
 import { Lmf } from './lmf.js';
@@ -12,7 +13,9 @@ import { SharedPrivate } from './shared-private.js';
 import { TextOnly } from './text-only.js';
 import { Tfn } from './tfn.js';
 
-export { EfLstm, type EfLstmOptions, poolRows } from './ef-lstm.js';
+export { poolRows, type RowAlignment } from './aligned.js';
+export { AdaptationGate, BertMag, type BertMagOptions } from './bert-mag.js';
+export { EfLstm, type EfLstmOptions } from './ef-lstm.js';
 export { LfDnn, type LfDnnOptions } from './lf-dnn.js';
 export { Lmf, type LmfOptions, LowRankFusion } from './lmf.js';
 export { Misa, type MisaOptions } from './misa.js';
@@ -51,6 +54,7 @@ const builders = {
   lmf: (context, options) => new Lmf(context, options),
   mult: (context, options) => new Mult(context, options),
   misa: (context, options) => new Misa(context, options),
+  'bert-mag': (context, options) => new BertMag(context, options),
 } as const satisfies Record<string, Build>;
 
 export type ModelName = keyof typeof builders;

@@ -1,4 +1,5 @@
 /** Sequences without their padding, for models that read more than the text's one vector. */
+import type { Modality } from '../../features/specs.js';
 import type { EncodedText } from '../../text/encoder.js';
 import { ConfigError, cat, ops, type Tensor, tensor, where } from '../../torch/index.js';
 import type { ModelContext, SequenceInput } from './model.js';
@@ -53,5 +54,14 @@ export function expectSeveral(context: ModelContext, model: string): void {
   throw new ConfigError(
     `Expected two or three modalities for ${model}, which is nothing but the way to join them, ` +
       `got ${context.modalities.join(', ') || 'none'}`,
+  );
+}
+
+/** The modalities beside the text. @throws ConfigError without text, and where there are no others */
+export function expectTextAndOthers({ modalities }: ModelContext, model: string): Modality[] {
+  const others = modalities.filter((name) => name !== 'text');
+  if (others.length > 0 && others.length < modalities.length) return others;
+  throw new ConfigError(
+    `Expected text and one modality or two besides for ${model}, whose middle the text is, got ${modalities.join(', ') || 'none'}`,
   );
 }

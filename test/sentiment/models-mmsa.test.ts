@@ -1,0 +1,118 @@
+/** The special parts of the models that MMSA's users ask for, each against a second implementation in loops. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { AdaptationGate, buildSentimentModel, readSentimentConfig } from 'headrace/sentiment';
+import { BertEncoder, parseBertConfig, WordEncoder } from 'headrace/text';
+import { Generator, noGrad, randn, type Tensor, tensor } from 'headrace/torch';
+import { batchOf, contextOf, uneven } from './models-support.js';
+import { assertNear } from './support.js';
+
+type Row = readonly number[];
+
+const drawn = (seed: number, ...shape: number[]): Tensor => randn(shape, { generator: new Generator(seed) });
+const rowsOf = (x: Tensor): Row[][] => x.tolist() as number[][][];
+const dot = (a: Row, b: Row): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+const lengthOf = (a: Row): number => Math.sqrt(dot(a, a));
+
+/** A linear layer of a module, by its keys. */
+function linearIn(state: ReadonlyMap<string, Tensor>, key: string): (x: Row) => number[] {
+  const weight = state.get(`${key}.weight`)!.tolist() as number[][];
+  const bias = state.get(`${key}.bias`)!.tolist() as number[];
+  return (x) => weight.map((row, i) => dot(row, x) + bias[i]!);
+}
+
+test('the adaptation gate shifts each word by what is beside it, at most by a share of its own length', () => {
+  for (const betaShift of [0.2, 50]) {
+    const gate = new AdaptationGate(4, { audio: 3, vision: 2 }, betaShift, 0.5).initialise(new Generator(3)).eval();
+    const [words, audio, vision] = [drawn(1, 2, 3, 4), drawn(2, 2, 3, 3), drawn(3, 2, 3, 2)];
+    const state = gate.stateDict();
+    let limited = 0;
+    const expected = rowsOf(words).map((rows, b) =>
+      rows.map((z, i) => {
+        const parts = (
+          [
+            ['audio', audio],
+            ['vision', vision],
+          ] as const
+        ).map(([name, other]) => {
+          const m = rowsOf(other)[b]![i]!;
+          const g = linearIn(state, `gates.${name}`)([...m, ...z]).map((value) => Math.max(0, value));
+          return linearIn(state, `shifts.${name}`)(m).map((value, k) => value * g[k]!);
+        });
+        const shift = z.map((_, k) => parts[0]![k]! + parts[1]![k]!);
+        const alpha = Math.min(1, (betaShift * lengthOf(z)) / (lengthOf(shift) + 1e-6));
+        if (alpha < 1) limited++;
+        const moved = z.map((value, k) => value + alpha * shift[k]!);
+        const mean = moved.reduce((sum, value) => sum + value, 0) / 4;
+        const spread = Math.sqrt(moved.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 4 + 1e-5);
+        return moved.map((value) => (value - mean) / spread);
+      }),
+    );
+    assert.equal(limited > 0, betaShift === 0.2);
+    const others = { audio, vision };
+    assertNear(noGrad(() => gate.forward(words, others)), expected.flat(2), 1e-4); // biome-ignore format: one line
+  }
+});
+
+test('a word without a shift stays, with finite gradients', () => {
+  const gate = new AdaptationGate(3, { audio: 2 }, 1, 0).initialise(new Generator(1));
+  const words = tensor([[[1, 2, 4], [0, 0, 0]]], { requiresGrad: true }); // biome-ignore format: a row each
+  gate.forward(words, { audio: tensor([[[0, 0], [0, 0]]]) }).square().sum().backward(); // biome-ignore format: a row each
+  assert.ok(words.grad!.isfinite().all().item());
+  for (const [key, { grad }] of gate.namedParameters()) assert.ok(grad!.isfinite().all().item(), key);
+});
+
+test('a shift of words goes before the first layer of each kind of encoder, and one of nothing changes nothing', () => {
+  const config = parseBertConfig(
+    {
+      model_type: 'bert',
+      vocab_size: 20,
+      hidden_size: 8,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 16,
+    },
+    'test',
+  );
+  const bert = new BertEncoder(config).initialise(new Generator(2)).eval();
+  const words = new WordEncoder(20, { dims: 5, width: 8, reader: 'cnn', scores: true })
+    .initialise(new Generator(2))
+    .eval();
+  const batch = batchOf(uneven);
+  for (const [encoder, width] of [
+    [bert, 8],
+    [words, 7],
+  ] as const) {
+    assert.equal(encoder.rowWidth, width);
+    const plain = noGrad(() => encoder.forward(batch));
+    let seen: readonly number[] = [];
+    const same = noGrad(() =>
+      encoder.forward(batch, (rows) => {
+        seen = rows.shape;
+        return rows;
+      }),
+    );
+    assert.deepEqual(seen, [4, 5, width]);
+    assertNear(same.pooled, plain.pooled.tolist() as number[][], 0);
+    const other = noGrad(() => encoder.forward(batch, (rows) => rows.add(1)));
+    assert.ok(other.pooled.sub(plain.pooled).abs().max().item() > 1e-4);
+  }
+});
+
+test('BERT-MAG hears how words are said: of one text other sounds make another score', () => {
+  const model = buildSentimentModel('bert-mag', contextOf(['text', 'audio']), {}, 1).eval();
+  const batch = batchOf(uneven);
+  const louder = { ...batch, audio: batch.audio!.mul(3) };
+  const [a, b] = [batch, louder].map((each) => noGrad(() => model.forward(each).prediction));
+  assert.ok(a!.sub(b!).abs().min().item() > 1e-4);
+});
+
+test("MMSA's names of its settings and rates reach it", () => {
+  const set = { beta_shift: 0.5, dropout_prob: 0.2 };
+  const config = readSentimentConfig('bert_mag', { bert: 'folder', set });
+  assert.deepEqual(config.modelOptions, { betaShift: 0.5, dropout: { gate: 0.2 } });
+  assert.deepEqual(
+    [config.groups.text, config.groups.other.lr, config.accumulate],
+    [{ lr: 2e-5, weightDecay: 0 }, 2e-5, 1],
+  );
+});
