@@ -56,38 +56,51 @@ function testFiles(patterns) {
 const TOGETHER = 10;
 const ALONE = /^\/\/ Runs in a process of its own: /m;
 
+/** Folders whose tests take longest, which begin first, so that none is left alone at the end; some compute, some mostly wait. */
+const LONG = ['pipeline', 'house', 'talkinghead', 'distributed', 'cli', 'sentiment'];
+const SHORT = 1000; // the round of the others
+
 /**
  * Programs that run the test files: those of a folder together, since loading libtorch takes longer than most of them; and each
- * that says so in a comment alone.
+ * that says so in a comment alone. Node runs them by the order of their names.
  */
 function testPrograms(files) {
   const folder = path.join(root, 'build/together');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const isAlone = (file) => ALONE.test(readFileSync(path.join(root, file), 'utf8'));
-  const alone = files.filter(isAlone);
   const byFolder = new Map();
-  for (const file of files) {
-    const name = path.dirname(file).split(path.sep)[1];
-    if (!alone.includes(file)) byFolder.set(name, [...(byFolder.get(name) ?? []), file]);
-  }
+  for (const file of files.filter((each) => !isAlone(each)))
+    byFolder.set(folderOf(file), [...(byFolder.get(folderOf(file)) ?? []), file]);
   const together = [...byFolder].flatMap(([name, all]) => {
     const count = Math.ceil(all.length / TOGETHER);
     return Array.from({ length: count }, (_, k) => {
-      const part = all.slice((k * all.length) / count, ((k + 1) * all.length) / count);
-      const program = path.join(folder, `${name}-${k + 1}.mjs`);
-      const list = JSON.stringify(part, null, 2);
-      writeFileSync(program, `import { runTogether } from '../test/together.js';\n\nawait runTogether(${list});\n`);
-      return program;
+      const part = JSON.stringify(all.slice((k * all.length) / count, ((k + 1) * all.length) / count), null, 2);
+      const round = LONG.includes(name) ? k : SHORT;
+      return { name: `${name}-${k + 1}`, round, code: `(await import('../test/together.js')).runTogether(${part})` };
     });
   });
-  return [...together, ...alone.map((file) => path.join('build', file.replace(/\.ts$/, '.js')))];
+  const alone = files.filter(isAlone).map((file) => ({
+    name: path.basename(file, '.test.ts'),
+    round: Infinity,
+    code: `import('../${file.replace(/\.ts$/, '.js')}')`,
+  }));
+  const place = ({ name }) => LONG.indexOf(name.split('-')[0]);
+  const programs = [...together, ...alone].sort((a, b) => a.round - b.round || place(a) - place(b));
+  return programs.map(({ name, code }, i) => {
+    const program = path.join(folder, `${String(i + 1).padStart(2, '0')}-${name}.mjs`);
+    // Not by Node's option, which threads inherit: each would read the map of every module that it loads.
+    writeFileSync(program, `process.setSourceMapsEnabled(true);\nawait ${code};\n`);
+    return program;
+  });
 }
+
+const folderOf = (file) => path.dirname(file).split(path.sep)[1];
 
 // Three at once keep two cores at work: some wait for time-outs. The limit is of a whole program, and ends one that hangs; test/together.ts has that of a file.
 function runTests(files, options) {
   const limits = ['--test-concurrency=3', '--test-timeout=3600000', '--test-reporter=spec'];
-  return runNode(['--enable-source-maps', '--test', ...limits, ...options, ...testPrograms(files)]);
+  return runNode(['--test', ...limits, ...options, ...testPrograms(files)]);
 }
 
 function runProgram(file, programArgs) {

@@ -29,7 +29,7 @@ export function startRank(name: string, rank: number, worldSize: number, port: n
   const variables = { RANK: rank, WORLD_SIZE: worldSize, MASTER_ADDR: '127.0.0.1', MASTER_PORT: port, ...env };
   const text = Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]));
   const start = performance.now();
-  const child = spawn(process.execPath, ['--enable-source-maps', program, name], {
+  const child = spawn(process.execPath, [program, name], {
     env: { ...process.env, OMP_NUM_THREADS: '1', ...text },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
