@@ -1,7 +1,7 @@
 /** Image files without labels, as a data set to predict on. */
 import { existsSync, statSync } from 'node:fs';
 import { TensorImageDataset } from '../../data/index.js';
-import { imageExtensions } from '../../media/index.js';
+import { imageExtensions } from '../../media/images/names.js';
 import { ConfigError, DataError } from '../../torch/errors.js';
 import { noGrad, scope, type Tensor, tensor, zeros } from '../../torch/index.js';
 import { type BadImage, decodeImages, describeBad } from './decode.js';

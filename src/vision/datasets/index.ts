@@ -1,5 +1,5 @@
 /** Labelled image sets in their official formats, image folders, and downloads from the official sources. */
-export { imageExtensions } from '../../media/index.js';
+export { imageExtensions } from '../../media/images/names.js';
 export { loadCifar10 } from './cifar10.js';
 export type { BadImage } from './decode.js';
 export { type DownloadProgress, downloadFile, formatProgress } from './download.js';

@@ -5,7 +5,7 @@
 import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { splitBySeed } from '../../data/index.js';
-import { imageExtensions, isImageName } from '../../media/index.js';
+import { imageExtensions, isImageName } from '../../media/images/names.js';
 import { DataError } from '../../torch/errors.js';
 
 /** The images of one part of a data set. */
