@@ -45,7 +45,10 @@ export interface Faulted {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Milliseconds from each fault to the next start of its rank, or to the end. */
+  /**
+   * Milliseconds from each fault to the next start of its rank, or to the end. Where ranks are started again one by one a link that was
+   * cut may cost none of them its process: then until a checkpoint is whole that is later than the fault.
+   */
   readonly waits: readonly number[];
   /** Of each fault: which ranks were other processes after it. */
   readonly replaced: readonly (readonly number[])[];
@@ -77,8 +80,8 @@ export function launchRanks(
 export const ranksOf = (launcher: number): Map<number, number> => new Map(childrenOf(launcher).flatMap(rankOf));
 
 /**
- * `headrace launch` with faults, one after the other; those that come after the run's end are left out. Where all ranks end by one, the
- * checkpoint is read whole after each.
+ * `headrace launch` with faults, one after the other; those that come after the run's end are left out. After each the checkpoint is
+ * read whole.
  * @param words - what is launched, with `--out`
  */
 export async function runFaulted(
@@ -135,12 +138,11 @@ async function disturb(
   const end = run.codes.then(() => {
     over = true;
   });
-  /** Waits for all ranks, that of the last fault anew. */
-  const started = async (fault?: Fault, before?: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, number>> => {
+  /** Waits for all ranks, after a fault until it is mended. */
+  const started = async (mended: (found: ReadonlyMap<number, number>) => boolean = () => true) => {
     for (;;) {
-      const found = new Map(run.launchers.flatMap(({ pid }) => [...ranksOf(pid!)]));
-      const anew = fault === undefined || found.get(fault.rank) !== before!.get(fault.rank);
-      if (over || (found.size === run.ranks && anew)) return found;
+      const found: ReadonlyMap<number, number> = new Map(run.launchers.flatMap(({ pid }) => [...ranksOf(pid!)]));
+      if (over || (found.size === run.ranks && mended(found))) return found;
       await sleep(10);
     }
   };
@@ -152,12 +154,13 @@ async function disturb(
     // A rank may just have ended by what came before.
     while (!over && !strike(fault, found.get(fault.rank)!, run.network)) found = await started();
     if (over) break;
-    const [struck, before] = [performance.now(), found];
-    found = await started(fault, before);
+    const [struck, before, step] = [performance.now(), found, stepOf(run.out)];
+    const isNew = (now: ReadonlyMap<number, number>): boolean => now.get(fault.rank) !== before.get(fault.rank);
+    const goesOn = (): boolean => performance.now() - struck > CUT_MS && stepOf(run.out) > step + 1;
+    found = await started(fault.signal === 'cut' && run.recovery === 'stage' ? goesOn : isNew);
     waits.push(performance.now() - struck);
     replaced.push([...found].flatMap(([rank, pid]) => (pid === before.get(rank) ? [] : [rank])));
-    // Elsewhere the others are at work, and may just be making the next.
-    if (run.recovery === 'all') readWhole(run.out);
+    readCurrent(run.out);
   }
   for (const pid of found.values()) pids.add(pid);
   await end;
@@ -205,6 +208,18 @@ const stateOf = (out: string): string => read(join(out, 'checkpoint', 'state.jso
 function stepOf(out: string): number {
   const text = stateOf(out);
   return text === '' ? 0 : (JSON.parse(text) as { step: number }).step;
+}
+
+/** The same while ranks are at work, who may put the next in its place meanwhile. @throws where the current one is not whole */
+function readCurrent(out: string): void {
+  for (let state = stateOf(out); ; state = stateOf(out)) {
+    try {
+      readWhole(out);
+      return;
+    } catch (error) {
+      if (stateOf(out) === state) throw error;
+    }
+  }
 }
 
 /** Reads all that the run's checkpoint names, where it has one. @returns its tensors' bytes, by file's part and key */

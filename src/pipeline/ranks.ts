@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessGroup, RankChannel } from '../distributed/index.js';
-import { ConfigError, checkOptions, type HeadraceError, StageError } from '../torch/index.js';
+import { ConfigError, checkOptions, type HeadraceError, RankError, StageError } from '../torch/index.js';
 import { type HeldCheckpoint, holdCheckpoint } from './checkpoint.js';
 import { NoticeSender } from './lasting-notices.js';
 import { type ApartNotice, fromRank, hear, type RankRun, tell, toRank } from './rank-messages.js';
@@ -62,7 +62,8 @@ export async function overRanks(
     else whole = await (recovers(group) ? followLasting(group, options) : follow(group, options));
     if (group.rank === 0) release(group);
   } catch (error) {
-    group.fail((error as Error).message);
+    // Who has lost the others is started again by itself, and they go on.
+    if (!(recovers(group) && error instanceof RankError)) group.fail((error as Error).message);
     throw error;
   }
   group.close();
@@ -125,7 +126,8 @@ async function followLasting(group: ProcessGroup, { sharedFolder }: RankOptions)
   const notices = new NoticeSender<EndNotice>(group);
   let told = false;
   const errorOf = (message: string, { cause: _, ...at }: FailedAt): HeadraceError => {
-    told = !group.done && at.code !== 'RANK_LOST';
+    if (at.code === 'RANK_LOST') return new RankError(message, { code: at.code });
+    told = !group.done;
     if (told) notices.tell({ kind: 'failed', message, ...at });
     return new StageError(message, at);
   };

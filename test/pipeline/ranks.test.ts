@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { eventsPath, type RunConfig, type RunEvent, type RunResult, readEvents } from 'headrace/pipeline';
 import { Generator, rand, scope, tensor } from 'headrace/torch';
 import { drawFaults, readWhole, runFaulted } from '../../bench/faulted.js';
+import { Network } from '../../bench/network.js';
 import { headrace, type Outcome } from '../cli/run.js';
 import { needsGloo } from '../distributed/ranks.js';
 import { differences, type Finished, finish, readCheckpointJson, readState, smallViT } from './fixture.js';
@@ -127,6 +128,26 @@ async function disturbed(words: FaultedRun[0], ranks: number, faults: FaultedRun
 }
 
 const small = ['resnet20', '--data', 'mnist', '--limit', '64', '--batch', '24', '--stages', '2', '--cut', '8'];
+/** With a checkpoint after each step. */
+const shortRun = [
+  ...[
+    'train',
+    'resnet20',
+    '--data',
+    'mnist',
+    '--limit',
+    '24',
+    '--batch',
+    '8',
+    '--stages',
+    '2',
+    '--cut',
+    '8',
+    '--steps',
+    '30',
+  ],
+  ...['--eval-every', '0', '--threads', '1', '--checkpoint-every', '1'],
+];
 const onLaunch = ['launch', '--standalone', '--processes', '2', '--', 'train', ...small, '--threads', '1'];
 
 test(
@@ -134,9 +155,7 @@ test(
   needsGloo,
   async () => {
     const threads = folder();
-    const size = ['--limit', '24', '--batch', '8', '--stages', '2', '--cut', '8', '--steps', '30', '--eval-every', '0'];
-    const words = ['train', 'resnet20', '--data', 'mnist', ...size, '--threads', '1', '--checkpoint-every', '1'];
-    const one = await headrace([...words, '--out', threads]);
+    const one = await headrace([...shortRun, '--out', threads]);
     assert.equal(one.code, 0, one.stderr);
     const faults = drawFaults(5, 2, { ranks: 2, steps: 11, lastMs: 60 });
     assert.deepEqual(
@@ -144,7 +163,7 @@ test(
       ['SIGSTOP 1', 'SIGKILL 0'],
     );
     // A rank that is only slow, on a busy machine, shall not be taken for lost.
-    const run = await disturbed([...words, '--out', 'OUT'], 2, faults, { patience: 5 });
+    const run = await disturbed([...shortRun, '--out', 'OUT'], 2, faults, { patience: 5 });
     const { out, code, stdout, stderr, waits, left } = run;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^resnet20, ppll, 2 stage\(s\): 30 steps.*\nkept in .*\n$/);
@@ -176,6 +195,26 @@ test(
     assert.ok(!existsSync(join(out, 'kept')));
   },
 );
+
+test('a rank that is cut from the network comes back to the others, which go on', needsGloo, async (t) => {
+  const network = Network.open();
+  if (network === null) return t.skip('network namespaces need a privileged user and ip');
+  try {
+    const [threads, out] = [folder(), folder()];
+    const one = await headrace([...shortRun, '--out', threads]);
+    assert.equal(one.code, 0, one.stderr);
+    const faults = [0, 1].map((rank, i) => ({ signal: 'cut', rank, step: 4 + 12 * i, afterMs: 20 }) as const);
+    const options = { network, recovery: 'stage', patience: 2 } as const;
+    const { code, stderr, left, waits } = await runFaulted([...shortRun, '--out', out], out, 2, faults, options);
+    assert.equal(code, 0, stderr);
+    assert.equal(waits.length, 2, stderr);
+    assert.doesNotMatch(stderr, /all ranks again/);
+    assert.deepEqual(left, []);
+    assert.deepEqual(differences(readWhole(threads), readWhole(out)), []);
+  } finally {
+    network.close();
+  }
+});
 
 test('what an edge keeps comes back as it was, on disk too, and is let go of once nobody will ask for it', () => {
   const parent = folder();
