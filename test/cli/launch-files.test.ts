@@ -141,15 +141,21 @@ describe('launch files', () => {
   });
 
   const torchrun = process.env.TORCHRUN ?? 'torchrun';
-  // Debian's 1.13 cannot read its own options under Python 3.11.
-  const works = () => spawnSync(torchrun, ['--nproc_per_node', '1', '--no_python', 'true']).status === 0;
-  const broken = gloo || (works() ? false : 'no torchrun that works (TORCHRUN names one)');
+  const works = (options: string): boolean => {
+    const all = [...options.split(' ').filter(Boolean), '--nproc_per_node', '1', '--no_python', 'true'];
+    return spawnSync(torchrun, all).status === 0;
+  };
+  // Debian's 1.13 cannot read its own defaults under Python 3.11.
+  const options = gloo ? undefined : ['', '--tee 1 --redirects 1'].find(works);
+  const broken = gloo || (options === undefined ? 'no torchrun that works (TORCHRUN names one)' : false);
 
   it('torchrun starts a run of two processes, and again from its checkpoint when one is killed', {
     skip: broken,
   }, async () => {
     const out = folder.at('torchrun');
-    const variables = { PORT: String(await freePort()), TORCHRUN: torchrun, EVERY: '1', RESTARTS: '1' };
+    const variables = {
+      ...{ PORT: String(await freePort()), TORCHRUN: torchrun, OPTIONS: options!, EVERY: '1', RESTARTS: '1' },
+    };
     const script = at('examples/launch/torchrun.sh');
     const child = spawn('sh', [script, ...words(out, 40)], { env: environment(variables), stdio: 'pipe' });
     let errors = '';
@@ -157,7 +163,7 @@ describe('launch files', () => {
       errors += chunk;
     });
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
-    await saved(out);
+    await Promise.race([saved(out), ended.then(() => assert.fail(`it ended before its first checkpoint: ${errors}`))]);
     const ranks = spawnSync('pgrep', ['-P', String(child.pid), '-f', out], { encoding: 'utf8' })
       .stdout.trim()
       .split('\n');
