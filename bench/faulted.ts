@@ -113,9 +113,13 @@ export async function runFaulted(
   const codes = Promise.all(
     launchers.map((child) => new Promise<number | null>((resolve) => child.on('close', resolve))),
   );
-  const { pids, ...found } = await disturb({ launchers, codes, out, ranks, network, recovery }, faults);
-  const code = (await codes).find((each) => each !== 0) ?? 0;
-  return { code, stdout, stderr, ...found, left: pids.filter(isAlive) };
+  try {
+    const { pids, ...found } = await disturb({ launchers, codes, out, ranks, network, recovery }, faults);
+    const code = (await codes).find((each) => each !== 0) ?? 0;
+    return { code, stdout, stderr, ...found, left: pids.filter(isAlive) };
+  } finally {
+    for (const launcher of launchers) launcher.kill('SIGTERM'); // of a run whose checkpoint is broken
+  }
 }
 
 interface Running {
