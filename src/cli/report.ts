@@ -65,9 +65,22 @@ export function reportError(error: unknown): number {
   return error instanceof ConfigError && process.env.TORCHELASTIC_MAX_RESTARTS ? exitCodes.usage : exitCodes.failed;
 }
 
+/** Settings as messages of the library name them, and what they are called on the command line. */
+const flags: Readonly<Record<string, string>> = {
+  'resume: true': '--resume',
+  'allowNaN: true': '--allow-nan',
+  'skipBad: true': '--skip-bad',
+  'lazy: true': '--lazy',
+  'syncBatchNorm: true': '--sync-batch-norm',
+  batchSize: '--batch',
+  checkpointEvery: '--checkpoint-every',
+};
+const settings = new RegExp(`\\b(${Object.keys(flags).join('|')})\\b`, 'g');
+
 /** An error in words of the command line. */
 export function messageOf(error: Error): string {
-  return error instanceof TruncatedError ? `${error.fact}. Copy or record it again` : error.message;
+  if (error instanceof TruncatedError) return `${error.fact}. Copy or record it again`;
+  return error.message.replaceAll(settings, (name) => flags[name]!);
 }
 
 /** Runs a verb that has `--allow-truncated`, of which users of a file that was cut short are told. */

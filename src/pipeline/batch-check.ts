@@ -70,9 +70,9 @@ function checkShares(config: RunConfig, samples: number, steps: number): void {
   const least = smallestBatch(config, samples, steps);
   if (!config.syncBatchNorm || least >= most) return;
   throw new ConfigError(
-    `Expected a sample for each of ${most} replicas, whose batch normalisation is one (--sync-batch-norm): ${samples} samples ` +
-      `in batches of ${config.batchSize} (--batch) leave ${least} for the last one. Give another batch size or number of ` +
-      'samples (--limit).',
+    `Expected a sample for each of ${most} replicas, whose batch normalisation is one (syncBatchNorm: true): ${samples} samples ` +
+      `in batches of ${config.batchSize} leave ${least} for the last one. Give another batchSize or number of ` +
+      'samples.',
   );
 }
 
@@ -86,9 +86,9 @@ function refusal(cause: unknown, at: string, config: RunConfig, samples: number)
   const cut = `${parts > 1 ? `, cut into ${parts} microbatches,` : ''}${shares}`;
   return new ConfigError(
     `Expected more than one value for each channel in training, and ${at} would get one: ` +
-      `${samples} samples in batches of ${batchSize} (--batch)${cut} make batches of ${batchSize}${last}, ` +
-      'of which the smallest comes to 1. Give another batch size' +
-      `${parts > 1 ? ', fewer microbatches' : ''}${most > 1 ? ', fewer replicas' : ''} or number of samples (--limit).`,
+      `${samples} samples in batches of ${batchSize}${cut} make batches of ${batchSize}${last}, ` +
+      'of which the smallest comes to 1. Give another batchSize' +
+      `${parts > 1 ? ', fewer microbatches' : ''}${most > 1 ? ', fewer replicas' : ''} or number of samples.`,
     { cause },
   );
 }

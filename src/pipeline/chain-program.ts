@@ -111,7 +111,7 @@ function contextOf(job: WorkerJob, report: (event: RunEvent) => void, post: Tell
   return {
     actions: actionsOf(job),
     finite: training && !config.allowNaN,
-    otherwise: 'allowNaN (--allow-nan) goes on in spite of it',
+    otherwise: 'allowNaN: true goes on in spite of it',
     spans: config.spans ?? false,
     report,
     afterBatch: (step) => {

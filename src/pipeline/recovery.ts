@@ -24,9 +24,7 @@ export function checkRecovery(config: RunConfig): void {
     ...(replicasOf(config).every((count) => count === 1)
       ? []
       : ['stages without replicas, whose gradients are added up']),
-    ...(checkpointEvery > 0
-      ? []
-      : ['checkpointEvery (--checkpoint-every) of at least 1, since stages keep what they sent so long']),
+    ...(checkpointEvery > 0 ? [] : ['checkpointEvery of at least 1, since stages keep what they sent so long']),
     ...(patience === undefined ? [] : ['no patience: where a run ends must not hang on what comes back']),
     ...(out === null ? ['a folder of the run (out) that all ranks see'] : []),
   ];

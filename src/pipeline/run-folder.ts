@@ -175,7 +175,7 @@ function requireState(path: string, wish: Resume): void {
     throw new ConfigError(`Expected a checkpoint in ${checkpointFolder(path)} to resume from, found none.`);
   }
   if (!resume && hasCheckpoint(path)) {
-    throw new ConfigError(`${path} holds a run already: resume it (--resume), or give another folder.`);
+    throw new ConfigError(`${path} holds a run already: resume it (resume: true), or give another folder.`);
   }
   if (!resume && holdsSomethingElse(join(path, CONFIG))) {
     throw new ConfigError(`${path} holds a config.json that is not of a run like this: give another folder.`);

@@ -82,7 +82,7 @@ export function beginFolder(
     constant: trainingConstant(config, prepared.splits.train),
   };
   if (existsSync(join(out, 'config.json'))) {
-    if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
+    if (!resume) throw new ConfigError(`${out} holds a run already: resume it (resume: true), or give another folder`);
     const differences = differencesOf({ ...since, ...readManifest(out).config }, config);
     if (differences.length > 0) {
       throw new ConfigError(
@@ -245,7 +245,7 @@ export function readWeights(
 function bestSeed(folder: string): number {
   const results = readResults(folder);
   if (results.length === 0)
-    throw new ConfigError(`${folder} holds no trained seed yet: train it to the end (--resume)`);
+    throw new ConfigError(`${folder} holds no trained seed yet: train it to the end (resume: true)`);
   const loss = ({ history, bestEpoch }: SeedResult): number =>
     history[bestEpoch - 1]?.validLoss ?? Number.POSITIVE_INFINITY;
   return results.reduce((best, other) => (loss(other) < loss(best) ? other : best)).seed;

@@ -44,7 +44,7 @@ test('a worker that exits is noticed', async () => {
 
 test('a loss that is not a number stops the run with stage and step', async () => {
   const error = await failure({ faults: { at: { stage: 1, step: 2, kind: 'nan' } } });
-  assert.match(error.message, /^stage 1, action 1U, step 2: the loss is NaN; .*--allow-nan/);
+  assert.match(error.message, /^stage 1, action 1U, step 2: the loss is NaN; .*allowNaN: true goes on/);
 });
 
 test('what is not finite is laid to the stage that made it, whichever is first to see it', async () => {

@@ -137,7 +137,7 @@ test('a last batch of one that batch normalisation cannot take is refused before
     (async () => {
       for await (const event of run) started.push(event);
     })(),
-    /more than one value for each channel.*the head after layer2\..*17 samples in batches of 8 \(--batch\) make batches of 8 and one of 1, .*Give another batch size/,
+    /more than one value for each channel.*the head after layer2\..*17 samples in batches of 8 make batches of 8 and one of 1, .*Give another batchSize/,
   );
   assert.deepEqual(started, []);
   const pieces = tiny({ schedule: 'gpipe', microbatches: 4, batchSize: 8 }, 20); // one of 4: microbatches of 1
@@ -162,7 +162,7 @@ test('a test loss that is not a number ends the run by stage and step; allowNaN 
   };
   await assert.rejects(
     new Trainer(config(settings)).result,
-    /^StageError: stage 1, step 2: the test loss after step 2 is NaN\. .*look for such values in the data.*allowNaN \(--allow-nan\)/,
+    /^StageError: stage 1, step 2: the test loss after step 2 is NaN\. .*look for such values in the data.*allowNaN: true goes on/,
   );
   assert.ok(Number.isNaN((await new Trainer(config({ ...settings, allowNaN: true })).result).metrics?.loss));
 });

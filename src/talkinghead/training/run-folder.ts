@@ -119,7 +119,7 @@ export class TrainingFolder implements Disposable {
 function beginRun(out: string, config: object, resume: boolean): void {
   const path = join(out, 'config.json');
   if (existsSync(path)) {
-    if (!resume) throw new ConfigError(`${out} holds a run already: resume it (--resume), or give another folder`);
+    if (!resume) throw new ConfigError(`${out} holds a run already: resume it (resume: true), or give another folder`);
     const differences = differencesOf(readJsonFile<object>(path, 'a configuration'), config);
     if (differences.length > 0) {
       throw new ConfigError(

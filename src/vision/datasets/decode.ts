@@ -136,10 +136,9 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(bytes);
   } catch (cause) {
     const gigabytes = (bytes / 1e9).toFixed(1);
-    throw new DataError(
-      `No memory for ${gigabytes} GB of decoded images: read them as they are needed (lazy: true; on the command line --lazy)`,
-      { cause },
-    );
+    throw new DataError(`No memory for ${gigabytes} GB of decoded images: read them as they are needed (lazy: true)`, {
+      cause,
+    });
   }
 }
 

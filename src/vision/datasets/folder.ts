@@ -91,9 +91,7 @@ function checking(listing: FolderListing, skipBad: boolean): (decoding: Decoding
     const { bad, good } = decoding;
     const total = bad.length + good.length;
     if (bad.length > 0 && (!skipBad || good.length === 0)) {
-      throw new DataError(
-        `${describeBad(bad, total)}\nLeave them out with skipBad: true (on the command line --skip-bad)`,
-      );
+      throw new DataError(`${describeBad(bad, total)}\nLeave them out with skipBad: true`);
     }
     checkOneSize([...listing.train.paths, ...listing.test.paths], decoding);
     const border = listing.train.paths.length;
