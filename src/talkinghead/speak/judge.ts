@@ -1,6 +1,7 @@
 /**
  * Who, how and where a drawn face is, told by a network that has nothing to do with the one that is judged: trained on exact labels
- * of the people whom a set holds to learn from, and as good on others as its own figures on true pictures say.
+ * of the people whom a set holds to learn from, and as good on others as its own figures on true pictures say. Expressions have a
+ * network of their own: features that tell people apart, whatever they do, do not tell what they do.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { Adam } from '../../optim/index.js';
 import { manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
 import { cosineShare, descend, type StepLearner, trainSteps } from '../training/steps.js';
+import { displaced, recoloured } from './augment.js';
 import { FaceEncoder } from './encoder.js';
 import { emotionsOf, type FaceHooks, type Faces, picturesOf, rowsOf } from './faces.js';
 
@@ -31,11 +33,11 @@ export interface Verdict {
   readonly identity: Tensor;
 }
 
-/** Keys: `trunk`, `pose`, `emotion`, `person`. */
+/** Keys: `trunk`, `pose`, `person`, and `emotion`, each as of {@link FaceEncoder} or a linear layer. */
 export class FaceJudge extends Module {
   trunk = new FaceEncoder(shape, features);
   pose = new Linear(features, 3);
-  emotion = new Linear(features, expressionNames.length);
+  emotion = new FaceEncoder(shape, expressionNames.length);
   person: Linear;
 
   constructor(people: number) {
@@ -43,13 +45,15 @@ export class FaceJudge extends Module {
     this.person = new Linear(features, people, { bias: false });
   }
 
-  /** @param pictures - [N, 3, size, size], from -1 to 1 */
-  forward(pictures: Tensor): Verdict {
+  /**
+   * @param pictures - [N, 3, size, size], from -1 to 1
+   * @param changed - what expressions are read from, where it is not the same: in training
+   */
+  forward(pictures: Tensor, changed = pictures): Verdict {
     const told = this.trunk.forward(pictures);
-    const bent = told.relu();
     return {
-      pose: this.pose.forward(bent).mul(degrees),
-      emotion: this.emotion.forward(bent),
+      pose: this.pose.forward(told.relu()).mul(degrees),
+      emotion: this.emotion.forward(changed),
       identity: F.normalize(told),
     };
   }
@@ -89,7 +93,10 @@ class JudgeTrainer implements StepLearner {
     const { faces, judge } = this;
     const chance = new Chance(settings.seed).fork(step);
     const frames = Array.from({ length: settings.batch }, () => chance.pick(chance.pick(faces.train)));
-    const { pose, emotion, identity } = judge.forward(picturesOf(faces, frames));
+    const pictures = picturesOf(faces, frames);
+    // A clip has one expression: without changes it would be known by its place and light.
+    const changed = recoloured(displaced(pictures, chance, true), 1, chance);
+    const { pose, emotion, identity } = judge.forward(pictures, changed);
     const people = rowsOf(frames.map((frame) => this.#people.get(faces.labels[frame]!.person)!));
     const total = F.smoothL1Loss(pose.div(degrees), posesOf(faces, frames).div(degrees))
       .mul(4)
@@ -104,7 +111,7 @@ class JudgeTrainer implements StepLearner {
   }
 }
 
-const FORMAT = 'headrace-face-judge-1';
+const FORMAT = 'headrace-face-judge-2';
 
 /**
  * The judge of a set, kept beside it: trained by the first who asks, in some minutes.

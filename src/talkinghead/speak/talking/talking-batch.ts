@@ -1,7 +1,7 @@
 /** Stretches of clips for a step of the second stage, and what they are to be made of. */
-import { functional as F } from '../../../nn/index.js';
-import { ConfigError, ops, type Tensor, tensor } from '../../../torch/index.js';
+import { ConfigError, ops, type Tensor } from '../../../torch/index.js';
 import type { Chance } from '../../training/chance.js';
+import { displaced, recoloured } from '../augment.js';
 import { hideMouths, type MouthSquare } from '../clips/mouths.js';
 import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
 import { asSeen, rowsOf } from '../faces.js';
@@ -141,25 +141,4 @@ export function talkingBatch(
     squares,
     windows,
   };
-}
-
-/** Other colours, the same for the `each` pictures of a stretch. */
-function recoloured(pictures: Tensor, each: number, chance: Chance): Tensor {
-  const count = pictures.shape[0]! / each;
-  const drawn = (low: number, high: number): Tensor =>
-    tensor(
-      Float32Array.from({ length: 3 * count }, () => chance.between(low, high)),
-      { shape: [count, 3, 1, 1] },
-    ).repeatInterleave(each, 0);
-  return pictures.mul(drawn(0.8, 1.2)).add(drawn(-0.1, 0.1));
-}
-
-/** Moved and made larger or smaller a little. */
-function displaced(pictures: Tensor, chance: Chance): Tensor {
-  const rows = Array.from({ length: pictures.shape[0]! }, () => {
-    const scale = chance.between(0.9, 1.1);
-    return [scale, 0, chance.between(-0.1, 0.1), 0, scale, chance.between(-0.1, 0.1)];
-  });
-  const grid = F.affineGrid(tensor(rows.flat(), { shape: [rows.length, 2, 3] }), pictures.shape);
-  return F.gridSample(pictures, grid, { paddingMode: 'border' });
 }
