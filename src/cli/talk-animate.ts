@@ -5,13 +5,14 @@ import { performance } from 'node:perf_hooks';
 import { writeFileAtomic } from '../io/index.js';
 import { readTextFile } from '../io/read-text.js';
 import { checkFrames, framePattern } from '../media/frame-files.js';
-import { mediaInfo, videoTarget } from '../media/index.js';
+import { mediaInfo, type RgbImage, videoTarget } from '../media/index.js';
 import { knownSounds } from '../talkinghead/animate/transcript.js';
 import {
   type AnimateOptions,
   Animation,
   AnimationReport,
   arkitCount,
+  type Film,
   MotionTrack,
   Portrait,
   type TrackMotionOptions,
@@ -31,6 +32,15 @@ export async function animateTalk(flags: TalkAnimateFlags): Promise<void> {
   await withTruncatedAllowed(() => animated(flags));
 }
 
+/** What there is to be made. */
+export interface Opened {
+  readonly film: Film;
+  /** The portrait at rest. */
+  readonly still: RgbImage;
+  /** `portrait`, or the trained model. */
+  readonly model: string;
+}
+
 async function animated(flags: TalkAnimateFlags): Promise<void> {
   const raw = flags.output === '-';
   // What can be told to be wrong is told before the portrait is loaded, which takes a while.
@@ -38,22 +48,20 @@ async function animated(flags: TalkAnimateFlags): Promise<void> {
   if (flags.report !== undefined) checkFolderOf('--report', flags.report);
   if (raw && flags.json) throw new ConfigError('Expected --json or -o -, got both: stdout can take one of them');
   const seconds = await soundSeconds(flags.audio);
-  const given = await readGiven(flags);
-  new Animation(nobody, given);
-  // Loading computes for seconds without a pause in which a signal could be heard, and writes nothing: until then the system's own
-  // answer to Ctrl-C stands, which ends the process at once (130 to a shell).
-  const portrait = await loadPortrait(flags);
+  const open = flags.model === 'portrait' ? await portraitOpener(flags) : await speakOpener(flags);
   const stop = new AbortController();
-  const release = onInterrupt(() => stop.abort());
+  let release = (): void => {};
   try {
-    const options = { ...given, ...(await followed(flags, stop.signal)), signal: stop.signal };
-    const animation = portrait.animate(options);
-    const report = flags.report === undefined ? null : await AnimationReport.open(portrait.frame(), flags.fps);
-    const made = await make(animation, flags, Math.round(seconds * flags.fps), report);
+    const opened = await open(stop.signal, () => {
+      release = onInterrupt(() => stop.abort());
+    });
+    const { film, still, model } = opened;
+    const report = flags.report === undefined ? null : await AnimationReport.open(still, film.fps);
+    const made = await make(opened, flags, Math.round(seconds * film.fps), report);
     if (report !== null)
-      writeFileAtomic(flags.report!, `${JSON.stringify({ ...made, ...report.figures() }, null, 2)}\n`);
-    if (raw) say(summary(made, portrait));
-    else print(flags.json, made, summary(made, portrait));
+      writeFileAtomic(flags.report!, `${JSON.stringify({ ...made, model, ...report.figures() }, null, 2)}\n`);
+    if (raw) say(summary(made, still));
+    else print(flags.json, made, summary(made, still));
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     say(`headrace: stopped; nothing is left of ${flags.output}`);
@@ -61,6 +69,32 @@ async function animated(flags: TalkAnimateFlags): Promise<void> {
   } finally {
     release();
   }
+}
+
+/**
+ * Makes ready what is to be made. Loading computes for seconds without a pause in which a signal could be heard, and writes nothing:
+ * until `loaded` the system's own answer to Ctrl-C stands, which ends the process at once (130 to a shell).
+ */
+type Opener = (signal: AbortSignal, loaded: () => void) => Promise<Opened>;
+
+async function portraitOpener(flags: TalkAnimateFlags): Promise<Opener> {
+  const given = await readGiven(flags);
+  new Animation(nobody, given);
+  return async (signal, loaded) => {
+    const portrait = await loadPortrait(flags);
+    loaded();
+    const film = portrait.animate({ ...given, ...(await followed(flags, signal)), signal });
+    return { film, still: portrait.frame(), model: flags.model };
+  };
+}
+
+async function speakOpener(flags: TalkAnimateFlags): Promise<Opener> {
+  const { checkSpeakFlags, openSpeak } = await import('./talk-animate-speak.js');
+  checkSpeakFlags(flags);
+  return (signal, loaded) => {
+    loaded();
+    return openSpeak(flags, signal);
+  };
 }
 
 /** @throws HeadraceError for a name that tells no kind of output, or a place where it cannot be written */
@@ -76,7 +110,7 @@ async function readGiven(flags: TalkAnimateFlags): Promise<AnimateOptions> {
   const [emotion, pose] = [await planOf(flags.emotion), await planOf(flags.pose)];
   const plans: AnimateOptions = {
     speech: audio,
-    fps,
+    ...(fps !== undefined && { fps }),
     seed,
     mark,
     allowTruncated,
@@ -188,23 +222,23 @@ interface Made {
 }
 
 async function make(
-  animation: Animation,
-  flags: TalkAnimateFlags,
+  { film }: Opened,
+  { output }: TalkAnimateFlags,
   total: number,
   report: AnimationReport | null,
 ): Promise<Made> {
-  const { output, fps } = flags;
+  const { fps } = film;
   const speed = (rate: number): string => `${rate.toFixed(0)} frames/s (${(rate / fps).toFixed(1)} x real time)`;
   const progress = new ReadingProgress('frame', process.stderr, Date.now, speed);
   const begun = performance.now();
   let frames = 0;
-  const onFrame: NonNullable<Parameters<Animation['write']>[1]>['onFrame'] = (picture, motion, speech) => {
+  const onFrame: NonNullable<Parameters<Film['write']>[1]>['onFrame'] = (picture, motion, speech) => {
     report?.add(picture, motion, speech);
     progress.update(++frames, Math.max(total, frames));
   };
   try {
-    if (output === '-') await pipe(animation, () => progress.update(++frames, Math.max(total, frames)));
-    else await animation.write(output, { onFrame });
+    if (output === '-') await pipe(film, () => progress.update(++frames, Math.max(total, frames)));
+    else await film.write(output, { onFrame });
   } finally {
     progress.finish();
   }
@@ -213,14 +247,14 @@ async function make(
 }
 
 /** Raw RGB to stdout, as fast as it is taken. */
-async function pipe(animation: Animation, onFrame: () => void): Promise<void> {
-  for await (const { data } of animation) {
+async function pipe(film: Film, onFrame: () => void): Promise<void> {
+  for await (const { data } of film) {
     if (!process.stdout.write(data)) await once(process.stdout, 'drain');
     onFrame();
   }
 }
 
-function summary({ out, frames, duration, fps, realTimeFactor }: Made, { width, height }: Portrait): string {
+function summary({ out, frames, duration, fps, realTimeFactor }: Made, { width, height }: RgbImage): string {
   const what = `${frames} frames of ${width} x ${height}, ${duration.toFixed(2)} s at ${fps} frames/s`;
   return `${what}, made at ${realTimeFactor.toFixed(1)} times real time\nwritten to ${out === '-' ? 'stdout as raw RGB' : out}`;
 }

@@ -1,8 +1,10 @@
 import { formatColumns } from '../report/index.js';
 import {
   type EvaluatedRow,
+  type Evaluation,
   evaluatedRows,
   evaluateIrfd,
+  evaluateSpeak,
   evaluateSync,
   evaluateTalk,
   type Figures,
@@ -11,6 +13,7 @@ import {
   matrixRows,
   metricNames,
   metricUnits,
+  type SpeakEvaluation,
 } from '../talkinghead/index.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
 import { StepLine } from './step-line.js';
@@ -61,6 +64,7 @@ function shown(value: number | null): string {
 
 type Watching = {
   readonly onProgress: (what: string, done: number, all: number) => void;
+  readonly note: (remark: string) => void;
   readonly shouldStop: () => boolean;
 };
 
@@ -72,12 +76,17 @@ const measures: Readonly<
   >
 > = {
   irfd: async (run, data, watching) => {
-    const found = await evaluateIrfd(run, data, watching);
+    const { onProgress, shouldStop } = watching;
+    const found = await evaluateIrfd(run, data, { onProgress, shouldStop });
     return found && { found, text: factorTables(found) };
   },
   syncnet: async (run, data, watching) => {
     const found = await evaluateSync(run, data, watching);
     return found && { found, text: syncTable(found) };
+  },
+  speak: async (run, data, watching) => {
+    const found = await evaluateSpeak(run, data, watching);
+    return found && { found, text: modesTable(found) };
   },
 };
 
@@ -96,6 +105,7 @@ export async function evaluateModel(
   try {
     const measured = await measures[kind](run, data, {
       onProgress: (what, done, all) => line.show(what, done, all),
+      note: (remark) => line.keep(`note: ${remark}`),
       shouldStop: () => stopped,
     });
     line.end();
@@ -105,6 +115,25 @@ export async function evaluateModel(
     line.end();
     release();
   }
+}
+
+/** Both modes side by side, with what the clips themselves come to. */
+function modesTable({ clips, failed, speak, portrait }: SpeakEvaluation): string {
+  const shownOf = (of: Evaluation | null, row: EvaluatedRow, name: (typeof metricNames)[number]): string =>
+    of === null ? '-' : shown(of.mean[row][name]);
+  const rows = metricNames.map((name) => [
+    name,
+    shownOf(speak, 'generated', name),
+    shownOf(portrait, 'generated', name),
+    shownOf(speak, 'truth', name),
+    shownOf(speak, 'still', name),
+    shownOf(speak, 'shuffled', name),
+    metricUnits[name],
+  ]);
+  const head = ['', 'speak', 'portrait', columns.truth, columns.still, 'speak, other sound', ''];
+  const measured = (speak ?? portrait)?.videos.length ?? 0;
+  const lost = `speak could not make ${failed.speak}, portrait ${failed.portrait}`;
+  return `${measured} of ${clips} clips of people left out, driven by themselves; ${lost}\n${formatColumns([head, ...rows], [0, 6])}`;
 }
 
 const share = (value: number): string => `${(100 * value).toFixed(1)} %`;

@@ -23,7 +23,7 @@ export interface TalkTrainFlags {
 // evaluate: flags
 
 export interface TalkEvaluateFlags {
-  model?: 'irfd' | 'syncnet';
+  model?: 'irfd' | 'syncnet' | 'speak';
   emotion?: ExpressionName;
   identity?: string;
   size: number;
@@ -111,11 +111,11 @@ function addEvaluate(verb: Verb): void {
     'evaluate',
     'measure generated videos against references: pictures, landmarks, identity, pose, emotion, sync, with controls; or a model on people it has not seen',
     'headrace talk evaluate out.mp4 truth.mp4',
-    '\nWith --model irfd or syncnet: the folder of a run of talk train, and the set it was trained on.\n',
+    '\nWith --model: the folder of a run of talk train, and the set it was trained on. Of speak the portrait mode is\nmeasured beside it.\n',
   )
     .argument('<generated>', 'a video, or a folder of videos')
     .argument('<reference>', 'the true one, or a folder with videos of the same names')
-    .addOption(new Option('--model <kind>', 'measure a model instead of videos').choices(['irfd', 'syncnet']))
+    .addOption(new Option('--model <kind>', 'measure a model instead of videos').choices(['irfd', 'syncnet', 'speak']))
     .addOption(
       new Option(
         '--emotion <name>',

@@ -51,11 +51,12 @@ export interface TalkAnimateFlags {
   portrait: string;
   photo?: string[];
   audio: string;
+  model: string;
   transcript?: string;
   output: string;
   emotion?: string;
   pose?: string;
-  fps: number;
+  fps?: number;
   size?: number;
   full: boolean;
   face?: number;
@@ -218,6 +219,11 @@ function addAnimate(verb: Verb): void {
     .addOption(photoOption('a further photograph of the same person, which tells the shape better; may be repeated'))
     .option('--audio <file>', 'what is said: a recording or a video, of any format and length (required)')
     .option(
+      '--model <what>',
+      "portrait, which moves the photograph's own pixels, or the folder of a run of talk train speak, which makes new ones",
+      'portrait',
+    )
+    .option(
       '--transcript <words>',
       'all the words that are said, in English, or a text file of them: the mouth says exactly those (needs pocketsphinx)',
     )
@@ -227,13 +233,17 @@ function addAnimate(verb: Verb): void {
     )
     .option(
       '--emotion <what>',
-      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a video or track (.csv, .json) whose face is followed',
+      'happy:0.7, a timeline such as happy@0-2.5,sad@2.5-, auto, or a video or track (.csv, .json) whose face is followed; of a trained model also a picture',
     )
     .option(
       '--pose <what>',
       'idle (default), still, ranges such as yaw=-15..15,pitch=0, or a video or track (.csv, .json) whose head is followed',
     )
-    .addOption(new Option('--fps <n>', 'pictures a second').argParser(within(...animationRates)).default(25))
+    .addOption(
+      new Option('--fps <n>', 'pictures a second (default: 25; a trained model has its own)').argParser(
+        within(...animationRates),
+      ),
+    )
     .addOption(
       new Option('--size <n>', "pixels of the longer side (default: the photograph's own, at most 2048)").argParser(
         whole(...portraitSizes),

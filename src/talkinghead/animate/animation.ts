@@ -1,12 +1,5 @@
 /** Speech to moving pictures of a head: what is heard, what the head does, what is seen, as it comes. */
-import {
-  type Audio,
-  type RgbImage,
-  readAudioChunks,
-  resampleChunks,
-  videoTarget,
-  writeVideo,
-} from '../../media/index.js';
+import { type Audio, type RgbImage, readAudioChunks, resampleChunks } from '../../media/index.js';
 import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
 import type { EyeAngles } from '../face/index.js';
 import { clamp } from '../motion/curves.js';
@@ -16,7 +9,7 @@ import { animationRates } from '../ranges.js';
 import { checkWithin } from '../render/checks.js';
 import type { HeadTurn } from '../render/index.js';
 import { VoiceModel, voiceRate } from '../voice/index.js';
-import { marked } from './mark.js';
+import { Film, type Moment } from './film.js';
 import { type KnownMouths, type KnownSounds, knownMouths, wordsIn } from './transcript.js';
 
 /** A head that can be moved: a `Portrait` is one. */
@@ -53,26 +46,6 @@ export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 
   readonly signal?: AbortSignal;
 }
 
-export interface WriteOptions {
-  /** 0 (lossless) to 51 (worst); 18 by default. */
-  readonly quality?: number;
-  /** `'little'` (default) for speed, or `'usual'` for files that are a little smaller. */
-  readonly effort?: 'usual' | 'little';
-  /** Told of each frame, with what it shows, before it is encoded. */
-  readonly onFrame?: (picture: RgbImage, motion: MotionFrame, speech: SpeechFrame) => void;
-}
-
-/** What a file says of itself: IPTC's word for media that software has composed is in it, where programs look for it. */
-export const syntheticComment =
-  'Synthetic media: a portrait animated by Headrace (http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic)';
-
-/** The pictures of one moment, and what made them. */
-interface Moment {
-  readonly picture: RgbImage;
-  readonly motion: MotionFrame;
-  readonly speech: SpeechFrame;
-}
-
 const ownNames = ['speech', 'transcript', 'fps', 'voice', 'mark', 'allowTruncated', 'note', 'signal'] as const;
 const performerNames = [
   'seed',
@@ -93,14 +66,16 @@ const performerNames = [
  * for await (const { width, height, data } of portrait.animate({ speech: 'hello.wav' })) show(data);
  * await portrait.animate({ speech: 'hello.wav', emotion: 'happy:0.7' }).write('hello.mp4');
  */
-export class Animation implements AsyncIterable<RgbImage> {
+export class Animation extends Film {
   readonly fps: number;
+  protected readonly mark: boolean;
   readonly #actor: Actor;
   readonly #options: AnimateOptions;
   #said: KnownMouths | null = null;
 
   /** @throws ConfigError for options that cannot be used */
   constructor(actor: Actor, options: AnimateOptions) {
+    super();
     checkOptions('animate', options, [...ownNames, ...performerNames]);
     const { fps = 25, speech, transcript } = options;
     checkWithin('animate', 'fps', fps, animationRates);
@@ -112,6 +87,7 @@ export class Animation implements AsyncIterable<RgbImage> {
         'animate: expected transcript as the words that are said, or { sounds: [{ sound, start, end }] }',
       );
     this.fps = fps;
+    this.mark = options.mark === true;
     this.#actor = actor;
     this.#options = options;
     this.#checkReach(this.#performer()); // which checks the plans
@@ -138,52 +114,22 @@ export class Animation implements AsyncIterable<RgbImage> {
     return { ...rest, pose: { yaw: yaw!, pitch: pitch!, roll: roll! }, ...(position && { position: [x!, y!, z!] }) };
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RgbImage, void, void> {
-    for await (const { picture } of this.#moments()) yield picture;
-  }
-
   /** What the head does, without the pictures. */
   async *motion(): AsyncGenerator<MotionFrame, void, void> {
     const performer = this.#performer();
     for await (const speech of this.#heard()) yield this.#within(performer.next(speech));
   }
 
-  /**
-   * Writes pictures and sound: `.mp4`, `.mov`, `.mkv`, `.webm`, `.gif`, `NAME-%05d.png` or a folder, see `writeVideo`. The same
-   * animation gives the same bytes. The file says of itself that it is synthetic.
-   * @returns how many frames, and seconds
-   * @throws DataError for sound that cannot be read or a file that cannot be written, ConfigError for a name of another kind
-   */
-  async write(
-    path: string,
-    options: WriteOptions = {},
-  ): Promise<{ readonly frames: number; readonly duration: number }> {
-    checkOptions('Animation.write', options, ['quality', 'effort', 'onFrame']);
-    const { quality, effort = 'little', onFrame } = options;
-    const moments = this.#moments();
-    async function* pictures(): AsyncGenerator<RgbImage> {
-      for await (const { picture, motion, speech } of moments) {
-        onFrame?.(picture, motion, speech);
-        yield picture;
-      }
-    }
-    return await writeVideo(path, pictures(), {
-      fps: this.fps,
-      effort,
-      metadata: { comment: syntheticComment },
-      ...(quality !== undefined && { quality }),
-      ...(videoTarget(path) === 'video' && { audio: this.#sound() }),
-    });
-  }
-
-  async *#moments(): AsyncGenerator<Moment, void, void> {
+  protected async *drawn(): AsyncGenerator<Moment, void, void> {
     const performer = this.#performer();
-    const mark = this.#options.mark === true;
     for await (const speech of this.#heard()) {
       const motion = this.#within(performer.next(speech));
-      const picture = this.#actor.frame(motion);
-      yield { picture: mark ? marked(picture) : picture, motion, speech };
+      yield { picture: this.#actor.frame(motion), motion, speech };
     }
+  }
+
+  protected heard(): AsyncIterable<Audio> {
+    return this.#sound();
   }
 
   #performer(): Performer {

@@ -3,7 +3,6 @@ export {
   type Actor,
   type AnimateOptions,
   Animation,
-  syntheticComment,
-  type WriteOptions,
 } from './animation.js';
+export { Film, type Moment, syntheticComment, type WriteOptions } from './film.js';
 export type { KnownSounds } from './transcript.js';

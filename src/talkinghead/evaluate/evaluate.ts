@@ -7,7 +7,7 @@ import {
   mediaInfo,
   readFrames,
 } from '../../media/index.js';
-import { ConfigError, checkOptions, DataError } from '../../torch/index.js';
+import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
 import { layoutLabels } from '../prepare/layouts.js';
 import { evaluatedSizes, frameRates } from '../ranges.js';
 import { checkWhole, checkWithin } from '../render/checks.js';
@@ -18,8 +18,8 @@ import { type FaceReading, type FaceTools, readFace, readLoudness } from './read
 import { turnedByHalf } from './sync.js';
 
 export interface EvaluateOptions {
-  /** The expression that was meant, for all videos. By default that of the reference's name, where a data set's layout tells it. */
-  readonly emotion?: ExpressionName;
+  /** The expression that was meant, for all videos, or who tells it of each. By default that of the reference's name, where a data set's layout tells it. */
+  readonly emotion?: ExpressionName | ((reference: string) => ExpressionName | null);
   /** A picture of the person that is meant. By default the reference's face, frame by frame. */
   readonly identity?: string;
   /** Pixels of the face crops' sides. Default 256. */
@@ -28,9 +28,11 @@ export interface EvaluateOptions {
   readonly fps?: number;
   /** Told of each video when it is measured. */
   readonly onVideo?: (video: VideoResult, done: number, total: number) => void;
+  /** Told of a pair that cannot be measured, which is then left out; it is an error otherwise. */
+  readonly onFailure?: (pair: VideoPair, error: HeadraceError) => void;
 }
 
-const optionNames = ['emotion', 'identity', 'size', 'fps', 'onVideo'] as const;
+const optionNames = ['emotion', 'identity', 'size', 'fps', 'onVideo', 'onFailure'] as const;
 
 /** The columns of the result: the generated video; the reference against itself; its first frame held; its sound at the wrong time. */
 export const evaluatedRows = ['generated', 'truth', 'still', 'shuffled'] as const;
@@ -70,10 +72,15 @@ export async function evaluateTalk(
   const tools = { analyser: await FaceAnalyser.load(), describer: await FaceDescriber.load() };
   const identity = options.identity === undefined ? null : await identityOf(options.identity, tools);
   const videos: VideoResult[] = [];
-  for (const pair of pairs) {
-    const video = await evaluatePair(pair, tools, identity, options);
-    videos.push(video);
-    options.onVideo?.(video, videos.length, pairs.length);
+  for (const [i, pair] of pairs.entries()) {
+    try {
+      const video = await evaluatePair(pair, tools, identity, options);
+      videos.push(video);
+      options.onVideo?.(video, i + 1, pairs.length);
+    } catch (error) {
+      if (options.onFailure === undefined || !(error instanceof HeadraceError)) throw error;
+      options.onFailure(pair, error);
+    }
   }
   return { videos, mean: meanFigures(videos) };
 }
@@ -81,7 +88,7 @@ export async function evaluateTalk(
 function checkEvaluateOptions(options: EvaluateOptions): void {
   checkOptions('evaluateTalk', options, optionNames);
   const { emotion, size = 256, fps } = options;
-  if (emotion !== undefined && !expressionNames.includes(emotion))
+  if (typeof emotion === 'string' && !expressionNames.includes(emotion))
     throw new ConfigError(`Expected emotion among ${expressionNames.join(', ')}, got ${emotion}`);
   checkWhole('evaluateTalk', 'size', size, ...evaluatedSizes);
   if (fps !== undefined) checkWithin('evaluateTalk', 'fps', fps, frameRates);
@@ -121,7 +128,8 @@ async function evaluatePair(
   const theirs = await readLoudness(pair.reference, fps, frames, note);
   const ours = (await readLoudness(pair.generated, fps, frames, note)) ?? theirs;
   if (ours === null) notes.push('there is no sound, in either');
-  const meant = emotion ?? layoutLabels(pair.reference).emotion;
+  const told = typeof emotion === 'function' ? emotion(pair.reference) : emotion;
+  const meant = told ?? layoutLabels(pair.reference).emotion;
   const label = expressionNames.find((name) => name === meant) ?? null;
   const ourScale = alike ? reference.width / generated.width : faceSquare(reference).side / faceSquare(generated).side;
   const scale = size / faceSquare(reference).side;
@@ -153,7 +161,8 @@ function onlySync({ syncSound, syncSoundR }: Pick<Metrics, 'syncSound' | 'syncSo
   return { ...nothing, syncSound, syncSoundR };
 }
 
-function meanFigures(videos: readonly VideoResult[]): Figures {
+/** Means over videos, as {@link Evaluation} has them. */
+export function meanFigures(videos: readonly VideoResult[]): Figures {
   const means = evaluatedRows.map((row) => {
     const all = metricNames.map((name) => {
       const values = videos.flatMap(({ figures }) => figures[row][name] ?? []);

@@ -18,6 +18,6 @@ export {
   talkingRecipes,
 } from './talking-config.js';
 export { syncLoss, type TalkingJudges, talkingLosses } from './talking-losses.js';
-export { type Framing, loadTalking, type TalkingModel } from './talking-model.js';
+export { type Framing, knownOf, loadTalking, saveTalking, type TalkingModel } from './talking-model.js';
 export { coderOf, hearAll, type TalkingResult, type TalkingRunOptions, trainTalking } from './talking-run.js';
 export { type TalkingBase, TalkingTrainer, talkingShape } from './talking-trainer.js';

@@ -1,0 +1,5 @@
+/** Trained models of SPEAK in use. */
+export { type SourceCodes, type SourceHooks, sourceCodes } from './sources.js';
+export { evaluateSpeak, type SpeakEvaluateOptions, type SpeakEvaluation } from './speak-evaluation.js';
+export { type FollowedFile, type SpeakAnimateOptions, SpeakFilm } from './speak-film.js';
+export { SpeakHead, type SpeakHeadOptions } from './speak-head.js';
