@@ -109,6 +109,12 @@ const recipes: Readonly<Record<string, Recipe>> = {
     const slow = { lr: 2e-5, weightDecay: 0 };
     return { ...made, groups: groups(slow, slow), batchSize: 32, accumulate: 1, leftover: 'flush' };
   },
+  mmim: (config) => {
+    const made = { ...baseline('mmim')(config), clipNorm: 1 };
+    if (config.text.kind !== 'bert') return made;
+    const rates = groups({ lr: 5e-5, weightDecay: 1e-4 }, { lr: 1e-3, weightDecay: 1e-4 });
+    return { ...made, groups: rates, batchSize: 32, accumulate: 1, leftover: 'flush' };
+  },
   // Classes of what is said, as MELD has them.
   'text-classes': (config) => {
     const classes: SentimentConfig = {

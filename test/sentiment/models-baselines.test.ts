@@ -16,7 +16,7 @@ import { assertNear } from './support.js';
 const three: readonly Modality[] = ['text', 'audio', 'vision'];
 const sets: readonly (readonly Modality[])[] = [three, ['text', 'audio'], ['vision', 'audio']];
 /** Models whose middle the text is. */
-const onText: readonly ModelName[] = ['bert-mag'];
+const onText: readonly ModelName[] = ['bert-mag', 'mmim'];
 const setsOf = (name: ModelName): readonly (readonly Modality[])[] =>
   name === 'text-only' ? [['text']] : onText.includes(name) ? [three, ['text', 'audio']] : sets;
 
@@ -32,6 +32,7 @@ const featureWidths: Readonly<Record<ModelName, Readonly<Record<Modality, number
   mult: { text: 8, audio: 8, vision: 8 },
   misa: { text: 8, audio: 8, vision: 8 },
   'bert-mag': null,
+  mmim: { text: textWidth, audio: 4, vision: 5 },
 };
 
 /** Everything that a model can be trained by, as one number. */
@@ -165,6 +166,15 @@ const counts: Readonly<Partial<Record<ModelName, number>>> = {
     norm(textWidth) +
     linear(textWidth, textWidth) +
     linear(textWidth, 1),
+  mmim:
+    twoWay(3, 3) +
+    linear(6, 4) +
+    twoWay(2, 2) +
+    linear(4, 5) +
+    (2 * (linear(textWidth, 4) + linear(4, 4)) + linear(4, 1)) +
+    (2 * (linear(textWidth, 5) + linear(5, 5)) + linear(5, 1)) +
+    (linear(7, textWidth) + linear(7, 4) + linear(7, 5)) +
+    (linear(textWidth + 4 + 5, 7) + linear(7, 7) + linear(7, 1)),
 };
 
 test('numbers of parameters are those of the formulas', () => {
@@ -190,8 +200,9 @@ test('self-mm is the shared and private model', () => {
 
 test('vectors of equal width can be aligned, whichever the model', () => {
   const equal = { hidden: { text: 5, audio: 4, vision: 4 }, textOut: 4 };
-  for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa'] as const) {
-    const options = name === 'mult' || name === 'misa' ? small[name] : equal;
+  for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa', 'mmim'] as const) {
+    const options =
+      name === 'mult' || name === 'misa' ? small[name] : name === 'mmim' ? { out: { audio: 6, vision: 6 } } : equal;
     const model = buildSentimentModel(name, contextOf(three), options, 1).eval(); // dropout may leave nothing of so few
     const loss = alignmentLoss(model.forward(batchOf(uneven)).features);
     loss.backward();

@@ -1,7 +1,14 @@
 /** The special parts of the models that MMSA's users ask for, each against a second implementation in loops. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AdaptationGate, buildSentimentModel, readSentimentConfig } from 'headrace/sentiment';
+import {
+  AdaptationGate,
+  buildSentimentModel,
+  gaussianEntropy,
+  gaussianLikelihood,
+  predictiveCoding,
+  readSentimentConfig,
+} from 'headrace/sentiment';
 import { BertEncoder, parseBertConfig, WordEncoder } from 'headrace/text';
 import { Generator, noGrad, randn, type Tensor, tensor } from 'headrace/torch';
 import { batchOf, contextOf, uneven } from './models-support.js';
@@ -107,6 +114,51 @@ test('BERT-MAG hears how words are said: of one text other sounds make another s
   assert.ok(a!.sub(b!).abs().min().item() > 1e-4);
 });
 
+test('likelihood, entropy and contrast are those of sums written out', () => {
+  const [y, mean, logVariance] = [1, 2, 3].map((seed) => drawn(seed, 6, 2)) as [Tensor, Tensor, Tensor];
+  const [ys, ms, ls] = [y, mean, logVariance].map((x) => x.tolist() as number[][]) as [number[][], number[][], number[][]];
+  const likelihood = ys.map((row, i) =>
+    row.reduce((sum, value, k) => sum - (value - ms[i]![k]!) ** 2 / (2 * Math.exp(ls[i]![k]!)), 0),
+  );
+  assertNear(gaussianLikelihood(y, mean, logVariance), likelihood.reduce((a, b) => a + b) / 6, 1e-5);
+  const centre = [0, 1].map((k) => ys.reduce((sum, row) => sum + row[k]!, 0) / 6);
+  const covariance = (a: number, b: number): number =>
+    ys.reduce((sum, row) => sum + (row[a]! - centre[a]!) * (row[b]! - centre[b]!), 0) / 6;
+  const determinant = covariance(0, 0) * covariance(1, 1) - covariance(0, 1) ** 2;
+  assertNear(gaussianEntropy(y)!, Math.log(determinant) / 2, 1e-5);
+  assert.equal(gaussianEntropy(y.narrow(0, 0, 2)), null);
+  const cosine = (a: Row, b: Row): number => dot(a, b) / lengthOf(a) / lengthOf(b);
+  const contrast = ys.map((row, i) => {
+    const all = ms.map((other) => Math.exp(cosine(row, other)));
+    return -Math.log(all[i]! / all.reduce((a, b) => a + b));
+  });
+  assertNear(predictiveCoding(y, mean), contrast.reduce((a, b) => a + b) / 6, 1e-5);
+  assert.equal(
+    predictiveCoding(y.narrow(0, 0, 1), mean.narrow(0, 0, 1))
+      .abs()
+      .item() < 1e-6,
+    true,
+  );
+});
+
+test('MMIM: entropy is told of the samples of each sign, and only where there are labels and samples enough', () => {
+  const options = { hidden: { audio: 3 }, out: { audio: 4 }, width: 7 };
+  const model = buildSentimentModel('mmim', contextOf(['text', 'audio']), options, 1).eval();
+  const batch = batchOf(uneven);
+  const lossesOf = (labels: number[]): string[] =>
+    Object.keys(noGrad(() => model.forward({ ...batch, label: tensor(labels) })).losses);
+  assert.deepEqual(lossesOf([1, 2, -1, -2]), ['contrast', 'likelihood', 'entropy']);
+  assert.deepEqual(lossesOf([0, 2, 0, -2]), ['contrast', 'likelihood']);
+  assert.deepEqual(lossesOf([Number.NaN, Number.NaN, Number.NaN, Number.NaN]), ['contrast', 'likelihood']);
+  const without = buildSentimentModel(
+    'mmim',
+    contextOf(['text', 'audio']),
+    { ...options, weights: { contrast: 0, bound: 0 } },
+    1,
+  );
+  assert.deepEqual(without.forward(batch).losses, {});
+});
+
 test("MMSA's names of its settings and rates reach it", () => {
   const set = { beta_shift: 0.5, dropout_prob: 0.2 };
   const config = readSentimentConfig('bert_mag', { bert: 'folder', set });
@@ -115,4 +167,7 @@ test("MMSA's names of its settings and rates reach it", () => {
     [config.groups.text, config.groups.other.lr, config.accumulate],
     [{ lr: 2e-5, weightDecay: 0 }, 2e-5, 1],
   );
+  const other = readSentimentConfig('mmim', { bert: 'folder', set: { alpha: 0.3, d_vout: 32, add_va: true } });
+  assert.deepEqual(other.modelOptions, { weights: { contrast: 0.3 }, out: { vision: 32 }, visionAudio: true });
+  assert.deepEqual([other.clipNorm, other.groups.text], [1, { lr: 5e-5, weightDecay: 1e-4 }]);
 });

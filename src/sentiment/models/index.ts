@@ -6,6 +6,7 @@ import { EfLstm } from './ef-lstm.js';
 import { LfDnn } from './lf-dnn.js';
 import { Lmf } from './lmf.js';
 import { Misa } from './misa.js';
+import { Mmim } from './mmim.js';
 import type { ModelContext, SentimentModel } from './model.js';
 import { Mult } from './mult.js';
 import { buildOwn, type OwnModel } from './own.js';
@@ -20,6 +21,8 @@ export { LfDnn, type LfDnnOptions } from './lf-dnn.js';
 export { Lmf, type LmfOptions, LowRankFusion } from './lmf.js';
 export { Misa, type MisaOptions } from './misa.js';
 export { centralMomentDiscrepancy, differenceLoss } from './misa-losses.js';
+export { Mmim, type MmimOptions } from './mmim.js';
+export { gaussianEntropy, gaussianLikelihood, predictiveCoding } from './mmim-losses.js';
 
 export {
   asPrediction,
@@ -55,6 +58,7 @@ const builders = {
   mult: (context, options) => new Mult(context, options),
   misa: (context, options) => new Misa(context, options),
   'bert-mag': (context, options) => new BertMag(context, options),
+  mmim: (context, options) => new Mmim(context, options),
 } as const satisfies Record<string, Build>;
 
 export type ModelName = keyof typeof builders;
