@@ -115,6 +115,18 @@ const recipes: Readonly<Record<string, Recipe>> = {
     const rates = groups({ lr: 5e-5, weightDecay: 1e-4 }, { lr: 1e-3, weightDecay: 1e-4 });
     return { ...made, groups: rates, batchSize: 32, accumulate: 1, leftover: 'flush' };
   },
+  // By Self-MM's labels of single modalities.
+  tetfn: (config) => {
+    const made: SentimentConfig = { ...config, model: 'tetfn' };
+    if (config.text.kind !== 'bert') return made;
+    const rates = {
+      text: { lr: 3e-5, weightDecay: 1e-3 },
+      audio: { lr: 5e-4, weightDecay: 1e-2 },
+      vision: { lr: 3e-4, weightDecay: 0 },
+      other: { lr: 3e-4, weightDecay: 1e-2 },
+    };
+    return { ...made, groups: rates, batchSize: 64 };
+  },
   // Classes of what is said, as MELD has them.
   'text-classes': (config) => {
     const classes: SentimentConfig = {

@@ -16,7 +16,7 @@ import { assertNear } from './support.js';
 const three: readonly Modality[] = ['text', 'audio', 'vision'];
 const sets: readonly (readonly Modality[])[] = [three, ['text', 'audio'], ['vision', 'audio']];
 /** Models whose middle the text is. */
-const onText: readonly ModelName[] = ['bert-mag', 'mmim'];
+const onText: readonly ModelName[] = ['bert-mag', 'mmim', 'tetfn'];
 const setsOf = (name: ModelName): readonly (readonly Modality[])[] =>
   name === 'text-only' ? [['text']] : onText.includes(name) ? [three, ['text', 'audio']] : sets;
 
@@ -33,6 +33,7 @@ const featureWidths: Readonly<Record<ModelName, Readonly<Record<Modality, number
   misa: { text: 8, audio: 8, vision: 8 },
   'bert-mag': null,
   mmim: { text: textWidth, audio: 4, vision: 5 },
+  tetfn: { text: 8, audio: 8, vision: 8 },
 };
 
 /** Everything that a model can be trained by, as one number. */
@@ -175,6 +176,13 @@ const counts: Readonly<Partial<Record<ModelName, number>>> = {
     (2 * (linear(textWidth, 5) + linear(5, 5)) + linear(5, 1)) +
     (linear(7, textWidth) + linear(7, 4) + linear(7, 5)) +
     (linear(textWidth + 4 + 5, 7) + linear(7, 7) + linear(7, 1)),
+  tetfn:
+    8 * (textWidth * 1 + 3 * 1 + 2 * 3) +
+    (lstm(3, 3) + lstm(2, 2)) +
+    4 * crossmodal(8, 2) +
+    2 * (crossmodal(8, 1) + crossmodal(8, 2)) +
+    3 * crossmodal(16, 2) +
+    (2 * head(8, 32) + head(8, 16) + head(48, 64)),
 };
 
 test('numbers of parameters are those of the formulas', () => {
@@ -200,9 +208,12 @@ test('self-mm is the shared and private model', () => {
 
 test('vectors of equal width can be aligned, whichever the model', () => {
   const equal = { hidden: { text: 5, audio: 4, vision: 4 }, textOut: 4 };
-  for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa', 'mmim'] as const) {
-    const options =
-      name === 'mult' || name === 'misa' ? small[name] : name === 'mmim' ? { out: { audio: 6, vision: 6 } } : equal;
+  for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa', 'mmim', 'tetfn'] as const) {
+    const options = ['mult', 'misa', 'tetfn'].includes(name)
+      ? small[name]
+      : name === 'mmim'
+        ? { out: { audio: 6, vision: 6 } }
+        : equal;
     const model = buildSentimentModel(name, contextOf(three), options, 1).eval(); // dropout may leave nothing of so few
     const loss = alignmentLoss(model.forward(batchOf(uneven)).features);
     loss.backward();

@@ -8,6 +8,7 @@ import {
   gaussianLikelihood,
   predictiveCoding,
   readSentimentConfig,
+  TextEnhancedTransformer,
 } from 'headrace/sentiment';
 import { BertEncoder, parseBertConfig, WordEncoder } from 'headrace/text';
 import { Generator, noGrad, randn, type Tensor, tensor } from 'headrace/torch';
@@ -116,7 +117,11 @@ test('BERT-MAG hears how words are said: of one text other sounds make another s
 
 test('likelihood, entropy and contrast are those of sums written out', () => {
   const [y, mean, logVariance] = [1, 2, 3].map((seed) => drawn(seed, 6, 2)) as [Tensor, Tensor, Tensor];
-  const [ys, ms, ls] = [y, mean, logVariance].map((x) => x.tolist() as number[][]) as [number[][], number[][], number[][]];
+  const [ys, ms, ls] = [y, mean, logVariance].map((x) => x.tolist() as number[][]) as [
+    number[][],
+    number[][],
+    number[][],
+  ];
   const likelihood = ys.map((row, i) =>
     row.reduce((sum, value, k) => sum - (value - ms[i]![k]!) ** 2 / (2 * Math.exp(ls[i]![k]!)), 0),
   );
@@ -159,6 +164,42 @@ test('MMIM: entropy is told of the samples of each sign, and only where there ar
   assert.deepEqual(without.forward(batch).losses, {});
 });
 
+test('a text-enhanced transformer looks at the text, then at what the other saw of it; its gradients are those of differences', () => {
+  const settings = { heads: 2, layers: 2, attentionDropout: 0, reluDropout: 0, residualDropout: 0, embedDropout: 0 };
+  const net = new TextEnhancedTransformer(8, settings, false).to({ dtype: 'float64' }).initialise(new Generator(4));
+  const input = (seed: number, lengths: number[], rows: number) => ({
+    values: drawn(seed, lengths.length, rows, 8).to({ dtype: 'float64' }),
+    lengths,
+    mask: tensor(lengths.map((length) => Array.from({ length: rows }, (_, i) => i < length))),
+  });
+  const [own, other, text] = [input(1, [3, 1], 3), input(2, [2, 4], 4), input(3, [1, 2], 2)];
+  // Step by step, an utterance at a time, without any padding.
+  const alone = [0, 1].map((b) => {
+    const cut = ({ values, lengths }: typeof own): Tensor => values.narrow(0, b, 1).narrow(1, 0, lengths[b]!);
+    const seen = net.lower_mha.forward(cut(other), cut(text), {});
+    return net.upper_mha.forward(cut(own), seen, {});
+  });
+  const whole = noGrad(() => net.forward(own, other, text));
+  assert.deepEqual(whole.shape, [2, 3, 8]);
+  for (const [b, expected] of alone.entries()) {
+    assertNear(whole.select(0, b).narrow(0, 0, own.lengths[b]!), expected.select(0, 0).tolist() as number[][], 1e-10);
+  }
+  // Finite differences: of the text through both transformers.
+  text.values.requiresGrad = true;
+  const pull = drawn(9, 2, 3, 8).to({ dtype: 'float64' });
+  const value = (): Tensor => net.forward(own, other, text).mul(pull).narrow(1, 0, 1).sum();
+  value().backward();
+  const gradient = (text.values.grad!.tolist() as number[][][])[1]![1]![3]!;
+  const step = 1e-5;
+  const moved = (by: number): number =>
+    noGrad(() => {
+      text.values.select(0, 1).select(0, 1).select(0, 3).add_(by);
+      return value().item();
+    });
+  const [up, down] = [moved(step), moved(-2 * step)];
+  assertNear(gradient, (up - down) / (2 * step), 1e-6);
+});
+
 test("MMSA's names of its settings and rates reach it", () => {
   const set = { beta_shift: 0.5, dropout_prob: 0.2 };
   const config = readSentimentConfig('bert_mag', { bert: 'folder', set });
@@ -170,4 +211,7 @@ test("MMSA's names of its settings and rates reach it", () => {
   const other = readSentimentConfig('mmim', { bert: 'folder', set: { alpha: 0.3, d_vout: 32, add_va: true } });
   assert.deepEqual(other.modelOptions, { weights: { contrast: 0.3 }, out: { vision: 32 }, visionAudio: true });
   assert.deepEqual([other.clipNorm, other.groups.text], [1, { lr: 5e-5, weightDecay: 1e-4 }]);
+  const third = readSentimentConfig('tetfn', { bert: 'folder', set: { nheads: 10, conv1d_kernel_size_v: 3 } });
+  assert.deepEqual(third.modelOptions, { heads: 10, kernel: { vision: 3 } });
+  assert.deepEqual([third.batchSize, third.accumulate, third.unimodal], [64, 4, { labels: 'generated' }]);
 });

@@ -25,6 +25,7 @@ export const small: Readonly<Record<ModelName, Readonly<Record<string, unknown>>
   mult: { width: 8, heads: 2, layers: 2, memoryLayers: 1, kernel: { text: 1, audio: 3, vision: 4 } },
   misa: { width: 8, hidden: { audio: 3, vision: 2 }, feedForward: 16 },
   'bert-mag': { betaShift: 0.5 },
+  tetfn: { width: 8, heads: 2, hidden: { audio: 3, vision: 2 }, kernel: { vision: 3 } },
   mmim: { hidden: { audio: 3, vision: 2 }, out: { audio: 4, vision: 5 }, width: 7 },
 };
 

@@ -11,6 +11,7 @@ import type { ModelContext, SentimentModel } from './model.js';
 import { Mult } from './mult.js';
 import { buildOwn, type OwnModel } from './own.js';
 import { SharedPrivate } from './shared-private.js';
+import { Tetfn } from './tetfn.js';
 import { TextOnly } from './text-only.js';
 import { Tfn } from './tfn.js';
 
@@ -41,6 +42,7 @@ export { Head, SequenceEncoder } from './parts.js';
 export { lastRow, meanRow, rowStatistics, textRows } from './rows.js';
 export { SharedPrivate, type SharedPrivateOptions } from './shared-private.js';
 export { Standardise } from './standardise.js';
+export { Tetfn, type TetfnOptions, TextEnhancedTransformer } from './tetfn.js';
 export { TextOnly, type TextOnlyOptions } from './text-only.js';
 export { Tfn, type TfnOptions, tensorFusion } from './tfn.js';
 
@@ -59,6 +61,7 @@ const builders = {
   misa: (context, options) => new Misa(context, options),
   'bert-mag': (context, options) => new BertMag(context, options),
   mmim: (context, options) => new Mmim(context, options),
+  tetfn: (context, options) => new Tetfn(context, options),
 } as const satisfies Record<string, Build>;
 
 export type ModelName = keyof typeof builders;

@@ -68,7 +68,7 @@ const defaults: MultSettings = {
  * Rows brought to one width, each from its neighbours too (section 3.2, temporal convolutions); there are as many after as
  * before, so that one row is enough. Keys: `conv.weight`.
  */
-class RowProjection extends Module {
+export class RowProjection extends Module {
   conv: Conv1d;
 
   constructor(rows: number, width: number, kernel: number) {

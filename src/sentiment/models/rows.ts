@@ -41,6 +41,11 @@ export function rowStatistics(input: SequenceInput): Tensor {
   return cat([mean, variance.add(1e-8).sqrt()], 1);
 }
 
+/** The greatest of each column over an utterance's rows: [B, T, D] to [B, D]. */
+export function greatestRow(input: SequenceInput): Tensor {
+  return where(readableRows(input).unsqueeze(2), input.values, -Infinity).amax([1]);
+}
+
 /** The last row of each utterance: [B, T, D] to [B, D]. */
 export function lastRow({ values, lengths }: Pick<SequenceInput, 'values' | 'lengths'>): Tensor {
   const longest = values.shape[1]!;
