@@ -127,6 +127,14 @@ const recipes: Readonly<Record<string, Recipe>> = {
     };
     return { ...made, groups: rates, batchSize: 64 };
   },
+  // Transformers without dropout on small sets: slow, and with patience.
+  almt: (config) => {
+    const slow = { lr: 1e-4, weightDecay: 1e-4 };
+    const rates =
+      config.text.kind === 'bert' ? groups(slow, slow) : { ...groups(slow, slow), text: config.groups.text };
+    const made: SentimentConfig = { ...baseline('almt')(config), groups: rates, patience: 32, maxEpochs: 200 };
+    return config.text.kind === 'bert' ? { ...made, batchSize: 64, accumulate: 1, leftover: 'flush' } : made;
+  },
   // Classes of what is said, as MELD has them.
   'text-classes': (config) => {
     const classes: SentimentConfig = {

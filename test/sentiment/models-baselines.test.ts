@@ -16,7 +16,7 @@ import { assertNear } from './support.js';
 const three: readonly Modality[] = ['text', 'audio', 'vision'];
 const sets: readonly (readonly Modality[])[] = [three, ['text', 'audio'], ['vision', 'audio']];
 /** Models whose middle the text is. */
-const onText: readonly ModelName[] = ['bert-mag', 'mmim', 'tetfn'];
+const onText: readonly ModelName[] = ['bert-mag', 'mmim', 'tetfn', 'almt'];
 const setsOf = (name: ModelName): readonly (readonly Modality[])[] =>
   name === 'text-only' ? [['text']] : onText.includes(name) ? [three, ['text', 'audio']] : sets;
 
@@ -34,6 +34,7 @@ const featureWidths: Readonly<Record<ModelName, Readonly<Record<Modality, number
   'bert-mag': null,
   mmim: { text: textWidth, audio: 4, vision: 5 },
   tetfn: { text: 8, audio: 8, vision: 8 },
+  almt: { text: 8, audio: 8, vision: 8 },
 };
 
 /** Everything that a model can be trained by, as one number. */
@@ -74,6 +75,8 @@ for (const name of names.filter((each) => each !== 'self-mm')) {
       for (const [key, { grad }] of model.namedParameters()) {
         // Models that read the text word by word have no use for the one vector.
         if (key.startsWith('text.pool') && grad === null) continue;
+        // Tokens that are all equal at first have nothing to scale.
+        if (key === 'hyper_layers.0.norm_hyper.weight') continue;
         assert.ok(grad, `${key} of ${modalities} has a gradient`);
         assert.ok(grad.isfinite().all().item(), `${key}: the gradient is finite`);
         assert.ok(grad.ne(0).any().item(), `${key} of ${modalities}: the gradient is not zero`);
@@ -134,6 +137,8 @@ const norm = (width: number): number => 2 * width;
 const encoderLayer = (width: number, wide: number): number =>
   attention(width) + linear(width, wide) + linear(wide, width) + 2 * norm(width);
 const crossmodal = (width: number, layers: number): number => layers * encoderLayer(width, 4 * width) + norm(width);
+const almtBlock = (width: number, inside: number, wide: number): number =>
+  4 * norm(width) + 3 * width * inside + linear(inside, width) + linear(width, wide) + linear(wide, width);
 const twoWay = (from: number, to: number): number => 2 * lstm(from, to);
 
 const subnets = (textOut: number): number =>
@@ -183,6 +188,17 @@ const counts: Readonly<Partial<Record<ModelName, number>>> = {
     2 * (crossmodal(8, 1) + crossmodal(8, 2)) +
     3 * crossmodal(16, 2) +
     (2 * head(8, 32) + head(8, 16) + head(48, 64)),
+  almt:
+    linear(textWidth, 8) +
+    linear(3, 8) +
+    linear(2, 8) +
+    3 * (2 * 3 * 8 + almtBlock(8, 10, 12)) +
+    (5 + 4 + 6) * 8 +
+    (3 * 8 + almtBlock(8, 10, 12)) +
+    3 * 8 +
+    2 * (4 * norm(8) + 5 * 8 * 8 + linear(8, 8)) +
+    (8 + 2 * 4 * 8 + almtBlock(8, 10, 12)) +
+    linear(8, 1),
 };
 
 test('numbers of parameters are those of the formulas', () => {
@@ -208,8 +224,8 @@ test('self-mm is the shared and private model', () => {
 
 test('vectors of equal width can be aligned, whichever the model', () => {
   const equal = { hidden: { text: 5, audio: 4, vision: 4 }, textOut: 4 };
-  for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa', 'mmim', 'tetfn'] as const) {
-    const options = ['mult', 'misa', 'tetfn'].includes(name)
+  for (const name of ['lf-dnn', 'tfn', 'lmf', 'mult', 'misa', 'mmim', 'tetfn', 'almt'] as const) {
+    const options = ['mult', 'misa', 'tetfn', 'almt'].includes(name)
       ? small[name]
       : name === 'mmim'
         ? { out: { audio: 6, vision: 6 } }

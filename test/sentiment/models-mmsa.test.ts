@@ -1,11 +1,14 @@
 /** The special parts of the models that MMSA's users ask for, each against a second implementation in loops. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { functional } from 'headrace/nn';
 import {
   AdaptationGate,
+  AttentionBlock,
   buildSentimentModel,
   gaussianEntropy,
   gaussianLikelihood,
+  HyperLayer,
   predictiveCoding,
   readSentimentConfig,
   TextEnhancedTransformer,
@@ -200,6 +203,78 @@ test('a text-enhanced transformer looks at the text, then at what the other saw 
   assertNear(gradient, (up - down) / (2 * step), 1e-6);
 });
 
+/** Of a layer without biases of its own at first: rows with mean 0 and deviation 1. */
+function normalised(row: Row): number[] {
+  const mean = row.reduce((sum, value) => sum + value, 0) / row.length;
+  const spread = Math.sqrt(row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / row.length + 1e-5);
+  return row.map((value) => (value - mean) / spread);
+}
+
+/** Attention of heads, a row at a time. */
+function attended(q: readonly Row[], k: readonly Row[], v: readonly Row[], heads: number): number[][] {
+  const wide = q[0]!.length / heads;
+  const part = (row: Row, h: number): Row => row.slice(h * wide, (h + 1) * wide);
+  return q.map((row) =>
+    Array.from({ length: heads }, (_, h) => {
+      const shares = k.map((key) => Math.exp(dot(part(row, h), part(key, h)) / Math.sqrt(wide)));
+      const all = shares.reduce((a, b) => a + b);
+      return part(v[0]!, h).map((_, i) =>
+        shares.reduce((sum, share, j) => sum + (share / all) * part(v[j]!, h)[i]!, 0),
+      );
+    }).flat(),
+  );
+}
+
+const matrixIn = (state: ReadonlyMap<string, Tensor>, key: string): ((x: Row) => number[]) => {
+  const weight = state.get(`${key}.weight`)!.tolist() as number[][];
+  return (x) => weight.map((row) => dot(row, x));
+};
+
+const shape = { width: 4, heads: 2, headWidth: 3, hidden: 5 };
+
+test('a hyper-modality is what the text finds in each of the others, added up', () => {
+  const layer = new HyperLayer(['audio', 'vision'], shape).initialise(new Generator(6));
+  const [hyper, text, audio, vision] = [1, 2, 3, 4].map((seed) => drawn(seed, 1, 3, 4)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const state = layer.stateDict();
+  const rows = (x: Tensor): number[][] => rowsOf(x)[0]!.map(normalised);
+  const found = (
+    [
+      ['audio', audio],
+      ['vision', vision],
+    ] as const
+  ).map(([name, other]) => {
+    const source = rows(other);
+    const of = (what: string): number[][] => source.map(matrixIn(state, `${what}.${name}`));
+    return attended(rows(text).map(matrixIn(state, 'to_q')), of('to_k'), of('to_v'), 2);
+  });
+  const out = linearIn(state, 'to_out');
+  const expected = rows(hyper).map((row, i) => {
+    const sum = found[0]![i]!.map((value, k) => value + found[1]![i]![k]!);
+    return out(sum).map((value, k) => value + row[k]!);
+  });
+  assertNear(noGrad(() => layer.forward(hyper, text, { audio, vision })), expected.flat(), 1e-5); // biome-ignore format: one line
+});
+
+test('a block of ALMT: attention and a feed-forward net, each added to what came in', () => {
+  const block = new AttentionBlock(shape).initialise(new Generator(7));
+  const [x, source] = [drawn(5, 1, 2, 4), drawn(6, 1, 3, 4)];
+  const state = block.stateDict();
+  const of = (what: string, from: Tensor): number[][] => rowsOf(from)[0]!.map(normalised).map(matrixIn(state, what));
+  const seen = attended(of('to_q', x), of('to_k', source), of('to_v', source), 2).map(linearIn(state, 'to_out'));
+  const expected = rowsOf(x)[0]!.map((row, i) => {
+    const mixed = row.map((value, k) => value + seen[i]![k]!);
+    const inner = linearIn(state, 'inner')(normalised(mixed));
+    const gelu = functional.gelu(tensor([...inner])).tolist() as number[];
+    return linearIn(state, 'outer')(gelu).map((value, k) => value + mixed[k]!);
+  });
+  assertNear(noGrad(() => block.forward(x, source)), expected.flat(), 1e-5); // biome-ignore format: one line
+});
+
 test("MMSA's names of its settings and rates reach it", () => {
   const set = { beta_shift: 0.5, dropout_prob: 0.2 };
   const config = readSentimentConfig('bert_mag', { bert: 'folder', set });
@@ -214,4 +289,7 @@ test("MMSA's names of its settings and rates reach it", () => {
   const third = readSentimentConfig('tetfn', { bert: 'folder', set: { nheads: 10, conv1d_kernel_size_v: 3 } });
   assert.deepEqual(third.modelOptions, { heads: 10, kernel: { vision: 3 } });
   assert.deepEqual([third.batchSize, third.accumulate, third.unimodal], [64, 4, { labels: 'generated' }]);
+  const fourth = readSentimentConfig('almt', { bert: 'folder', set: { AHL_depth: 2, dst_embedding_length: 4 } });
+  assert.deepEqual(fourth.modelOptions, { depth: { hyper: 2 }, tokens: 4 });
+  assert.deepEqual([fourth.patience, fourth.batchSize, fourth.groups.text.lr], [32, 64, 1e-4]);
 });

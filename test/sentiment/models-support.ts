@@ -26,6 +26,15 @@ export const small: Readonly<Record<ModelName, Readonly<Record<string, unknown>>
   misa: { width: 8, hidden: { audio: 3, vision: 2 }, feedForward: 16 },
   'bert-mag': { betaShift: 0.5 },
   tetfn: { width: 8, heads: 2, hidden: { audio: 3, vision: 2 }, kernel: { vision: 3 } },
+  almt: {
+    width: 8,
+    hidden: 12,
+    tokens: 3,
+    heads: 2,
+    headWidth: 5,
+    depth: { embedding: 1, hyper: 2, fusion: 1 },
+    positions: { text: 5, audio: 4, vision: 6 },
+  },
   mmim: { hidden: { audio: 3, vision: 2 }, out: { audio: 4, vision: 5 }, width: 7 },
 };
 

@@ -1,6 +1,7 @@
 /** The sentiment models by name. */
 import { constructSeeded, initialiseUnwritten } from '../../nn/index.js';
 import { ConfigError, deriveSeed, Generator } from '../../torch/index.js';
+import { Almt } from './almt.js';
 import { BertMag } from './bert-mag.js';
 import { EfLstm } from './ef-lstm.js';
 import { LfDnn } from './lf-dnn.js';
@@ -16,6 +17,16 @@ import { TextOnly } from './text-only.js';
 import { Tfn } from './tfn.js';
 
 export { poolRows, type RowAlignment } from './aligned.js';
+export { Almt, type AlmtOptions } from './almt.js';
+export {
+  type AlmtShape,
+  AttentionBlock,
+  CrossFusion,
+  HyperLayer,
+  LanguageScales,
+  LearntTokens,
+  TokenEmbedding,
+} from './almt-layers.js';
 export { AdaptationGate, BertMag, type BertMagOptions } from './bert-mag.js';
 export { EfLstm, type EfLstmOptions } from './ef-lstm.js';
 export { LfDnn, type LfDnnOptions } from './lf-dnn.js';
@@ -62,6 +73,7 @@ const builders = {
   'bert-mag': (context, options) => new BertMag(context, options),
   mmim: (context, options) => new Mmim(context, options),
   tetfn: (context, options) => new Tetfn(context, options),
+  almt: (context, options) => new Almt(context, options),
 } as const satisfies Record<string, Build>;
 
 export type ModelName = keyof typeof builders;
