@@ -278,7 +278,7 @@ function addAblate(verb: Verb): void {
   ).argument('<config>', 'a recipe or a JSON file that changes one');
   trainOptions(ablate, 10)
     .addOption(
-      new Option('--rows <list>', 'of losses, pairs, lambda, kinds, tasks')
+      new Option('--rows <list>', 'of losses, pairs, lambda, kinds, tasks, branches')
         .argParser(list)
         .default(['losses', 'pairs', 'lambda'], 'losses,pairs,lambda'),
     )

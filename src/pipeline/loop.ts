@@ -22,6 +22,9 @@ export interface Station<Work extends Stage = Stage> {
   readonly gradientsIn: readonly Channel[];
   /** Gradients to the stages that `inputs` come from; empty on the first stage and where learning is local. */
   readonly gradientsOut: readonly Channel[];
+  /** What other stages made of the same training batch, for losses that look at it; and to the stages that look at this one's. */
+  readonly peersIn?: readonly Channel[];
+  readonly peersOut?: readonly Channel[];
   /** Where the stage has several. */
   readonly replicas?: Replicas | null;
 }
@@ -185,7 +188,7 @@ export class StageLoop<Work extends Stage = Stage> {
   }
 
   #forward(state: StationState<Work>, microbatch: number): void {
-    const { stage, outputs, gradientsOut } = state.station;
+    const { stage, outputs, gradientsOut, peersOut = [] } = state.station;
     const { meta, tensors } = state.first ?? (this.#receive(state) as Envelope<BatchMessage>);
     state.first = null;
     if (meta.kind !== 'batch' || meta.microbatch !== microbatch) {
@@ -204,7 +207,7 @@ export class StageLoop<Work extends Stage = Stage> {
     // Sent before the backward, so that the next stage starts a whole backward earlier.
     const carried = tensors.slice(featureCount(meta));
     const detached = made.map((x) => x.detach());
-    this.#send(state, passOn(meta, detached, carried), outputs);
+    this.#send(state, passOn(meta, detached, carried), [...outputs, ...peersOut]);
     const targets = carried.map((x) => stage.toDevice(x));
     const share = rowsOf(meta) / meta.samples;
     state.inFlight.set(microbatch, { inputs: features, outputs: made, targets, share });
@@ -219,7 +222,8 @@ export class StageLoop<Work extends Stage = Stage> {
       const sums = outputs.map((_, i) => gradients.map((of) => stage.toDevice(of[i]!)).reduce((a, b) => a.add(b)));
       backwardThrough(outputs, sums);
     } else if (share > 0) {
-      for (const [name, value] of Object.entries(stage.learn(outputs, targets, share))) {
+      const peers = this.#peers(state);
+      for (const [name, value] of Object.entries(stage.learn(outputs, targets, share, peers))) {
         const sum = state.losses.get(name);
         state.losses.set(name, sum ? sum.add(value) : value);
       }
@@ -232,6 +236,15 @@ export class StageLoop<Work extends Stage = Stage> {
       from += own.length;
       this.#send(state, { meta, tensors: own.map((input) => input.grad ?? ops.zerosLike(input)) }, [channel]);
     });
+  }
+
+  /** What the stage's losses look at of others: features alone, on its device. */
+  #peers(state: StationState<Work>): Tensor[][] {
+    const { stage, peersIn = [] } = state.station;
+    const envelopes = this.#waiting(state, () => peersIn.map((channel) => channel.get()));
+    return envelopes.map(({ meta, tensors }) =>
+      tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x).detach()),
+    );
   }
 
   #send(state: StationState<Work>, envelope: Envelope, channels: readonly Channel[]): void {

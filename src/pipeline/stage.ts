@@ -31,8 +31,14 @@ export interface Stage {
    * Backward from its own losses of what `forward` gave: gradients gather.
    * @param targets - all that travel with the batch
    * @param share - of the batch that these samples are; the losses count by it
+   * @param peers - what the stages that send it theirs made of the same samples, in the order of its `peersIn`
    */
-  learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses;
+  learn(
+    outputs: readonly Tensor[],
+    targets: readonly Tensor[],
+    share: number,
+    peers?: readonly (readonly Tensor[])[],
+  ): Losses;
   /** What its optimizers step. A stage that tells it may have replicas: their gradients are added up before `apply`. */
   parameters?(): readonly Parameter[];
   /** Called once before the work, where it has replicas: their batch statistics may be one. */

@@ -86,14 +86,17 @@ export class Transport {
   }
 }
 
-type Links<Link> = Pick<StationJob<Link>, 'inputs' | 'outputs' | 'gradientsIn' | 'gradientsOut' | 'siblings'>;
+type Links<Link> = Pick<
+  StationJob<Link>,
+  'inputs' | 'outputs' | 'gradientsIn' | 'gradientsOut' | 'peersIn' | 'peersOut' | 'siblings'
+>;
 
 /** A station with other ends of its channels. */
 export function eachLink<A, B, S extends Links<A>>(
   station: S,
   open: (link: A) => B,
 ): Omit<S, keyof Links<A>> & Links<B> {
-  const { inputs, outputs, gradientsIn, gradientsOut, siblings, ...place } = station;
+  const { inputs, outputs, gradientsIn, gradientsOut, peersIn = [], peersOut = [], siblings, ...place } = station;
   const all = (links: readonly A[]): B[] => links.map(open);
   return {
     ...place,
@@ -101,6 +104,8 @@ export function eachLink<A, B, S extends Links<A>>(
     outputs: all(outputs),
     gradientsIn: all(gradientsIn),
     gradientsOut: all(gradientsOut),
+    peersIn: all(peersIn),
+    peersOut: all(peersOut),
     ...(siblings ? { siblings: { ...siblings, from: all(siblings.from), to: all(siblings.to) } } : {}),
   };
 }

@@ -65,6 +65,9 @@ export interface StationJob<Link = ChannelRef> {
   readonly outputs: readonly Link[];
   readonly gradientsIn: readonly Link[];
   readonly gradientsOut: readonly Link[];
+  /** From stages, and to stages, whose losses look at what others made of the same training batch: no gradient crosses. */
+  readonly peersIn?: readonly Link[];
+  readonly peersOut?: readonly Link[];
   /** Where the stage has several replicas. */
   readonly siblings?: Siblings<Link>;
 }

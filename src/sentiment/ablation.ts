@@ -3,7 +3,7 @@
 import type { Modality } from '../features/specs.js';
 import { pairedTest, type Run, summariseRuns, welchTest } from '../report/statistics.js';
 import { ConfigError } from '../torch/index.js';
-import type { SentimentConfig } from './config.js';
+import { checkBranches, type SentimentConfig } from './config.js';
 import { metricTitle } from './metrics.js';
 import type { SeedResult } from './train-seed.js';
 
@@ -16,7 +16,7 @@ export interface AblationRow {
   readonly config: SentimentConfig;
 }
 
-export const ablationParts = ['losses', 'pairs', 'lambda', 'kinds', 'tasks'] as const;
+export const ablationParts = ['losses', 'pairs', 'lambda', 'kinds', 'tasks', 'branches'] as const;
 export type AblationPart = (typeof ablationParts)[number];
 
 const initials: Readonly<Record<Modality, string>> = { text: 'T', audio: 'A', vision: 'V' };
@@ -24,7 +24,7 @@ const initials: Readonly<Record<Modality, string>> = { text: 'T', audio: 'A', vi
 /**
  * The rows of the parts asked for, equal ones once. The first row is what the others are compared with: L2 + L1, which is
  * Self-MM.
- * @throws ConfigError where the configuration has one modality only: there is nothing to align
+ * @throws ConfigError where the configuration has one modality only: there is nothing to align; for branches that cannot be trained apart
  */
 export function ablationRows(config: SentimentConfig, parts: readonly AblationPart[]): AblationRow[] {
   const used = config.modalities;
@@ -64,6 +64,16 @@ export function ablationRows(config: SentimentConfig, parts: readonly AblationPa
       const tasks = heads.length === 0 ? null : all ? unimodal : { ...unimodal, modalities: heads };
       rows.push(row(`tasks ${name}`, { unimodal: tasks, alignment: null }));
     }
+  }
+  if (parts.includes('branches')) {
+    // The last is trained as the aligned row of all losses is, but for what the fusion tells the encoders.
+    rows.push(row('L2+L1+L3', { unimodal, alignment: shared }));
+    const branches = [
+      row('branches', { unimodal, alignment: null, schedule: 'ppll' }),
+      row('branches aligned', { unimodal, alignment: shared, schedule: 'ppll' }),
+    ];
+    for (const [, each] of branches) checkBranches(each);
+    rows.push(...branches);
   }
   return withoutTwins(rows);
 }

@@ -14,7 +14,7 @@ import {
 import type { RunEvent } from '../run/index.js';
 import { HeadraceError, keep, scope, type Tensor, tensor } from '../torch/index.js';
 import type { BranchJob, BranchNotice, BranchStation } from './branch-program.js';
-import { dropoutOf, inputKeys } from './branches.js';
+import { dropoutOf, inputKeys, peersOf } from './branches.js';
 import { checkBranches, type SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import { evaluationLoader, lossSum } from './evaluate.js';
@@ -36,6 +36,8 @@ class EpochSoFar {
   /** Of each stage, over its batches. */
   readonly losses: number[];
   readonly times: { busyMs: number; waitMs: number }[];
+  /** Of all pairs, over the batches. */
+  alignment = 0;
   /** Of all stages. */
   steps = 0;
   /** When the training batches were through. */
@@ -53,6 +55,8 @@ class EpochSoFar {
 
   step(event: Extract<RunEvent, { type: 'step' }>): void {
     this.losses[event.stage]! += event.loss!;
+    // A pair is told by both of its branches.
+    this.alignment += (event.losses?.alignment ?? 0) / 2;
     const times = this.times[event.stage]!;
     times.busyMs += event.busy;
     times.waitMs += event.wait;
@@ -128,8 +132,11 @@ export class BranchLearner implements Learner {
     this.options.onTimes?.(Object.fromEntries(told.times.map((time, i) => [modalities[i] ?? 'fusion', time])));
     const losses = told.losses.map((sum) => sum / batchesPerEpoch);
     const unimodal = Object.fromEntries(modalities.map((name, i) => [`unimodal.${name}`, losses[i]!]));
+    const aligned = modalities.some((name) => peersOf(this.config, name).length > 0);
+    const alignment = told.alignment / batchesPerEpoch;
+    const total = losses.reduce((sum, loss) => sum + loss, alignment);
     return {
-      train: { total: losses.reduce((sum, loss) => sum + loss, 0), multimodal: losses.at(-1)!, ...unimodal },
+      train: { total, multimodal: losses.at(-1)!, ...unimodal, ...(aligned ? { alignment } : {}) },
       validLoss: told.lossSum / this.prepared.splits.valid.length,
       drift: told.drift!,
       norms: {},
@@ -256,17 +263,27 @@ export class BranchLearner implements Learner {
 }
 
 /** Each branch leads to the fusion. By `ppll` each has a worker of its own, else one takes them in turns. */
-function wireBranches({ modalities, schedule }: SentimentConfig, model: SharedPrivate): Wiring<BranchStation<Edge>> {
+function wireBranches(config: SentimentConfig, model: SharedPrivate): Wiring<BranchStation<Edge>> {
+  const { modalities, schedule } = config;
   const edge = edgeLayer();
   const [gradientsIn, gradientsOut] = [[], []];
   const workerOf = (index: number): number => (schedule === 'ppll' ? index : 0);
   const last = modalities.length;
+  // One edge to each branch that looks at this one's features.
+  const peers = modalities.flatMap((to, b) =>
+    peersOf(config, to).map((from) => {
+      const a = modalities.indexOf(from);
+      return { from, to, link: edge(`${from} -> ${to}`, workerOf(a), workerOf(b), CAPACITY) };
+    }),
+  );
   const branches = modalities.map((modality, index): BranchStation<Edge> => {
     const encoder = modality === 'text' ? 0 : dropoutOf(model[modality]!);
     const dropout = { encoder, head: dropoutOf(model.heads.get(modality)) };
     const inputs = [edge(`feed -> ${modality}`, LOADER, workerOf(index), FEED_CAPACITY)];
     const outputs = [edge(`${modality} -> fusion`, workerOf(index), workerOf(last), CAPACITY)];
-    return { index, name: modality, modality, dropout, inputs, outputs, gradientsIn, gradientsOut };
+    const peersIn = peers.filter(({ to }) => to === modality).map(({ link }) => link);
+    const peersOut = peers.filter(({ from }) => from === modality).map(({ link }) => link);
+    return { index, name: modality, modality, dropout, inputs, outputs, gradientsIn, gradientsOut, peersIn, peersOut };
   });
   const fusion: BranchStation<Edge> = {
     index: last,

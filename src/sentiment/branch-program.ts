@@ -84,12 +84,14 @@ function buildStage(job: BranchJob, station: BranchStation, weights: Weights): W
 function contextOf(job: BranchJob, post: Post<BranchNotice>): LoopContext<Work> {
   const tellAll = (kind: 'weights' | 'state', of: Weights): void =>
     post({ kind, keys: [...of.keys()] }, [...of.values()]);
-  // Each stage in turn, the branches before the fusion.
-  const actions = job.stations.flatMap(({ index: stage }) => [
-    { stage, kind: 'F', microbatch: 0 } as const,
-    { stage, kind: 'B', microbatch: 0 } as const,
-    { stage, kind: 'U' } as const,
-  ]);
+  // All forwards first, since branches may look at what others made; the branches before the fusion.
+  const actions = [
+    ...job.stations.map(({ index: stage }) => ({ stage, kind: 'F', microbatch: 0 }) as const),
+    ...job.stations.flatMap(({ index: stage }) => [
+      { stage, kind: 'B', microbatch: 0 } as const,
+      { stage, kind: 'U' } as const,
+    ]),
+  ];
   return {
     actions: () => actions,
     finite: true,

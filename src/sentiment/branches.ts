@@ -8,10 +8,12 @@ import { type Dropout, functional, type Module, StepGenerators } from '../nn/ind
 import { backwardShare, type Losses, namesNotFinite, type Stage } from '../pipeline/index.js';
 import { TextEncoder } from '../text/encoder.js';
 import { cat, noGrad, scope, type Tensor } from '../torch/index.js';
+import { alignmentLoss } from './alignment.js';
 import type { SentimentConfig } from './config.js';
 import type { SentimentBatch } from './datasets/index.js';
 import { sequenceOf } from './models/model.js';
 import { Head, SequenceEncoder } from './models/parts.js';
+import { alignmentOptions } from './objective.js';
 import { textIsRows } from './prepare.js';
 import type { RateGroup } from './rates.js';
 import { partOf, TrainedPart, type Weights } from './trained-part.js';
@@ -50,6 +52,11 @@ abstract class SentimentStage implements Stage {
   abstract forward(inputs: readonly Tensor[]): Tensor[];
   protected abstract loss(outputs: readonly Tensor[], ...targets: Tensor[]): Tensor;
 
+  /** What is added to the loss for what other stages made; null where nothing is. */
+  protected alignment(_outputs: readonly Tensor[], _peers: readonly (readonly Tensor[])[]): Tensor | null {
+    return null;
+  }
+
   /** From 1. */
   protected get epoch(): number {
     return Math.ceil(this.#step / this.settings.batchesPerEpoch);
@@ -70,13 +77,17 @@ abstract class SentimentStage implements Stage {
     return this.settings.config.groups.other.lr;
   }
 
-  learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses {
-    return {
-      loss: backwardShare(
-        scope(() => this.loss(outputs, ...targets)),
-        share,
-      ),
-    };
+  learn(
+    outputs: readonly Tensor[],
+    targets: readonly Tensor[],
+    share: number,
+    peers: readonly (readonly Tensor[])[] = [],
+  ): Losses {
+    const loss = scope(() => this.loss(outputs, ...targets));
+    const alignment = this.alignment(outputs, peers);
+    if (alignment === null) return { loss: backwardShare(loss, share) };
+    backwardShare(loss.add(alignment), share);
+    return { loss: loss.detach(), alignment: alignment.detach() };
   }
 
   notFinite(): string[] {
@@ -149,6 +160,23 @@ export class BranchStage extends SentimentStage {
     return this.lossOf(this.#prediction!, label).mul(weight);
   }
 
+  /** The other branches' matrices are given: what is left is this branch's own gradient of the loss that all have. */
+  protected override alignment(outputs: readonly Tensor[], peers: readonly (readonly Tensor[])[]): Tensor | null {
+    const { alignment, modalities } = this.settings.config;
+    const others = peersOf(this.settings.config, this.modality);
+    if (!alignment || others.length === 0) return null;
+    const place = alignment.on === 'feature' ? 0 : 1;
+    const matrixOf = (name: Modality): Tensor =>
+      (name === this.modality ? outputs : peers[others.indexOf(name)]!)[place]!;
+    const names = modalities.filter((name) => name === this.modality || others.includes(name));
+    const own = Object.entries(alignment.weights).filter(([pair]) => pair.split('-').includes(this.modality));
+    const weights = Object.fromEntries(own.filter(([, weight]) => weight !== 0));
+    return alignmentLoss(
+      Object.fromEntries(names.map((name) => [name, matrixOf(name)])),
+      alignmentOptions({ ...alignment, weights }),
+    );
+  }
+
   #encode(batch: SentimentBatch): Tensor {
     if (this.encoder instanceof TextEncoder) return this.encoder.forward(batch).pooled;
     return this.encoder.forward(sequenceOf(batch, this.modality));
@@ -211,6 +239,14 @@ export class FusionStage extends SentimentStage {
       this.epoch,
     );
   }
+}
+
+/** The modalities that one is aligned with, in the order of the configuration. */
+export function peersOf({ alignment, modalities }: SentimentConfig, modality: Modality): Modality[] {
+  const pairs = Object.entries(alignment?.weights ?? {}).filter(([, weight]) => weight !== 0);
+  const paired = (a: string, b: string): boolean =>
+    pairs.some(([pair]) => pair === `${a}-${b}` || pair === `${b}-${a}`);
+  return modalities.filter((other) => other !== modality && paired(other, modality));
 }
 
 /** Which tensors of a batch a branch reads. */

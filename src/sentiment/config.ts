@@ -171,8 +171,10 @@ export function checkBranches(config: SentimentConfig): void {
   if (!['shared-private', 'self-mm'].includes(modelTitle(config.model))) {
     refuse(`expected the model shared-private or self-mm, got ${modelTitle(config.model)}; choose one of them`);
   }
-  if (Object.values(config.alignment?.weights ?? {}).some((weight) => weight !== 0)) {
-    refuse('alignment needs gradients through two of them; set alignment to null');
+  if (config.alignment?.on === 'projected') {
+    refuse(
+      "projections belong to no branch; set alignment.on to 'feature' (with modelOptions.out of equal widths) or 'post'",
+    );
   }
   const heads = config.unimodal ? (config.unimodal.modalities ?? config.modalities) : [];
   const idle = config.modalities.filter((name) => !heads.includes(name));

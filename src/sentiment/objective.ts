@@ -138,7 +138,12 @@ export class Objective extends Module {
   }
 }
 
-function alignmentOptions({ weights, normalise = 'none', loss = 'covariance' }: AlignmentConfig): AlignmentOptions {
+/** What a configuration asks of the loss. */
+export function alignmentOptions({
+  weights,
+  normalise = 'none',
+  loss = 'covariance',
+}: AlignmentConfig): AlignmentOptions {
   return { weights, normalise, loss };
 }
 

@@ -8,6 +8,7 @@ import { DataLoader } from 'headrace/data';
 import { Adam } from 'headrace/optim';
 import { readRun } from 'headrace/pipeline';
 import {
+  alignmentLoss,
   beginFolder,
   loadModel,
   loadSentiment,
@@ -64,40 +65,74 @@ for (const modalities of [
   });
 }
 
-test('an epoch of branches is that of the whole network with the features cut off before the fusion', async () => {
-  const rate = { lr: 1e-2, weightDecay: 0 };
-  const config = branchConfig({
-    maxEpochs: 1,
-    text: { kind: 'words', vectors: null, width: 16, heads: 2, dropout: 0, wordDropout: 0 },
-    modelOptions: { dropout: { text: 0, audio: 0, vision: 0, multimodal: 0 }, statistics: true },
-    groups: { text: rate, audio: rate, vision: rate, other: rate },
-  });
-  const { weights } = await train(config);
-  const prepared = prepareData(config, smallData());
-  const { network } = new SeedTrainer({ ...config, schedule: 'bp' }, prepared, 1);
-  const model = network.model as SharedPrivate;
-  const optimizer = new Adam(
-    [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad),
-    rate,
-  );
-  const loader = new DataLoader(prepared.splits.train, { batchSize: 7, shuffle: true, seed: 1 });
-  const error = (guess: Tensor, label: Tensor) => guess.sub(label).abs().mean();
-  for (const batch of loader.batches(0)) {
-    const { features, unimodal } = network.forward(batch);
-    const cut = Object.values(features).map((feature) => feature.detach());
-    const whole = error(model.fusion.forward(cat(cut, 1)).prediction, batch.label);
-    Object.values(unimodal)
-      .reduce((sum, guess) => sum.add(error(guess, batch.label)), whole)
-      .backward();
-    optimizer.step();
-    optimizer.zeroGrad();
+/** Every modality with every other, by features as wide as the text's. */
+const aligned: Partial<SentimentConfig> = {
+  modelOptions: { out: { audio: 16, vision: 16 } },
+  alignment: { on: 'feature', weights: { 'audio-vision': 3, 'text-audio': 0.5, 'vision-text': 0 } },
+};
+
+test('branches that are aligned give the bits of turns, too, and say how far apart they are', async () => {
+  for (const loss of ['covariance', 'contrastive'] as const) {
+    const config = branchConfig({ ...aligned, alignment: { ...aligned.alignment!, loss }, maxEpochs: 2 });
+    const turns = await train({ ...config, schedule: 'sequential' });
+    assert.deepEqual(timeless(await train(config, { faults: { delayMs: 6 } })), timeless(turns));
+    const { train: losses } = turns.result.history[0]!;
+    assert.ok(losses.alignment! > 0);
+    const { total, ...parts } = losses as Record<string, number>;
+    assert.ok(Math.abs(Object.values(parts).reduce((sum, part) => sum + part) - total!) < 1e-9);
   }
-  for (const [key, value] of network.stateDict()) {
-    const own = new Float32Array(weights.get(key)!.slice().buffer);
-    const far = Math.max(...[...(value.data() as Float32Array)].map((x, i) => Math.abs(x - own[i]!)));
-    assert.ok(far < 1e-5, `${key}: ${far}`);
-  }
+  const post = branchConfig({ alignment: { on: 'post', weights: { 'text-vision': 1 } }, maxEpochs: 1 });
+  assert.ok((await train(post)).result.history[0]!.train.alignment! > 0);
 });
+
+/** The losses of {@link alignmentLoss} on features whose gradients all flow, as joint training has them. */
+const joint = (features: Readonly<Record<string, Tensor>>, { alignment }: SentimentConfig): Tensor | null =>
+  alignment && alignmentLoss(features, { weights: alignment.weights, loss: alignment.loss ?? 'covariance' });
+
+for (const [title, change] of [
+  ['an epoch of branches is that of the whole network with the features cut off before the fusion', {}],
+  ['aligned branches move as joint training moves them, though no gradient crosses', aligned],
+  [
+    'so they do where alignment knows the pairs',
+    { ...aligned, alignment: { ...aligned.alignment!, loss: 'contrastive' } },
+  ],
+] as const satisfies readonly (readonly [string, Partial<SentimentConfig>])[])
+  test(title, async () => {
+    const rate = { lr: 1e-2, weightDecay: 0 };
+    const options = { ...('modelOptions' in change ? change.modelOptions : {}), statistics: true };
+    const config = branchConfig({
+      ...change,
+      maxEpochs: 1,
+      text: { kind: 'words', vectors: null, width: 16, heads: 2, dropout: 0, wordDropout: 0 },
+      modelOptions: { ...options, dropout: { text: 0, audio: 0, vision: 0, multimodal: 0 } },
+      groups: { text: rate, audio: rate, vision: rate, other: rate },
+    });
+    const { weights } = await train(config);
+    const prepared = prepareData(config, smallData());
+    const { network } = new SeedTrainer({ ...config, schedule: 'bp' }, prepared, 1);
+    const model = network.model as SharedPrivate;
+    const optimizer = new Adam(
+      [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad),
+      rate,
+    );
+    const loader = new DataLoader(prepared.splits.train, { batchSize: 7, shuffle: true, seed: 1 });
+    const error = (guess: Tensor, label: Tensor) => guess.sub(label).abs().mean();
+    for (const batch of loader.batches(0)) {
+      const { features, unimodal } = network.forward(batch);
+      const cut = Object.values(features).map((feature) => feature.detach());
+      const whole = error(model.fusion.forward(cat(cut, 1)).prediction, batch.label);
+      const alone = Object.values(unimodal).reduce((sum, guess) => sum.add(error(guess, batch.label)), whole);
+      const apart = joint(features as Record<string, Tensor>, config);
+      (apart ? alone.add(apart) : alone).backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+    }
+    for (const [key, value] of network.stateDict()) {
+      const own = new Float32Array(weights.get(key)!.slice().buffer);
+      const far = Math.max(...[...(value.data() as Float32Array)].map((x, i) => Math.abs(x - own[i]!)));
+      assert.ok(far < 1e-5, `${key}: ${far}`);
+    }
+  });
 
 test('labels stay in epoch 1, move from epoch 2, and each branch learns from the first epoch on', async () => {
   const config = branchConfig({ maxEpochs: 5 });
@@ -137,7 +172,10 @@ test('the epoch is chosen by the validation loss, and the gathered network has t
 
 test('what branches cannot train is refused, with what to do', () => {
   const refused: [Partial<SentimentConfig>, RegExp][] = [
-    [{ alignment: { on: 'projected', weights: { 'audio-vision': 1 } } }, /set alignment to null, or schedule bp/],
+    [
+      { alignment: { on: 'projected', weights: { 'audio-vision': 1 } } },
+      /projections belong to no branch; set alignment\.on to 'feature' .* or 'post', or schedule bp/,
+    ],
     [{ model: 'tfn', unimodal: null }, /expected the model shared-private or self-mm, got tfn/],
     [{ unimodal: null }, /no head of text, audio, vision is trained/],
   ];

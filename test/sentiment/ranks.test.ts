@@ -23,10 +23,11 @@ function timeless({ seconds: _, utterancesPerSecond: __, history, ...rest }: See
 }
 
 test(
-  'branches over 3 processes give the bits of branches on threads, run after run; one that fails is named',
+  'branches over 3 processes, which look at each other, give the bits of branches on threads; one that fails is named',
   needsGloo,
   async () => {
-    const change = { accumulate: 2, maxEpochs: 2 };
+    const alignment = { on: 'feature', weights: { 'audio-vision': 1, 'text-vision': 1 } } as const;
+    const change = { accumulate: 2, maxEpochs: 2, modelOptions: { out: { audio: 16, vision: 16 } }, alignment };
     const faulty = { change: { maxEpochs: 2 }, faults: { at: { stage: 3, step: 3, kind: 'throw' } } };
     const runs = [{ change, faults: { delayMs: 3 } }, faulty];
     const { code, stdout, stderr } = await launch(3, [program, JSON.stringify(runs)]);

@@ -218,6 +218,24 @@ test('the ablation grid has all rows, equal ones once, and Self-MM first', () =>
   });
 });
 
+test('rows of branches are the joint ones and the same by branches; what these cannot train is refused before all work', () => {
+  const branches = ablationRows(smallConfig('ours'), ['branches']);
+  assert.deepEqual(
+    branches.map(({ name, config }) => [name, config.schedule, config.alignment !== null]),
+    [
+      ['L2+L1', 'bp', false],
+      ['L2+L1+L3', 'bp', true],
+      ['branches', 'ppll', false],
+      ['branches aligned', 'ppll', true],
+    ],
+  );
+  const projected = { on: 'projected', weights: { 'text-audio': 1 } } as const;
+  assert.throws(
+    () => ablationRows(smallConfig('ours', { alignment: projected }), ['branches']),
+    /projections belong to no branch/,
+  );
+});
+
 test('rows of kinds differ in the alignment alone, and each of its losses trains', async () => {
   const rows = ablationRows(smallConfig('ours', { maxEpochs: 1 }), ['kinds']);
   assert.deepEqual(
