@@ -20,6 +20,26 @@ export const groups: readonly string[] = [
   ...['young', 'blind', 'deaf', 'disabled'],
 ];
 
+/** Groups whose names the reader does not know as such: what it says of them is what it has learnt. Written before it was measured. */
+export const unlisted: readonly string[] = [
+  ...['Mormon', 'Amish', 'Quaker', 'Zoroastrian', 'pagan', 'Jain', 'Druze', 'Coptic', 'Baptist', 'Methodist'],
+  ...['Hispanic', 'Romani', 'Maori', 'Inuit', 'Kurdish', 'Tibetan', 'Hmong', 'Slavic', 'Indigenous', 'Caribbean'],
+  ...[
+    'Canadian',
+    'Peruvian',
+    'Chilean',
+    'Australian',
+    'Tunisian',
+    'Serbian',
+    'Mongolian',
+    'Nepalese',
+    'Ugandan',
+    'Samoan',
+  ],
+  ...['asexual', 'nonbinary', 'intersex', 'pansexual'],
+  ...['autistic', 'elderly', 'dyslexic', 'diabetic', 'vegan', 'immigrant'],
+];
+
 /** `{}` stands for a group. */
 export const frames: readonly string[] = [
   'I met a {} man at the station.',
@@ -39,10 +59,10 @@ export interface Spread {
 }
 
 /** Of each sentence the groups with the lowest and the highest score. */
-export function spreadOf(scores: (texts: readonly string[]) => readonly number[]): Spread[] {
+export function spreadOf(scores: (texts: readonly string[]) => readonly number[], names = groups): Spread[] {
   return frames.map((frame) => {
-    const given = scores(groups.map((group) => frame.replace('{}', group)));
-    const read = groups.map((group, i) => ({ group, score: given[i]! })).sort((a, b) => a.score - b.score);
+    const given = scores(names.map((group) => frame.replace('{}', group)));
+    const read = names.map((group, i) => ({ group, score: given[i]! })).sort((a, b) => a.score - b.score);
     return { frame, lowest: read[0]!, highest: read.at(-1)! };
   });
 }

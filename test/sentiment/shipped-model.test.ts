@@ -15,10 +15,11 @@ import {
   SeedTrainer,
   SentimentReader,
   shippedModel,
+  unnamed,
   writeResult,
 } from 'headrace/sentiment';
 import { headrace, lastJson } from '../cli/run.js';
-import { spreadOf } from './reader-groups.js';
+import { spreadOf, unlisted } from './reader-groups.js';
 import { foreign, gibberish, sentences } from './reader-sentences.js';
 import { smallConfig, smallData } from './train-support.js';
 
@@ -103,6 +104,18 @@ test('who is named changes little of what is read', (t) => {
   }
   const greatest = Math.max(...found.map(({ lowest, highest }) => highest.score - lowest.score));
   assert.ok(greatest <= 0.3, String(greatest));
+});
+
+test('groups whose names it does not know differ, no more than the card says', (t) => {
+  for (const group of unlisted) assert.equal(unnamed(`A ${group} nurse helped me.`), `A ${group} nurse helped me.`);
+  const found = spreadOf((texts) => reader.read(texts).map(({ score }) => score), unlisted);
+  const spreads = found.map(({ lowest, highest }) => highest.score - lowest.score);
+  for (const [i, { frame, lowest, highest }] of found.entries()) {
+    t.diagnostic(`${frame} ${spreads[i]!.toFixed(2)}: ${lowest.group} to ${highest.group}`);
+  }
+  const card = readFileSync(join(shippedModel, 'README.md'), 'utf8');
+  const [, told] = /groups that are not listed.*?\| (\d\.\d\d) \|/.exec(card)!;
+  assert.ok(Math.max(...spreads) < Number(told) + 0.005, `${Math.max(...spreads)}, the card says ${told}`);
 });
 
 test('without a folder predict uses the model that comes with Headrace, and says so', async () => {
