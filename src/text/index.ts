@@ -7,6 +7,7 @@ export { loadBertWeights } from './bert-weights.js';
 export { type EncodedText, type RowShift, TextEncoder } from './encoder.js';
 export { type FeaturePool, FeatureText, type FeatureTextOptions } from './feature-text.js';
 export { type Lexicon, lexiconScores } from './lexicon.js';
+export { type LstmConfig, parseLstmConfig } from './lstm-encoder.js';
 export { packWeights, unpackWeights } from './packed-weights.js';
 export { type PieceTokenizer, pieceTokenizer } from './pieces.js';
 export { parseSentenceConfig, type SentenceConfig } from './sentence-config.js';

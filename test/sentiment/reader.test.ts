@@ -4,15 +4,17 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { saveSafetensors } from 'headrace/io';
+import { loadSafetensors, saveSafetensors } from 'headrace/io';
+import { buildModel } from 'headrace/pipeline';
 import {
   explainText,
+  readerModel,
   readFinetuneConfig,
   readUtterances,
   type SentenceReading,
   SentimentReader,
 } from 'headrace/sentiment';
-import { BertModel, parseBertConfig, trainWordPieces } from 'headrace/text';
+import { BertModel, parseBertConfig, parseLstmConfig, trainWordPieces } from 'headrace/text';
 import { headrace, lastJson } from '../cli/run.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-reader-'));
@@ -129,6 +131,32 @@ test('a reading has a score, probabilities that sum to 1, and the emotions that 
     bad!.emotions.map(({ name }) => name),
     ['disgust'],
   );
+});
+
+test('LSTMs over the same pieces learn in the place of the encoder, and begin with its vectors of pieces', async () => {
+  const out = join(folder, 'bilstm');
+  const path = join(folder, 'bilstm.json');
+  const own = JSON.parse(readFileSync(join(folder, 'own.json'), 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...own, lstm: { layers: 2, width: 24 } }));
+  const outcome = await headrace([
+    ...['sentiment', 'finetune', path, '--bert', bert, '--data', data, '--out', out, '--json'],
+  ]);
+  assert.equal(outcome.code, 0, outcome.stderr);
+  const { scores } = lastJson(outcome) as { scores: Record<'own' | 'halves', Record<string, number>> };
+  assert.deepEqual([scores.own.accuracy, scores.halves.accuracy], [1, 1]);
+  const reader = SentimentReader.load(join(out, 'reader'));
+  const long = 'the hotel was really boring . her song was really awful .';
+  const [alone] = reader.read(['our dinner was really lovely .']);
+  const among = reader.read([long, 'our dinner was really lovely .', 'awful'])[1]!;
+  assert.ok(Math.abs(alone!.score - among.score) < 1e-5 && alone!.score > 1);
+  const config = JSON.parse(readFileSync(join(out, 'text', 'config.json'), 'utf8')) as Record<string, unknown>;
+  assert.deepEqual([config.model_type, config.embedding_size, config.hidden_size], ['bilstm', 32, 24]);
+  const heads = { hidden: 8, filters: 0, dropout: 0 };
+  const begun = buildModel(readerModel({ config, compute: 'float32', heads, weights: bert })).stateDict();
+  const pieces = loadSafetensors(join(bert, 'model.safetensors')).tensors.get('embeddings.word_embeddings.weight')!;
+  assert.ok(begun.get('lstm.embeddings.word_embeddings.weight')!.equal(pieces));
+  assert.ok(begun.get('lstm.layer.1.rnn.weight_ih_l0_reverse')!.abs().max().item() > 0);
+  assert.throws(() => parseLstmConfig({ ...config, hidden_size: 25 }, 'x'), /x: expected an even hidden_size/);
 });
 
 test('a text is read alike alone and among others, whatever their lengths', () => {

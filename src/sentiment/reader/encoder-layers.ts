@@ -77,6 +77,10 @@ export function beginningOf(network: EncoderNetwork, folder: string): Beginning 
   return (part, key) => {
     all ??= network.read(folder);
     const own = all;
-    part.loadStateDict(new Map([...part.stateDict()].map(([name]) => [name, own.get(`${key}.${name}`)!])));
+    const begun = [...part.stateDict()].map(([name, drawn]): [string, Tensor] => {
+      const found = own.get(`${key}.${name}`);
+      return [name, found ?? (network.piecesAlone ? drawn : found!)];
+    });
+    part.loadStateDict(new Map(begun));
   };
 }

@@ -22,6 +22,8 @@ export interface FinetuneConfig extends TrainingSettings {
   readonly steps: number | null;
   readonly sets: Readonly<Record<string, SetConfig>>;
   readonly heads: HeadOptions;
+  /** Two-way LSTMs in place of the folder's encoder, over its pieces, with whose vectors they begin: to compare with. Null: none. */
+  readonly lstm: { readonly layers: number; readonly width: number } | null;
   /** Dropout of the encoder, in place of what its folder says. */
   readonly dropout: number;
   /** What the learning rate is multiplied by in the encoder, which has learnt before; see `RunConfig.lrFactors`. */
@@ -58,6 +60,7 @@ const reader: FinetuneConfig = {
     mosi: { kind: 'utterances', folder: 'mosi', repeats: 3 },
   },
   heads: { hidden: 256, filters: 256, dropout: 0.3 },
+  lstm: null,
   dropout: 0.1,
   lrFactors: {},
   length: 64,
@@ -90,6 +93,7 @@ const sentence: FinetuneConfig = {
 
 export const finetuneRecipes: Readonly<Record<string, FinetuneConfig>> = {
   reader,
+  bilstm: { ...reader, lstm: { layers: 1, width: 256 }, compute: 'float32' },
   sentence: {
     ...sentence,
     sets: Object.fromEntries(Object.entries(sentence.sets).filter(([name]) => name !== 'mpqa')),
@@ -120,6 +124,7 @@ const areSets: Shape = (value, at) => {
 const shape = isObject({
   sets: areSets,
   heads: isObject({ hidden: isWhole(1), filters: isWhole(0), dropout: isShare }),
+  lstm: orNull(isObject({ layers: isWhole(1), width: isWhole(2) })),
   dropout: isShare,
   lrFactors: isFactors,
   length: isWhole(8),
@@ -130,7 +135,7 @@ const shape = isObject({
   ...trainingShapes,
 });
 
-/** @param name - `reader`, `sentence`, or a JSON file that changes it; @param set - fields by their paths. A set that is null is left out */
+/** @param name - `reader`, `bilstm`, `sentence`, or a JSON file that changes it; @param set - fields by their paths. A set that is null is left out */
 export function readFinetuneConfig(name: string, set: Readonly<Record<string, unknown>> = {}): FinetuneConfig {
   const config = readRecipe(name, finetuneRecipes, shape, set);
   const sets = Object.entries(config.sets).filter(([, each]) => each !== null);

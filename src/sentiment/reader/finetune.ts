@@ -1,17 +1,18 @@
 /** The training of a reader: its texts in bundles, the run of the pipeline, and the folder of the result. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { readJsonFile, writeFileAtomic } from '../../io/index.js';
+import { writeFileAtomic } from '../../io/index.js';
 import type { RunSettings } from '../../pipeline/index.js';
+import { type LstmConfig, lstmType } from '../../text/lstm-encoder.js';
 import { pieceTokenizer } from '../../text/pieces.js';
-import { ConfigError, DataError } from '../../torch/index.js';
+import { ConfigError } from '../../torch/index.js';
 import type { SplitName } from '../datasets/index.js';
 import { type TokenRow, writeBundles } from './bundles.js';
 import { careless } from './careless.js';
 import { spread, TextCutter } from './cut-text.js';
 import type { FinetuneConfig } from './finetune-config.js';
 import { labelRow } from './labels.js';
-import { encoderNetwork } from './network.js';
+import { encoderNetwork, readEncoderConfig } from './network.js';
 import { drawer } from './phrases.js';
 import { expectSame } from './pretrain.js';
 import { examplesOf } from './sets.js';
@@ -30,19 +31,10 @@ export interface FinetunePlaces {
 
 export const bundlesFile = (out: string, part: SplitName): string => join(out, 'text', `${part}.safetensors`);
 
-/** @throws DataError where the folder has none */
-function readEncoderConfig(folder: string): object {
-  const path = join(folder, 'config.json');
-  if (existsSync(path)) return readJsonFile<object>(path, 'the configuration of an encoder');
-  throw new DataError(
-    `Expected the folder of a BERT, with config.json in it (Hugging Face's form), or of another encoder, got ${folder}`,
-  );
-}
-
 /** Reads the sets and makes bundles of them, where the run's folder has them not yet. @returns what `Trainer` takes */
 export async function prepareFinetuning(config: FinetuneConfig, places: FinetunePlaces): Promise<RunSettings> {
   const { bert, out, vectors } = places;
-  const { length, compute, heads, dropout } = config;
+  const { length, compute, heads } = config;
   const described = readEncoderConfig(bert);
   const { places: most } = encoderNetwork(described, join(bert, 'config.json'));
   if (length > most) throw new ConfigError(`Expected a length up to the ${most} places of ${bert}, got ${length}`);
@@ -56,7 +48,7 @@ export async function prepareFinetuning(config: FinetuneConfig, places: Finetune
     seed,
   });
   writeFileAtomic(join(out, 'text', 'tokenizer.json'), readFileSync(join(bert, 'tokenizer.json')));
-  const model = { ...described, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
+  const model = networkOf(config, described);
   writeFileAtomic(join(out, 'text', 'config.json'), `${JSON.stringify(model, null, 2)}\n`);
   const parts: readonly SplitName[] = ['train', 'valid'];
   for (const part of parts) if (!existsSync(bundlesFile(out, part))) await bundle(config, places, part);
@@ -83,6 +75,22 @@ export async function prepareFinetuning(config: FinetuneConfig, places: Finetune
     lrFactors: config.lrFactors,
     out,
   };
+}
+
+/** What is trained, as in config.json: the folder's encoder, or LSTMs over its pieces. */
+function networkOf({ dropout, lstm }: FinetuneConfig, described: object): object {
+  if (lstm === null) return { ...described, hidden_dropout_prob: dropout, attention_probs_dropout_prob: dropout };
+  const { vocabSize, pieceWidth, places, padTokenId } = encoderNetwork(described);
+  return {
+    model_type: lstmType,
+    vocab_size: vocabSize,
+    embedding_size: pieceWidth,
+    hidden_size: lstm.width,
+    num_hidden_layers: lstm.layers,
+    max_position_embeddings: places,
+    hidden_dropout_prob: dropout,
+    pad_token_id: padTokenId,
+  } satisfies LstmConfig;
 }
 
 async function bundle(config: FinetuneConfig, places: FinetunePlaces, part: SplitName): Promise<void> {
