@@ -1,5 +1,6 @@
 // The mouth's inside in a portrait's frame, where the mesh shows it: its own colours in the shadow of the upper lip, or what
-// the photograph shows of it (RGBA, colours times alpha), with a soft edge to the lips.
+// the photograph shows of it, with a soft edge to the lips. Of the photograph what is above, upper teeth mostly, stays with the
+// head, and what is below follows the jaw (RGBA, colours times alpha).
 #include <torch/library.h>
 
 #include <cmath>
@@ -16,7 +17,7 @@ namespace headrace {
 namespace {
 
 // Of a vertex of the mouth's inside.
-enum Attribute { kRed, kGreen, kBlue, kSourceX, kSourceY, kShown };
+enum Attribute { kRed, kGreen, kBlue, kSourceX, kSourceY };
 
 constexpr int64_t kGrain = 1 << 13;
 constexpr float kSeen = 0.1f; // alpha: what is seen less is not seen
@@ -140,16 +141,33 @@ void colourHoles(const std::vector<uint8_t>& hole, const std::vector<uint8_t>& i
   }
 }
 
-void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const at::Tensor& meshShares,
+// What a photograph shows between the lips, in two layers; the lower one has gone with the jaw.
+struct Shown {
+  const uint8_t *upper, *lower;
+  int64_t height, width;
+  float jawX, jawY;
+
+  HEADRACE_INLINE void at(float x, float y, float* out) const {
+    float below[4];
+    lookUpWords(upper, height, width, x, y, out);
+    lookUpWords(lower, height, width, x - jawX, y - jawY, below);
+    const float through = 1 - std::min(std::max(out[3] * (1 / 255.0f), 0.0f), 1.0f);
+    for (int c = 0; c < 4; ++c) out[c] += through * below[c];
+  }
+};
+
+void composeMouth(const at::Tensor& upper, const at::Tensor& lower, bool open, double jawX, double jawY,
+                  const at::Tensor& meshTriangle, const at::Tensor& meshShares,
                   const at::Tensor& meshTriangles, const at::Tensor& attributes, int64_t firstInside, int64_t left,
                   int64_t top, int64_t right, int64_t bottom, double unit, const at::Tensor& out) {
   TORCH_CHECK(out.dim() == 3, "expected into [H, W, 3]");
   const int64_t height = out.size(0), width = out.size(1);
-  checkPlain("photo", photo, at::kByte, {height, width, 4});
+  checkPlain("upper", upper, at::kByte, {height, width, 4});
+  checkPlain("lower", lower, at::kByte, {height, width, 4});
   checkPlain("into", out, at::kByte, {height, width, 3});
   checkPlain("triangle", meshTriangle, at::kInt, {height, width});
   checkPlain("barycentric", meshShares, at::kFloat, {height, width, 2});
-  checkApart("into", out, {photo});
+  checkApart("into", out, {upper, lower});
   TORCH_CHECK(isPlain(attributes, at::kFloat, 2) && attributes.size(1) == kAttributes, "expected attributes Float [V, ",
               kAttributes, "]");
   TORCH_CHECK(0 <= left && left <= right && right <= width && 0 <= top && top <= bottom && bottom <= height && unit > 0,
@@ -161,19 +179,17 @@ void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const
   const int64_t count = box.width * box.height;
 
   std::vector<uint8_t> inside(count);
-  bool any = false, photographed = false;
+  bool any = false;
   for (int64_t p = 0; p < count; ++p) {
     inside[p] = mesh.triangle[box.pixel(p)] >= firstInside;
-    if (!inside[p]) continue;
-    any = true;
-    const int32_t* corner = mesh.corners + 3 * static_cast<int64_t>(mesh.triangle[box.pixel(p)]);
-    photographed = photographed || attributes.data_ptr<float>()[corner[0] * kAttributes + kShown] > 0;
+    any = any || inside[p];
   }
   if (!any) return;
   // Through the holes of a mouth that was photographed open its own picture is seen.
-  const std::vector<uint8_t> hole = photographed ? std::vector<uint8_t>(count) : addHoles(box, mesh.triangle, inside);
+  const std::vector<uint8_t> hole = open ? std::vector<uint8_t>(count) : addHoles(box, mesh.triangle, inside);
 
-  const uint8_t* picture = photo.data_ptr<uint8_t>();
+  const Shown photographed{upper.data_ptr<uint8_t>(), lower.data_ptr<uint8_t>(), height, width, static_cast<float>(jawX),
+                           static_cast<float>(jawY)};
   uint8_t* result = out.data_ptr<uint8_t>();
   Planes light = lightBelowLip(box, inside, std::llround(2.5 * unit), std::max(0.5, 1.5 * unit));
   Planes shown(box.height, box.width, 4);  // of the inside: the photograph's colour, and how much of it counts
@@ -191,12 +207,12 @@ void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const
       }
       if (hole[p]) continue;
       float has[kAttributes];
-      mesh.at<6>(pixel, attributes.data_ptr<float>(), kAttributes, has);
+      mesh.at<5>(pixel, attributes.data_ptr<float>(), kAttributes, has);
       float *photograph = shown.at(p), *colour = soft.at(p);
-      if (has[kShown] > 0) lookUpWords(picture, height, width, has[kSourceX], has[kSourceY], photograph);
+      if (open) photographed.at(has[kSourceX], has[kSourceY], photograph);
       const float alpha = std::min(photograph[3] * (1 / 255.0f), 1.0f);
       // Next to the lips the photograph shows lips at the same place: what little of the inside it shows there is no colour.
-      photograph[3] = alpha > kSeen ? alpha * has[kShown] : 0;
+      photograph[3] = alpha > kSeen ? alpha : 0;
       if (photograph[3] > 0) {
         for (int c = 0; c < 3; ++c) photograph[c] /= alpha;
       }
@@ -234,7 +250,8 @@ void composeMouth(const at::Tensor& photo, const at::Tensor& meshTriangle, const
 TORCH_LIBRARY_FRAGMENT(headrace, library) {
   if (isRegistered("compose_mouth")) return;
   library.def(
-      "compose_mouth(Tensor photo, Tensor mesh_triangle, Tensor mesh_shares, Tensor mesh_triangles, Tensor attributes, "
+      "compose_mouth(Tensor upper, Tensor lower, bool open, float jaw_x, float jaw_y, Tensor mesh_triangle, "
+      "Tensor mesh_shares, Tensor mesh_triangles, Tensor attributes, "
       "int first_inside, int left, int top, int right, int bottom, float unit, Tensor(a!) out) -> ()",
       composeMouth);
 }

@@ -59,6 +59,10 @@ test('a pixel with a triangle that is not there is an error, not a crash', () =>
   const compose = (triangle: number): unknown =>
     op('headrace::composeMouth')(
       picture,
+      picture,
+      false,
+      0,
+      0,
       tensor(new Int32Array(height * width).fill(triangle), { shape: [height, width] }),
       zeros([height, width, 2]),
       tensor(Int32Array.of(0, 1, 2), { shape: [1, 3] }),

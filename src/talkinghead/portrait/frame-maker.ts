@@ -6,6 +6,7 @@ import { vertexNormals } from '../render/mesh.js';
 import { Raster } from '../render/raster.js';
 import { basis } from '../render/shading.js';
 import { drawMesh } from './portrait-mesh.js';
+import { middleOf } from './shown.js';
 import { attributeCount, type Stage } from './stage.js';
 import { smoothstep } from './still/planes.js';
 
@@ -34,7 +35,7 @@ const goesOn = 0.3;
 
 /** Places of a vertex's numbers, as `native/portrait.cpp` reads them. */
 const [overAt, lightAt, lidAt] = [2, 3, 6];
-const shownAt = 3; // of the mouth's inside
+const sourceAt = 3; // of the mouth's inside
 
 export class FrameMaker {
   private readonly shaped: Float32Array;
@@ -73,7 +74,7 @@ export class FrameMaker {
     const place = head.place(moment.pose, moment.position);
     const { weights, lidShares } = this.shape(moment);
     head.camera.project(this.face, place, this.points);
-    this.holdInside();
+    const jaw = this.holdInside();
     const box = this.mouthBox();
     return scope(() => {
       this.light(place.pose);
@@ -102,7 +103,10 @@ export class FrameMaker {
         this.out,
       );
       op('headrace::composeMouth')(
-        pictures.mouth,
+        pictures.upperInside,
+        pictures.lowerInside,
+        this.stage.open,
+        ...jaw,
         triangle,
         barycentric,
         mesh.triangles,
@@ -148,16 +152,24 @@ export class FrameMaker {
   }
 
   /**
-   * What a photograph shows between the lips stays with the head: mostly it is upper teeth, wherever the model has its own. So each
-   * vertex is looked up where the photograph has the place at which it is now.
+   * What a photograph shows between the lips stays where it is with the head, wherever the model has its own teeth, and what is below
+   * follows the jaw. So each vertex is looked up where the photograph has the place at which it is now.
+   * @returns how far the jaw has gone in the photograph, in pixels
    */
-  private holdInside(): void {
-    const { head, shown } = this.stage;
-    const points = new Float32Array(3 * shown.held.length);
-    for (const [i, [, own]] of shown.held.entries()) points.set(this.face.subarray(3 * own, 3 * own + 3), 3 * i);
+  private holdInside(): [x: number, y: number] {
+    const { head, open, jaw, mesh } = this.stage;
+    if (!open) return [0, 0];
+    const points = new Float32Array(3 * mesh.inside.size);
+    let i = 0;
+    for (const own of mesh.inside.values()) points.set(this.face.subarray(3 * own, 3 * own + 3), 3 * i++);
     const seen = head.project(points);
-    for (const [i, [v]] of shown.held.entries())
-      this.attributes.set([seen[3 * i]!, seen[3 * i + 1]!, 1], attributeCount * v + shownAt);
+    i = 0;
+    for (const v of mesh.inside.keys()) {
+      this.attributes.set(seen.subarray(3 * i, 3 * i + 2), attributeCount * v + sourceAt);
+      i++;
+    }
+    const [x, y] = middleOf(head, jaw.vertices, this.face);
+    return [x - jaw.at[0], y - jaw.at[1]];
   }
 
   private draw(nodes: Float32Array): void {
@@ -205,10 +217,9 @@ export class FrameMaker {
   private closeLids(shares: readonly number[]): void {
     const { head, lids } = this.stage;
     const end = head.model.parts.innerFace.vertices[1];
-    const amounts = shares.map((share) => Math.min(1, share / 0.5));
     for (let v = 0; v < end; v++) {
       const side = head.model.vertices[3 * v]! > 0 ? 1 : 0;
-      this.attributes[attributeCount * v + lidAt] = lids.lid[v]! * amounts[side]!;
+      this.attributes[attributeCount * v + lidAt] = lids.closedShare(v, shares[side]!);
     }
   }
 
@@ -256,8 +267,8 @@ function polynomial(light: Float32Array): Harmonics {
   return factors.map((factor, k) => factor * light[k]!) as unknown as Harmonics;
 }
 
-/** What no frame changes: places in the photograph, shares of the mesh, lids' places; of the inside what the photograph shows. */
-function fixedAttributes({ head, skin, lids, mesh, shown }: Stage): Float32Array {
+/** What no frame changes: places in the photograph, shares of the mesh, lids' places. */
+function fixedAttributes({ head, skin, lids, mesh }: Stage): Float32Array {
   const { model } = head;
   const out = new Float32Array(attributeCount * (model.vertexCount + mesh.rims.length));
   for (let v = 0; v < model.vertexCount; v++) {
@@ -267,7 +278,6 @@ function fixedAttributes({ head, skin, lids, mesh, shown }: Stage): Float32Array
       attributeCount * v,
     );
   }
-  for (const [v, own] of mesh.inside)
-    out.set([0, 0, 0, shown.places[2 * own]!, shown.places[2 * own + 1]!, shown.shares[own]!, 0], attributeCount * v);
+  for (const v of mesh.inside.keys()) out.fill(0, attributeCount * v, attributeCount * (v + 1));
   return out;
 }

@@ -9,7 +9,13 @@ import { distanceTo, fillPolygon, smoothstep, valueAt } from './still/planes.js'
 const overlap = 0.09;
 
 /** In eye distances from the open eye: how far the picture of closed eyes counts, beside the lids that move. */
-const [replacedWhole, replacedTo] = [0.02, 0.06];
+const [lidWhole, lidTo] = [0.02, 0.06];
+
+/**
+ * As far once eyes are as good as shut: past all that the picture has without lashes, liner and crease, which would stay behind as
+ * lines beside closed lids, as would the white of an eye that is larger than was fitted.
+ */
+const [aroundWhole, aroundTo] = [0.14, 0.2];
 
 /** The landmarks of an eye lie within its border: how much wider and higher the open eye is. */
 const [wider, higher] = [1.15, 1.5];
@@ -36,8 +42,9 @@ interface Blink {
 export class Lids {
   /** `[V * 2]`, pixels: where each vertex is seen once the lids are shut. */
   readonly closedPlaces: Float32Array;
-  /** `[V]`: how much of a vertex is lid. */
+  /** `[V]`: how much of a vertex is lid, which comes down; and how much lies around, with lashes, liner and crease. */
   readonly lid: Float32Array;
+  readonly around: Float32Array;
   /** The photograph with its eyes closed. */
   readonly closed: RgbImage;
   private readonly blinks: readonly Blink[];
@@ -55,10 +62,12 @@ export class Lids {
       fillPolygon(open, head.width, head.height, grown(outlineOf(head, side)));
     const away = distanceTo(open, head.width, head.height);
     this.lid = new Float32Array(model.vertexCount);
+    this.around = new Float32Array(model.vertexCount);
     for (let v = 0; v < model.parts.innerFace.vertices[1]; v++) {
       const down = face[3 * v + 1]! - shut[3 * v + 1]!;
       const pixels = valueAt(away, head.width, head.height, seen[3 * v]!, seen[3 * v + 1]!) / head.eyes;
-      this.lid[v] = Math.max(smoothstep(0.05, 0.27, down), smoothstep(replacedTo, replacedWhole, pixels));
+      this.lid[v] = Math.max(smoothstep(0.05, 0.27, down), smoothstep(lidTo, lidWhole, pixels));
+      this.around[v] = smoothstep(aroundTo, aroundWhole, pixels);
     }
     const eyes = (['Right', 'Left'] as const).map((side) => ({
       opening: grown(outlineOf(head, side)),
@@ -67,6 +76,11 @@ export class Lids {
       ),
     }));
     this.closed = closedEyes(picture, eyes, head.eyes);
+  }
+
+  /** How far a vertex takes its colour from {@link closed} when its eye is closed by a share. */
+  closedShare(v: number, share: number): number {
+    return Math.max(this.lid[v]! * Math.min(1, share / 0.5), this.around[v]! * smoothstep(0.5, 0.9, share));
   }
 
   /** The weights with lids as photographed, which `close` then closes further; and by how much: 0 not, 1 shut. */

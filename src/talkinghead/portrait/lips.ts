@@ -64,31 +64,33 @@ export class LipSeal {
 
   /**
    * @param offsets - the alignment: `[V * 3]`
-   * @param open - whether the photograph shows the lips apart
+   * @param line - where the photograph's lips meet, see {@link lipLine}; null where it shows them apart
    */
   constructor(
     private readonly head: PhotographedHead,
     offsets: Float32Array,
-    open: boolean,
+    line: Float32Array | null,
   ) {
     const { fit } = head;
+    const open = line === null;
     const closed = head.shape(open ? withMouthAtRest(fit.weights) : fit.weights);
     this.closedAt = opening(head, closed);
     this.openBy = open ? Math.max(0.05, opening(head, head.shape(fit.weights)) - this.closedAt) : 0;
     const aligned = closed.map((value, i) => value + offsets[i]!);
     const { upper, lower } = lipVertices(head);
-    const gaps = columnGaps(head, aligned, upper, lower);
+    const pulls = columnPulls(head, aligned, upper, lower, line);
     this.vertices = Uint32Array.from([...upper, ...lower]);
-    this.lift = Float32Array.from(this.vertices, (v, i) => (i < upper.length ? -0.5 : 0.5) * this.pull(v, gaps));
+    this.lift = Float32Array.from(this.vertices, (v, i) => this.pull(v, i < upper.length ? pulls.upper : pulls.lower));
   }
 
-  /** The gap to close at a vertex, cm, falling off away from where the lips meet. */
-  private pull(v: number, gaps: Float64Array): number {
+  /** What columns are to rise at a vertex, cm, falling off away from where the lips meet. */
+  private pull(v: number, columnsRise: Float64Array): number {
     const { vertices } = this.head.model;
     const at = Math.min(columns - 1.001, Math.max(0, ((vertices[3 * v]! + widest) / (2 * widest)) * (columns - 1)));
     const i = Math.floor(at);
     return (
-      (gaps[i]! + (at - i) * (gaps[i + 1]! - gaps[i]!)) * smoothstep(0.9, 0, Math.abs(vertices[3 * v + 1]! + 3.35))
+      (columnsRise[i]! + (at - i) * (columnsRise[i + 1]! - columnsRise[i]!)) *
+      smoothstep(0.9, 0, Math.abs(vertices[3 * v + 1]! + 3.35))
     );
   }
 
@@ -115,18 +117,57 @@ function lipVertices({ model }: PhotographedHead): { upper: number[]; lower: num
   return { upper, lower };
 }
 
-/** cm between the lips in each column, as the camera sees them, and a little more, so that they overlap. */
-function columnGaps(head: PhotographedHead, face: Float32Array, upper: number[], lower: number[]): Float64Array {
-  const rest = head.model.vertices;
+/** cm by which each column's lips rise until they meet, as the camera sees them, and overlap a little. */
+interface Pulls {
+  readonly upper: Float64Array;
+  readonly lower: Float64Array;
+}
+
+/** In eye distances: how much lips overlap, and how far they are moved to the line at most. */
+const [overlap, farthest] = [0.004, 0.04];
+
+/** Both lips' borders come to the line where there is one, or to the middle between them: teeth beside it would go with the wrong lip. */
+function columnPulls(
+  head: PhotographedHead,
+  face: Float32Array,
+  upper: number[],
+  lower: number[],
+  line: Float32Array | null,
+): Pulls {
   const seen = head.project(face);
-  const border = (vertices: number[], x: number, sign: number): number => {
-    const near = vertices.filter((v) => Math.abs(rest[3 * v]! - x) < 0.12);
-    const front = Math.max(...near.map((v) => rest[3 * v + 2]!));
-    return Math.max(...near.filter((v) => rest[3 * v + 2]! > front - 1.2).map((v) => sign * seen[3 * v + 1]!));
-  };
-  return Float64Array.from({ length: columns }, (_, i) => {
+  const pulls: Pulls = { upper: new Float64Array(columns), lower: new Float64Array(columns) };
+  for (let i = 0; i < columns; i++) {
     const x = -widest + (2 * widest * i) / (columns - 1);
-    const gap = -border(lower, x, -1) - border(upper, x, 1);
-    return Number.isFinite(gap) ? Math.max(0, gap + 0.004 * head.eyes) / head.pixelsPerCm : 0;
-  });
+    const [above, below] = [borderAt(head, upper, seen, x, 1), borderAt(head, lower, seen, x, -1)];
+    if (above === null || below === null) continue;
+    const half = Math.max(0, below.y - above.y + overlap * head.eyes) / 2;
+    const aside = line === null ? 0 : heightAt(line, (above.x + below.x) / 2) - (above.y + below.y) / 2;
+    const down = Math.min(farthest * head.eyes, Math.max(-farthest * head.eyes, aside));
+    pulls.upper[i] = (-half - down) / head.pixelsPerCm;
+    pulls.lower[i] = (half - down) / head.pixelsPerCm;
+  }
+  return pulls;
+}
+
+/** The lowest (1) or highest (-1) place of a column of a lip, pixels, of what lies in front; null where there is none. */
+function borderAt({ model }: PhotographedHead, vertices: number[], seen: Float32Array, column: number, sign: 1 | -1) {
+  const rest = model.vertices;
+  const near = vertices.filter((v) => Math.abs(rest[3 * v]! - column) < 0.12);
+  const front = Math.max(...near.map((v) => rest[3 * v + 2]!));
+  let found: { readonly x: number; readonly y: number } | null = null;
+  for (const v of near) {
+    if (rest[3 * v + 2]! <= front - 1.2) continue;
+    const [x, y] = [seen[3 * v]!, seen[3 * v + 1]!];
+    if (found === null || sign * y > sign * found.y) found = { x, y };
+  }
+  return found;
+}
+
+/** The height of a line from left to right at a place along it; that of its ends beyond them. */
+function heightAt(line: Float32Array, x: number): number {
+  const last = line.length / 2 - 1;
+  let k = 0;
+  while (k < last - 1 && line[2 * k + 2]! < x) k++;
+  const [ax, ay, bx, by] = line.subarray(2 * k, 2 * k + 4) as unknown as [number, number, number, number];
+  return ay + (bx > ax ? Math.min(1, Math.max(0, (x - ax) / (bx - ax))) : 0) * (by - ay);
 }

@@ -1,7 +1,7 @@
 /** The mesh of a portrait: skin, eyeballs and the mouth's inside, and how it is drawn. */
 import { type Tensor, tensor } from '../../torch/index.js';
 import type { FacePart } from '../face/face-model.js';
-import { Raster } from '../render/raster.js';
+import type { Raster } from '../render/raster.js';
 import { concatenated } from './grid.js';
 import type { PhotographedHead } from './head.js';
 import type { MouthInside } from './inside.js';
@@ -59,44 +59,4 @@ function withRims(points: Float32Array, rims: Uint32Array): Float32Array {
   out.set(points);
   for (const [i, v] of rims.entries()) out.set(points.subarray(3 * v, 3 * v + 3), points.length + 3 * i);
   return out;
-}
-
-/** What the photograph shows between the lips. */
-export interface ShownInside {
-  /** Vertices of the mesh that show what stays with the head, and the model's of each: all but the lower teeth. */
-  readonly held: readonly (readonly [number, number])[];
-  /** `[V * 2]`, pixels: where the photograph shows each vertex of the model. */
-  readonly places: Float32Array;
-  /** `[V]`: 1 for the corners of triangles of which it shows something. */
-  readonly shares: Float32Array;
-}
-
-/** The raster is finer than the picture by this: of small triangles each counts. */
-const finer = 3;
-
-/**
- * @param seen - `[V * 3]`: the face as photographed
- * @param open - whether the photograph shows the lips apart: it shows nothing between them otherwise
- */
-export function shownInside(
-  head: PhotographedHead,
-  seen: Float32Array,
-  mesh: PortraitMesh,
-  open: boolean,
-): ShownInside {
-  const { width, height, model } = head;
-  const shares = new Float32Array(model.vertexCount);
-  const places = Float32Array.from({ length: 2 * model.vertexCount }, (_, i) => seen[3 * (i >> 1) + (i & 1)]!);
-  if (!open) return { held: [], places, shares };
-  using raster = new Raster(height * finer, width * finer);
-  drawMesh(
-    raster,
-    seen.map((value, i) => (i % 3 === 2 ? value : value * finer)),
-    mesh,
-  );
-  const corners = mesh.triangles.data() as Int32Array;
-  for (const t of raster.triangle.data() as Int32Array)
-    if (t >= mesh.firstInside) for (const v of corners.subarray(3 * t, 3 * t + 3)) shares[mesh.inside.get(v)!] = 1;
-  const [first, end] = model.parts.lowerTeeth.vertices;
-  return { held: [...mesh.inside].filter(([, own]) => own < first || own >= end), places, shares };
 }

@@ -10,15 +10,13 @@ import type { PhotographedHead } from './head.js';
 import { type MouthInside, mouthInside } from './inside.js';
 import { Lids } from './lids.js';
 import { isMouthOpen, LipSeal, onLipLine } from './lips.js';
-import { drawMesh, meshOf, type PortraitMesh, type ShownInside, shownInside } from './portrait-mesh.js';
+import { drawMesh, meshOf, type PortraitMesh } from './portrait-mesh.js';
 import { type SeenSkin, seenSkin } from './seen.js';
+import { jawVertices, middleOf, shownInside } from './shown.js';
 import { fillBackground } from './still/background.js';
 import { lightOf } from './still/light.js';
 import { lipLine } from './still/lip-line.js';
 import { personMask } from './still/person-mask.js';
-import { distanceTo, smoothstep } from './still/planes.js';
-import { pullPush } from './still/pull-push.js';
-import { planesOf } from './still/types.js';
 
 /** Numbers of a vertex that the loops of `native/portrait.cpp` and `native/mouth.cpp` read. */
 export const attributeCount = 7;
@@ -35,13 +33,17 @@ export interface Stage {
   readonly eyeShares: Float32Array;
   readonly skin: SeenSkin;
   readonly mouth: MouthInside;
-  readonly shown: ShownInside;
+  /** Whether the photograph shows the lips apart; the vertices that move as the jaw does, and where their middle is there, in pixels. */
+  readonly open: boolean;
+  readonly jaw: { readonly vertices: Uint32Array; readonly at: readonly [x: number, y: number] };
   readonly grid: PictureGrid;
   readonly mesh: PortraitMesh;
   /** `[9]`: the photograph's light. */
   readonly light: Float32Array;
-  /** Pictures as tensors of bytes, `[H, W, 3]`; `person` and `mouth`, its inside, `[H, W, 4]`: colours times alpha, and alpha. */
-  readonly pictures: Readonly<Record<'photo' | 'person' | 'background' | 'eyes' | 'lids' | 'mouth', Tensor>>;
+  /** Pictures as tensors of bytes, `[H, W, 3]`; `person` and the mouth's inside in two layers, `[H, W, 4]`: colours times alpha, and alpha. */
+  readonly pictures: Readonly<
+    Record<'photo' | 'person' | 'background' | 'eyes' | 'lids' | 'upperInside' | 'lowerInside', Tensor>
+  >;
 }
 
 /** What {@link setUp} does, in its order. */
@@ -55,13 +57,14 @@ export const stageSteps = [
 /** @param begin - told of each of {@link stageSteps} as it begins */
 export function setUp(head: PhotographedHead, picture: RgbImage, begin: (what: string) => void): Stage {
   begin(stageSteps[0]);
-  const { fit } = head;
+  const { fit, width, height } = head;
   const open = isMouthOpen(head);
-  const targets = open ? fit.landmarks : onLipLine(fit.landmarks, lipLine(picture, fit).points);
+  const line = open ? null : lipLine(picture, fit).points;
+  const targets = line === null ? fit.landmarks : onLipLine(fit.landmarks, line);
   const shaped = head.shape(fit.weights);
   const offsets = alignment(head, shaped, targets);
   const face = shaped.map((value, i) => value + offsets[i]!);
-  const seal = new LipSeal(head, offsets, open);
+  const seal = new LipSeal(head, offsets, line);
   seal.close(face, shaped);
   const skin = seenSkin(head, face);
   const points = head.project(face);
@@ -75,6 +78,8 @@ export function setUp(head: PhotographedHead, picture: RgbImage, begin: (what: s
   const background = fillBackground(picture, person);
   const { openEyes, inside } = partPixels(head, points, mesh);
   const eyes = eyeballPicture(head, picture, openEyes);
+  const shown = shownInside(head, picture, open ? inside : new Uint8Array(inside.length));
+  const jaw = jawVertices(head);
   begin(stageSteps[3]);
   return {
     head,
@@ -85,7 +90,8 @@ export function setUp(head: PhotographedHead, picture: RgbImage, begin: (what: s
     eyeShares: eyeballShares(head, openEyes, points),
     skin,
     mouth,
-    shown: shownInside(head, points, mesh, open),
+    open,
+    jaw: { vertices: jaw, at: middleOf(head, jaw, face) },
     mesh,
     grid: new PictureGrid(head, face, skin, person),
     light: lit.light,
@@ -95,7 +101,8 @@ export function setUp(head: PhotographedHead, picture: RgbImage, begin: (what: s
       background: pictureTensor(background),
       eyes: pictureTensor(eyes),
       lids: pictureTensor(lids.closed),
-      mouth: insideTensor(head, picture, open ? inside : new Uint8Array(inside.length)),
+      upperInside: tensor(shown.upper, { shape: [height, width, 4] }).keep(),
+      lowerInside: tensor(shown.lower, { shape: [height, width, 4] }).keep(),
     },
   };
 }
@@ -126,25 +133,6 @@ function personTensor({ width, height, data }: RgbImage, background: RgbImage, a
       out[4 * i + c] = Math.min(255, Math.max(0, own));
     }
     out[4 * i + 3] = Math.round(255 * alpha[i]!);
-  }
-  return tensor(out, { shape: [height, width, 4] }).keep();
-}
-
-/** In eye distances: how far what is seen between the lips goes on behind them, as lips never move quite as the mesh does. */
-const insideGoesOn = 0.05;
-
-/** What of a picture lies where `mask` is 1, carried on around it. */
-function insideTensor({ eyes }: PhotographedHead, picture: RgbImage, mask: Uint8Array): Tensor {
-  const { width, height } = picture;
-  const out = new Uint8Array(4 * width * height);
-  if (mask.includes(1)) {
-    const away = distanceTo(mask, width, height);
-    const carried = pullPush(planesOf(picture), Float32Array.from(mask), width, height);
-    for (let i = 0; i < mask.length; i++) {
-      const alpha = smoothstep(insideGoesOn * eyes, 0, away[i]!);
-      if (alpha > 0)
-        out.set([...carried.map((plane) => Math.round(alpha * plane[i]!)), Math.round(255 * alpha)], 4 * i);
-    }
   }
   return tensor(out, { shape: [height, width, 4] }).keep();
 }

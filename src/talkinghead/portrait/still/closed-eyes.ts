@@ -21,8 +21,11 @@ export interface EyeToClose {
   readonly margin: Float32Array;
 }
 
-/** All in eye distances. How far around an opening everything is made anew, and how far dark lashes and liner are. */
-const [around, lashesReach] = [0.06, 0.13];
+/**
+ * All in eye distances. How far around an opening everything is made anew, how far dark lashes and liner are, and over how much that
+ * ends: less would leave the soft rim of what is dark as a line.
+ */
+const [around, lashesReach, softness] = [0.06, 0.13, 0.03];
 
 /**
  * The photograph with closed eyes: eyeballs, lashes and creases give way to the skin around, with its grain and the shading of
@@ -65,7 +68,7 @@ function close(picture: RgbImage, eyes: readonly EyeToClose[], eyeDistance: numb
   const gone = goneWithTheEyes(picture, away, lashesOf(eyes, away, width, height, eyeDistance), eyeDistance);
   const known = mapInto(new Float32Array(gone.length), gone, (value) => 1 - value);
   const skin = pullPush(planes, known, width, height);
-  const share = blur(Float32Array.from(gone), width, height, 0.012 * eyeDistance);
+  const share = blur(Float32Array.from(gone), width, height, softness * eyeDistance);
   const texture = calmTexture(planes, Uint8Array.from(known), width, height, Math.max(8, 0.3 * eyeDistance));
   const lash = darkColour(picture, opened);
   const shading = lidShading(eyes, width, height, eyeDistance);
