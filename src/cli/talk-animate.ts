@@ -106,13 +106,14 @@ function checkOutput(path: string): void {
 
 /** What was asked for, with the files read that it names, but for videos that are to be followed: these take long. @throws HeadraceError */
 async function readGiven(flags: TalkAnimateFlags): Promise<AnimateOptions> {
-  const { audio, transcript, fps, seed, mark, allowTruncated, poseScale, emotionScale, mouthScale } = flags;
+  const { audio, transcript, fps, seed, mark, grain, allowTruncated, poseScale, emotionScale, mouthScale } = flags;
   const [emotion, pose] = [await planOf(flags.emotion), await planOf(flags.pose)];
   const plans: AnimateOptions = {
     speech: audio,
     ...(fps !== undefined && { fps }),
     seed,
     mark,
+    grain,
     allowTruncated,
     note,
     ...(emotion !== undefined && { emotion }),

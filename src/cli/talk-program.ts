@@ -63,6 +63,7 @@ export interface TalkAnimateFlags {
   allowTruncated: boolean;
   preview: boolean;
   mark: boolean;
+  grain: boolean;
   poseScale?: number;
   emotionScale?: number;
   mouthScale?: number;
@@ -254,6 +255,7 @@ function addAnimate(verb: Verb): void {
     .addOption(truncatedOption('recordings and videos'))
     .option('--preview', 'small and quick, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)
+    .option('--grain', "fresh film grain, like the photograph's, where pixels are made", false)
     .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(within(...scales.pose)))
     .addOption(new Option('--emotion-scale <x>', 'times the expression').argParser(within(...scales.emotion)))
     .addOption(new Option('--mouth-scale <x>', 'times the motion of the mouth').argParser(within(...scales.mouth)))

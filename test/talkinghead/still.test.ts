@@ -233,8 +233,9 @@ test('grain is as strong as it was drawn', () => {
   const noise = (): number => 5 * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
   const grainy = draw(200, 120, (x) => [100 + 0.2 * x + noise(), 120 + noise(), 110 + noise()]);
   for (const strength of grainOf(grainy).strength) assert.ok(Math.abs(strength - 5) < 0.6, `${strength}`);
-  assert.deepEqual(grainOf(draw(40, 40, () => [9, 9, 9])), { strength: [0, 0, 0], likeness: 0 });
-  assert.deepEqual(grainOf(draw(3, 2, () => [9, 9, 9])), { strength: [0, 0, 0], likeness: 0 });
+  const none = { strength: [0, 0, 0], likeness: 0, together: 0 };
+  assert.deepEqual(grainOf(draw(40, 40, () => [9, 9, 9])), none);
+  assert.deepEqual(grainOf(draw(3, 2, () => [9, 9, 9])), none);
 });
 
 test('closed eyes are skin with a line of lashes, and nothing else changes', () => {

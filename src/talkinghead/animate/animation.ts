@@ -1,6 +1,6 @@
 /** Speech to moving pictures of a head: what is heard, what the head does, what is seen, as it comes. */
 import { type Audio, type RgbImage, readAudioChunks, resampleChunks } from '../../media/index.js';
-import { ConfigError, checkOptions, DataError, HeadraceError } from '../../torch/index.js';
+import { ConfigError, checkOptions, DataError, deriveSeed, HeadraceError } from '../../torch/index.js';
 import type { EyeAngles } from '../face/index.js';
 import { clamp } from '../motion/curves.js';
 import { type MotionFrame, Performer, type PerformerOptions, type SpeechFrame } from '../motion/index.js';
@@ -21,7 +21,7 @@ export interface Actor {
   readonly restGaze: EyeAngles;
   /** How far it can be moved from there, in degrees and cm; any distance where it does not say. */
   readonly reach?: { readonly turn: number; readonly shift: number };
-  frame(motion: MotionFrame): RgbImage;
+  frame(motion: MotionFrame & { readonly grain?: number }): RgbImage;
 }
 
 export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 'restPose' | 'restGaze'> {
@@ -38,6 +38,8 @@ export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 
   readonly voice?: VoiceModel;
   /** Whether a mark in the pictures says that they are made. By default the file alone says it. */
   readonly mark?: boolean;
+  /** Whether pixels that are made get fresh grain as the photograph has it, see {@link PortraitMotion}; by default they get none. */
+  readonly grain?: boolean;
   /** Takes what there is of a recording that was cut short, which is an error otherwise. */
   readonly allowTruncated?: boolean;
   /** Told of sound that is damaged, and therefore left out. */
@@ -46,7 +48,7 @@ export interface AnimateOptions extends Omit<PerformerOptions, 'fps' | 'rest' | 
   readonly signal?: AbortSignal;
 }
 
-const ownNames = ['speech', 'transcript', 'fps', 'voice', 'mark', 'allowTruncated', 'note', 'signal'] as const;
+const ownNames = ['speech', 'transcript', 'fps', 'voice', 'mark', 'grain', 'allowTruncated', 'note', 'signal'] as const;
 const performerNames = [
   'seed',
   'emotion',
@@ -122,9 +124,12 @@ export class Animation extends Film {
 
   protected async *drawn(): AsyncGenerator<Moment, void, void> {
     const performer = this.#performer();
+    const { grain = false, seed = 0 } = this.#options;
+    let index = 0;
     for await (const speech of this.#heard()) {
       const motion = this.#within(performer.next(speech));
-      yield { picture: this.#actor.frame(motion), motion, speech };
+      const picture = this.#actor.frame(grain ? { ...motion, grain: deriveSeed(seed, 'grain', index++) } : motion);
+      yield { picture, motion, speech };
     }
   }
 
@@ -139,6 +144,7 @@ export class Animation extends Film {
       fps: _fps,
       voice: _voice,
       mark: _mark,
+      grain: _grain,
       allowTruncated: _allow,
       note: _note,
       signal: _signal,

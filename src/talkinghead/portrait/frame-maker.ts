@@ -16,6 +16,8 @@ export interface Moment {
   readonly pose: Required<HeadTurn>;
   readonly position: readonly [number, number, number];
   readonly gaze?: EyeAngles;
+  /** The seed of film grain, if there is to be any. */
+  readonly grain?: number;
 }
 
 /** Light may change by so much, and changes by this power of what its harmonics say: skin is not all matt. */
@@ -116,6 +118,7 @@ export class FrameMaker {
         head.eyes / 100,
         this.out,
       );
+      if (moment.grain !== undefined) this.addGrain(moment.grain);
       return Uint8Array.from(this.out.data() as Uint8Array);
     });
   }
@@ -170,6 +173,24 @@ export class FrameMaker {
     }
     const [x, y] = middleOf(head, jaw.vertices, this.face);
     return [x - jaw.at[0], y - jaw.at[1]];
+  }
+
+  /** As much as pixels lack of the photograph's own grain because they were made, or looked up between its pixels. */
+  private addGrain(seed: number): void {
+    const { grain, mesh, open, pictures } = this.stage;
+    // Of an open mouth the photograph shows the inside.
+    const firstDrawn = open ? mesh.triangles.shape[0]! : mesh.firstInside;
+    op('headrace::addGrain')(
+      this.places,
+      pictures.person,
+      this.meshRaster.triangle,
+      firstDrawn,
+      grain.strength,
+      grain.beside,
+      grain.together,
+      seed,
+      this.out,
+    );
   }
 
   private draw(nodes: Float32Array): void {

@@ -8,7 +8,7 @@ import type { EyeAngles } from '../face/eyes.js';
 import { FaceModel } from '../face/face-model.js';
 import { fitNamed, type NamedPicture, namedPicture } from '../fit/fit-photograph.js';
 import type { FaceFit } from '../fit/index.js';
-import { portraitSizes } from '../ranges.js';
+import { portraitSizes, seeds } from '../ranges.js';
 import type { HeadTurn } from '../render/camera.js';
 import { checkChoice, checkFinite, checkTuple, checkWhole } from '../render/checks.js';
 import { cropped, longerSide } from './crop.js';
@@ -53,6 +53,11 @@ export interface PortraitMotion {
   readonly position?: readonly [number, number, number];
   /** Where both eyes look in the head, instead of where the weights let them look. */
   readonly gaze?: EyeAngles;
+  /**
+   * The seed of film grain: pixels that are made, or looked up between the photograph's, get as much as they lack of its own. Another
+   * seed for each frame makes it fresh. By default there is none.
+   */
+  readonly grain?: number;
 }
 
 /** What a photograph shows, as a motion. */
@@ -151,8 +156,9 @@ export class Portrait {
 
   private moment(motion: PortraitMotion): Moment {
     const where = 'Portrait.frame';
-    checkOptions(where, motion, ['weights', 'pose', 'position', 'gaze']);
-    const { weights = this.rest.weights, pose = {}, position = [0, 0, 0], gaze } = motion;
+    checkOptions(where, motion, ['weights', 'pose', 'position', 'gaze', 'grain']);
+    const { weights = this.rest.weights, pose = {}, position = [0, 0, 0], gaze, grain } = motion;
+    if (grain !== undefined) checkWhole(where, 'grain', grain, ...seeds);
     if (weights.length !== arkitCount)
       throw new ShapeError(`${where}: expected ${arkitCount} weights, got ${weights.length}`);
     checkOptions(`the pose of ${where}`, pose, ['yaw', 'pitch', 'roll']);
@@ -164,6 +170,7 @@ export class Portrait {
       pose: { yaw: angle('yaw'), pitch: angle('pitch'), roll: angle('roll') },
       position: shift,
       ...(gaze && { gaze }),
+      ...(grain !== undefined && { grain }),
     };
   }
 

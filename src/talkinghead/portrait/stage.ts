@@ -5,6 +5,7 @@ import { type Tensor, tensor } from '../../torch/index.js';
 import { Raster } from '../render/raster.js';
 import { alignment } from './alignment.js';
 import { eyeballPicture, eyeballShares } from './eyeballs.js';
+import { type FilmGrain, filmGrainOf } from './grain.js';
 import { PictureGrid } from './grid.js';
 import type { PhotographedHead } from './head.js';
 import { type MouthInside, mouthInside } from './inside.js';
@@ -40,6 +41,7 @@ export interface Stage {
   readonly mesh: PortraitMesh;
   /** `[9]`: the photograph's light. */
   readonly light: Float32Array;
+  readonly grain: FilmGrain;
   /** Pictures as tensors of bytes, `[H, W, 3]`; `person` and the mouth's inside in two layers, `[H, W, 4]`: colours times alpha, and alpha. */
   readonly pictures: Readonly<
     Record<'photo' | 'person' | 'background' | 'eyes' | 'lids' | 'upperInside' | 'lowerInside', Tensor>
@@ -95,6 +97,7 @@ export function setUp(head: PhotographedHead, picture: RgbImage, begin: (what: s
     mesh,
     grid: new PictureGrid(head, face, skin, person),
     light: lit.light,
+    grain: filmGrainOf(picture),
     pictures: {
       photo: pictureTensor(picture),
       person: personTensor(picture, background, person),

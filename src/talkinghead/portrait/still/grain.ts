@@ -10,6 +10,8 @@ export interface Grain {
   readonly strength: Rgb;
   /** How alike neighbouring pixels' grain is, 0 (each for itself) to 1. */
   readonly likeness: number;
+  /** How alike the channels' grain is, 0 (coloured) to 1 (grey). */
+  readonly together: number;
 }
 
 /**
@@ -24,22 +26,36 @@ export function grainOf(picture: RgbImage, mask?: Uint8Array): Grain {
   if (mask) checkPlane(where, 'mask', picture, mask);
   const { width, height } = picture;
   const rest = planesOf(picture).map((plane) => {
-    const smooth = blur(plane, width, height, blurSigma);
+    const smooth = blur(plane, width, height, grainBlurSigma);
     return plane.map((value, i) => value - smooth[i]!);
   });
   const blocks = calmBlocks(rest, width, height, mask);
-  const strength = rest.map((plane) => Math.sqrt(mean(blocks, (x, y) => plane[y * width + x]! ** 2)) / kept);
+  const strength = rest.map((plane) => Math.sqrt(mean(blocks, (x, y) => plane[y * width + x]! ** 2)) / grainKept);
   const green = rest[1]!;
   const variance = mean(blocks, (x, y) => green[y * width + x]! ** 2);
   const beside = mean(blocks, (x, y) => green[y * width + x]! * green[y * width + Math.min(width - 1, x + 1)]!);
   const likeness = variance > 0 ? Math.min(1, Math.max(0, beside / variance)) : 0;
-  return { strength: strength as unknown as Rgb, likeness };
+  return { strength: strength as unknown as Rgb, likeness, together: together(rest, blocks, width) };
 }
 
-const blurSigma = 1.5;
+/** Pixels of the blur that is taken away. */
+export const grainBlurSigma = 1.5;
 /** The share of the deviation of independent noise that is left when its blur is taken away: 1 - 2 g(0) + sum g². */
-const kept = Math.sqrt(1 - 2 / (2 * Math.PI * blurSigma ** 2) + 1 / (4 * Math.PI * blurSigma ** 2));
+export const grainKept = Math.sqrt(
+  1 - 2 / (2 * Math.PI * grainBlurSigma ** 2) + 1 / (4 * Math.PI * grainBlurSigma ** 2),
+);
 const blockSize = 8;
+
+/** The mean correlation of red and blue with green. */
+function together([red, green, blue]: readonly Float32Array[], blocks: readonly Block[], width: number): number {
+  const product = (a: Float32Array, b: Float32Array): number =>
+    mean(blocks, (x, y) => a[y * width + x]! * b[y * width + x]!);
+  const likeness = (a: Float32Array, b: Float32Array): number => {
+    const scale = Math.sqrt(product(a, a) * product(b, b));
+    return scale > 0 ? product(a, b) / scale : 0;
+  };
+  return Math.min(1, Math.max(0, (likeness(red!, green!) + likeness(blue!, green!)) / 2));
+}
 
 type Block = readonly [left: number, top: number];
 
