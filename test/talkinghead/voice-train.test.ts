@@ -102,6 +102,15 @@ test('a run that was broken off goes on to the same weights, bit for bit', async
   assert.deepEqual(weightsOf(second), weightsOf(whole));
 });
 
+test('videos whose words nobody tells teach how far a mouth opens, and nothing of its sounds', async () => {
+  const wordless = data.real.map((clip) => ({ ...clip, sounds: null }));
+  const learn = async (real: readonly VoiceClip[]): Promise<Readonly<Record<string, number>>> =>
+    (await new VoiceTrainer({ ...config, steps: 40, keepEvery: 20 }, { ...data, real: [...real] }).run())!.at(-1)!.loss;
+  const [some, none] = [await learn(wordless), await learn(wordless.map((clip) => ({ ...clip, seen: null })))];
+  assert.ok(some.opening! > 0 && some.width! > 0, JSON.stringify(some));
+  assert.equal(none.opening, 0);
+});
+
 test('settings are changed by path and checked by name', () => {
   assert.equal(readVoiceConfig('standard', { 'loss.opening': 0.25 }).loss.opening, 0.25);
   assert.throws(() => readVoiceConfig('standard', { 'loss.openning': 1 }), /loss\.openning.*Did you mean opening/);

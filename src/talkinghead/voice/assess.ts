@@ -2,7 +2,7 @@
 import type { VoiceClip } from './clip-store.js';
 import { type Condition, under } from './conditions.js';
 import { seenAt, targetsAt } from './examples.js';
-import { correlation, eyeDistance, opening, partialCorrelation } from './measures.js';
+import { correlation, eyeDistance, loudest, opening, partialCorrelation } from './measures.js';
 import { voiceRate } from './mel-stream.js';
 import { movesOf } from './mouth.js';
 import { stepOutputs } from './network.js';
@@ -162,8 +162,7 @@ function seenRow(make: MouthMaker, clip: VoiceClip, condition: Condition, seed: 
   const loud = loudnessOpening(samples, fps);
   const times = Array.from(all, (_, i) => original(i / fps));
   const camera = Float64Array.from(times, (time) => seenAt(seen, fps, time));
-  const spoken =
-    clip.sounds === null ? aboveLoudness(loud) : [...targetsAt(clip, times).speech].map((value) => value > 0.5);
+  const spoken = clip.sounds === null ? loudest(loud) : [...targetsAt(clip, times).speech].map((value) => value > 0.5);
   const end = (seen.length - 1) / fps;
   const within = (values: Float64Array): Float64Array =>
     values.filter((_, i) => spoken[i] && times[i]! >= 0 && times[i]! <= end);
@@ -182,13 +181,6 @@ function seenRow(make: MouthMaker, clip: VoiceClip, condition: Condition, seed: 
 /** What the lowest of values come to: all but one in thirty are above. */
 function least(values: Float32Array): number {
   return values.toSorted()[Math.floor(values.length / 30)] ?? 0;
-}
-
-/** The two thirds of frames that are loudest: speech, where nobody tells which words there are. */
-function aboveLoudness(loud: Float64Array): boolean[] {
-  const sorted = [...loud].sort((a, b) => a - b);
-  const border = sorted[Math.floor(0.35 * sorted.length)]!;
-  return [...loud].map((value) => value > border);
 }
 
 const LAGS = 8;

@@ -6,6 +6,7 @@ import type { VoiceClip } from './clip-store.js';
 import { mouthPath, pathRate, shapeLead } from './coarticulation.js';
 import type { VoiceConfig } from './config.js';
 import { hear, stepHop, stepMiddle } from './hearing.js';
+import { loudest } from './measures.js';
 import { voiceRate } from './mel-stream.js';
 import { delay, stepInputs, stepOutputs } from './network.js';
 import { mouthMoves } from './visemes.js';
@@ -22,7 +23,7 @@ export interface Example {
   readonly known: Float32Array;
   /** `[steps, 2]`: opening and width that a camera saw. */
   readonly seen: Float32Array;
-  /** 1 where a camera looked and somebody spoke. */
+  /** 1 where a camera looked and somebody spoke, by the sounds or, where nobody tells them, by loudness. */
   readonly speaking: Float32Array;
 }
 
@@ -69,7 +70,7 @@ export function exampleOf(
     chance === null
       ? { samples: padded, original: (time) => time, warp: 1 }
       : augment(padded, chance, config.augment, babble);
-  const { inputs } = hear(heard.samples, usual, heard.warp);
+  const { inputs, energy } = hear(heard.samples, usual, heard.warp);
   const steps = inputs.length / stepInputs;
   const times = Array.from({ length: steps }, (_, step) => heard.original(stepTime(step)) - before / voiceRate);
   const { targets, speech } = targetsAt(clip, times);
@@ -79,10 +80,15 @@ export function exampleOf(
   const { seen: camera } = clip;
   if (camera !== null) {
     const end = (camera.opening.length - 1) / camera.fps;
+    const watched = times.map((time) => time >= 0 && time <= end);
+    const loud = loudest(energy.filter((_, step) => watched[step]));
+    let next = 0;
     times.forEach((time, step) => {
       seen[2 * step] = seenAt(camera.opening, camera.fps, time);
       seen[2 * step + 1] = seenAt(camera.width, camera.fps, time);
-      speaking[step] = time >= 0 && time <= end && speech[step]! > 0.5 ? 1 : 0;
+      if (!watched[step]) return;
+      const isLoud = loud[next++]!;
+      speaking[step] = (clip.sounds === null ? isLoud : speech[step]! > 0.5) ? 1 : 0;
     });
   }
   return { real: camera !== null, steps, inputs, targets, known, seen, speaking };

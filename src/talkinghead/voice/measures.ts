@@ -75,3 +75,10 @@ function subtract(values: Float64Array, unit: Float64Array): void {
 export function partialCorrelation(a: ArrayLike<number>, b: ArrayLike<number>, given: ArrayLike<number>): number {
   return correlation(beyond(a, given), beyond(b, given));
 }
+
+/** Which of values are among the two thirds that are loudest: speech, where nobody tells which words there are. */
+export function loudest(loud: ArrayLike<number>): boolean[] {
+  const values = Array.from(loud);
+  const border = values.toSorted((a, b) => a - b)[Math.floor(0.35 * values.length)] ?? 0;
+  return values.map((value) => value > border);
+}
