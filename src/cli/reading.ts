@@ -27,6 +27,8 @@ export class ReadingProgress {
     private readonly now: () => number = Date.now,
     /** How fast it is, of so many a second. */
     private readonly speed: (rate: number) => string = perSecond('images'),
+    /** How many were done before this began. */
+    private readonly before: number = 0,
   ) {
     this.#begun = now();
   }
@@ -37,8 +39,9 @@ export class ReadingProgress {
     if (now - this.#begun < quiet || now - this.#shown < every) return;
     this.#shown = now;
     const seconds = (now - this.#begun) / 1000;
-    const left = ((total - done) * seconds) / Math.max(1, done);
-    const text = `${this.what} ${done}/${total}  ${this.speed(done / seconds)}  ETA ${duration(left)}`;
+    const own = done - this.before;
+    const left = ((total - done) * seconds) / Math.max(1, own);
+    const text = `${this.what} ${done}/${total}  ${this.speed(own / seconds)}  ETA ${duration(left)}`;
     this.stream.write(this.stream.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
     this.#open = this.stream.isTTY ?? false;
   }
@@ -47,6 +50,44 @@ export class ReadingProgress {
   finish(): void {
     if (this.#open) this.stream.write('\n');
     this.#open = false;
+  }
+}
+
+/** How far work is that has several parts, each of many steps: a line for each. */
+export class PartsProgress {
+  #what = '';
+  #line: ReadingProgress | null = null;
+
+  constructor(
+    private readonly stream: ProgressStream = process.stderr,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  update(what: string, done: number, total: number): void {
+    if (this.#line === null || what !== this.#what) {
+      this.finish();
+      // A part that was broken off begins where it stopped.
+      this.#line = new ReadingProgress(
+        what,
+        this.stream,
+        this.now,
+        (rate) => `${rate.toPrecision(2)}/s`,
+        Math.max(0, done - 1),
+      );
+      this.#what = what;
+    }
+    this.#line.update(done, total);
+  }
+
+  /** Writes a line that stays. */
+  keep(text: string): void {
+    this.finish();
+    this.stream.write(`${text}\n`);
+  }
+
+  /** Ends a line that is being rewritten. */
+  finish(): void {
+    this.#line?.finish();
   }
 }
 

@@ -15,8 +15,8 @@ import {
   metricUnits,
   type SpeakEvaluation,
 } from '../talkinghead/index.js';
+import { PartsProgress } from './reading.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
-import { StepLine } from './step-line.js';
 import type { TalkEvaluateFlags } from './talk-models-program.js';
 import { syncTable } from './talk-train.js';
 
@@ -97,22 +97,22 @@ export async function evaluateModel(
   data: string,
   { json }: TalkEvaluateFlags,
 ): Promise<void> {
-  const line = new StepLine();
+  const progress = new PartsProgress();
   let stopped = false;
   const release = onInterrupt(() => {
     stopped = true;
   });
   try {
     const measured = await measures[kind](run, data, {
-      onProgress: (what, done, all) => line.show(what, done, all),
-      note: (remark) => line.keep(`note: ${remark}`),
+      onProgress: (what, done, all) => progress.update(what, done, all),
+      note: (remark) => progress.keep(`note: ${remark}`),
       shouldStop: () => stopped,
     });
-    line.end();
+    progress.finish();
     if (measured === null) process.exitCode = exitCodes.interrupted;
     else print(json, measured.found, measured.text);
   } finally {
-    line.end();
+    progress.finish();
     release();
   }
 }

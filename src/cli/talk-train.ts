@@ -21,8 +21,8 @@ import {
   type VoiceScores,
 } from '../talkinghead/index.js';
 import { ConfigError } from '../torch/index.js';
+import { PartsProgress } from './reading.js';
 import { exitCodes, onInterrupt, print, say } from './report.js';
-import { partsText, StepLine } from './step-line.js';
 import type { TalkTrainFlags } from './talk-models-program.js';
 
 /** What a training is told by, and how it is asked to stop. */
@@ -40,7 +40,7 @@ async function watched<What extends string, Result>(
   train: (watching: Watching<What>) => Promise<Result | null>,
   tell: (result: Result) => string,
 ): Promise<void> {
-  const line = new StepLine();
+  const progress = new PartsProgress();
   let stopped = false;
   const release = onInterrupt(() => {
     say(`\nheadrace: stopping after this step, with all of it kept in ${out}; Ctrl-C again ends at once`);
@@ -48,12 +48,12 @@ async function watched<What extends string, Result>(
   });
   try {
     const result = await train({
-      onProgress: (what, done, all) => line.show(what, done, all),
-      onRecord: ({ step, loss }) => line.keep(`step ${step} of ${steps}: ${partsText(loss)}`),
-      note: (text) => line.keep(`note: ${text}`),
+      onProgress: (what, done, all) => progress.update(what, done, all),
+      onRecord: ({ step, loss }) => progress.keep(`step ${step} of ${steps}: ${partsText(loss)}`),
+      note: (text) => progress.keep(`note: ${text}`),
       shouldStop: () => stopped,
     });
-    line.end();
+    progress.finish();
     if (result === null) {
       say('headrace: stopped. To go on, add --resume');
       process.exitCode = exitCodes.interrupted;
@@ -61,9 +61,16 @@ async function watched<What extends string, Result>(
     }
     print(json, { ...result, out }, tell(result));
   } finally {
-    line.end();
+    progress.finish();
     release();
   }
+}
+
+/** Parts of a loss in words. */
+function partsText(loss: Readonly<Record<string, number>>): string {
+  return Object.entries(loss)
+    .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+    .join(', ');
 }
 
 /** What flags change of any recipe. */

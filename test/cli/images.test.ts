@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ReadingProgress, StepProgress } from 'headrace/cli';
+import { PartsProgress, ReadingProgress, StepProgress } from 'headrace/cli';
 import sharp from 'sharp';
 import { setVariable } from '../variables.js';
 import { headrace, interrupted, lastJson, temporaryFolder } from './run.js';
@@ -142,6 +142,30 @@ it('reading tells how far it is once it takes more than two seconds', () => {
   assert.equal(written, '\r\x1b[Kreading images 200/1000  100 images/s  ETA 0:08');
   progress.finish();
   assert.ok(written.endsWith('\n'));
+});
+
+it('parts of a work have a line each, with how long it takes, also where one goes on from its middle', () => {
+  let time = 0;
+  let written = '';
+  const progress = new PartsProgress({ write: (line: string) => (written += line), isTTY: true }, () => time);
+  for (const [at, done] of [
+    [0, 1],
+    [3000, 31],
+  ] as const) {
+    time = at;
+    progress.update('hearing', done, 61);
+  }
+  assert.equal(written, '\r\x1b[Khearing 31/61  10/s  ETA 0:03');
+  written = '';
+  for (const [at, done] of [
+    [3000, 501],
+    [5000, 510],
+  ] as const) {
+    time = at;
+    progress.update('training', done, 1000);
+  }
+  progress.finish();
+  assert.equal(written, '\n\r\x1b[Ktraining 510/1000  5.0/s  ETA 1:38\n');
 });
 
 it('steps write over one line on a terminal, and are lines elsewhere where they take more than ten seconds', () => {
