@@ -89,6 +89,7 @@ NAPI_MODULE_INIT() {
     defineStores(env, exports);
     defineGroups(env, exports);
     defineBorders(env, exports);
+    defineBuckets(env, exports);
     return exports;
   });
 }

@@ -9,6 +9,7 @@ namespace headrace {
 void defineStores(napi_env env, napi_value exports);
 void defineGroups(napi_env env, napi_value exports);
 void defineBorders(napi_env env, napi_value exports);
+void defineBuckets(napi_env env, napi_value exports);
 
 } // namespace headrace
 

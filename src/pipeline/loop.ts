@@ -217,6 +217,9 @@ export class StageLoop<Work extends Stage = Stage> {
     const { stage, gradientsIn, gradientsOut } = state.station;
     const { inputs, outputs, targets, share } = state.inFlight.get(microbatch)!;
     state.inFlight.delete(microbatch);
+    const { samples, microbatches } = state.batch!;
+    const { replicas } = state.station;
+    if (replicas && microbatch === microbatches - 1) replicas.expectGradients(stage.parameters?.() ?? []);
     if (gradientsIn.length > 0) {
       const gradients = this.#waiting(state, () => gradientsIn.map((channel) => channel.get().tensors));
       const sums = outputs.map((_, i) => gradients.map((of) => stage.toDevice(of[i]!)).reduce((a, b) => a.add(b)));
@@ -228,7 +231,6 @@ export class StageLoop<Work extends Stage = Stage> {
         state.losses.set(name, sum ? sum.add(value) : value);
       }
     }
-    const { samples, microbatches } = state.batch!;
     const meta = { kind: 'gradient', step: this.#step, samples, microbatch, microbatches } as const;
     let from = 0;
     gradientsOut.forEach((channel, edge) => {

@@ -2,6 +2,7 @@
  * The replicas of a stage: each has weights of its own, learns from its share of a batch, and makes the same step, by the sum
  * of all their gradients.
  */
+import { GradientBuckets } from '../distributed/buckets.js';
 import type { ProcessGroup } from '../distributed/index.js';
 import type { Parameter } from '../nn/index.js';
 import { HeadraceError, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.js';
@@ -27,10 +28,16 @@ export interface Siblings<Link> extends Part {
 }
 
 export class Replicas {
-  /** @param group - of the first replicas of each rank */
+  #buckets: GradientBuckets | null = null;
+
+  /**
+   * @param group - of the first replicas of each rank
+   * @param gradients - another one of them, where each replica is in a rank of its own
+   */
   constructor(
     private readonly siblings: Siblings<Channel>,
     private readonly group: ProcessGroup | null,
+    private readonly gradients: ProcessGroup | null,
     private readonly timeoutMs: number,
   ) {}
 
@@ -93,17 +100,33 @@ export class Replicas {
   }
 
   /**
+   * Before the last backward pass of a batch: between ranks gradients are added up while it goes on.
+   * @param parameters - the same each time
+   */
+  expectGradients(parameters: readonly Parameter[]): void {
+    if (this.gradients === null) return;
+    const learning = parameters.filter(({ requiresGrad }) => requiresGrad);
+    this.#buckets ??= new GradientBuckets(this.gradients, learning);
+    this.#buckets.expect();
+  }
+
+  /**
    * Adds up gradients, which count by the replicas' shares of the batch already. One that no replica has stays none.
    * @param losses - by name, added up as well; as many in all replicas
    */
   sumGradients(parameters: readonly Parameter[], losses: Map<string, Tensor>): void {
-    const gradients = parameters.map((parameter) => parameter.grad ?? ops.zerosLike(parameter));
-    const there = tensor(parameters.map(({ grad }) => (grad === null ? 0 : 1)));
+    const buckets = this.#buckets;
+    const gradients = buckets ? [] : parameters.map((parameter) => parameter.grad ?? ops.zerosLike(parameter));
+    const flags = tensor([...parameters.map(({ grad }) => (grad === null ? 0 : 1)), buckets?.again ? 1 : 0]);
     const values = [...losses].map(([name, value]) => [name, value.clone()] as const);
-    this.sum([...gradients, there, ...values.map(([, value]) => value)]);
+    this.sum([...gradients, flags, ...values.map(([, value]) => value)]);
     for (const [name, value] of values) losses.set(name, value);
-    const counts = there.tolist() as number[];
-    for (const [i, parameter] of parameters.entries()) parameter.grad = counts[i]! > 0 ? gradients[i]! : null;
+    const counts = flags.tolist() as number[];
+    buckets?.finish(this.timeoutMs, counts.at(-1)! > 0);
+    for (const [i, parameter] of parameters.entries()) {
+      if (counts[i] === 0) parameter.grad = null;
+      else if (!buckets) parameter.grad = gradients[i]!;
+    }
   }
 }
 

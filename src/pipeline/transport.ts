@@ -135,8 +135,10 @@ export class Channels {
   replicas(siblings: Siblings<Channel>): Replicas {
     const { timeoutMs } = this;
     const { group: id, ranks, name } = siblings.across ?? { group: null };
-    const group = id === null ? null : ProcessGroup.attach(id).newGroup(ranks!, { name: name!, timeoutMs });
-    return new Replicas(siblings, group, timeoutMs);
+    if (id === null) return new Replicas(siblings, null, null, timeoutMs);
+    const part = (what: string): ProcessGroup => ProcessGroup.attach(id).newGroup(ranks!, { name: what, timeoutMs });
+    const apart = ranks!.length === siblings.of;
+    return new Replicas(siblings, part(name!), apart ? part(`${name}, gradients`) : null, timeoutMs);
   }
 
   #border({

@@ -89,6 +89,10 @@ export interface NativeRanks {
   groupReduce(id: number, operation: string): number;
   groupBroadcast(id: number, root: number): number;
   groupBarrier(id: number): number;
+  bucketsCreate(group: number, bytes: number): number;
+  bucketsExpect(id: number): void;
+  bucketsAgain(id: number): boolean;
+  bucketsFinish(id: number, timeoutMs: number, again: boolean): void;
   workWait(id: number, timeoutMs: number): void;
   borderOpen(group: number, peer: number, number: number, capacity: number, receives: boolean, halve: boolean): number;
   borderPut(id: number, text: string, timeoutMs: number): void;

@@ -35,6 +35,21 @@ for (const size of [2, 3]) {
   });
 }
 
+test(
+  'gradients are added up over ranks as by hand: one that a rank lacks, and those of a pass too many, too',
+  needsGloo,
+  async () => {
+    const twice = (a: number, ...rest: number[]): number[][] => [[a], ...rest.map((x, i) => Array(i + 2).fill(x))];
+    for (const said of await runRanks('buckets', 2)) {
+      assert.deepEqual(said, [
+        { again: false, gradients: twice(6, 12, 18) },
+        { again: false, gradients: twice(2, 12, 18) },
+        { again: true, gradients: twice(8, 16, 24) },
+      ]);
+    }
+  },
+);
+
 test("ranks that srun and Kubernetes have started meet by these launchers' variables", needsGloo, async () => {
   const port = await freePort();
   const none = { RANK: '', WORLD_SIZE: '' };

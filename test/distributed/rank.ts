@@ -14,6 +14,10 @@ import {
   zeros,
 } from 'headrace/torch';
 
+type Buckets = typeof import('../../dist/distributed/buckets.js');
+const inner = <M>(name: string): Promise<M> => import(`../../../dist/distributed/${name}.js`) as Promise<M>;
+const { GradientBuckets } = await inner<Buckets>('buckets');
+
 const say = (value: unknown): void => {
   writeSync(1, `${JSON.stringify(value)}\n`);
 };
@@ -54,6 +58,38 @@ function collectives(): void {
   group.broadcast(ends).wait();
   group.barrier();
   say([mine, a, b, whole, flags, ends].map((each) => each.tolist()));
+  group.close();
+}
+
+/** Sums of the gradients of `factor` times the squares of 1, of twos and of threes. */
+function buckets(): void {
+  const group = join();
+  const all = Array.from({ length: worldSize }, (_, i) => i);
+  const own = group.newGroup(all, { name: 'gradients' });
+  const parameters = [1, 2, 3].map((value) => full([value], value, { requiresGrad: true }));
+  const sums = new GradientBuckets(own, parameters, 16);
+  const pass = (factor: number, used: readonly Tensor[]): void =>
+    used
+      .reduce((sum, x) => sum.add(x.mul(x).sum()), zeros([]))
+      .mul(factor)
+      .backward();
+  const gradients = (again: boolean): unknown => {
+    sums.finish(20_000, again);
+    const made = parameters.map(({ grad }) => grad!.tolist());
+    for (const parameter of parameters) parameter.grad = null;
+    return made;
+  };
+  sums.expect();
+  pass(rank + 1, parameters);
+  say({ again: sums.again, gradients: gradients(false) });
+  // One that a single rank has used, and no pass is told of.
+  pass(rank + 1, rank === 0 ? parameters : parameters.slice(1));
+  say({ again: sums.again, gradients: gradients(false) });
+  sums.expect();
+  pass(1, parameters);
+  pass(1, parameters);
+  const { again } = sums;
+  say({ again, gradients: gradients(again) });
   group.close();
 }
 
@@ -287,6 +323,7 @@ function joining(): void {
 
 const parts: Readonly<Record<string, () => void>> = {
   collectives,
+  buckets,
   exchange,
   everyKind,
   allSizes,

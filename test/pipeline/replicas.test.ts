@@ -119,18 +119,36 @@ test('a checkpoint holds each stage once, and goes on with another number of rep
   assert.ok(largestDifference(await local(), further) < 1e-5);
 });
 
-test('replicas over ranks, two in one and one in another, learn what one does', needsGloo, async () => {
-  const change = { ...microbatched, replicas: [3, 1] };
+async function overRanks(processes: number, change: Partial<RunConfig>): Promise<Finished> {
   const out = folder();
   const program = new URL('./ranks-run.js', import.meta.url).pathname;
   const { code, stdout, stderr } = await headrace(
-    ['launch', '--standalone', '--processes', '2', '--', program, JSON.stringify({ ...change, out })],
+    ['launch', '--standalone', '--processes', String(processes), '--', program, JSON.stringify({ ...change, out })],
     { env: { OMP_NUM_THREADS: '1' } },
   );
   assert.equal(code, 0, stderr);
-  assert.ok(largestDifference(await backprop(), { state: readState(out) }) < 1e-5);
-  const ranks = JSON.parse(stdout) as Finished;
+  return { ...(JSON.parse(stdout) as Finished), state: readState(out) };
+}
+
+test('replicas over ranks, two in one and one in another, learn what one does', needsGloo, async () => {
+  const ranks = await overRanks(2, { ...microbatched, replicas: [3, 1] });
+  assert.ok(largestDifference(await backprop(), ranks) < 1e-5);
   for (const replica of [1, 2]) assert.deepEqual(losses(ranks, 0, replica), losses(ranks, 0));
+});
+
+test('replicas, each in a rank of its own, end with the bits of two threads', needsGloo, async () => {
+  const data = { ...config().data, options: { train: 41 } }; // the last batch has a single sample
+  const whole = { ...plain, schedule: 'bp', cut: [], replicas: 2 } as const;
+  const changes: [number, Partial<RunConfig>][] = [
+    [2, { ...whole, data, microbatches: 2 }],
+    [2, { ...whole, model: smooth(true), syncBatchNorm: true }],
+    [3, { ...plain, data, replicas: [2, 1] }],
+  ];
+  for (const [processes, change] of changes) {
+    const [threads, ranks] = [await finish(change), await overRanks(processes, change)];
+    assert.deepEqual(differences(threads.state, ranks.state), [], change.schedule);
+    assert.deepEqual(losses(ranks, 0), losses(threads, 0));
+  }
 });
 
 test('what makes no sense of replicas is refused', async () => {
