@@ -184,6 +184,27 @@ test('a talking head is one and the same in the same codes, and every code chang
   });
 });
 
+test('before anything is learnt a portrait stays where it is, and every part learns all the same', () => {
+  scope(() => {
+    const generator = new TalkingGenerator(shape);
+    const portrait = random(2, 3, 8, 8);
+    const made = generator.forward(codes(), portrait);
+    // Of colours that are made there is what is not believed: the same everywhere.
+    const share = 1 / (1 + Math.exp(-2));
+    const colours = generator.forward(codes());
+    assert.ok(
+      made
+        .sub(portrait.mul(share))
+        .sub(colours.mul(1 - share))
+        .abs()
+        .max()
+        .item() < 1e-5,
+    );
+    made.square().sum().backward();
+    assert.ok(generator.reach!.grad!.abs().min().item() > 0);
+  });
+});
+
 test("encoders are torchvision's ResNets but for the last layer: keys, and what they tell", () => {
   scope(() => {
     for (const [depth, make] of [

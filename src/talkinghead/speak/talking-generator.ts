@@ -1,6 +1,6 @@
 /** SPEAK's generator of talking heads (section 3.3): what is said and felt, and who says it where, to pictures. */
-import { functional as F, type FactoryOptions, Module } from '../../nn/index.js';
-import { ops, type Tensor } from '../../torch/index.js';
+import { functional as F, type FactoryOptions, init, Module, Parameter } from '../../nn/index.js';
+import { ops, type Tensor, zeros } from '../../torch/index.js';
 import { EditingModule } from './editing.js';
 import { MappingNetwork, type MappingShape, resolutions, type StyleShape, SynthesisNetwork } from './stylegan.js';
 
@@ -34,11 +34,13 @@ const outputs: Readonly<Record<TalkingForm, number>> = { picture: 3, portrait: 6
 /** The mask before anything is learnt: nearly all of the portrait. */
 const believed = 2;
 
-/** Keys: `mapping`, `editing`, `synthesis`. */
+/** Keys: `mapping`, `editing`, `synthesis`, and of the form `portrait` `reach`. */
 export class TalkingGenerator extends Module {
   mapping: MappingNetwork;
   editing: EditingModule;
   synthesis: SynthesisNetwork;
+  /** How far the two ways and the belief go: 0 at first, so that the portrait is whole before anything is learnt. */
+  reach: Parameter | null;
 
   constructor(
     readonly shape: TalkingShape,
@@ -51,6 +53,12 @@ export class TalkingGenerator extends Module {
     this.editing = new EditingModule({ sound, emotion: codes.emotion, face, width, levels }, made);
     // A linear map of both, side by side, is the sum of a map of each: the face's code is added at each convolution.
     this.synthesis = new SynthesisNetwork({ ...shape, style: width + face }, made, outputs[form]);
+    this.reach = form === 'portrait' ? new Parameter(zeros([3, 1, 1], made)) : null;
+    this.initSelf(made);
+  }
+
+  override resetParameters(): void {
+    if (this.reach) init.constant_(this.reach, 0);
   }
 
   /**
@@ -65,7 +73,8 @@ export class TalkingGenerator extends Module {
       ops.cat([told.select(1, Math.min(Math.ceil(slot / 2), levels - 1)), face], 1),
     );
     const made = this.synthesis.forward(ops.stack(slots, 1));
-    return portrait === null ? made.narrow(1, 0, 3) : moved(portrait, made);
+    if (portrait === null || this.reach === null) return made.narrow(1, 0, 3);
+    return moved(portrait, ops.cat([made.narrow(1, 0, 3), made.narrow(1, 3, 3).mul(this.reach)], 1));
   }
 }
 
