@@ -350,6 +350,15 @@ test('training is broken off and gone on with to the same weights, bit for bit, 
   }
 });
 
+test('a part that begins late is told from then on, as the mean over its own steps', async () => {
+  const config = readTalkingConfig('standard', { ...tiny, 'gan.weight': 0, syncFrom: 1, steps: 2 });
+  const each = (await new TalkingTrainer({ ...config, keepEvery: 1 }, freshBase()).run())!;
+  const both = (await new TalkingTrainer(config, freshBase()).run())!;
+  assert.ok(!('sync' in each[0]!.loss));
+  assert.equal(both[0]!.loss.sync, each[1]!.loss.sync);
+  assert.ok(Math.abs(both[0]!.loss.pixels! - (each[0]!.loss.pixels! + each[1]!.loss.pixels!) / 2) < 1e-9);
+});
+
 test('it learns a few frames by heart', async () => {
   const loss = { sync: 0, perceptual: 0, pixels: 1, mouth: 1, identity: 0, emotion: 0, pose: 0 };
   const config = readTalkingConfig('standard', {

@@ -344,7 +344,8 @@ test('a run keeps its settings, course, events, sheet and model, and its model i
   const result = (await trainIrfd(config, { data: set, out, resume: true }))!;
   const events = readRun(out).map((event) => [event.type, 'step' in event ? event.step : null].join(' '));
   assert.deepEqual(events.slice(0, 4), ['start 0', 'step 1', 'checkpoint 1', 'start 1']);
-  assert.equal(events.at(-1), 'checkpoint 6');
+  assert.deepEqual(events.slice(-2), ['checkpoint 6', 'sheet 6']);
+  assert.ok(existsSync(join(out, 'sheets', '6.png')));
   const { model, config: found } = loadIrfd(out);
   assert.deepEqual(found, config);
   const x = zeros([2, 3, 16, 16]);

@@ -45,19 +45,22 @@ export async function trainSteps(
   hooks: StepHooks,
 ): Promise<readonly StepRecord[] | null> {
   const history = [...(hooks.from?.history ?? [])];
-  const sums = new Map<string, number>();
+  // Of each number its sum, and in how many steps it was told: a part may begin late.
+  const sums = new Map<string, readonly [sum: number, count: number]>();
   let since = performance.now();
   for (let step = hooks.from?.step ?? 0; step < steps; ) {
     const parts = scope(() => learner.step(step));
-    for (const [name, value] of Object.entries(parts)) sums.set(name, (sums.get(name) ?? 0) + value);
+    for (const [name, value] of Object.entries(parts)) {
+      const [sum, count] = sums.get(name) ?? [0, 0];
+      sums.set(name, [sum + value, count + 1]);
+    }
     step++;
     hooks.onStep?.(step, steps);
     // Signals are heard between steps.
     await new Promise(setImmediate);
     const stop = hooks.shouldStop?.() ?? false;
     if (step % keepEvery !== 0 && step !== steps && !stop) continue;
-    const taken = step - (history.at(-1)?.step ?? 0);
-    const loss = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / taken]));
+    const loss = Object.fromEntries([...sums].map(([name, [sum, count]]) => [name, sum / count]));
     const record = { step, loss, seconds: (performance.now() - since) / 1000 };
     since = performance.now();
     sums.clear();
