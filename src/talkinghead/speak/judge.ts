@@ -1,7 +1,7 @@
 /**
  * Who, how and where a drawn face is, told by a network that has nothing to do with the one that is judged: trained on exact labels
  * of the people whom a set holds to learn from, and as good on others as its own figures on true pictures say. Expressions have a
- * network of their own: features that tell people apart, whatever they do, do not tell what they do.
+ * network of their own: read from the features that tell person and pose, they were told no better than by guessing.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
