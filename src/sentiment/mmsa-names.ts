@@ -37,6 +37,7 @@ export const mmsaSettings: Readonly<Record<string, string>> = {
   attn_dropout: 'modelOptions.attentionDropout.text',
   attn_dropout_a: 'modelOptions.attentionDropout.audio',
   attn_dropout_v: 'modelOptions.attentionDropout.vision',
+  text_dropout: 'modelOptions.textDropout',
   relu_dropout: 'modelOptions.reluDropout',
   embed_dropout: 'modelOptions.embedDropout',
   res_dropout: 'modelOptions.residualDropout',

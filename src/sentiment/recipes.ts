@@ -135,6 +135,12 @@ const recipes: Readonly<Record<string, Recipe>> = {
     const made: SentimentConfig = { ...baseline('almt')(config), groups: rates, patience: 32, maxEpochs: 200 };
     return config.text.kind === 'bert' ? { ...made, batchSize: 64, accumulate: 1, leftover: 'flush' } : made;
   },
+  'tfr-net': (config) => {
+    const made: SentimentConfig = { ...baseline('tfr-net')(config), clipNorm: 0.8, patience: 6 };
+    if (config.text.kind !== 'bert') return made;
+    const rates = groups({ lr: 2e-6, weightDecay: 1e-4 }, { lr: 1e-3, weightDecay: 1e-3 });
+    return { ...made, groups: rates, batchSize: 24 };
+  },
   // Classes of what is said, as MELD has them.
   'text-classes': (config) => {
     const classes: SentimentConfig = {

@@ -9,6 +9,8 @@ import {
   gaussianEntropy,
   gaussianLikelihood,
   HyperLayer,
+  MissingRows,
+  missingLoss,
   predictiveCoding,
   readSentimentConfig,
   TextEnhancedTransformer,
@@ -275,6 +277,53 @@ test('a block of ALMT: attention and a feed-forward net, each added to what came
   assertNear(noGrad(() => block.forward(x, source)), expected.flat(), 1e-5); // biome-ignore format: one line
 });
 
+test('the loss of telling missing rows is that of sums over these rows alone', () => {
+  const [told, whole] = [drawn(1, 2, 3, 2), drawn(2, 2, 3, 2)];
+  const missing = tensor([[0, 1, 0], [1, 1, 0]]).ne(0); // biome-ignore format: a row each
+  const at = [[0, 1], [1, 0], [1, 1]] as const; // biome-ignore format: one line
+  const [guess, truth] = [told, whole].map((x) => at.map(([b, t]) => rowsOf(x)[b]![t]!)) as [Row[], Row[]];
+  const smooth = guess.flatMap((row, i) =>
+    row.map((value, k) => {
+      const off = Math.abs(value - truth[i]![k]!);
+      return off < 1 ? off ** 2 / 2 : off - 0.5;
+    }),
+  );
+  const plain = smooth.reduce((a, b) => a + b) / 6;
+  assertNear(missingLoss(told, whole, missing, 0)!, plain, 1e-6);
+  const moment = (rows: Row[], power: number): number[] => {
+    const mean = [0, 1].map((k) => rows.reduce((sum, row) => sum + row[k]!, 0) / 3);
+    if (power === 1) return mean;
+    return [0, 1].map((k) => rows.reduce((sum, row) => sum + (row[k]! - mean[k]!) ** power, 0) / 3);
+  };
+  const apart = [1, 2, 3].map((power) => {
+    const [a, b] = [moment(guess, power), moment(truth, power)];
+    return Math.hypot(a[0]! - b[0]!, a[1]! - b[1]!);
+  });
+  assertNear(missingLoss(told, whole, missing, 5)!, plain + (5 * apart.reduce((a, b) => a + b)) / 6, 1e-5);
+  assert.equal(missingLoss(told, whole, missing.logicalAnd(missing.logicalNot()), 5), null);
+});
+
+test('TFR-Net hides rows in training alone, and learns to tell them', () => {
+  const options = { missing: { text: 0.6, audio: 0.6, vision: 0.6 }, width: 8, heads: 2, layers: 1, gatedLayers: 1 };
+  const model = buildSentimentModel('tfr-net', contextOf(['text', 'audio', 'vision']), options, 1);
+  const batch = batchOf(uneven);
+  model.setGenerator(new Generator(3));
+  const { losses } = model.forward(batch);
+  assert.deepEqual(Object.keys(losses), ['missing.text', 'missing.audio', 'missing.vision']);
+  Object.values(losses).reduce((sum, loss) => sum.add(loss)).backward(); // biome-ignore format: one line
+  for (const [key, { grad }] of model.namedParameters()) {
+    if (/^(context|reconstruct)\./.test(key)) assert.ok(grad?.ne(0).any().item(), key);
+    if (/^(gated|classifier)\./.test(key)) assert.equal(grad, null, key);
+  }
+  assert.deepEqual(model.eval().forward(batch).losses, {});
+  const rows = new MissingRows();
+  rows.setGenerator(new Generator(1));
+  const real = tensor([Array.from({ length: 400 }, (_, i) => (i < 300 ? 1 : 0))]).ne(0);
+  const [hidden] = rows.forward(real, 0.25).tolist() as unknown as boolean[][];
+  const count = hidden!.filter(Boolean).length;
+  assert.ok(!hidden![0] && !hidden!.slice(300).some(Boolean) && Math.abs(count - 75) < 30, `${count}`);
+});
+
 test("MMSA's names of its settings and rates reach it", () => {
   const set = { beta_shift: 0.5, dropout_prob: 0.2 };
   const config = readSentimentConfig('bert_mag', { bert: 'folder', set });
@@ -289,6 +338,8 @@ test("MMSA's names of its settings and rates reach it", () => {
   const third = readSentimentConfig('tetfn', { bert: 'folder', set: { nheads: 10, conv1d_kernel_size_v: 3 } });
   assert.deepEqual(third.modelOptions, { heads: 10, kernel: { vision: 3 } });
   assert.deepEqual([third.batchSize, third.accumulate, third.unimodal], [64, 4, { labels: 'generated' }]);
+  const fifth = readSentimentConfig('tfr_net', { bert: 'folder', set: { text_dropout: 0.1 } });
+  assert.deepEqual([fifth.modelOptions, fifth.patience, fifth.batchSize], [{ textDropout: 0.1 }, 6, 24]);
   const fourth = readSentimentConfig('almt', { bert: 'folder', set: { AHL_depth: 2, dst_embedding_length: 4 } });
   assert.deepEqual(fourth.modelOptions, { depth: { hyper: 2 }, tokens: 4 });
   assert.deepEqual([fourth.patience, fourth.batchSize, fourth.groups.text.lr], [32, 64, 1e-4]);

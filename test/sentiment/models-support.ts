@@ -35,6 +35,14 @@ export const small: Readonly<Record<ModelName, Readonly<Record<string, unknown>>
     depth: { embedding: 1, hyper: 2, fusion: 1 },
     positions: { text: 5, audio: 4, vision: 6 },
   },
+  'tfr-net': {
+    width: 8,
+    heads: 2,
+    layers: 1,
+    hidden: { text: 3, audio: 4, vision: 5 },
+    gatedLayers: 1,
+    post: { hidden: 6 },
+  },
   mmim: { hidden: { audio: 3, vision: 2 }, out: { audio: 4, vision: 5 }, width: 7 },
 };
 

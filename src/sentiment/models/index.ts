@@ -15,6 +15,7 @@ import { SharedPrivate } from './shared-private.js';
 import { Tetfn } from './tetfn.js';
 import { TextOnly } from './text-only.js';
 import { Tfn } from './tfn.js';
+import { TfrNet } from './tfr-net.js';
 
 export { poolRows, type RowAlignment } from './aligned.js';
 export { Almt, type AlmtOptions } from './almt.js';
@@ -56,6 +57,8 @@ export { Standardise } from './standardise.js';
 export { Tetfn, type TetfnOptions, TextEnhancedTransformer } from './tetfn.js';
 export { TextOnly, type TextOnlyOptions } from './text-only.js';
 export { Tfn, type TfnOptions, tensorFusion } from './tfn.js';
+export { TfrNet, type TfrNetOptions } from './tfr-net.js';
+export { GatedRows, MissingRows, missingLoss } from './tfr-parts.js';
 
 type Build = (context: ModelContext, options: Readonly<Record<string, unknown>>) => SentimentModel;
 
@@ -74,6 +77,7 @@ const builders = {
   mmim: (context, options) => new Mmim(context, options),
   tetfn: (context, options) => new Tetfn(context, options),
   almt: (context, options) => new Almt(context, options),
+  'tfr-net': (context, options) => new TfrNet(context, options),
 } as const satisfies Record<string, Build>;
 
 export type ModelName = keyof typeof builders;
