@@ -74,10 +74,8 @@ class Buckets {
     if (!expects_) expect();
     expects_ = false;
     while (next_ < buckets_.size()) begin(buckets_[next_++]);
-    const Limits limits{timeoutMs, {&group_->ended, &group_->pulse->breaker}};
-    const auto await = [&](Bucket& bucket) {
-      awaitCollective(*bucket.work, limits, group_->pulse->breaker, "to add up gradients");
-    };
+    const Limits limits = limitsOf(*group_, timeoutMs);
+    const auto await = [&](Bucket& bucket) { awaitCollective(*bucket.work, limits, "to add up gradients"); };
     if (again) {
       for (Bucket& bucket : buckets_) await(bucket);
       for (Bucket& bucket : buckets_) begin(bucket);

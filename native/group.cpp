@@ -38,6 +38,10 @@ std::shared_ptr<Group> findGroup(double id) {
   return found->second;
 }
 
+Limits limitsOf(const Group& group, double timeoutMs) {
+  return {timeoutMs, {&group.ended, &group.pulse->breaker}, group.pulse.get()};
+}
+
 namespace {
 
 // Connects a rank to all others of a group, whose key prefix and address are set.
@@ -239,10 +243,6 @@ int checkPeer(const Group& group, int64_t peer) {
   if (peer >= 0 && peer < group.size && peer != group.rank) return static_cast<int>(peer);
   throw CodedError("RANK_TENSOR", "expected another rank of 0 to " + std::to_string(group.size - 1) + ", got " +
                                       std::to_string(peer) + " in rank " + std::to_string(group.rank));
-}
-
-Limits limitsOf(const Group& group, double timeoutMs) {
-  return {timeoutMs, {&group.ended, &group.pulse->breaker}, group.pulse.get()};
 }
 
 // groupSend(id, peer, tag, receive) -> work; the frame holds the tensor.

@@ -138,6 +138,8 @@ void awaitTransfer(c10d::Work& work, int peer, const Limits& limits, const std::
 
 // Says which rank is gone, and why if it has told that.
 [[noreturn]] void throwLost(int peer, const Limits& limits, const std::string& what, const std::exception& error);
+// What ends the waits of a group's members.
+Limits limitsOf(const Group& group, double timeoutMs);
 // Waits for a collective.
 void awaitCollective(c10d::Work& work, const Limits& limits, const std::string& what);
 
