@@ -25,7 +25,7 @@ export function keepThreads(count: number, modules: readonly string[]): void {
   }
 }
 
-/** A thread that runs a module, which finds its job by {@link jobOf}. */
+/** A thread that runs a module, which finds its job by {@link jobOf}. @internal */
 export function threadOf({ module, job }: Task): Worker {
   const thread = kept.pop();
   if (thread === undefined) return startThread(new URL(module), { workerData: job, resourceLimits: trainingResources });

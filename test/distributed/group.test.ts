@@ -221,7 +221,7 @@ test('without its master a rank says so within the time-out', needsGloo, async (
 });
 
 test('where the port is taken, rank 0 says so and the others do not hang', needsGloo, async () => {
-  const server = createServer();
+  const server = createServer((socket) => socket.resume()); // what is not read keeps its connection, and this process
   await new Promise<void>((resolve) => server.listen(0, resolve));
   const { port } = server.address() as { port: number };
   try {
