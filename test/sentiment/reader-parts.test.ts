@@ -16,6 +16,7 @@ import {
   sentencesOf,
   unnamed,
 } from 'headrace/sentiment';
+import { unlisted } from './reader-groups.js';
 import { foreign, gibberish, sentences } from './reader-sentences.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-sets-'));
@@ -99,6 +100,20 @@ test('phrases are as many of each pattern, the same for a seed, of all classes, 
     phraseExamples(1000, 0).filter(({ text }) => tested.has(bare(text))),
     [],
   );
+});
+
+test('of groups the phrases name none that the reader is tested with as unknown, and invent others', () => {
+  const made = phraseExamples(2000, 0).map(({ text }) => text);
+  for (const group of unlisted) {
+    const named = new RegExp(`\\b${group}s?\\b`, 'i');
+    assert.equal(
+      made.find((text) => named.test(text)),
+      undefined,
+      group,
+    );
+  }
+  const names = made.flatMap((text) => /^the (\w+) \w+ got the first prize\.$/.exec(text)?.[1] ?? []);
+  assert.ok(new Set(names).size > 0.9 * names.length && names.length > 100, `${names.length} names`);
 });
 
 test('careless texts are mistyped and can still be read; a seed mistypes alike', () => {

@@ -1,6 +1,6 @@
 // A reader of sentiment and emotions, trained on small sets in which a word tells all.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -39,6 +39,22 @@ function lines(kinds: readonly (readonly [label: string, kind: keyof typeof word
   return `${mixed.map(([, line]) => line).join('\n')}\n`;
 }
 
+/** Lines of a dialogue in MELD's form. */
+function dialogue(): string {
+  const said = { good: 'positive', bad: 'negative', plain: 'neutral' };
+  const rows = (Object.keys(words) as (keyof typeof words)[]).flatMap((kind) =>
+    words[kind].flatMap((word) => things.map((thing) => `${thing} was really ${word} .,${said[kind]}`)),
+  );
+  const head = 'Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID';
+  return [
+    head,
+    ...rows.map((row, i) => {
+      const [text, sentiment] = row.split(',');
+      return `${i + 1},${text},Ann,neutral,${sentiment},${i},0`;
+    }),
+  ].join('\n');
+}
+
 before(async () => {
   for (const each of [data, bert]) mkdirSync(each);
   const grades = lines([
@@ -60,6 +76,8 @@ before(async () => {
     ['27', 'plain'],
   ]);
   for (const part of ['train', 'valid', 'test']) writeFileSync(join(data, `emotions.${part}.tsv`), emotions);
+  mkdirSync(join(data, 'talk'));
+  for (const part of ['train', 'dev', 'test']) writeFileSync(join(data, 'talk', `${part}_sent_emo.csv`), dialogue());
   const texts = grades.split('\n').map((line) => line.slice(2));
   const tokenizer = trainWordPieces(texts, { size: 200, least: 1 });
   writeFileSync(join(bert, 'tokenizer.json'), JSON.stringify(tokenizer));
@@ -85,6 +103,7 @@ before(async () => {
       own: { kind: 'grades', ...parts('grades') },
       halves: { kind: 'binary', whole: 'whole.tsv' },
       feelings: { kind: 'goemotions', ...parts('emotions') },
+      talk: { kind: 'utterances', folder: 'talk' },
     },
     heads: { hidden: 32, filters: 32, dropout: 0.1 },
     length: 16,
@@ -104,13 +123,15 @@ test('it learns classes, grades, scores and emotions at once, and is tested on p
   const outcome = await headrace(['sentiment', 'eval', readerOf, '--data', data, '--json']);
   assert.equal(outcome.code, 0, outcome.stderr);
   const { scores } = lastJson(outcome) as { scores: Record<string, Record<string, number>> };
-  assert.deepEqual(Object.keys(scores), ['own', 'halves', 'feelings']);
-  const { own, halves, feelings } = scores as Record<'own' | 'halves' | 'feelings', Record<string, number>>;
+  assert.deepEqual(Object.keys(scores), ['own', 'halves', 'feelings', 'talk']);
+  type Name = 'own' | 'halves' | 'feelings' | 'talk';
+  const { own, halves, feelings, talk } = scores as Record<Name, Record<string, number>>;
   assert.equal(own.texts, 72);
   assert.equal(own.accuracy, 1);
   assert.equal(own['grades accuracy'], 1);
   assert.equal(halves.texts, Math.ceil(48 / 5));
   assert.equal(halves.accuracy, 1);
+  assert.equal(talk.accuracy, 1);
   // 4 emotions of 28 occur; those that never do and are never named have an F1 of 0.
   assert.ok(Math.abs(feelings['macro F1 of 28']! - 4 / 28) < 1e-9, JSON.stringify(feelings));
   assert.ok(Math.abs(feelings["macro F1 of Ekman's"]! - 3 / 7) < 1e-9);
@@ -131,6 +152,7 @@ test('a reading has a score, probabilities that sum to 1, and the emotions that 
     bad!.emotions.map(({ name }) => name),
     ['disgust'],
   );
+  assert.deepEqual([good!.spoken, bad!.spoken, plain!.spoken], ['positive', 'negative', 'neutral']);
 });
 
 test('LSTMs over the same pieces learn in the place of the encoder, and begin with its vectors of pieces', async () => {
@@ -238,6 +260,10 @@ test('its folder is small and describes itself; a damaged one is told', () => {
   const manifest = JSON.parse(readFileSync(join(readerOf, 'reader.json'), 'utf8')) as Record<string, unknown>;
   assert.ok((manifest.temperature as number) > 0);
   assert.throws(() => SentimentReader.load(bert), /Expected the folder of a reader, with reader.json/);
+  const old = join(folder, 'old');
+  cpSync(readerOf, old, { recursive: true });
+  writeFileSync(join(old, 'reader.json'), JSON.stringify({ ...manifest, format: 1 }));
+  assert.throws(() => SentimentReader.load(old), /expected format 2, got 1; train the reader again/);
 });
 
 test('configurations with wrong sets are refused', () => {

@@ -13,7 +13,7 @@ import { bundlesFile, type FinetunePlaces } from './finetune.js';
 import type { FinetuneConfig } from './finetune-config.js';
 import { readerFile } from './folder.js';
 import { classNames, emotionNames, outputAt } from './labels.js';
-import { type ReaderManifest, SentimentReader, sigmoid } from './reader.js';
+import { READER_FORMAT, type ReaderManifest, SentimentReader, sigmoid } from './reader.js';
 import { type Example, examplesOf } from './sets.js';
 
 /** Of the texts that choose, so many are less familiar than what counts as English. */
@@ -33,7 +33,7 @@ export async function keepReader(config: FinetuneConfig, { data, out }: Finetune
   const { length, heads, sets, weights } = config;
   writeWeights(out, folder, weights);
   const first: ReaderManifest = {
-    format: 1,
+    format: READER_FORMAT,
     length,
     heads,
     temperature: 1,

@@ -64,7 +64,15 @@ export const classNames = ['negative', 'neutral', 'positive'] as const;
 export const tweetEmotions = ['anger', 'joy', 'optimism', 'sadness'] as const;
 
 /** The numbers that a reader gives for a text, one task after another. */
-export const outputs = { score: 1, classes: 3, grades: 5, emotions: emotionNames.length, tweet: 4, irony: 2 } as const;
+export const outputs = {
+  score: 1,
+  classes: 3,
+  grades: 5,
+  emotions: emotionNames.length,
+  tweet: 4,
+  irony: 2,
+  spoken: 3,
+} as const;
 export type OutputName = keyof typeof outputs;
 export const outputCount = Object.values(outputs).reduce((sum, count) => sum + count, 0);
 
@@ -87,15 +95,26 @@ export interface Labels {
   readonly tweet?: number;
   /** 1 where it is meant otherwise than it says. */
   readonly irony?: number;
+  /** Of {@link classNames}, of a line of a dialogue: a task of its own, since those labels know what was said before, and how. */
+  readonly spoken?: number;
 }
 
 /** Columns of a row of labels: how much it counts, then the tasks; NaN for what is not known. */
-export const columns = { weight: 0, score: 1, classes: 2, grades: 3, tweet: 4, irony: 5, emotions: 6 } as const;
+export const columns = {
+  weight: 0,
+  score: 1,
+  classes: 2,
+  grades: 3,
+  tweet: 4,
+  irony: 5,
+  spoken: 6,
+  emotions: 7,
+} as const;
 export const columnCount = columns.emotions + emotionNames.length;
 
 export function labelRow(labels: Labels, weight: number): number[] {
-  const { score, classes, grades, tweet, irony, emotions } = labels;
-  const known = [score, classes, grades, tweet, irony].map((value) => value ?? Number.NaN);
+  const { score, classes, grades, tweet, irony, spoken, emotions } = labels;
+  const known = [score, classes, grades, tweet, irony, spoken].map((value) => value ?? Number.NaN);
   const marks = emotionNames.map((_, i) => (emotions === undefined ? Number.NaN : emotions.includes(i) ? 1 : 0));
   return [weight, ...known, ...marks];
 }

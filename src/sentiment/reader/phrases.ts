@@ -18,7 +18,12 @@ const words = {
   disliked: 'hate dislike regret',
   person: 'man woman boy girl person neighbour doctor teacher friend student',
   group:
-    'black white asian african indian chinese jewish muslim christian hindu buddhist gay lesbian straight transgender french german mexican american arab russian turkish polish nigerian old young blind deaf disabled rich poor',
+    'black white asian african indian chinese jewish muslim christian hindu buddhist gay lesbian straight transgender french german mexican american arab russian turkish polish nigerian old young blind deaf disabled rich poor ' +
+    'lutheran mennonite presbyterian anglican evangelical shinto taoist rastafarian sunni shiite hasidic secular wiccan ' +
+    'bolivian icelandic laotian maltese estonian georgian burmese malaysian venezuelan jamaican haitian libyan zambian fijian bosnian albanian ' +
+    'zulu berber basque cherokee navajo aboriginal creole sami uyghur tamil pashtun yoruba pacific ' +
+    'aromantic genderfluid epileptic bipolar paraplegic albino overweight left-handed bald tall short ' +
+    'pregnant widowed divorced married single adopted homeless retired unemployed teenage middle-aged vegetarian foreign refugee migrant rural urban conservative liberal',
   place: 'kitchen garden library hall office street school museum harbour room yard',
   city: 'berlin paris rome madrid oslo vienna boston tokyo cairo lima',
   count: 'two three four five six seven eight ten eleven twenty forty',
@@ -29,6 +34,19 @@ const words = {
   gloom: '😡 😢 😞 😠 😩 😔 😒 🤢 😕 :( :/ 😤',
 } as const;
 type Slot = keyof typeof words;
+
+/** What names of groups that nobody has heard of are made of: a reader learns that a name says nothing. */
+const syllables = 'ba da ka lo mi no per sa tu va chi gra hel jor mal nu or que rin sten tar ul wes xan yo zem'.split(
+  ' ',
+);
+const endings = 'n ian ese ish ist ite i ic al an'.split(' ');
+
+/** A word that could name a group of people and names none: two or three syllables and an ending. */
+function inventedName(draw: (below: number) => number): string {
+  const count = 2 + draw(2);
+  const begin = Array.from({ length: count }, () => syllables[draw(syllables.length)]!).join('');
+  return begin + endings[draw(endings.length)]!;
+}
 
 /** Score, then patterns with slots. A pattern is as likely as another. */
 const patterns: readonly (readonly [score: number, ...patterns: string[]])[] = [
@@ -158,13 +176,39 @@ const patterns: readonly (readonly [score: number, ...patterns: string[]])[] = [
   [
     0,
     'the {group} {person} lives in {city}.',
+    'the {name} {person} lives in {city}.',
     'my {person} is {group}.',
-    '{group} people live in this street.',
-    'she talked to a {group} {person} on {day}.',
-    'the {person} next door is {group}.',
+    'our {person} is {name}.',
+    'he is {group}, she is {name}.',
+    'we are {name}.',
   ],
-  [1.6, 'the {group} {person} was {good}.', 'my {group} {person} is {very} kind.', 'i {liked} the {group} {person}.'],
-  [-1.6, 'the {group} {person} had a {bad} day.', 'the {thing} of the {group} {person} was {bad}.'],
+  [
+    0,
+    '{group} people live in this street.',
+    '{name} families live in this street.',
+    'she talked to a {group} {person} on {day}.',
+    'they saw a {name} {person} in the {place}.',
+    'the {person} next door is {group}.',
+    'the {person} from {city} is {name}.',
+  ],
+  [
+    1.6,
+    'the {group} {person} was {good}.',
+    'the {name} {person} was {good}.',
+    'my {group} {person} is {very} kind.',
+    'i {liked} the {group} {person}.',
+    'we {liked} the {name} {person}.',
+    'the {name} {person} got the first prize.',
+  ],
+  [
+    -1.6,
+    'the {group} {person} had a {bad} day.',
+    'the {name} {person} had a {bad} day.',
+    'the {thing} of the {group} {person} was {bad}.',
+    'those {name} people were {very} {bad}.',
+    'the {group} {person} lost the game.',
+    'the {name} {person} broke the {object}.',
+  ],
 ];
 
 /** So many sentences of each score. @param seed - draws them */
@@ -174,7 +218,9 @@ export function phraseExamples(each: number, seed: number): Example[] {
     Object.entries(words).map(([slot, list]) => [slot, list.split(' ').map((word) => word.replaceAll('+', ' '))]),
   ) as Record<Slot, string[]>;
   const fill = (pattern: string): string =>
-    pattern.replace(/\{(\w+)\}/g, (_, slot: Slot) => lists[slot][draw(lists[slot].length)]!);
+    pattern.replace(/\{(\w+)\}/g, (_, slot: Slot | 'name') =>
+      slot === 'name' ? inventedName(draw) : lists[slot][draw(lists[slot].length)]!,
+    );
   return patterns.flatMap(([score, ...all]) =>
     Array.from({ length: each }, () => {
       const text = fill(all[draw(all.length)]!).replace(/\ba (?=[aeiou])/g, 'an ');

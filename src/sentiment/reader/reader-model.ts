@@ -107,6 +107,7 @@ const weights: Readonly<Record<OutputName, number>> = {
   emotions: 10,
   tweet: 0.5,
   irony: 0.5,
+  spoken: 0.5,
 };
 
 /** All tasks at once, of the texts whose labels tell: output [B, outputs], labels [B, columns]. Metrics: `accuracy` of classes, `loss`. */
@@ -141,7 +142,7 @@ function readingLoss(output: Tensor, labels: Tensor): Tensor {
   return [
     of(off.mul(scored), 'score'),
     of(missed.mul(marked).mean(1), 'emotions'),
-    ...(['classes', 'grades', 'tweet', 'irony'] as const).map(classesOf),
+    ...(['classes', 'grades', 'tweet', 'irony', 'spoken'] as const).map(classesOf),
   ].reduce((sum, each) => sum.add(each));
 }
 

@@ -3,7 +3,7 @@ import { mosiMetrics } from '../metrics.js';
 import { classificationMetrics } from '../scores.js';
 import { calibrationError } from './calibrate.js';
 import { ekmanGroups, emotionNames, outputAt, outputs } from './labels.js';
-import { type SentimentReader, sigmoid } from './reader.js';
+import { likeliest, type SentimentReader, sigmoid } from './reader.js';
 import { type Example, examplesOf, type SetConfig } from './sets.js';
 
 export type ReaderScores = Readonly<Record<string, number>>;
@@ -41,6 +41,7 @@ function scoresOf(reader: SentimentReader, all: readonly Read[]): ReaderScores {
   if (labels.emotions !== undefined) return { ...size, ...emotionScores(reader, all) };
   if (labels.tweet !== undefined) return { ...size, ...classScores(all, 'tweet') };
   if (labels.irony !== undefined) return { ...size, ...classScores(all, 'irony') };
+  if (labels.spoken !== undefined) return { ...size, ...classScores(all, 'spoken') };
   if (labels.grades !== undefined)
     return { ...size, ...polarity(reader, all), ...renamed(classScores(all, 'grades'), 'grades') };
   const neutral = all.some((read) => read.labels.classes === 1);
@@ -69,12 +70,8 @@ function polarity(reader: SentimentReader, all: readonly Read[]): ReaderScores {
   };
 }
 
-function classScores(all: readonly Read[], task: 'tweet' | 'irony' | 'grades' | 'classes'): ReaderScores {
-  const at = outputAt(task);
-  const said = all.map(({ output }) => {
-    const logits = output.subarray(at, at + outputs[task]);
-    return logits.indexOf(Math.max(...logits));
-  });
+function classScores(all: readonly Read[], task: 'tweet' | 'irony' | 'spoken' | 'grades' | 'classes'): ReaderScores {
+  const said = all.map(({ output }) => likeliest(output, task));
   const truth = all.map(({ labels }) => labels[task]!);
   const { accuracy, macroF1, weightedF1 } = classificationMetrics(said, truth, { classes: outputs[task] });
   return { accuracy, 'macro F1': macroF1, 'weighted F1': weightedF1 };

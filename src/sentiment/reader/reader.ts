@@ -9,14 +9,25 @@ import { ConfigError, DataError, noGrad, scope, tensor } from '../../torch/index
 import { TextCutter } from './cut-text.js';
 import { Familiarity } from './familiarity.js';
 import { holdsReader, readerFile, shippedModel } from './folder.js';
-import { classNames, type EmotionName, emotionNames, outputAt, outputCount } from './labels.js';
+import {
+  classNames,
+  type EmotionName,
+  emotionNames,
+  type OutputName,
+  outputAt,
+  outputCount,
+  outputs,
+} from './labels.js';
 import { type HeadOptions, readerModel } from './reader-model.js';
 import type { SetConfig } from './sets.js';
 import { rowsOf, widthOf } from './text-rows.js';
 
+/** Of a reader's folder; 2 has the task `spoken`. */
+export const READER_FORMAT = 2;
+
 /** What `reader.json` holds. */
 export interface ReaderManifest {
-  readonly format: 1;
+  readonly format: typeof READER_FORMAT;
   /** Tokens that are read at once; a longer text is read in pieces. */
   readonly length: number;
   readonly heads: HeadOptions;
@@ -51,6 +62,8 @@ export interface TextReading {
   readonly probabilities: Readonly<Record<(typeof classNames)[number], number>>;
   /** Those that are likely enough to be named, the likeliest first; several may be. */
   readonly emotions: readonly { readonly name: EmotionName; readonly probability: number }[];
+  /** What it would be in a dialogue, where more is neutral. */
+  readonly spoken: (typeof classNames)[number];
   /** In how many pieces it was read, since so much is read at once and no more. */
   readonly pieces: number;
   /** Why it may be read wrongly; null where nothing speaks against it. */
@@ -79,6 +92,10 @@ export class SentimentReader {
     if (!holdsReader(folder))
       throw new DataError(`Expected the folder of a reader, with reader.json in it, got ${folder}`);
     const manifest = readJsonFile<ReaderManifest>(readerFile(folder), 'the description of a reader', isManifest);
+    if (manifest.format !== READER_FORMAT)
+      throw new DataError(
+        `${readerFile(folder)}: expected format ${READER_FORMAT}, got ${manifest.format}; train the reader again (headrace sentiment finetune)`,
+      );
     const config = readJsonFile<object>(join(folder, 'config.json'), 'the configuration of an encoder');
     const tensors = unpackWeights(loadSafetensors(join(folder, 'model.safetensors')).tensors);
     const counts = tensors.get(Familiarity.key);
@@ -184,10 +201,17 @@ export class SentimentReader {
       label: classNames[[negative, neutral, positive].indexOf(greatest)]!,
       probabilities: { negative, neutral, positive },
       emotions,
+      spoken: classNames[likeliest(output, 'spoken')]!,
       pieces: cut.length,
       unsure: this.#familiarity(text, cut) < familiar ? 'not English, or no words?' : null,
     };
   }
+}
+
+/** The class with the greatest number of a task. */
+export function likeliest(output: Float64Array, task: OutputName): number {
+  const logits = output.subarray(outputAt(task), outputAt(task) + outputs[task]);
+  return logits.indexOf(Math.max(...logits));
 }
 
 export function softmax(logits: readonly number[]): number[] {

@@ -76,7 +76,7 @@ async function utterancesOf({ folder }: SetConfig, data: string, part: SplitName
     const classes = set.classes.map((name) => ['negative', 'neutral', 'positive'].indexOf(name));
     return set.indices(part).flatMap((i) => {
       const { text, label, class: said } = set.utterances[i]!;
-      const labels = label !== null ? scoreLabels(String(label)) : said === null ? null : { classes: classes[said]! };
+      const labels = label !== null ? scoreLabels(String(label)) : said === null ? null : { spoken: classes[said]! };
       return !text || labels === null ? [] : [{ text: plainText(text), labels }];
     });
   } finally {
