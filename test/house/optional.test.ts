@@ -25,9 +25,8 @@ function messageOf(code: string, cwd = project): string {
 test('every door opens without them', () => {
   const doors = Object.keys(manifest.exports).filter((door) => !door.endsWith('.json'));
   assert.ok(doors.length > 10);
-  for (const door of doors.map((door) => door.replace(/^\./, 'headrace'))) {
-    assert.equal(messageOf(`await import('${door}')`), 'no error', door);
-  }
+  const names = JSON.stringify(doors.map((door) => door.replace(/^\./, 'headrace')));
+  assert.equal(messageOf(`for (const door of ${names}) await import(door)`), 'no error');
 });
 
 test('what needs one says so, with the command that installs the version that is tested', () => {
