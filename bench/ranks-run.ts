@@ -7,8 +7,8 @@ import { overRanks, Trainer } from 'headrace/pipeline';
 import { ones, scope, setNumThreads } from 'headrace/torch';
 import { randomRun } from './models.js';
 
-/** Of messages under way: what runs of the pipeline have. */
-const CAPACITY = 4;
+/** Of messages under way: as many as Gloo's peer has, with four receives posted at one end and four sends begun at the other. */
+const CAPACITY = 8;
 
 setNumThreads(1);
 const [what, ...given] = process.argv.slice(2) as [string, ...string[]];

@@ -71,8 +71,8 @@ export async function ranksPart({ rounds, quick, turn }: PartOptions): Promise<P
       ratio('ppll, speed of processes / threads', processes, threads, { least: 0.97 }),
     ],
     notes: [
-      'One way, four messages under way on both sides; a round ends when the other side has taken all. A message of Headrace has ' +
-        'a header besides, with what the tensors are.',
+      'One way, eight messages under way at most: a border that holds eight, beside four receives posted and four sends begun. ' +
+        'A round ends when the other side has taken all. A message of Headrace has a header besides, with what the tensors are.',
       ...(python ? [] : [NO_PYTHON]),
     ],
   };

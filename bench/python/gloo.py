@@ -11,7 +11,7 @@ floats, messages, rounds = (int(text) for text in sys.argv[1:])
 torch.set_num_threads(1)
 dist.init_process_group("gloo")
 rank = dist.get_rank()
-CAPACITY = 4  # as at a border of Headrace
+CAPACITY = 4  # at each end, hence eight messages under way, as many as the border beside it holds
 buffers = [torch.ones(floats) for _ in range(CAPACITY)]
 none = torch.zeros(1)
 found = []
