@@ -72,6 +72,10 @@ const flags: Readonly<Record<string, string>> = {
   'skipBad: true': '--skip-bad',
   'lazy: true': '--lazy',
   'syncBatchNorm: true': '--sync-batch-norm',
+  'size: N': '--image-size N',
+  'irfd: RUN': '--set irfd=RUN',
+  'sync: RUN': '--set sync=RUN',
+  'loss.sync: 0': '--set loss.sync=0',
   batchSize: '--batch',
   checkpointEvery: '--checkpoint-every',
 };

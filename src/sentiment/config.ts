@@ -155,7 +155,7 @@ export function checkSentimentConfig(config: SentimentConfig): void {
   if (text.kind === 'words' && text.vectors === null && text.tuneVectors === false) {
     throw new ConfigError(
       'Expected word vectors to keep as they are, got text.vectors null with text.tuneVectors false: vectors drawn at ' +
-        'random say nothing until they are trained. Name a folder of vectors (--vectors), or leave tuneVectors out',
+        'random say nothing until they are trained. Name a folder of vectors in text.vectors, or leave tuneVectors out',
     );
   }
   if (config.schedule !== 'bp') checkBranches(config);

@@ -37,7 +37,7 @@ export function beginWith(network: SentimentNetwork, folder: string, vocabulary:
   if (vocabulary?.join('\n') !== theirs?.join('\n')) {
     throw new ConfigError(
       `Expected the run to begin with to have the same words (${vocabulary?.length ?? 'none'}), got ${theirs?.length ?? 'none'} ` +
-        `in ${folder}: give both the same --vectors, all of them (text.vocabulary)`,
+        `in ${folder}: give both the same text.vectors, all of them (text.vocabulary)`,
     );
   }
   const own = network.stateDict();

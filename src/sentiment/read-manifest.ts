@@ -39,7 +39,7 @@ export function readManifest(folder: string): SentimentManifest {
   const any = readJsonFile<Record<string, unknown>>(path, 'a configuration', isObject({}));
   if ('modelName' in any && 'schedule' in any) {
     throw new ConfigError(
-      `${folder} holds a run of an image model, not a sentiment model: headrace eval, predict, export and train --resume take it`,
+      `${folder} holds a run of an image model, not a sentiment model: headrace eval, predict, export and train take it`,
     );
   }
   const manifest = readJsonFile<SentimentManifest>(path, MODEL, isManifest);

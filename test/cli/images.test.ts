@@ -128,7 +128,7 @@ describe('a run on a folder of images', () => {
     assert.equal(run.code, 1);
     assert.match(
       run.stderr,
-      /is 9x9, but .* is 8x9: give a size .*--image-size\). Of the images .*6 are 8x9, 4 are 9x9/,
+      /is 9x9, but .* is 8x9: give a size .*--image-size N\). Of the images .*6 are 8x9, 4 are 9x9/,
     );
   });
 });

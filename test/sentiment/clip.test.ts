@@ -65,7 +65,7 @@ test('a recording is cut at its pauses, and what it lacks is told', async () => 
   const clip = await readClip(path, features);
   assert.equal(clip.utterances.length, 2);
   assert.deepEqual(clip.notes, [
-    'no transcript: the words are not read (--transcript, --srt, --asr)',
+    'no transcript: the words are not read (a transcript, subtitles or a speech recogniser gives them)',
     'no pictures: vision features are missing',
   ]);
   const predictions = predictUtterances(model(), clip.utterances, clip.features);

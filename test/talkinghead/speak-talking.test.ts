@@ -410,10 +410,10 @@ test('a run keeps its settings, course, sheets and model, which is found again w
 });
 
 test('settings that cannot be are refused', () => {
-  assert.throws(() => readTalkingConfig('standard'), /Expected irfd, a run of headrace talk train irfd/);
+  assert.throws(() => readTalkingConfig('standard'), /Expected a run of headrace talk train irfd/);
   assert.throws(
     () => readTalkingConfig('standard', { irfd: 'x' }),
-    /Expected sync, a run of headrace talk train syncnet/,
+    /Expected a run of headrace talk train syncnet/,
   );
   assert.throws(
     () => readTalkingConfig('standard', { ...tiny, emotionFrom: 'mouth' }),

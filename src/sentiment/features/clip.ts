@@ -154,7 +154,8 @@ function checkVision({ name, version, rate }: FeatureSpec): void {
 }
 
 function withoutWords({ audio }: MediaInfo, recogniser: SpeechRecogniser | null): string {
-  if (recogniser === null) return 'no transcript: the words are not read (--transcript, --srt, --asr)';
+  if (recogniser === null)
+    return 'no transcript: the words are not read (a transcript, subtitles or a speech recogniser gives them)';
   return audio ? 'no words: speech recognition gave no text' : 'no words: there is no sound to recognise speech in';
 }
 

@@ -47,7 +47,7 @@ export class PreparedClips {
     const clips = readJsonLines<ClipRecord>(join(folder, clipFiles.clips));
     if (clips.length === 0)
       throw new DataError(
-        `${folder}: no clips in ${clipFiles.clips}: run the command that makes them (headrace talk prepare, or talk synth --speech) to its end first`,
+        `${folder}: no clips in ${clipFiles.clips}: run the command that makes them (headrace talk prepare, or talk synth with speech) to its end first`,
       );
     return new PreparedClips(folder, settings, clips);
   }

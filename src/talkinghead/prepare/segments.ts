@@ -94,13 +94,13 @@ function refusal(
 ): string | null {
   if (frames < minFrames) {
     const seconds = (frames / fps).toFixed(2);
-    return `too short: ${frames} frames (${seconds} s) with a face, where ${minFrames} are the least (--min-frames)`;
+    return `too short: ${frames} frames (${seconds} s) with a face, where ${minFrames} are the least (minFrames)`;
   }
   if (box.side < minSide)
-    return `too small: the face takes a square of ${box.side} pixels, where ${minSide} are the least (--min-side)`;
+    return `too small: the face takes a square of ${box.side} pixels, where ${minSide} are the least (minSide)`;
   const over = Object.entries(beyond(box, size)).filter(([, pixels]) => pixels > 0);
   const fits = box.side <= Math.min(size.width, size.height);
   if (fits && over.every(([, pixels]) => pixels <= farthestMove * box.side)) return null;
   const sides = over.map(([side, pixels]) => `${pixels} pixels beyond the ${side} border`).join(', ');
-  return `not wholly in the picture: the square of ${box.side} pixels around the face reaches ${sides} (--margin)`;
+  return `not wholly in the picture: the square of ${box.side} pixels around the face reaches ${sides} (margin)`;
 }

@@ -100,7 +100,7 @@ function crowded(look: VideoLook, { from, end }: Segment, { x, y, side }: CropBo
       const [cx, cy] = [box.x + box.width / 2, box.y + box.height / 2];
       return cx > x && cx < x + side && cy > y && cy < y + side;
     });
-    if (inside) return `two faces: another one is in the square at ${(frame / fps).toFixed(2)} s (--margin)`;
+    if (inside) return `two faces: another one is in the square at ${(frame / fps).toFixed(2)} s (margin)`;
   }
   return null;
 }

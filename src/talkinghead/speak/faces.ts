@@ -35,7 +35,7 @@ export function checkSet(folder: string, size: number, testPeople: number): Synt
   const settings = readSetSettings(folder);
   if (settings.size !== size)
     throw new ConfigError(
-      `Expected pictures of ${size} pixels in ${folder}, found ${settings.size}: make a set with --size ${size}`,
+      `Expected pictures of ${size} pixels in ${folder}, found ${settings.size}: make a set of that size`,
     );
   if (settings.people - testPeople < 2)
     throw new ConfigError(

@@ -161,7 +161,7 @@ export async function decodeBatch(paths: readonly string[], size: Size, resize: 
   return pixels;
 }
 
-const sizeRemedy = 'give a size to resize them all to (size; on the command line --image-size)';
+const sizeRemedy = 'give a size to resize them all to (size: N)';
 
 /** How many bad files are named. */
 const mostNamed = 10;

@@ -120,6 +120,6 @@ export async function evaluateSync(
 export function checkRate(own: number, found: number, data: string): void {
   if (own === found) return;
   throw new ConfigError(
-    `Expected clips of ${own} frames a second in ${data}, which the sync network was trained on, found ${found}: prepare them with --fps ${own}, or train another`,
+    `Expected clips of ${own} frames a second in ${data}, which the sync network was trained on, found ${found}: prepare them at that rate, or train another`,
   );
 }

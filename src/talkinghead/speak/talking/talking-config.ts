@@ -182,12 +182,10 @@ const isConfig: Shape = isObject({
 export function readTalkingConfig(name: string, set: Settings = {}): TalkingConfig {
   const config = readSettings(name, talkingRecipes, isConfig, set);
   if (config.irfd === '')
-    throw new ConfigError(
-      'Expected irfd, a run of headrace talk train irfd whose codes are learnt from: --set irfd=RUN',
-    );
+    throw new ConfigError('Expected a run of headrace talk train irfd whose codes are learnt from (irfd: RUN)');
   if (config.loss.sync > 0 && config.sync === '')
     throw new ConfigError(
-      'Expected sync, a run of headrace talk train syncnet (--set sync=RUN), or a training without it (--set loss.sync=0)',
+      'Expected a run of headrace talk train syncnet (sync: RUN), or a training without it (loss.sync: 0)',
     );
   return config;
 }
