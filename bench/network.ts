@@ -1,9 +1,13 @@
-/** Two machines on one: network namespaces with an address each and a link between them, which can be cut. */
+/**
+ * Two machines on one: network namespaces with a link between them, which can be cut, and a second one for those who want two
+ * networks.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 
 const name = (rank: number): string => `headrace-${process.pid}-${rank}`;
 const link = (rank: number): string => `hr${rank}-${process.pid}`;
-const address = (rank: number): string => `10.213.57.${rank + 1}`;
+const second = (rank: number): string => `hs${rank}-${process.pid}`;
+const address = (rank: number, network = 57): string => `10.213.${network}.${rank + 1}`;
 const ip = (...words: string[]): void => {
   execFileSync('ip', words, { stdio: 'ignore' });
 };
@@ -14,16 +18,23 @@ export class Network {
     if (spawnSync('ip', ['netns', 'add', name(0)]).status !== 0) return null;
     const network = new Network();
     ip('netns', 'add', name(1));
-    ip('link', 'add', link(0), 'netns', name(0), 'type', 'veth', 'peer', 'name', link(1), 'netns', name(1));
-    for (const rank of [0, 1]) {
-      ip('-n', name(rank), 'addr', 'add', `${address(rank)}/24`, 'dev', link(rank));
-      ip('-n', name(rank), 'link', 'set', 'lo', 'up');
-      ip('-n', name(rank), 'link', 'set', link(rank), 'up');
+    for (const [i, each] of [link, second].entries()) {
+      ip('link', 'add', each(0), 'netns', name(0), 'type', 'veth', 'peer', 'name', each(1), 'netns', name(1));
+      for (const rank of [0, 1]) {
+        ip('-n', name(rank), 'addr', 'add', `${address(rank, 57 + i)}/24`, 'dev', each(rank));
+        ip('-n', name(rank), 'link', 'set', each(rank), 'up');
+      }
     }
+    for (const rank of [0, 1]) ip('-n', name(rank), 'link', 'set', 'lo', 'up');
     return network;
   }
 
-  readonly master = `${address(0)}:29500`;
+  readonly host = address(0);
+  readonly port = 29500;
+  readonly master = `${this.host}:${this.port}`;
+
+  /** A machine's interface to the second link. */
+  readonly second = second;
 
   /** What a command on a machine begins with. */
   on(rank: number): string[] {
@@ -34,6 +45,11 @@ export class Network {
   cut(rank: number, ms: number): void {
     ip('-n', name(rank), 'link', 'set', link(rank), 'down');
     setTimeout(() => ip('-n', name(rank), 'link', 'set', link(rank), 'up'), ms);
+  }
+
+  /** Cuts the second link for good. */
+  cutSecond(): void {
+    ip('-n', name(0), 'link', 'set', second(0), 'down');
   }
 
   close(): void {

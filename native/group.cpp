@@ -45,10 +45,11 @@ Limits limitsOf(const Group& group, double timeoutMs) {
 namespace {
 
 // Connects a rank to all others of a group, whose key prefix and address are set.
-void connect(const std::shared_ptr<Group>& group, int rank, int size, double timeoutMs,
+void connect(const std::shared_ptr<Group>& group, int rank, int size, double timeoutMs, double patienceMs,
              const std::vector<const Breaker*>& breakers = {}) {
   group->rank = rank;
   group->size = size;
+  const Connections connections(group->link->port);
   const auto body = [=] {
     const auto options = c10d::ProcessGroupGloo::Options::create(kForever);
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(group->address));
@@ -67,6 +68,7 @@ void connect(const std::shared_ptr<Group>& group, int rank, int size, double tim
                      "another rank ended while all connected to each other [" + firstLine(error) + "]");
   }
   if (!connected) throw CodedError(group->broken ? "LINK_LOST" : "RANK_TIMEOUT", "the ranks were not connected within " + seconds(timeoutMs));
+  connections.limit(patienceMs);
 }
 
 napi_value keepGroup(napi_env env, std::shared_ptr<Group> group) {
@@ -89,7 +91,7 @@ napi_value groupCreate(napi_env env, napi_callback_info info) {
     group->size = static_cast<int>(arguments.integer(3));
     group->starts = arguments.integer(7);
     const bool together = group->starts == 0;
-    if (together) connect(group, group->rank, group->size, timeoutMs);
+    if (together) connect(group, group->rank, group->size, timeoutMs, arguments.number(6));
     auto own = StoreLink::open(group->link->host, group->link->port, false, timeoutMs);
     group->pulse = std::make_shared<Pulse>(std::move(own), group->prefix, group->rank, group->size, arguments.number(6),
                                            group->link->serves, together);
@@ -113,7 +115,7 @@ napi_value groupLink(napi_env env, napi_callback_info info) {
     group->part = true;
     group->broken = std::make_shared<Breaker>();
     group->pulse->watch({arguments.text(3), arguments.text(4)}, group->broken, "the connection was given up by the other rank");
-    connect(group, static_cast<int>(arguments.integer(2)), 2, timeoutMs,
+    connect(group, static_cast<int>(arguments.integer(2)), 2, timeoutMs, whole->pulse->patienceMs,
             {&whole->ended, &whole->pulse->breaker, group->broken.get()});
     return keepGroup(env, group);
   });
@@ -178,7 +180,7 @@ napi_value groupPart(napi_env env, napi_callback_info info) {
     group->pulse = whole->pulse;
     group->part = true;
     connect(group, static_cast<int>(arguments.integer(2)), static_cast<int>(arguments.integer(3)), timeoutMs,
-            {&whole->ended, &whole->pulse->breaker});
+            whole->pulse->patienceMs, {&whole->ended, &whole->pulse->breaker});
     return keepGroup(env, group);
   });
 }

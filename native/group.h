@@ -122,6 +122,21 @@ struct Group {
   int64_t starts = 0; // how often this rank was started; 0 where all start together
 };
 
+// The connections that are opened while it lives, other threads' too, but for those to the store.
+class Connections {
+ public:
+  explicit Connections(int storePort);
+  // They break once the other machine has not answered for so long, whether or not something is sent. Its kernel answers for a
+  // process that is stopped.
+  void limit(double patienceMs) const;
+
+ private:
+  std::vector<int> open() const;
+
+  const int storePort_;
+  const std::vector<int> before_;
+};
+
 using WorkPointer = c10::intrusive_ptr<c10d::Work>;
 
 // What an error says, without libtorch's stack trace.

@@ -23,8 +23,12 @@ void throwLost(int peer, const Limits& limits, const std::string& what, const st
   // Why another rank went says more than that its connection broke: who failed has told it before.
   if (limits.pulse) limits.pulse->hear();
   for (const Breaker* breaker : limits.breakers) breaker->check();
-  throw CodedError(limits.pulse ? "RANK_LOST" : "LINK_LOST", "the connection to rank " + std::to_string(peer) + " is lost (" + what +
-                                    "): it ended or was killed [" + firstLine(error) + "]");
+  const std::string cause = firstLine(error);
+  const bool unanswered = cause.find("timed out") != std::string::npos;
+  throw CodedError(limits.pulse ? "RANK_LOST" : "LINK_LOST",
+                   "the connection to rank " + std::to_string(peer) + " is lost (" + what + "): " +
+                       (unanswered ? "its machine does not answer, the network between the two is cut"
+                                   : "it ended or was killed") + " [" + cause + "]");
 }
 
 void awaitTransfer(c10d::Work& work, int peer, const Limits& limits, const std::string& what) {

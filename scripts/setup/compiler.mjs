@@ -15,7 +15,7 @@ export const NODE_API = 8;
 // inside its own library then.
 const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
 const WITH_LOOPS = ['batchnorm', 'develop', 'gates', 'gelu', 'light', 'mouth', 'portrait', 'raster', 'sample'];
-const OF_RANKS = ['border', 'buckets', 'group', 'store', 'transfers', 'wire'];
+const OF_RANKS = ['border', 'buckets', 'group', 'sockets', 'store', 'transfers', 'wire'];
 
 /**
  * What one source is compiled with besides. Those of process groups do nothing where Gloo's headers are not there.

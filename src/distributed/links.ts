@@ -12,6 +12,8 @@ import { sleep } from './time.js';
 
 /** For a connection, once both ends are at it. */
 const CONNECT_MS = 10_000;
+/** How often one process is tried: another is another matter. */
+const MOST_TRIES = 3;
 /** A rank that does not come back within this time is lost for good. */
 const BACK_MS = 60_000;
 const PAUSE_MS = 10;
@@ -74,6 +76,7 @@ export class RankLink<M = unknown> {
       if (key !== null && store.has(`${key}/taken`)) {
         const channel = this.#connect(key);
         if (channel !== null) return channel;
+        patience.tried(this.#peerStart);
       } else patience.pause();
     }
   }
@@ -163,6 +166,7 @@ class Patience {
   #beats = -1;
   #heardAt = performance.now();
   #lookedAt = 0;
+  #tried = { start: 0, times: 0 };
 
   constructor(
     private readonly group: ProcessGroup,
@@ -185,6 +189,19 @@ class Patience {
       );
     }
     sleep(PAUSE_MS);
+  }
+
+  /**
+   * One more connection to the process of such a start could not be made, though it wants one.
+   * @throws where it lives and cannot be reached
+   */
+  tried(start: number): void {
+    this.#tried = { start, times: start === this.#tried.start ? this.#tried.times + 1 : 1 };
+    if (this.#tried.times < MOST_TRIES) return;
+    throw new RankError(
+      `rank ${this.peer} could not be connected to, ${MOST_TRIES} times: the network between the two is cut`,
+      { code: 'RANK_LOST' },
+    );
   }
 
   #look(now: number): void {

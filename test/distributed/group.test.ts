@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer, Socket } from 'node:net';
 import { test } from 'node:test';
 import { freePort, TCPStore } from 'headrace/distributed';
+import { Network } from '../../bench/network.js';
 import { begin, needsGloo, type Rank, runRanks, startRank } from './ranks.js';
 
 interface Told {
@@ -146,6 +147,30 @@ test('where the rank that keeps the store is stopped or killed, the others say s
       assert.equal(code, 'RANK_LOST');
       assert.match(message, /rank 0/);
     }
+  }
+});
+
+test('ranks that hear of each other by the store, but are cut from each other, say so', needsGloo, async (t) => {
+  const network = Network.open();
+  if (network === null) return t.skip('network namespaces need a privileged user and ip');
+  const ranks = [0, 1].map((rank) => {
+    const env = { MASTER_ADDR: network.host, GLOO_SOCKET_IFNAME: network.second(rank) };
+    return startRank('waiting', rank, 2, network.port, env, network.on(rank));
+  });
+  try {
+    await Promise.all(ranks.map(({ says }) => says('joined')));
+    network.cutSecond();
+    await ranks[0]!.says('told');
+    ranks[0]!.child.kill('SIGKILL');
+    const { code, message } = (await ranks[0]!.ended).said.at(-2) as Told;
+    assert.equal(code, 'RANK_LOST');
+    assert.match(
+      message,
+      /^the connection to rank 1 is lost .*: its machine does not answer, the network between the two is cut/,
+    );
+  } finally {
+    for (const { child } of ranks) child.kill('SIGKILL');
+    network.close();
   }
 });
 

@@ -24,12 +24,20 @@ export interface Rank {
   readonly ended: Promise<Outcome>;
 }
 
-/** Runs the part `name` of rank.ts as one rank. */
-export function startRank(name: string, rank: number, worldSize: number, port: number, env: object = {}): Rank {
+/** Runs the part `name` of rank.ts as one rank. @param on - what its command begins with, where it runs elsewhere */
+export function startRank(
+  name: string,
+  rank: number,
+  worldSize: number,
+  port: number,
+  env: object = {},
+  on: readonly string[] = [],
+): Rank {
   const variables = { RANK: rank, WORLD_SIZE: worldSize, MASTER_ADDR: '127.0.0.1', MASTER_PORT: port, ...env };
   const text = Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]));
   const start = performance.now();
-  const child = spawn(process.execPath, [program, name], {
+  const line = [...on, process.execPath, program, name];
+  const child = spawn(line[0]!, line.slice(1), {
     env: { ...process.env, OMP_NUM_THREADS: '1', ...text },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
