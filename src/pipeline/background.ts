@@ -25,7 +25,7 @@ export interface BackgroundOptions {
   readonly threads?: number;
   /** Calls that may wait for the thread, the one that it computes included; further ones wait to be sent. 8 by default. */
   readonly inFlight?: number;
-  /** Of the initial weights of a model that is no module yet (a `ModelSpec`); 0 by default. */
+  /** Seed of the initial weights of a model that is no module yet (a `ModelSpec`); 0 by default. */
   readonly seed?: number;
 }
 

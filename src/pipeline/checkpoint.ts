@@ -52,7 +52,7 @@ const isState = isObject({
 });
 
 const STATE = 'state.json';
-/** Of the best weights, which lie in the same folder as the checkpoint. */
+/** The state of the best weights, which lie in the same folder as the checkpoint. */
 const BEST = 'best.json';
 const INDEX = 'model.safetensors.index.json';
 
@@ -115,7 +115,7 @@ export function partFor(state: CheckpointState, cut: readonly number[], stages: 
   return { ...state, shards: stages.map((stage) => state.shards[stage]!) };
 }
 
-/** Of a stage's part, what is kept of weights that may be the best. */
+/** What is kept of a stage's part where its weights may be the best. */
 export function modelAlone(stage: ShardSource): ShardSource {
   const none = new Map<string, Tensor>();
   return { index: stage.index, state: () => ({ model: stage.state().model, heads: none, optimizer: none }) };
@@ -192,7 +192,7 @@ export function sweepCheckpoints(out: string): void {
   if (state !== null) writeSafetensorsIndex(join(folder, INDEX), modelKeysOf(folder, state));
 }
 
-/** Of the names of files in a checkpoint's folder those that belong to no whole checkpoint. @param state - the current one */
+/** The names of files in a checkpoint's folder that belong to no whole checkpoint. @param state - the current one */
 export function strays(
   names: readonly string[],
   state: CheckpointState | null,

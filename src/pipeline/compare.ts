@@ -17,7 +17,7 @@ export interface Variant {
   readonly schedule: ScheduleName;
   /** Default: the configuration's for gpipe and 1f1b, 1 for the others. */
   readonly microbatches?: number;
-  /** Of a local schedule. Default: the configuration's. */
+  /** Heads of a local schedule. Default: the configuration's. */
   readonly head?: RunConfig['head'];
   /** Default: the configuration's. */
   readonly replicas?: RunConfig['replicas'];
@@ -122,7 +122,7 @@ async function measure(config: RunConfig, warmUp: number, timedSteps: number): P
   return throughput(steps.slice(warmUp, warmUp + timedSteps + 1))!;
 }
 
-/** Of every two, the median over the rounds of the ratio in one round: drift of the machine cancels. */
+/** The median over the rounds of the ratio of every two in one round: drift of the machine cancels. */
 function ratiosOf(speeds: ReadonlyMap<string, number[]>): Record<string, number> {
   const ratios: Record<string, number> = {};
   for (const [a, ofA] of speeds) {

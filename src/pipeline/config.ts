@@ -59,7 +59,7 @@ export interface RunConfig {
   /** `stages - 1` borders, rising: border b lies after layer b. Measured and chosen where absent. */
   readonly cut?: readonly number[] | undefined;
   readonly head: { readonly kind: HeadKind; readonly depth?: number | undefined };
-  /** Of the backprop schedules. */
+  /** Parts of a batch, in the backprop schedules. */
   readonly microbatches: number;
   /** Either epochs or steps. */
   readonly epochs?: number | undefined;

@@ -5,7 +5,7 @@
 import { type Worker, workerData } from 'node:worker_threads';
 import { startThread } from '../torch/threads.js';
 
-/** Of threads that train: a step makes thousands of small objects, which a small young generation keeps in the cache. */
+/** Limits of threads that train: a step makes thousands of small objects, which a small young generation keeps in the cache. */
 export const trainingResources = { maxYoungGenerationSizeMb: 4 } as const;
 
 const kept: Worker[] = [];

@@ -35,7 +35,7 @@ export interface Stored<Item> {
 /** The messages of an edge since a checkpoint, in order. */
 export class KeptMessages<Item extends { readonly meta: Meta }> {
   readonly #items: Stored<Item>[] = [];
-  /** Of each of them; the first stands at `#from`. */
+  /** The place of each of them; the first stands at `#from`. */
   readonly #places: Position[] = [];
   #from: Position;
   #end: Position;

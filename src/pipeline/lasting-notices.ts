@@ -54,7 +54,7 @@ export class NoticeSender<Notice extends Parameters<typeof keptUntil>[0]> {
     this.#forget(({ until }) => until !== null && until < committed);
   }
 
-  /** Of those that have been sent. */
+  /** Lets go of some that have been sent. */
   #forget(past: (kept: { readonly until: number | null }) => boolean): void {
     const stays = this.#kept.map((each, i) => i >= this.#sent || !past(each));
     const sent = stays.slice(0, this.#sent).filter((each) => each).length;

@@ -112,7 +112,7 @@ export class LastingSender implements Channel {
 export class LastingReceiver implements Channel {
   readonly #link: RankLink<Message>;
   #channel: RankChannel<Message> | null = null;
-  /** Of the next message. */
+  /** The place of the next message. */
   #place: Position;
 
   constructor(group: ProcessGroup, edge: LastingEdge) {

@@ -61,7 +61,7 @@ interface InFlight {
   readonly share: number;
 }
 
-/** Of a microbatch that has fewer samples than there are replicas. */
+/** The share of a microbatch that has fewer samples than there are replicas. */
 const nothing: InFlight = { inputs: [], outputs: [], targets: [], share: 0 };
 
 /** What a station has under way. */

@@ -16,7 +16,7 @@ type NamedParameters = [string, Parameter][];
 /** Parameters that are updated alike. */
 interface Group {
   readonly params: NamedParameters;
-  /** Of the learning rate. */
+  /** Factor of the learning rate. */
   readonly factor: number;
   readonly decays: boolean;
 }

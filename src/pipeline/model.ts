@@ -60,7 +60,7 @@ export interface ModelSpec {
   readonly task?: Task;
   /** How many it tells apart, where it is a classifier. */
   readonly classes?: number;
-  /** Of one input, without the batch: [C, H, W]. Where there are several, or of other numbers, `example` makes them. */
+  /** Shape of one input, without the batch: [C, H, W]. Where there are several, or of other numbers, `example` makes them. */
   readonly inputShape?: readonly number[];
   /** Random inputs and targets of a batch of this size, by which layers are measured. Default: of `inputShape` and `classes`. */
   example?(size: number, generator: Generator): Example;

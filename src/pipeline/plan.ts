@@ -145,7 +145,7 @@ function bestCut(
 export interface PlanOptions {
   readonly schedule: ScheduleName;
   readonly stages: number;
-  /** Of each stage, or a number for each. Default 1. */
+  /** Replicas of each stage, or a number for each. Default 1. */
   readonly replicas?: RunConfig['replicas'];
   /** Default 1 for local schedules. */
   readonly microbatches?: number;
@@ -153,7 +153,7 @@ export interface PlanOptions {
   readonly queueCapacity?: number;
   /** Borders to use in place of the best ones. */
   readonly cut?: readonly number[];
-  /** Of the machine that it will run on; counted for work on the CPU. Default: one for each thread of each worker. */
+  /** Cores of the machine that it will run on; counted for work on the CPU. Default: one for each thread of each worker. */
   readonly cores?: number;
 }
 

@@ -11,7 +11,7 @@ import type { EndNotice } from './threads.js';
 
 export interface RankNoticesJob {
   readonly group: number;
-  /** Of the run. */
+  /** Number of the run. */
   readonly number: number;
   readonly peer: number;
   readonly told: number;

@@ -12,7 +12,7 @@ import type { Part } from './parts.js';
 /** Ranks that hold replicas of a stage. */
 export interface Across {
   readonly ranks: readonly number[];
-  /** Of their group within the run's. */
+  /** Name of their group within the run's. */
   readonly name: string;
   /** The run's process group, by its number; null until a transport has seen it. */
   readonly group: number | null;

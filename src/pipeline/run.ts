@@ -43,9 +43,9 @@ export interface RunPlan {
   readonly test: DataFeed;
   readonly stepsPerEpoch: number;
   readonly load: LoadedRun | null;
-  /** Of the ranks that share the workers; without it this process has all. */
+  /** The ranks that share the workers; without them this process has all. */
   readonly ranks?: RankRun | null;
-  /** Of the run's folder, for ranks that may not see it. */
+  /** What tells the run's folder, for ranks that may not see it. */
   readonly mark?: FolderMark | null;
 }
 

@@ -15,7 +15,7 @@ const QUEUE_CAPACITY = 2;
 export interface ScaleOptions {
   /** Default 2, 4, 8, .. 64, as far as the model has layers. */
   readonly stages?: readonly number[];
-  /** Of each stage. Default 1, 8. */
+  /** Numbers of replicas of each stage. Default 1, 8. */
   readonly replicas?: readonly number[];
   /** Gbit/s of each device, each way at once. Default 10, 100, 400. */
   readonly links?: readonly number[];
@@ -28,7 +28,7 @@ export interface Scaled {
   readonly samplesPerSecond: number;
   /** Whether it is slower by more than a twentieth than with links that take no time. */
   readonly byLinks: boolean;
-  /** Of the largest stage: parameters, gradients, momentum, held activations, and what waits before it. */
+  /** Memory of the largest stage: parameters, gradients, momentum, held activations, and what waits before it. */
   readonly bytes: number;
   /** Over the busiest border, both ways together, for a batch of one replica. */
   readonly borderBytes: number;

@@ -10,7 +10,7 @@ import type { ModelSpec } from './model.js';
 export interface Metric {
   /** Takes a batch: what the model gave, and the targets that came with it. */
   update(output: Tensor, ...targets: Tensor[]): void;
-  /** Of all batches so far. */
+  /** The metric over all batches so far. */
   compute(): number;
 }
 
@@ -87,7 +87,7 @@ export class Correlation implements Metric {
 }
 
 export interface ClassificationOptions {
-  /** Of the loss in training; the metric `loss` is without it. Default 0. */
+  /** Label smoothing of the loss in training; the metric `loss` is without it. Default 0. */
   readonly labelSmoothing?: number;
   /** Adds metrics `top5`, ...: the right class is among so many likeliest. Default none. */
   readonly topK?: readonly number[];

@@ -15,7 +15,7 @@ export interface FailedAt {
   readonly stage: number;
   readonly action: string | null;
   readonly step: number | null;
-  /** Of the error that a thread told of, and the thread's name. */
+  /** Code of the error that a thread told of, and the thread's name. */
   readonly code?: string | undefined;
   readonly thread?: string;
   readonly cause?: unknown;
@@ -57,7 +57,7 @@ export class Threads<
   readonly #queues: OwnedQueue[] = [];
   readonly #workers: Worker[] = [];
   readonly #members: Member[] = [];
-  /** Of each thread: that it has ended, and what says so of one that cannot be. */
+  /** That each thread has ended, and what says so of one that cannot be. */
   readonly #ends: { readonly end: Promise<void>; readonly giveUp: () => void }[] = [];
   /** Failures that wait for their cause, until one is told. */
   readonly #waiting: Promise<void>[] = [];

@@ -36,9 +36,9 @@ export interface RunData {
   readonly testTransforms: readonly TransformSpec[];
   /** How many of a batch's tensors are the model's inputs; the others are targets. Default 1. */
   readonly inputs?: number;
-  /** Of one sample: [C, H, W] of images. */
+  /** Shape of one sample: [C, H, W] of images. */
   readonly inputShape?: readonly number[];
-  /** Of the data set, such as `cifar10`: recipes go by it. */
+  /** Name of the data set, such as `cifar10`: recipes go by it. */
   readonly name?: string;
   /** Names of the classes, for predictions. */
   readonly classes?: readonly string[];
@@ -55,7 +55,7 @@ export interface RunResult {
    * steps.
    */
   readonly samplesPerSecond: number | null;
-  /** Of the last evaluation, on held-out samples, by the model's task: `{ accuracy, loss }` of a classifier. */
+  /** Metrics of the last evaluation, on held-out samples, by the model's task: `{ accuracy, loss }` of a classifier. */
   readonly metrics: EvalEvent['metrics'] | null;
   /** The best evaluation, by the task's metric, of all sessions. */
   readonly best: BestEvaluation | null;
