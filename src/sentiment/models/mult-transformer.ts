@@ -1,4 +1,6 @@
 /** The transformer of MulT, within one modality or from one to another (Tsai et al., ACL 2019, section 3.1 and appendix). */
+
+import type { Modality } from '../../features/specs.js';
 import {
   type AttendOptions,
   Dropout,
@@ -24,6 +26,18 @@ export interface CrossmodalSettings {
   readonly residualDropout: number;
   /** On the sequences with their positions. */
   readonly embedDropout: number;
+}
+
+/** What the models of such transformers share in their settings. */
+export interface CrossmodalModelSettings extends Omit<CrossmodalSettings, 'attentionDropout'> {
+  /** Of the rows of every modality; the heads must divide it. */
+  readonly width: number;
+  /** Rows that a convolution reads for one. */
+  readonly kernel: Readonly<Record<Modality, number>>;
+  /** Whether a row sees only rows up to its own place. */
+  readonly causal: boolean;
+  /** On the weights of attention to each modality, and within one or what it has seen. */
+  readonly attentionDropout: Readonly<Record<Modality | 'memory', number>>;
 }
 
 /** What of the other sequence each row may see. */
@@ -145,4 +159,21 @@ export function sightOf(target: SequenceInput, source: SequenceInput, heads: num
   const mask = behind.logicalOr(hidden.unsqueeze(1));
   const added = ops.zeros(mask.shape, { device, dtype: source.values.dtype }).maskedFill_(mask, -Infinity);
   return { attnMask: added.repeatInterleave(heads, 0) };
+}
+
+/** What a sequence's rows see of another one, or within their own: [B, T, width]. */
+export function look(
+  through: CrossmodalTransformer,
+  own: SequenceInput,
+  source: SequenceInput | null,
+  { heads, causal }: Pick<CrossmodalModelSettings, 'heads' | 'causal'>,
+): Tensor {
+  return through.forward(own.values, source?.values ?? null, sightOf(own, source ?? own, heads, causal));
+}
+
+export type ModalityPair = readonly [of: Modality, to: Modality];
+
+/** Each modality with each other one that it looks at. */
+export function pairsOf(modalities: readonly Modality[]): ModalityPair[] {
+  return modalities.flatMap((of) => modalities.filter((to) => to !== of).map((to): ModalityPair => [of, to]));
 }

@@ -15,34 +15,19 @@ import {
   textOf,
   widthOf,
 } from './model.js';
-import { type CrossmodalSettings, CrossmodalTransformer, sightOf } from './mult-transformer.js';
+import { type CrossmodalModelSettings, CrossmodalTransformer, look, pairsOf } from './mult-transformer.js';
 import { expectSeveral, lastRow, meanRow, textRows, withoutPadding } from './rows.js';
 import { type Partially, withDefaults } from './settings.js';
 
-/** What is left out is MMSA's for MOSI. */
-export interface MultSettings {
-  /** Of the rows of every modality. Default 50. */
-  readonly width: number;
-  /** Of attention; must divide the width. Default 10. */
-  readonly heads: number;
-  /** Of each crossmodal transformer. Default 4. */
-  readonly layers: number;
+/**
+ * What is left out is MMSA's for MOSI: width 50, 10 heads, 4 layers of each crossmodal transformer, kernels of 5, causal; dropout of
+ * attention to text and within memory 0.3, to audio 0.2, to vision 0; `embedDropout` 0.2, `reluDropout` and `residualDropout` 0.
+ */
+export interface MultSettings extends CrossmodalModelSettings {
   /** Of each transformer over what a modality has seen of the others, at least as many as `layers`. Default 3. */
   readonly memoryLayers: number;
-  /** Rows that a convolution reads for one. Default 5 each. */
-  readonly kernel: Readonly<Record<Modality, number>>;
-  /** Whether a row sees only rows up to its own place. Default true. */
-  readonly causal: boolean;
-  /** On the weights of attention to each modality, and within memory. Default text and memory 0.3, audio 0.2, vision 0. */
-  readonly attentionDropout: Readonly<Record<Modality | 'memory', number>>;
   /** On the encoded text. Default 0.5. */
   readonly textDropout: number;
-  /** Default 0.2. */
-  readonly embedDropout: number;
-  /** Default 0. */
-  readonly reluDropout: number;
-  /** Default 0. */
-  readonly residualDropout: number;
   /** Between the two layers at the end. Default 0.5. */
   readonly outputDropout: number;
 }
@@ -100,18 +85,16 @@ export class Mult extends SentimentModel {
   proj2: Linear;
   out_layer: Linear;
   readonly #modalities: readonly Modality[];
-  readonly #heads: number;
-  readonly #causal: boolean;
+  readonly #settings: MultSettings;
 
   /** @throws ConfigError for one modality, and for heads that do not divide the width */
   constructor(context: ModelContext, options: MultOptions = {}) {
     super();
     expectSeveral(context, 'MulT');
     const settings = withDefaults('mult', defaults, options);
-    const { width, heads, causal, kernel, attentionDropout } = settings;
+    const { width, kernel, attentionDropout } = settings;
     this.#modalities = context.modalities;
-    this.#heads = heads;
-    this.#causal = causal;
+    this.#settings = settings;
     this.text_dropout = new Dropout(settings.textDropout);
     for (const name of this.#modalities) {
       if (name === 'text') {
@@ -120,13 +103,11 @@ export class Mult extends SentimentModel {
       } else this[name] = new RowProjection(widthOf(context, name), width, kernel[name]);
     }
     const seen = (this.#modalities.length - 1) * width;
-    const transformer = (of: number, layers: number, source: Modality | 'memory'): CrossmodalTransformer => {
-      const shared: CrossmodalSettings = { ...settings, layers, attentionDropout: attentionDropout[source] };
-      return new CrossmodalTransformer(of, shared);
-    };
+    const transformer = (of: number, layers: number, source: Modality | 'memory'): CrossmodalTransformer =>
+      new CrossmodalTransformer(of, { ...settings, layers, attentionDropout: attentionDropout[source] });
     this.crossmodal = new ModuleDict(
       Object.fromEntries(
-        this.#pairs().map(([of, to]) => [`${of}_${to}`, transformer(width, settings.layers, to)] as const),
+        pairsOf(this.#modalities).map(([of, to]) => [`${of}_${to}`, transformer(width, settings.layers, to)] as const),
       ),
     );
     const depth = Math.max(settings.layers, settings.memoryLayers);
@@ -152,12 +133,6 @@ export class Mult extends SentimentModel {
     return { prediction, unimodal: {}, features, hidden: {}, losses: {} };
   }
 
-  /** Each modality with each other one that it looks at. */
-  #pairs(): [of: Modality, to: Modality][] {
-    const others = (of: Modality): Modality[] => this.#modalities.filter((to) => to !== of);
-    return this.#modalities.flatMap((of) => others(of).map((to): [Modality, Modality] => [of, to]));
-  }
-
   #project(name: Modality, batch: SentimentBatch): SequenceInput {
     if (name !== 'text') return this[name]!.forward(sequenceOf(batch, name));
     const rows = textRows(this.text!.forward(batch));
@@ -167,15 +142,10 @@ export class Mult extends SentimentModel {
   /** What a modality has seen of the others by its last row: [B, seen]. */
   #remember(name: Modality, rows: ReadonlyMap<Modality, SequenceInput>): Tensor {
     const own = rows.get(name)!;
-    const seen = this.#pairs()
+    const seen = pairsOf(this.#modalities)
       .filter(([of]) => of === name)
-      .map(([, to]) => {
-        const source = rows.get(to)!;
-        const sight = sightOf(own, source, this.#heads, this.#causal);
-        return this.crossmodal.get(`${name}_${to}`).forward(own.values, source.values, sight);
-      });
-    const sight = sightOf(own, own, this.#heads, this.#causal);
-    const values = this.memory.get(name).forward(cat(seen, 2), null, sight);
+      .map(([, to]) => look(this.crossmodal.get(`${name}_${to}`), own, rows.get(to)!, this.#settings));
+    const values = look(this.memory.get(name), { ...own, values: cat(seen, 2) }, null, this.#settings);
     return lastRow({ values, lengths: own.lengths });
   }
 }

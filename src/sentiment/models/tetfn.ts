@@ -15,33 +15,26 @@ import {
   widthOf,
 } from './model.js';
 import { RowProjection } from './mult.js';
-import { type CrossmodalSettings, CrossmodalTransformer, sightOf } from './mult-transformer.js';
+import {
+  type CrossmodalModelSettings,
+  type CrossmodalSettings,
+  CrossmodalTransformer,
+  look,
+  type ModalityPair,
+  pairsOf,
+} from './mult-transformer.js';
 import { Head } from './parts.js';
 import { expectTextAndOthers, greatestRow, lastRow, textRows } from './rows.js';
 import { type Partially, withDefaults } from './settings.js';
 
-/** What is left out is MMSA's for MOSI. */
-export interface TetfnSettings {
-  /** Of the rows of every modality. Default 50. */
-  readonly width: number;
-  /** Of attention; must divide the width. Default 5. */
-  readonly heads: number;
-  /** Of each transformer. Default 2. */
-  readonly layers: number;
+/**
+ * What is left out is MMSA's for MOSI: width 50, 5 heads, 2 layers of each transformer, kernels of 1 (MMSA reads vision with audio's,
+ * whatever its configuration says), causal; dropout of attention to text and vision and within memory 0.1, to audio 0;
+ * `residualDropout` 0.1, `embedDropout` and `reluDropout` 0.
+ */
+export interface TetfnSettings extends CrossmodalModelSettings {
   /** Of the LSTMs. Default audio 16, vision 64. */
   readonly hidden: Readonly<Record<'audio' | 'vision', number>>;
-  /** Rows that a convolution reads for one. Default 1 each: MMSA reads vision with audio's, whatever its configuration says. */
-  readonly kernel: Readonly<Record<Modality, number>>;
-  /** Whether a row sees only rows up to its own place. Default true. */
-  readonly causal: boolean;
-  /** On the weights of attention to each modality, and within memory. Default text, vision and memory 0.1, audio 0. */
-  readonly attentionDropout: Readonly<Record<Modality | 'memory', number>>;
-  /** Default 0. */
-  readonly embedDropout: number;
-  /** Default 0. */
-  readonly reluDropout: number;
-  /** Default 0.1. */
-  readonly residualDropout: number;
   /** Hidden width of each head. Default multimodal 64, text and audio 32, vision 16. */
   readonly post: Readonly<Record<'multimodal' | Modality, number>>;
   /** Before each head. Default 0. */
@@ -89,21 +82,19 @@ class RecurrentRows extends Module {
 export class TextEnhancedTransformer extends Module {
   lower_mha: CrossmodalTransformer;
   upper_mha: CrossmodalTransformer;
-  readonly #heads: number;
-  readonly #causal: boolean;
+  readonly #settings: Pick<CrossmodalModelSettings, 'heads' | 'causal'>;
 
   constructor(width: number, settings: CrossmodalSettings, causal: boolean) {
     super();
-    this.#heads = settings.heads;
-    this.#causal = causal;
+    this.#settings = { heads: settings.heads, causal };
     this.lower_mha = new CrossmodalTransformer(width, { ...settings, layers: 1 });
     this.upper_mha = new CrossmodalTransformer(width, settings);
   }
 
   /** @returns [B, rows of `own`, width] */
   forward(own: SequenceInput, other: SequenceInput, text: SequenceInput): Tensor {
-    const seen = this.lower_mha.forward(other.values, text.values, sightOf(other, text, this.#heads, this.#causal));
-    return this.upper_mha.forward(own.values, seen, sightOf(own, other, this.#heads, this.#causal));
+    const values = look(this.lower_mha, other, text, this.#settings);
+    return look(this.upper_mha, own, { ...other, values }, this.#settings);
   }
 }
 
@@ -123,18 +114,16 @@ export class Tetfn extends SentimentModel {
   heads: ModuleDict<Head>;
   fusion: Head;
   readonly #modalities: readonly Modality[];
-  readonly #attention: number;
-  readonly #causal: boolean;
+  readonly #settings: TetfnSettings;
 
   /** @throws ConfigError without text, without another modality, and for heads that do not divide the width */
   constructor(context: ModelContext, options: TetfnOptions = {}) {
     super();
     const settings = withDefaults('tetfn', defaults, options);
-    const { width, heads, hidden, kernel, causal, attentionDropout, post, dropout } = settings;
+    const { width, hidden, kernel, causal, attentionDropout, post, dropout } = settings;
     const others = expectTextAndOthers(context, 'TETFN') as ('audio' | 'vision')[];
     this.#modalities = context.modalities;
-    this.#attention = heads;
-    this.#causal = causal;
+    this.#settings = settings;
     this.text = textOf(context);
     this.text_net = new RowProjection(this.text.width, width, kernel.text);
     for (const name of others)
@@ -143,7 +132,7 @@ export class Tetfn extends SentimentModel {
       ...settings,
       attentionDropout: attentionDropout[source],
     });
-    const each = <M extends Module>(pairs: readonly Pair[], make: (to: Modality) => M): ModuleDict<M> =>
+    const each = <M extends Module>(pairs: readonly ModalityPair[], make: (to: Modality) => M): ModuleDict<M> =>
       new ModuleDict(Object.fromEntries(pairs.map(([of, to]) => [`${of}_${to}`, make(to)] as const)));
     const pairs = pairsOf(this.#modalities);
     this.crossmodal = each(pairs.filter(withText), (to) => new CrossmodalTransformer(width, shared(to)));
@@ -192,20 +181,11 @@ export class Tetfn extends SentimentModel {
       .map((pair) => {
         const [key, source] = [pair.join('_'), rows.get(pair[1])!];
         if (!withText(pair)) return this.enhanced.get(key).forward(own, source, rows.get('text')!);
-        const sight = sightOf(own, source, this.#attention, this.#causal);
-        return this.crossmodal.get(key).forward(own.values, source.values, sight);
+        return look(this.crossmodal.get(key), own, source, this.#settings);
       });
-    const sight = sightOf(own, own, this.#attention, this.#causal);
-    const values = this.memory.get(name).forward(cat(seen, 2), null, sight);
+    const values = look(this.memory.get(name), { ...own, values: cat(seen, 2) }, null, this.#settings);
     return lastRow({ values, lengths: own.lengths });
   }
 }
 
-type Pair = readonly [of: Modality, to: Modality];
-
-/** Each modality with each other one that it looks at. */
-function pairsOf(modalities: readonly Modality[]): Pair[] {
-  return modalities.flatMap((of) => modalities.filter((to) => to !== of).map((to): Pair => [of, to]));
-}
-
-const withText = (pair: Pair): boolean => pair.includes('text');
+const withText = (pair: ModalityPair): boolean => pair.includes('text');

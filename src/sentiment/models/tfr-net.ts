@@ -16,33 +16,18 @@ import {
   widthOf,
 } from './model.js';
 import { RowProjection } from './mult.js';
-import { type CrossmodalSettings, CrossmodalTransformer, sightOf } from './mult-transformer.js';
+import { type CrossmodalModelSettings, CrossmodalTransformer, look, pairsOf } from './mult-transformer.js';
 import { expectSeveral, textRows } from './rows.js';
 import { type Partially, withDefaults } from './settings.js';
 import { GatedRows, MissingRows, missingLoss } from './tfr-parts.js';
 
-/** What is left out is MMSA's for MOSI. */
-export interface TfrNetSettings {
-  /** Of the rows of every modality. Default 30. */
-  readonly width: number;
-  /** Of attention; must divide the width. Default 6. */
-  readonly heads: number;
-  /** Of each transformer. Default 3. */
-  readonly layers: number;
-  /** Rows that a convolution reads for one. Default text 1, audio 5, vision 3. */
-  readonly kernel: Readonly<Record<Modality, number>>;
-  /** Whether a row sees only rows up to its own place. Default true. */
-  readonly causal: boolean;
-  /** On the weights of attention to each modality, and within one. Default text and memory 0.2, audio 0.1, vision 0. */
-  readonly attentionDropout: Readonly<Record<Modality | 'memory', number>>;
+/**
+ * What is left out is MMSA's for MOSI: width 30, 6 heads, 3 layers of each transformer, kernels of 1 for text, 5 for audio and 3 for
+ * vision, causal; dropout of attention to text and within a modality 0.2, to audio 0.1, to vision 0; other dropout 0.2.
+ */
+export interface TfrNetSettings extends CrossmodalModelSettings {
   /** On the encoded text. Default 0.2. */
   readonly textDropout: number;
-  /** Default 0.2. */
-  readonly embedDropout: number;
-  /** Default 0.2. */
-  readonly reluDropout: number;
-  /** Default 0.2. */
-  readonly residualDropout: number;
   /** Of the gated units that read a modality: their widths, layers, and the dropout after them. Default text 36, audio 20, vision 48; 3; 0.2. */
   readonly hidden: Readonly<Record<Modality, number>>;
   readonly gatedLayers: number;
@@ -119,19 +104,13 @@ export class TfrNet extends SentimentModel {
       if (name === 'text') [this.text, this.text_net] = [textOf(context), projection];
       else this[name] = projection;
     }
-    const transformer = (of: number, source: Modality | 'memory'): CrossmodalTransformer => {
-      const shared: CrossmodalSettings = { ...settings, attentionDropout: attentionDropout[source] };
-      return new CrossmodalTransformer(of, shared);
-    };
+    const transformer = (of: number, source: Modality | 'memory'): CrossmodalTransformer =>
+      new CrossmodalTransformer(of, { ...settings, attentionDropout: attentionDropout[source] });
     const each = <M extends Module>(make: (name: Modality) => M): ModuleDict<M> =>
       new ModuleDict(Object.fromEntries(this.#modalities.map((name) => [name, make(name)] as const)));
     const seen = this.#modalities.length * width;
     this.crossmodal = new ModuleDict(
-      Object.fromEntries(
-        this.#modalities.flatMap((of) =>
-          this.#others(of).map((to) => [`${of}_${to}`, transformer(width, to)] as const),
-        ),
-      ),
+      Object.fromEntries(pairsOf(this.#modalities).map(([of, to]) => [`${of}_${to}`, transformer(width, to)] as const)),
     );
     this.memory = each(() => transformer(width, 'memory'));
     this.context = each(() => transformer(seen, 'memory'));
@@ -156,10 +135,6 @@ export class TfrNet extends SentimentModel {
     );
     const prediction = asPrediction(this.classifier.forward(joined));
     return { prediction, unimodal: {}, features: {}, hidden: {}, losses: this.#losses(read, seen) };
-  }
-
-  #others(of: Modality): Modality[] {
-    return this.#modalities.filter((to) => to !== of);
   }
 
   #read(name: Modality, batch: SentimentBatch): Read {
@@ -189,14 +164,11 @@ export class TfrNet extends SentimentModel {
 
   /** A modality's rows as they are within it, and as they look at each other one: [B, T, seen]. */
   #see(name: Modality, read: ReadonlyMap<Modality, Read>): SequenceInput {
-    const { heads, causal } = this.#settings;
     const own = read.get(name)!.rows;
-    const others = this.#others(name).map((to) => {
-      const source = read.get(to)!.rows;
-      const sight = sightOf(own, source, heads, causal);
-      return this.crossmodal.get(`${name}_${to}`).forward(own.values, source.values, sight);
-    });
-    const alone = this.memory.get(name).forward(own.values, null, sightOf(own, own, heads, causal));
+    const others = pairsOf(this.#modalities)
+      .filter(([of]) => of === name)
+      .map(([, to]) => look(this.crossmodal.get(`${name}_${to}`), own, read.get(to)!.rows, this.#settings));
+    const alone = look(this.memory.get(name), own, null, this.#settings);
     return { ...own, values: cat([alone, ...others], 2) };
   }
 
@@ -207,7 +179,7 @@ export class TfrNet extends SentimentModel {
       const { hidden } = read.get(name)!;
       if (hidden === null || weights[name] === 0) return [];
       const own = seen.get(name)!;
-      const around = this.context.get(name).forward(own.values, null, sightOf(own, own, heads, false));
+      const around = look(this.context.get(name), own, null, { heads, causal: false });
       const told = this.reconstruct.get(name).forward(around);
       const loss = missingLoss(told, hidden.whole, hidden.mask, weights.similarity);
       return loss === null ? [] : [[`missing.${name}`, loss.mul(weights[name])]];
