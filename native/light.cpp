@@ -260,6 +260,12 @@ class Layer {
   Batch surface_ = {}, hair_ = {};
 };
 
+HEADRACE_VECTORS uint8_t highest(const uint8_t* numbers, int64_t count) {
+  uint8_t most = 0;
+  for (int64_t i = 0; i < count; ++i) most = std::max(most, numbers[i]);
+  return most;
+}
+
 // Lays the light of a mesh that was drawn over what `out` [H, W, 4] holds, or over nothing where `fresh` is set: linear colours times their share, and the share.
 // Where `behind` is given, only what is nearer than it. `attributes` [V, 4]: u and v in the atlas' pixels, how much of the
 // lamp and how much of the light around reaches the vertex. `relief` [R, C, 4] darkens the atlas' first C columns, each of
@@ -292,8 +298,7 @@ void lightMesh(const at::Tensor& triangle, const at::Tensor& barycentric, const 
   checkPlain("out", out, at::kFloat, {height, width, 4});
   const uint8_t* kinds = materialOf.data_ptr<uint8_t>();
   const int64_t known = materials.size(0);
-  TORCH_CHECK(std::all_of(kinds, kinds + count, [&](uint8_t kind) { return kind < known; }),
-              "expected materials below ", known);
+  TORCH_CHECK(highest(kinds, count) < known, "expected materials below ", known);
 
   Scene scene{{corners, kinds, positions.data_ptr<float>(), normals.data_ptr<float>(), attributes.data_ptr<float>()},
               triangle.data_ptr<int32_t>(),

@@ -29,8 +29,10 @@ struct Drawn {
 // Each pixel's triangle must be one that there is, or -1.
 inline void checkDrawn(const at::Tensor& triangle, int64_t count) {
   const int32_t *drawn = triangle.data_ptr<int32_t>(), *end = drawn + triangle.numel();
-  const int32_t* wrong = std::find_if(drawn, end, [&](int32_t t) { return t < -1 || t >= count; });
-  TORCH_CHECK_INDEX(wrong == end, "pixel ", wrong - drawn, " has triangle ", *wrong, ", but there are ", count, ", from 0");
+  const int32_t last = static_cast<int32_t>(count - 1);
+  if (areWithin(drawn, end - drawn, -1, last)) return;
+  const int32_t* wrong = std::find_if(drawn, end, [&](int32_t t) { return t < -1 || t > last; });
+  TORCH_CHECK_INDEX(false, "pixel ", wrong - drawn, " has triangle ", *wrong, ", but there are ", count, ", from 0");
 }
 
 constexpr float kSharpness = -0.5f; // Keys' a

@@ -28,19 +28,18 @@ inline void checkApart(const char* name, const at::Tensor& written, std::initial
   }
 }
 
-/// Corners of triangles, each of which must be the number of a vertex.
-inline const int32_t* checkTriangles(const at::Tensor& triangles, int64_t vertices) {
+/// Whether all of so many numbers are in [least, most]. All of them, without stopping, is what a compiler makes vectors of.
+bool areWithin(const int32_t* numbers, int64_t count, int32_t least, int32_t most);
+
+/// Corners of triangles, each of which must be the number of a vertex: of all, or of those in [first, end).
+inline const int32_t* checkTriangles(const at::Tensor& triangles, int64_t vertices, int64_t first = 0, int64_t end = -1) {
   TORCH_CHECK(isPlain(triangles, at::kInt, 2) && triangles.size(1) == 3,
               "expected triangles contiguous on the CPU, Int [T, 3]");
   const int32_t* corners = triangles.data_ptr<int32_t>();
-  const int64_t count = triangles.numel();
-  const auto isWrong = [&](int32_t v) { return v < 0 || v >= vertices; };
-  // All of them, without stopping, is what a compiler makes vectors of.
+  const int32_t *from = corners + 3 * first, *until = corners + 3 * (end < 0 ? triangles.size(0) : end);
   const int32_t last = static_cast<int32_t>(std::min<int64_t>(vertices, std::numeric_limits<int32_t>::max()) - 1);
-  int32_t signs = 0; // negative once a number or what it lacks to the last one was
-  for (int64_t i = 0; i < count; ++i) signs |= corners[i] | (last - std::max(corners[i], 0));
-  if (signs >= 0) return corners;
-  const int32_t* wrong = std::find_if(corners, corners + count, isWrong);
+  if (areWithin(from, until - from, 0, last)) return corners;
+  const int32_t* wrong = std::find_if(from, until, [&](int32_t v) { return v < 0 || v > last; });
   TORCH_CHECK_INDEX(false, "triangle ", (wrong - corners) / 3, " names vertex ", *wrong, ", but there are ", vertices, ", from 0");
   return corners;
 }

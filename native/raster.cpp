@@ -8,14 +8,22 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "compat.h"
 #include "planes.h"
 #include "registry.h"
 #include "threads.h"
+#include "vectors.h"
 
 namespace headrace {
+
+HEADRACE_VECTORS bool areWithin(const int32_t* numbers, int64_t count, int32_t least, int32_t most) {
+  int32_t outside = 0;
+  for (int64_t i = 0; i < count; ++i) outside |= static_cast<int32_t>(numbers[i] < least) | static_cast<int32_t>(numbers[i] > most);
+  return outside == 0;
+}
 
 namespace {
 
@@ -24,21 +32,23 @@ constexpr int kUnitBits = 12;
 constexpr double kFarthest = 131072;      // pixels: products of differences in kUnits then fit in 62 bits
 constexpr int64_t kLargestSide = 32768;   // pixels
 
-// What is worth a thread: triangles to prepare and to draw, numbers to interpolate.
-constexpr int64_t kPrepareGrain = 16384, kDrawGrain = 4096, kInterpolateGrain = 1 << 18;
+// What is worth a thread: triangles to prepare and to draw, numbers to interpolate, pixels to clear.
+constexpr int64_t kPrepareGrain = 16384, kDrawGrain = 4096, kInterpolateGrain = 1 << 18, kClearGrain = 1 << 15;
+constexpr int64_t kPiece = 1024; // triangles, or vertices, that one thread takes at a time
 
 enum Cull : int64_t { kCullNone, kCullBack, kCullFront };
 
 // A triangle that is ready to be drawn: its corners in an order in which its area is positive (clockwise on the screen).
 struct Triangle {
   int32_t x[3], y[3];
-  int32_t left, right, top, bottom; // pixels whose centres may be inside; bottom < top where none is
+  int32_t left, right, top, bottom; // pixels whose centres may be inside
+  int32_t number;                   // among all triangles
   bool swapped;                     // the second and the third corner
 };
 
-constexpr int32_t kNothing = -1;
+constexpr int32_t kNothing = -1; // in a pixel
 
-int32_t unitsOf(float pixels) {
+HEADRACE_INLINE int32_t unitsOf(float pixels) {
   const double units = static_cast<double>(pixels) * kUnit;
   return static_cast<int32_t>(units + (units < 0 ? -0.5 : 0.5));
 }
@@ -54,23 +64,33 @@ struct Picture {
   float* barycentric;
 };
 
-bool isDrawable(const float* corner) {
-  return std::fabs(corner[0]) <= kFarthest && std::fabs(corner[1]) <= kFarthest && std::isfinite(corner[2]);
+// A vertex in the picture, in kUnits.
+struct Place {
+  int32_t x, y;
+};
+constexpr int32_t kUndrawable = std::numeric_limits<int32_t>::min(); // as x
+
+HEADRACE_VECTORS void placesOf(const float* positions, int64_t first, int64_t end, Place* places) {
+  for (int64_t i = first; i < end; ++i) {
+    const float x = positions[3 * i], y = positions[3 * i + 1], z = positions[3 * i + 2];
+    const bool drawable = (std::fabs(x) <= kFarthest) & (std::fabs(y) <= kFarthest) & (z - z == 0); // inf - inf is NaN
+    places[i].x = drawable ? unitsOf(drawable ? x : 0.0f) : kUndrawable;
+    places[i].y = unitsOf(drawable ? y : 0.0f);
+  }
 }
 
-Triangle prepare(const float* positions, const int32_t* corners, const Picture& picture, int64_t cull) {
-  Triangle t{};
-  t.bottom = kNothing;
+// False where there is nothing to draw.
+bool prepare(const Place* places, const int32_t* corners, int32_t number, const Picture& picture, int64_t cull, Triangle& t) {
   for (int k = 0; k < 3; ++k) {
-    const float* corner = positions + 3 * static_cast<int64_t>(corners[k]);
-    if (!isDrawable(corner)) return t;
-    t.x[k] = unitsOf(corner[0]);
-    t.y[k] = unitsOf(corner[1]);
+    const Place place = places[corners[k]];
+    if (place.x == kUndrawable) return false;
+    t.x[k] = place.x;
+    t.y[k] = place.y;
   }
   const int64_t area = static_cast<int64_t>(t.x[1] - t.x[0]) * (t.y[2] - t.y[0]) -
                        static_cast<int64_t>(t.y[1] - t.y[0]) * (t.x[2] - t.x[0]);
   // y runs down: what runs anticlockwise for the eye, a front, has a negative area.
-  if (area == 0 || (cull == kCullBack && area > 0) || (cull == kCullFront && area < 0)) return t;
+  if (area == 0 || (cull == kCullBack && area > 0) || (cull == kCullFront && area < 0)) return false;
   if ((t.swapped = area < 0)) {
     std::swap(t.x[1], t.x[2]);
     std::swap(t.y[1], t.y[2]);
@@ -80,8 +100,9 @@ Triangle prepare(const float* positions, const int32_t* corners, const Picture& 
   t.left = std::max(firstCentre(left), 0);
   t.right = std::min(lastCentre(right), picture.width - 1);
   t.top = std::max(firstCentre(top), 0);
-  t.bottom = t.left > t.right ? kNothing : std::min(lastCentre(bottom), picture.height - 1);
-  return t;
+  t.bottom = std::min(lastCentre(bottom), picture.height - 1);
+  t.number = number;
+  return t.left <= t.right && t.top <= t.bottom;
 }
 
 // Twice the area of an edge with a point, which is the weight of the corner opposite: positive inside.
@@ -132,23 +153,35 @@ void draw(const Triangle& t, const float* positions, const int32_t* corners, int
   }
 }
 
-// The triangles that reach each band of rows, in their order.
+// Triangles that are to be drawn, in pieces of a list of kPiece each, of which the first ones are filled.
+struct Prepared {
+  std::vector<Triangle> list;
+  std::vector<int64_t> filled; // of each piece
+
+  template <typename Body>
+  void forEach(Body body) const {
+    for (size_t piece = 0; piece < filled.size(); ++piece) {
+      for (int64_t k = 0; k < filled[piece]; ++k) body(static_cast<int64_t>(piece) * kPiece + k);
+    }
+  }
+};
+
+// The places in the list of the triangles that reach each band of rows, in their order.
 struct Bands {
-  Bands(const std::vector<Triangle>& triangles, int64_t rows) : first((rows + kBandRows - 1) / kBandRows + 1) {
-    forEachBandOf(triangles, [&](int64_t band, int32_t) { ++first[band + 1]; });
+  Bands(const Prepared& prepared, int64_t rows) : first((rows + kBandRows - 1) / kBandRows + 1) {
+    forEachBandOf(prepared, [&](int64_t band, int64_t) { ++first[band + 1]; });
     for (size_t band = 1; band < first.size(); ++band) first[band] += first[band - 1];
     members.resize(first.back());
     std::vector<int64_t> next(first.begin(), first.end() - 1);
-    forEachBandOf(triangles, [&](int64_t band, int32_t i) { members[next[band]++] = i; });
+    forEachBandOf(prepared, [&](int64_t band, int64_t i) { members[next[band]++] = static_cast<int32_t>(i); });
   }
 
   template <typename Body>
-  static void forEachBandOf(const std::vector<Triangle>& triangles, Body body) {
-    for (size_t i = 0; i < triangles.size(); ++i) {
-      const Triangle& t = triangles[i];
-      if (t.top > t.bottom) continue;
-      for (int64_t band = t.top / kBandRows; band <= t.bottom / kBandRows; ++band) body(band, static_cast<int32_t>(i));
-    }
+  static void forEachBandOf(const Prepared& prepared, Body body) {
+    prepared.forEach([&](int64_t i) {
+      const Triangle& t = prepared.list[i];
+      for (int64_t band = t.top / kBandRows; band <= t.bottom / kBandRows; ++band) body(band, i);
+    });
   }
 
   std::vector<int64_t> first;
@@ -161,10 +194,10 @@ int64_t rasterise(const at::Tensor& positions, const at::Tensor& triangles, int6
                   int64_t cull, const at::Tensor& depth, const at::Tensor& triangle, const at::Tensor& barycentric) {
   TORCH_CHECK(isPlain(positions, at::kFloat, 2) && positions.size(1) == 3,
               "expected positions contiguous on the CPU, Float [V, 3]");
-  const int32_t* corners = checkTriangles(triangles, positions.size(0));
-  const int64_t count = triangles.size(0);
+  const int64_t count = triangles.dim() == 2 ? triangles.size(0) : 0, vertices = positions.size(0);
   TORCH_CHECK(0 <= first && first <= end && end <= count, "expected a part of the ", count, " triangles, got [", first,
               ", ", end, ")");
+  const int32_t* corners = checkTriangles(triangles, vertices, first, end);
   TORCH_CHECK(0 <= firstId && firstId <= std::numeric_limits<int32_t>::max() - count, "firstId is out of range");
   TORCH_CHECK(depth.dim() == 2 && depth.size(0) <= kLargestSide && depth.size(1) <= kLargestSide,
               "expected a picture of at most ", kLargestSide, " by ", kLargestSide, " pixels");
@@ -180,26 +213,35 @@ int64_t rasterise(const at::Tensor& positions, const at::Tensor& triangles, int6
                         triangle.data_ptr<int32_t>(), barycentric.data_ptr<float>()};
   const float* points = positions.data_ptr<float>();
   // Kept from call to call, by the thread that calls: a million bytes that are new each time cost more than drawing some meshes.
-  static thread_local std::vector<Triangle> kept;
-  std::vector<Triangle>& prepared = kept;
-  prepared.resize(end - first);
-  constexpr int64_t kPiece = 1024;
-  forEachPiece((end - first + kPiece - 1) / kPiece, threadsFor(end - first, kPrepareGrain), [&](int64_t piece) {
-    for (int64_t i = piece * kPiece; i < std::min(end - first, (piece + 1) * kPiece); ++i) {
-      prepared[i] = prepare(points, corners + 3 * (first + i), picture, cull);
+  static thread_local std::vector<Place> keptPlaces;
+  static thread_local Prepared kept;
+  std::vector<Place>& places = keptPlaces;
+  Prepared& prepared = kept;
+  const auto piecesOf = [](int64_t all) { return (all + kPiece - 1) / kPiece; };
+  places.resize(vertices);
+  forEachPiece(piecesOf(vertices), threadsFor(vertices, kPrepareGrain), [&](int64_t piece) {
+    placesOf(points, piece * kPiece, std::min(vertices, (piece + 1) * kPiece), places.data());
+  });
+  prepared.list.resize(end - first);
+  prepared.filled.resize(piecesOf(end - first));
+  forEachPiece(piecesOf(end - first), threadsFor(end - first, kPrepareGrain), [&](int64_t piece) {
+    Triangle *start = prepared.list.data() + piece * kPiece, *next = start;
+    for (int64_t i = first + piece * kPiece; i < std::min(end, first + (piece + 1) * kPiece); ++i) {
+      if (prepare(places.data(), corners + 3 * i, static_cast<int32_t>(i), picture, cull, *next)) ++next;
     }
+    prepared.filled[piece] = next - start;
   });
   const Bands bands(prepared, height);
   const auto bandCount = static_cast<int64_t>(bands.first.size()) - 1;
   forEachPiece(bandCount, threadsFor(end - first + depth.numel() / 16, kDrawGrain), [&](int64_t band) {
     const int32_t firstRow = static_cast<int32_t>(band * kBandRows);
     for (int64_t k = bands.first[band]; k < bands.first[band + 1]; ++k) {
-      const int64_t t = first + bands.members[k];
-      draw(prepared[t - first], points, corners + 3 * t, static_cast<int32_t>(firstId + t), firstRow,
+      const Triangle& t = prepared.list[bands.members[k]];
+      draw(t, points, corners + 3 * static_cast<int64_t>(t.number), static_cast<int32_t>(firstId + t.number), firstRow,
            firstRow + static_cast<int32_t>(kBandRows), picture);
     }
   });
-  return std::count_if(prepared.begin(), prepared.end(), [](const Triangle& t) { return t.top <= t.bottom; });
+  return std::accumulate(prepared.filled.begin(), prepared.filled.end(), int64_t{0});
 }
 
 // What vertices have, in every pixel of this mesh; the others keep what `out` holds. With `weight`, which is 1 / w or
@@ -242,85 +284,21 @@ void interpolate(const at::Tensor& attributes, const at::Tensor& triangles, cons
   });
 }
 
-// Means of the triangles' normals by their areas, of length 1. One thread: sums depend on their order, and it is quick.
-at::Tensor vertexNormals(const at::Tensor& positions, const at::Tensor& triangles) {
-  TORCH_CHECK(isPlain(positions, at::kFloat, 2) && positions.size(1) == 3,
-              "expected positions contiguous on the CPU, Float [V, 3]");
-  const int64_t vertices = positions.size(0);
-  const int32_t* corners = checkTriangles(triangles, vertices);
-  const float* points = positions.data_ptr<float>();
-  std::vector<double> sums(3 * vertices);
-  for (int64_t t = 0; t < triangles.size(0); ++t) {
-    const int32_t* corner = corners + 3 * t;
-    const float *a = points + 3 * static_cast<int64_t>(corner[0]), *b = points + 3 * static_cast<int64_t>(corner[1]),
-                *c = points + 3 * static_cast<int64_t>(corner[2]);
-    double u[3], v[3];
-    for (int k = 0; k < 3; ++k) {
-      u[k] = static_cast<double>(b[k]) - a[k];
-      v[k] = static_cast<double>(c[k]) - a[k];
-    }
-    const double normal[3] = {u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]};
-    if (!std::isfinite(normal[0] + normal[1] + normal[2])) continue;
-    for (int k = 0; k < 3; ++k) {
-      for (int axis = 0; axis < 3; ++axis) sums[3 * static_cast<int64_t>(corner[k]) + axis] += normal[axis];
-    }
-  }
-  at::Tensor result = at::empty({vertices, 3}, positions.options().requires_grad(false));
-  float* normals = result.data_ptr<float>();
-  for (int64_t i = 0; i < 3 * vertices; i += 3) {
-    const double length = std::sqrt(sums[i] * sums[i] + sums[i + 1] * sums[i + 1] + sums[i + 2] * sums[i + 2]);
-    for (int64_t k = i; k < i + 3; ++k) normals[k] = length > 0 ? static_cast<float>(sums[k] / length) : 0.0f;
-  }
-  return result;
-}
-
-// Where vertices of a head on shoulders are: the head is turned by `turns` [0], the shoulders by `turns` [1] (rotations, rows),
-// and a vertex by as much of either as `follows` says, about `pivot`; all are moved by `position`. `view` [V, 3] is in the
-// camera's space, cm from the pivot; `points` [V, 3] what rasterise takes: x and y in samples, of which `focal` are seen of a
-// cm at 1 cm, and 1 / distance. One thread: it is quick.
-void placeMesh(const at::Tensor& vertices, const at::Tensor& follows, const at::Tensor& turns, at::ArrayRef<double> pivot,
-               at::ArrayRef<double> position, at::ArrayRef<double> centre, double focal, double distance, const at::Tensor& view,
-               const at::Tensor& points) {
-  TORCH_CHECK(isPlain(vertices, at::kFloat, 2) && vertices.size(1) == 3,
-              "expected vertices contiguous on the CPU, Float [V, 3]");
-  const int64_t count = vertices.size(0);
-  checkPlain("follows", follows, at::kFloat, {count});
-  checkPlain("turns", turns, at::kDouble, {2, 9});
-  TORCH_CHECK(pivot.size() == 3 && position.size() == 3 && centre.size() == 2, "expected three numbers of pivot and position");
-  checkPlain("view", view, at::kFloat, {count, 3});
-  checkPlain("points", points, at::kFloat, {count, 3});
-  checkApart("view", view, {vertices, follows, turns, points});
-  checkApart("points", points, {vertices, follows, turns});
-  const float *from = vertices.data_ptr<float>(), *head = follows.data_ptr<float>();
-  const double* r = turns.data_ptr<double>();
-  float *to = view.data_ptr<float>(), *seen = points.data_ptr<float>();
-  for (int64_t i = 0; i < count; ++i) {
-    double p[3], at[3];
-    for (int k = 0; k < 3; ++k) p[k] = from[3 * i + k] - pivot[k];
-    const double share = head[i];
-    for (int k = 0; k < 3; ++k) {
-      const double turned = r[3 * k] * p[0] + r[3 * k + 1] * p[1] + r[3 * k + 2] * p[2];
-      const double still = share < 1 ? r[9 + 3 * k] * p[0] + r[10 + 3 * k] * p[1] + r[11 + 3 * k] * p[2] : 0;
-      at[k] = (share < 1 ? still + share * (turned - still) : turned) + position[k];
-      to[3 * i + k] = static_cast<float>(at[k]);
-    }
-    const double near = 1 / (distance - at[2]);
-    seen[3 * i] = static_cast<float>(centre[0] + focal * near * at[0]);
-    seen[3 * i + 1] = static_cast<float>(centre[1] - focal * near * at[1]);
-    seen[3 * i + 2] = static_cast<float>(near);
-  }
-}
-
-// A raster without triangles. On this thread: libtorch's own fills start OpenMP's threads, which wait for each other by
+// A raster without triangles. Not by libtorch's own fills, which start OpenMP's threads, which wait for each other by
 // spinning, for many milliseconds on a busy machine.
 void clearRaster(const at::Tensor& depth, const at::Tensor& triangle, const at::Tensor& barycentric) {
   TORCH_CHECK(isPlain(depth, at::kFloat, 2), "expected depth contiguous on the CPU, Float [H, W]");
   const int64_t height = depth.size(0), width = depth.size(1);
   checkPlain("triangle", triangle, at::kInt, {height, width});
   checkPlain("barycentric", barycentric, at::kFloat, {height, width, 2});
-  std::fill_n(depth.data_ptr<float>(), height * width, -std::numeric_limits<float>::infinity());
-  std::fill_n(triangle.data_ptr<int32_t>(), height * width, kNothing);
-  std::fill_n(barycentric.data_ptr<float>(), 2 * height * width, 0.0f);
+  float *near = depth.data_ptr<float>(), *shares = barycentric.data_ptr<float>();
+  int32_t* numbers = triangle.data_ptr<int32_t>();
+  forEachBand(height, threadsFor(height * width, kClearGrain), [&](int64_t first, int64_t end) {
+    const int64_t from = first * width, count = (end - first) * width;
+    std::fill_n(near + from, count, -std::numeric_limits<float>::infinity());
+    std::fill_n(numbers + from, count, kNothing);
+    std::fill_n(shares + 2 * from, 2 * count, 0.0f);
+  });
 }
 
 } // namespace
@@ -336,11 +314,6 @@ TORCH_LIBRARY_FRAGMENT(headrace, library) {
       "int first_id, Tensor(a!) out) -> ()",
       interpolate);
   library.def("clear_raster(Tensor(a!) depth, Tensor(b!) triangle, Tensor(c!) barycentric) -> ()", clearRaster);
-  library.def(
-      "place_mesh(Tensor vertices, Tensor follows, Tensor turns, float[] pivot, float[] position, float[] centre, "
-      "float focal, float distance, Tensor(a!) view, Tensor(b!) points) -> ()",
-      placeMesh);
-  library.def("vertex_normals(Tensor positions, Tensor triangles) -> Tensor", vertexNormals);
 }
 
 } // namespace headrace

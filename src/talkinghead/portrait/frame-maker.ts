@@ -20,8 +20,8 @@ export interface Moment {
   readonly grain?: number;
 }
 
-/** Light may change by so much, and changes by this power of what its harmonics say: skin is not all matt. */
-const [darkest, brightest, matt] = [0.75, 1.3, 0.5];
+/** Light may change by so much; it changes by the root of what its harmonics say: skin is not all matt. */
+const [darkest, brightest] = [0.75, 1.3];
 
 /** What skin has of light that comes from all sides, beyond what the harmonics say: it holds dark places back. */
 const ambient = 0.2;
@@ -46,6 +46,8 @@ export class FrameMaker {
   private readonly attributes: Float32Array;
   private readonly gridRaster: Raster;
   private readonly meshRaster: Raster;
+  /** The face model's. */
+  private readonly triangles: Tensor;
   /** `[H, W, 2]`: where in the photograph each pixel comes from. */
   private readonly places: Tensor;
   private readonly out: Tensor;
@@ -61,6 +63,8 @@ export class FrameMaker {
     this.face = new Float32Array(3 * vertexCount);
     this.points = new Float32Array(3 * vertexCount);
     this.attributes = fixedAttributes(stage);
+    const { triangles } = head.model;
+    this.triangles = tensor(Int32Array.from(triangles), { shape: [triangles.length / 3, 3] }).keep();
     this.gridRaster = new Raster(head.height, head.width);
     this.meshRaster = new Raster(head.height, head.width);
     this.places = zeros([head.height, head.width, 2]).keep();
@@ -119,7 +123,7 @@ export class FrameMaker {
         this.out,
       );
       if (moment.grain !== undefined) this.addGrain(moment.grain);
-      return Uint8Array.from(this.out.data() as Uint8Array);
+      return this.out.data() as Uint8Array;
     });
   }
 
@@ -203,11 +207,11 @@ export class FrameMaker {
   private light(pose: HeadTurn): void {
     const { head, mouth, mesh, skin } = this.stage;
     const skinEnd = head.model.parts.innerFace.vertices[1];
-    const normals = vertexNormals(this.face, head.model.triangles).data() as Float32Array;
+    const normals = vertexNormals(this.face, this.triangles).data() as Float32Array;
     head.camera.turn(normals, pose, normals);
     const change = this.brightness(normals);
     for (let v = 0; v < skinEnd; v++)
-      change[v] = Math.min(brightest, Math.max(darkest, change[v]! / this.restLight[v]!)) ** matt;
+      change[v] = Math.sqrt(Math.min(brightest, Math.max(darkest, change[v]! / this.restLight[v]!)));
     skin.smooth(change, evenRounds);
     for (let v = 0; v < skinEnd; v++) {
       this.attributes[attributeCount * v + lightAt] = change[v]!;
@@ -263,8 +267,7 @@ export class FrameMaker {
   dispose(): void {
     this.gridRaster.dispose();
     this.meshRaster.dispose();
-    this.places.dispose();
-    this.out.dispose();
+    for (const held of [this.triangles, this.places, this.out]) held.dispose();
   }
 }
 

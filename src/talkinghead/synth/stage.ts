@@ -1,5 +1,5 @@
 /** What all people share: the face model, where its skin lies in a texture, what hides what, and the raster that is drawn on. */
-import { checkOptions, type Tensor, zeros } from '../../torch/index.js';
+import { checkOptions, type Tensor, tensor, zeros } from '../../torch/index.js';
 import { FaceModel } from '../face/index.js';
 import { checkWhole } from '../render/checks.js';
 import { Raster } from '../render/index.js';
@@ -23,6 +23,8 @@ export class FaceStage {
   readonly face: FaceModel;
   /** The 68 vertices of labels: the face's own, but for brows and jaw line, which lie where people mark them. */
   readonly landmarks: Uint32Array;
+  /** @internal `[68]`: {@link landmarks}. */
+  readonly landmarkRows: Tensor;
   /** Texels of the skin's width and height. */
   readonly texels: number;
   /** @internal */
@@ -48,6 +50,7 @@ export class FaceStage {
     this.face = options.face ?? FaceModel.load();
     this.texels = this.size <= 160 ? 256 : this.size <= 320 ? 512 : 1024;
     this.landmarks = markedLandmarks(this.face);
+    this.landmarkRows = tensor(Int32Array.from(this.landmarks)).keep();
     this.skin = mapSkin(this.face, this.landmarks, this.texels);
     this.directions = findDirections(this.face);
     this.visibility = lookAround(this.face);
@@ -63,7 +66,7 @@ export class FaceStage {
   dispose(): void {
     this.raster.dispose();
     this.hairRaster.dispose();
-    for (const tensor of [this.samples, this.picture, this.mask]) tensor.dispose();
+    for (const held of [this.landmarkRows, this.samples, this.picture, this.mask]) held.dispose();
   }
 
   [Symbol.dispose](): void {

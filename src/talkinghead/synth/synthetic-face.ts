@@ -93,8 +93,6 @@ export class SyntheticFace {
   >;
   readonly #rest: Float32Array;
   readonly #vertices: Float32Array;
-  /** In samples, two a pixel. */
-  #points: Float32Array = new Float32Array();
   readonly #attributes: Float32Array;
   readonly #arrives: Float32Array;
 
@@ -185,9 +183,11 @@ export class SyntheticFace {
     this.#face.shape({ rest: this.#rest, weights, ...(gaze ? { gaze } : {}), into: own });
     this.#turn(pose, position);
     const gap = mouthGap(this.#face, own);
-    this.#lightUp(pose, own, gap);
-    const image = this.#draw(weights, gap > openGap, options.index ?? 0);
-    const depth = options.depth ? this.#measure(gap > openGap) : null;
+    const open = gap > openGap;
+    this.#lightUp(pose, own);
+    if (open) lightMouth(this.#face, own, gap, this.#attributes);
+    const image = this.#draw(weights, open, options.index ?? 0);
+    const depth = options.depth ? this.#measure(open) : null;
     return { ...image, landmarks: this.#landmarks(), weights, pose, position, gaze, depth };
   }
 
@@ -216,11 +216,10 @@ export class SyntheticFace {
         points,
       ),
     );
-    this.#points = points.data() as Float32Array;
   }
 
   /** How much light arrives where. */
-  #lightUp(pose: HeadTurn, own: Float32Array, gap: number): void {
+  #lightUp(pose: HeadTurn, own: Float32Array): void {
     const [attributes, base] = [this.#attributes, this.#mesh.attributes];
     // Turning the axes of the face's space gives the columns of the rotation: the lamp along each is the lamp in that space.
     const axes = this.camera.turn(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), pose);
@@ -230,7 +229,6 @@ export class SyntheticFace {
     for (let i = 0; i < this.#face.parts.skin.vertices[1]; i++)
       attributes[4 * i + 2] = base[4 * i + 2]! * this.#arrives[i]!;
     lightEyes(this.#face, own, attributes);
-    lightMouth(this.#face, own, gap, attributes);
   }
 
   #draw(weights: Float32Array, open: boolean, index: number): Pick<SyntheticFrame, 'image' | 'mask'> {
@@ -303,7 +301,8 @@ export class SyntheticFace {
     const { count, ends } = this.#mesh;
     return scope(() => {
       using raster = new Raster(size, size);
-      const scaled = this.#points.map((value, i) => (i % 3 === 2 ? value : value / 2));
+      const samples = this.#kept.points.data() as Float32Array;
+      const scaled = samples.map((value, i) => (i % 3 === 2 ? value : value / 2));
       const points = tensor(scaled, { shape: [count, 3] });
       this.#rasterise(raster, points, open);
       raster.draw(points, this.#kept.triangles, { range: [ends.mouth, ends.hair] });
@@ -312,11 +311,9 @@ export class SyntheticFace {
   }
 
   #landmarks(): Float32Array {
-    const { landmarks } = this.stage;
-    return Float32Array.from(
-      { length: 2 * landmarks.length },
-      (_, k) => this.#points[3 * landmarks[k >> 1]! + (k & 1)]! / 2,
-    );
+    const { points } = this.#kept;
+    const seen = scope(() => points.indexSelect(0, this.stage.landmarkRows).data() as Float32Array);
+    return Float32Array.from({ length: 136 }, (_, k) => seen[3 * (k >> 1) + (k & 1)]! / 2);
   }
 
   /** Frees the person's tensors; the stage stays. */
