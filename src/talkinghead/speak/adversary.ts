@@ -3,6 +3,7 @@ import { isAtLeast, isObject, isOneOf, isWhole, type Shape } from '../../io/inde
 import { functional as F } from '../../nn/index.js';
 import { Adam } from '../../optim/index.js';
 import { ops, type Tensor } from '../../torch/index.js';
+import { type Kept, keptOptimizer } from '../training/network-trainer.js';
 import { descend, gathered, partOf } from '../training/steps.js';
 import { PatchDiscriminator, type PatchShape } from './discriminator.js';
 
@@ -75,9 +76,10 @@ export function r1(discriminator: PatchDiscriminator, pictures: Tensor, person: 
   return F.squaredGradients(ops.stack(scores, 1).sum(1), x).mean();
 }
 
-export class Adversary {
+export class Adversary implements Kept {
   readonly discriminator: PatchDiscriminator;
   readonly #optimizer: Adam;
+  readonly #moments: Kept;
 
   constructor(
     private readonly settings: GanSettings,
@@ -85,6 +87,7 @@ export class Adversary {
   ) {
     this.discriminator = new PatchDiscriminator(settings, conditional).train();
     this.#optimizer = new Adam(this.discriminator.namedParameters(), { lr: settings.lr, betas: [0, 0.99] });
+    this.#moments = keptOptimizer(this.#optimizer);
   }
 
   /**
@@ -114,12 +117,11 @@ export class Adversary {
 
   /** All that changes. */
   tensors(): Map<string, Tensor> {
-    return gathered({ network: this.discriminator.stateDict(), optimizer: this.#optimizer.stateDict().state });
+    return gathered({ network: this.discriminator.stateDict(), optimizer: this.#moments.tensors() });
   }
 
   load(tensors: ReadonlyMap<string, Tensor>): void {
     this.discriminator.loadStateDict(partOf(tensors, 'network'));
-    const { groups } = this.#optimizer.stateDict();
-    this.#optimizer.loadStateDict({ groups, state: partOf(tensors, 'optimizer') });
+    this.#moments.load(partOf(tensors, 'optimizer'));
   }
 }

@@ -1,18 +1,9 @@
 /** Trains IRFD: three encoders, a decoder and a classifier by gradients through all of them. */
 import { Adam } from '../../optim/index.js';
-import { manualSeed, ops, setNumThreads, type Tensor } from '../../torch/index.js';
+import { ops } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
-import {
-  cosineShare,
-  descend,
-  gathered,
-  partOf,
-  type StepHooks,
-  type StepLearner,
-  type StepRecord,
-  type TrainState,
-  trainSteps,
-} from '../training/steps.js';
+import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../training/network-trainer.js';
+import { cosineShare, descend } from '../training/steps.js';
 import { Adversary } from './adversary.js';
 import type { ExactExchanges } from './exchanges.js';
 import type { Faces } from './faces.js';
@@ -21,20 +12,15 @@ import { type IrfdConfig, shapeOf } from './irfd-config.js';
 import { exchange, irfdLosses, spreads, weighedSum } from './losses.js';
 import { PairSource } from './pairs.js';
 
-export class IrfdTrainer implements StepLearner {
+export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
   readonly model: Irfd;
   readonly #optimizer: Adam;
   readonly #pairs: PairSource;
   readonly #adversary: Adversary | null;
 
   /** @param exchanges - null for none */
-  constructor(
-    private readonly config: IrfdConfig,
-    faces: Faces,
-    exchanges: ExactExchanges | null,
-  ) {
-    setNumThreads(config.threads);
-    manualSeed(config.seed);
+  constructor(config: IrfdConfig, faces: Faces, exchanges: ExactExchanges | null) {
+    super(config);
     this.model = new Irfd(shapeOf(config));
     this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, false) : null;
     this.#pairs = new PairSource(faces, exchanges);
@@ -50,11 +36,13 @@ export class IrfdTrainer implements StepLearner {
     );
   }
 
-  /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
-  async run(hooks: StepHooks = {}): Promise<readonly StepRecord[] | null> {
-    if (hooks.from) this.#resume(hooks.from);
-    this.model.train();
-    return trainSteps(this, this.config, hooks);
+  protected get learner(): Irfd {
+    return this.model;
+  }
+
+  protected kept(): Record<string, Kept> {
+    const own = { model: keptModule(this.model), optimizer: keptOptimizer(this.#optimizer) };
+    return this.#adversary ? { ...own, adversary: this.#adversary } : own;
   }
 
   step(step: number): Record<string, number> {
@@ -72,17 +60,5 @@ export class IrfdTrainer implements StepLearner {
     const total = descend(gan ? weighed.add(gan.mul(config.gan.weight)) : weighed, this.#optimizer, step);
     const told = Object.entries(gan ? { ...parts, gan } : parts).map(([name, part]) => [name, part.item()] as const);
     return { total, ...Object.fromEntries(told), ...judged, ...spreads(made.codes) };
-  }
-
-  tensors(): Map<string, Tensor> {
-    const own = { model: this.model.stateDict(), optimizer: this.#optimizer.stateDict().state };
-    return gathered(this.#adversary ? { ...own, adversary: this.#adversary.tensors() } : own);
-  }
-
-  #resume({ tensors }: TrainState): void {
-    this.model.loadStateDict(partOf(tensors, 'model'));
-    const { groups } = this.#optimizer.stateDict();
-    this.#optimizer.loadStateDict({ groups, state: partOf(tensors, 'optimizer') });
-    this.#adversary?.load(partOf(tensors, 'adversary'));
   }
 }

@@ -1,18 +1,9 @@
 /** Trains SyncNet: pairs that are in sync, and as many that are not. */
 import { AdamW } from '../../../optim/index.js';
-import { manualSeed, ops, setNumThreads, type Tensor, tensor } from '../../../torch/index.js';
+import { ops, type Tensor, tensor } from '../../../torch/index.js';
 import { Chance } from '../../training/chance.js';
-import {
-  cosineShare,
-  descend,
-  gathered,
-  partOf,
-  type StepHooks,
-  type StepLearner,
-  type StepRecord,
-  type TrainState,
-  trainSteps,
-} from '../../training/steps.js';
+import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../../training/network-trainer.js';
+import { cosineShare, descend } from '../../training/steps.js';
 import { cutMouths } from '../clips/mouths.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { SyncConfig } from './sync-config.js';
@@ -47,26 +38,26 @@ export function drawSyncPairs(
   });
 }
 
-export class SyncTrainer implements StepLearner {
+export class SyncTrainer extends NetworkTrainer<SyncConfig> {
   readonly network: SyncNet;
   readonly #optimizer: AdamW;
 
   constructor(
-    private readonly config: SyncConfig,
+    config: SyncConfig,
     private readonly clips: SpeakClips,
   ) {
-    setNumThreads(config.threads);
-    manualSeed(config.seed);
+    super(config);
     this.network = new SyncNet(config.network);
     const { lr, weightDecay } = config;
     this.#optimizer = new AdamW(this.network.namedParameters(), { lr, weightDecay });
   }
 
-  /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
-  async run(hooks: StepHooks = {}): Promise<readonly StepRecord[] | null> {
-    if (hooks.from) this.#resume(hooks.from);
-    this.network.train();
-    return trainSteps(this, this.config, hooks);
+  protected get learner(): SyncNet {
+    return this.network;
+  }
+
+  protected kept(): Record<string, Kept> {
+    return { network: keptModule(this.network), optimizer: keptOptimizer(this.#optimizer) };
   }
 
   step(step: number): Record<string, number> {
@@ -113,16 +104,6 @@ export class SyncTrainer implements StepLearner {
       { dtype: 'bool' },
     ).reshape(shape);
     return ops.where(mirrored, lit.flip([3]), lit) as Tensor;
-  }
-
-  tensors(): Map<string, Tensor> {
-    return gathered({ network: this.network.stateDict(), optimizer: this.#optimizer.stateDict().state });
-  }
-
-  #resume({ tensors }: TrainState): void {
-    this.network.loadStateDict(partOf(tensors, 'network'));
-    const { groups } = this.#optimizer.stateDict();
-    this.#optimizer.loadStateDict({ groups, state: partOf(tensors, 'optimizer') });
   }
 }
 

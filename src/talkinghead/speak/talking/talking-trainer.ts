@@ -1,18 +1,9 @@
 /** Trains the second stage: the editing module and the generator, by what frozen networks and a discriminator say of their pictures. */
 import { Adam } from '../../../optim/index.js';
-import { manualSeed, noGrad, setNumThreads, type Tensor } from '../../../torch/index.js';
+import { noGrad, type Tensor } from '../../../torch/index.js';
 import { Chance } from '../../training/chance.js';
-import {
-  cosineShare,
-  descend,
-  gathered,
-  partOf,
-  type StepHooks,
-  type StepLearner,
-  type StepRecord,
-  type TrainState,
-  trainSteps,
-} from '../../training/steps.js';
+import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../../training/network-trainer.js';
+import { cosineShare, descend } from '../../training/steps.js';
 import { Adversary } from '../adversary.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { CoderShape, FaceCoder } from '../irfd.js';
@@ -43,18 +34,17 @@ export function talkingShape(
   return { form, size, width, face, mapping, channels, budget, codes, sound: sound * (2 * context + 1) };
 }
 
-export class TalkingTrainer implements StepLearner {
+export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
   readonly generator: TalkingGenerator;
   readonly #optimizer: Adam;
   readonly #adversary: Adversary | null;
   readonly #source: TalkingSource;
 
   constructor(
-    private readonly config: TalkingConfig,
+    config: TalkingConfig,
     readonly base: TalkingBase,
   ) {
-    setNumThreads(config.threads);
-    manualSeed(config.seed);
+    super(config);
     const { clips, heard, coder } = base;
     const codes = { identity: coder.identity.size, emotion: coder.emotion.size, pose: coder.pose.size };
     this.generator = new TalkingGenerator(talkingShape(config, clips.size, codes, heard.shape[1]!));
@@ -68,11 +58,17 @@ export class TalkingTrainer implements StepLearner {
     this.#optimizer = new Adam(tune > 0 ? [own, tuned] : [own], { betas: [0, 0.99] });
   }
 
-  /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
-  async run(hooks: StepHooks = {}): Promise<readonly StepRecord[] | null> {
-    if (hooks.from) this.#resume(hooks.from);
-    this.generator.train();
-    return trainSteps(this, this.config, hooks);
+  protected get learner(): TalkingGenerator {
+    return this.generator;
+  }
+
+  protected kept(): Record<string, Kept> {
+    return {
+      generator: keptModule(this.generator),
+      optimizer: keptOptimizer(this.#optimizer),
+      ...(this.config.tune > 0 && { coder: keptModule(this.base.coder) }),
+      ...(this.#adversary && { adversary: this.#adversary }),
+    };
   }
 
   /** Pictures of a batch. */
@@ -103,23 +99,5 @@ export class TalkingTrainer implements StepLearner {
     const total = descend(weighedSum(all, weights as unknown as Record<string, number>), this.#optimizer, step);
     const told = Object.entries(all).map(([name, part]) => [name, part.item()] as const);
     return { total, ...Object.fromEntries(told), ...judged };
-  }
-
-  tensors(): Map<string, Tensor> {
-    const { coder } = this.base;
-    return gathered({
-      generator: this.generator.stateDict(),
-      optimizer: this.#optimizer.stateDict().state,
-      ...(this.config.tune > 0 && { coder: coder.stateDict() }),
-      ...(this.#adversary && { adversary: this.#adversary.tensors() }),
-    });
-  }
-
-  #resume({ tensors }: TrainState): void {
-    this.generator.loadStateDict(partOf(tensors, 'generator'));
-    if (this.config.tune > 0) this.base.coder.loadStateDict(partOf(tensors, 'coder'));
-    const { groups } = this.#optimizer.stateDict();
-    this.#optimizer.loadStateDict({ groups, state: partOf(tensors, 'optimizer') });
-    this.#adversary?.load(partOf(tensors, 'adversary'));
   }
 }
