@@ -4,7 +4,7 @@ import { Argument, type Command, Option } from 'commander';
 import type { ExpressionName } from '../media/index.js';
 import type { Factor } from '../talkinghead/index.js';
 import { evaluatedSizes, frameRates, seeds, threadCounts } from '../talkinghead/ranges.js';
-import { jsonOption, keyValue, requireOptions, whole, within } from './options.js';
+import { jsonOption, keyValue, list, requireOptions, whole, within } from './options.js';
 import type { Verb } from './talk-program.js';
 
 // train: flags
@@ -18,6 +18,14 @@ export interface TalkTrainFlags {
   set: Record<string, unknown>;
   resume: boolean;
   json: boolean;
+}
+
+// ablate: flags
+
+export interface TalkAblateFlags extends Omit<TalkTrainFlags, 'resume' | 'clips'> {
+  clips?: number;
+  rows: string[];
+  seeds: number;
 }
 
 // evaluate: flags
@@ -41,6 +49,7 @@ export interface TalkSwapFlags {
 
 export function addModels(verb: Verb): void {
   addTrain(verb);
+  addAblate(verb);
   addEvaluate(verb);
   addSwap(verb);
 }
@@ -91,6 +100,42 @@ function addTrain(verb: Verb): void {
         speak: trainings.trainSpeak,
       }[what]!;
       await train(config, flags);
+    });
+}
+
+// ablate
+
+function addAblate(verb: Verb): void {
+  verb(
+    'ablate',
+    'train a model of irfd or speak and the same with one thing changed, by as many steps each, and measure all on people left out: the printed losses, each loss left out; of speak also the other form, and without IRFD. The same command goes on where it was broken off',
+    'headrace talk ablate irfd standard --data data/faces --set steps=1500 --seeds 2 --out runs/losses',
+  )
+    .addArgument(new Argument('<what>', 'which model').choices(['irfd', 'speak']))
+    .argument('<config>', 'a recipe (standard, literal, paper) or a JSON file that changes one')
+    .option('--data <dir>', 'the set to learn from (required)')
+    .option('--out <dir>', 'folder of all runs (required)')
+    .addOption(
+      new Option('--rows <list>', 'some rows, such as full,literal,"without gan"').argParser(list).default([], 'all'),
+    )
+    .addOption(new Option('--seeds <n>', 'runs of each row').argParser(whole(1, 100)).default(1))
+    .addOption(new Option('--seed <n>', 'the first of them (default: 1)').argParser(whole(...seeds)))
+    .addOption(
+      new Option('--clips <n>', 'of speak, clips that each row is measured on (default: 8)').argParser(
+        whole(1, 10_000),
+      ),
+    )
+    .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(...threadCounts)))
+    .addOption(
+      new Option('--set <path=value>', 'any setting, of all rows; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
+    )
+    .addOption(jsonOption())
+    .action(async (what: 'irfd' | 'speak', config: string, flags: TalkAblateFlags, command: Command) => {
+      requireOptions(command, 'data', 'out');
+      const { ablateIrfd, ablateSpeak } = await import('./talk-ablate.js');
+      await (what === 'irfd' ? ablateIrfd : ablateSpeak)(config, flags);
     });
 }
 

@@ -319,6 +319,7 @@ const freshBase = (): TalkingBase => {
 test('training is broken off and gone on with to the same weights, bit for bit, with encoders frozen or tuned', async () => {
   const ways = [
     ['standard', { ...tiny, tune: 0.1 }],
+    ['standard', { ...tiny, tune: 1, encoders: 'fresh', 'loss.identity': 0, 'loss.emotion': 0, 'loss.pose': 0 }],
     ['literal', { ...tiny, emotionFrom: 'label', 'gan.kind': 'printed' }],
   ] as const;
   for (const [recipe, changes] of ways) {
@@ -414,6 +415,10 @@ test('settings that cannot be are refused', () => {
   assert.throws(
     () => readTalkingConfig('standard', { irfd: 'x' }),
     /Expected a run of headrace talk train syncnet/,
+  );
+  assert.throws(
+    () => readTalkingConfig('standard', { ...tiny, encoders: 'fresh' }),
+    /begin anew to learn \(tune above 0\).*got tune 0/,
   );
   assert.throws(
     () => readTalkingConfig('standard', { ...tiny, emotionFrom: 'mouth' }),

@@ -22,6 +22,7 @@ export {
   matrixRows,
 } from './exchange-matrix.js';
 export { drawExchanges, type ExactExchange, type ExactExchanges, planExchanges } from './exchanges.js';
+export * from './experiment/index.js';
 export { type FaceHooks, type Faces, loadFaces } from './faces.js';
 export {
   type CoderShape,

@@ -18,6 +18,10 @@ export type EmotionFrom = (typeof emotionSources)[number];
 export const syncTargets = ['sound', 'frames'] as const;
 export type SyncTarget = (typeof syncTargets)[number];
 
+/** Where the second stage's encoders come from: IRFD, or nowhere, to see what IRFD is worth. */
+export const encoderOrigins = ['irfd', 'fresh'] as const;
+export type EncoderOrigin = (typeof encoderOrigins)[number];
+
 /** Weights of the parts; that of the discriminator is `gan.weight`. */
 export interface TalkingWeights {
   readonly sync: number;
@@ -37,6 +41,8 @@ export interface TalkingConfig {
   readonly mode: LossMode;
   /** A run of `talk train irfd`, or its model: whose codes, and pictures of what size. */
   readonly irfd: string;
+  /** `fresh`: encoders of the same shape as IRFD's that know nothing yet; they must learn (`tune`), and have no codes to keep. */
+  readonly encoders: EncoderOrigin;
   /** How fast its encoders go on learning, of `lr`: 0 leaves them as they are, as the paper seems to. */
   readonly tune: number;
   /** A run of `talk train syncnet`, or its model; none where `loss.sync` is 0. */
@@ -78,6 +84,7 @@ const standard: TalkingConfig = {
   threads: 1,
   mode: 'repaired',
   irfd: '',
+  encoders: 'irfd',
   tune: 0,
   sync: '',
   syncTarget: 'sound',
@@ -140,6 +147,7 @@ const isConfig: Shape = isObject({
   threads: isWhole(1),
   mode: isOneOf(lossModes),
   irfd: isText,
+  encoders: isOneOf(encoderOrigins),
   tune: isAtLeast(0),
   sync: isText,
   syncTarget: isOneOf(syncTargets),
@@ -186,6 +194,11 @@ export function readTalkingConfig(name: string, set: Settings = {}): TalkingConf
   if (config.loss.sync > 0 && config.sync === '')
     throw new ConfigError(
       'Expected a run of headrace talk train syncnet (sync: RUN), or a training without it (loss.sync: 0)',
+    );
+  const { encoders, tune, loss } = config;
+  if (encoders === 'fresh' && (tune === 0 || loss.identity + loss.emotion + loss.pose > 0))
+    throw new ConfigError(
+      `Expected encoders that begin anew to learn (tune above 0) and no codes of IRFD's to be kept (loss.identity, loss.emotion and loss.pose of 0), got tune ${tune}`,
     );
   return config;
 }

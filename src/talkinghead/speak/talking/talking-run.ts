@@ -1,7 +1,7 @@
 /** A run of the second stage's training, and the file that it comes to: `speak.safetensors` in the run's folder. */
 import { join } from 'node:path';
 import { writeImage } from '../../../media/index.js';
-import { ConfigError, noGrad, ops, scope, type Tensor } from '../../../torch/index.js';
+import { ConfigError, manualSeed, noGrad, ops, scope, type Tensor } from '../../../torch/index.js';
 import { tiled } from '../../render/tiles.js';
 import { Chance } from '../../training/chance.js';
 import { TrainingFolder } from '../../training/run-folder.js';
@@ -65,7 +65,7 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
   const heard = clips && (await hearAll(encoder, clips, hooks('hearing')));
   if (clips === null || heard === null) return null;
   const coderShape = irfd.config;
-  const coder = coderOf(irfd.model, coderShape);
+  const coder = config.encoders === 'irfd' ? coderOf(irfd.model, coderShape) : freshCoder(config.seed, coderShape);
   const judges = { looker, sync, coder: irfd.model };
   const trainer = new TalkingTrainer(config, { clips, heard, coder, judges });
   const told = { model: 'speak', steps, threads, lr, batch: config.clips * config.frames };
@@ -96,6 +96,12 @@ export function coderOf(model: Irfd, { encoder, codes, sphere }: CoderShape): Fa
   const own = new Map([...model.stateDict()].filter(([key]) => /^(identity|emotion|pose)\./.test(key)));
   coder.loadStateDict(own);
   return coder.eval();
+}
+
+/** Encoders of the same shape that have learnt nothing. */
+function freshCoder(seed: number, { encoder, codes, sphere }: CoderShape): FaceCoder {
+  manualSeed(seed);
+  return new FaceCoder({ encoder, codes, sphere });
 }
 
 function syncOf(config: TalkingConfig, fps: number, data: string): SyncNet | null {
@@ -140,7 +146,9 @@ async function writeTalkingSheet(path: string, trainer: TalkingTrainer, config: 
   const { clips, heard, coder } = trainer.base;
   const from = clips.test.length > 0 ? clips.test : clips.train.slice(-sheetClips);
   const settings = { ...config, clips: sheetClips, augment: false, emotionFrom: shownFrom(config) };
+  const learning = coder.training;
   trainer.generator.eval();
+  coder.eval();
   const rows = noGrad(() =>
     scope(() => {
       const chance = new Chance(1);
@@ -156,6 +164,7 @@ async function writeTalkingSheet(path: string, trainer: TalkingTrainer, config: 
     }),
   );
   trainer.generator.train();
+  coder.train(learning);
   await writeImage(path, tiled(rows, config.frames + 1, { gap: 2, fill: 255 }));
 }
 

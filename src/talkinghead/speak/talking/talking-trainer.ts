@@ -51,8 +51,8 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, true) : null;
     this.#source = new TalkingSource(clips.train, config);
     const { lr, tune } = config;
-    // Frozen encoders' means and variances stay as well.
-    coder.eval().requiresGrad_(tune > 0);
+    // Means and variances of encoders that have learnt stay as well.
+    coder.train(config.encoders === 'fresh').requiresGrad_(tune > 0);
     const own = { params: [...this.generator.namedParameters('generator')], lr };
     const tuned = { params: [...coder.namedParameters('coder')], lr: tune * lr };
     this.#optimizer = new Adam(tune > 0 ? [own, tuned] : [own], { betas: [0, 0.99] });
