@@ -2,9 +2,10 @@
 import { isAtLeast, isObject, isOneOf, isWhole, type Shape } from '../../io/index.js';
 import { functional as F } from '../../nn/index.js';
 import { Adam } from '../../optim/index.js';
+import type { Replicas } from '../../pipeline/replicas.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import { type Kept, keptOptimizer } from '../training/network-trainer.js';
-import { descend, gathered, partOf } from '../training/steps.js';
+import { descendTogether, gathered, partOf } from '../training/steps.js';
 import { PatchDiscriminator, type PatchShape } from './discriminator.js';
 
 /**
@@ -84,6 +85,7 @@ export class Adversary implements Kept {
   constructor(
     private readonly settings: GanSettings,
     conditional: boolean,
+    private readonly replicas: Replicas | null = null,
   ) {
     this.discriminator = new PatchDiscriminator(settings, conditional).train();
     this.#optimizer = new Adam(this.discriminator.namedParameters(), { lr: settings.lr, betas: [0, 0.99] });
@@ -103,8 +105,12 @@ export class Adversary implements Kept {
     const counts = gamma > 0 && step % gammaEvery === 0;
     const penalty = counts ? r1(discriminator, real, person).mul((gamma / 2) * gammaEvery) : null;
     this.#optimizer.paramGroups[0]!.lr = lr * share;
-    descend(penalty === null ? loss : loss.add(penalty), this.#optimizer, step);
-    return { discriminator: loss.item() };
+    const part = (whole: Tensor): Tensor => (this.replicas === null ? whole : whole.div(this.replicas.count));
+    const told = new Map([['discriminator', part(loss).detach()]]);
+    const parameters = [...discriminator.parameters()];
+    const total = part(penalty === null ? loss : loss.add(penalty));
+    descendTogether(total, this.#optimizer, step, parameters, told, this.replicas);
+    return { discriminator: told.get('discriminator')!.item() };
   }
 
   /** The generator's loss, whose gradients leave the discriminator as it is. */

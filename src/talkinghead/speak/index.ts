@@ -50,7 +50,9 @@ export {
   printedIdentity,
   repairedIdentity,
   spreads,
+  weighedSum,
 } from './losses.js';
+export { type DrawnPairs, type PairShares, PairSource, type StepPart } from './pairs.js';
 export { fitProbe, type LinearProbe } from './probes.js';
 export { exchangeGrid, exchangeRows, writeExchangeSheet } from './sheet.js';
 export {

@@ -13,6 +13,8 @@ import { type MappingShape, resolutions } from './stylegan.js';
 export interface IrfdConfig {
   readonly seed: number;
   readonly threads: number;
+  /** Threads that share out each step's pairs, with networks of their own: the steps are those of one. */
+  readonly replicas: number;
   readonly mode: LossMode;
   /** Pixels of the pictures' sides. */
   readonly size: number;
@@ -50,6 +52,7 @@ export interface IrfdConfig {
 const standard: IrfdConfig = {
   seed: 1,
   threads: 1,
+  replicas: 1,
   mode: 'repaired',
   size: 64,
   encoder: { depth: 10, width: 16 },
@@ -106,6 +109,7 @@ export const irfdRecipes: Readonly<Record<string, IrfdConfig>> = {
 const isConfig: Shape = isObject({
   seed: isWhole(0),
   threads: isWhole(...threadCounts),
+  replicas: isWhole(1),
   mode: isOneOf(lossModes),
   size: isWhole(8),
   encoder: isObject({ depth: isWhole(10), width: isWhole(1) }),
@@ -144,7 +148,9 @@ const isConfig: Shape = isObject({
  */
 export function readIrfdConfig(name: string, set: Settings = {}): IrfdConfig {
   const config = readSettings(name, irfdRecipes, isConfig, set);
-  const { encoder, exactShare, clipShare, personShare, exchanges } = config;
+  const { encoder, exactShare, clipShare, personShare, exchanges, pairs, replicas } = config;
+  if (pairs % replicas !== 0)
+    throw new ConfigError(`Expected as many pairs for each of ${replicas} replicas, got ${pairs} pairs`);
   resolutions(config);
   if (!encoderDepths.includes(encoder.depth))
     throw new ConfigError(`Expected encoder.depth among ${encoderDepths.join(', ')}, got ${encoder.depth}`);

@@ -3,12 +3,14 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSafetensors, saveSafetensors } from '../../io/index.js';
 import { DataError, scope } from '../../torch/index.js';
+import { Crew } from '../training/crew.js';
 import { TrainingFolder } from '../training/run-folder.js';
 import type { StepRecord } from '../training/steps.js';
 import { exchangesOf } from './exchanges.js';
 import { checkSet, loadFaces } from './faces.js';
 import { factors, Irfd } from './irfd.js';
 import { type IrfdConfig, shapeOf } from './irfd-config.js';
+import { irfdReplica } from './irfd-replica.js';
 import { IrfdTrainer } from './irfd-trainer.js';
 import { writeExchangeSheet } from './sheet.js';
 
@@ -49,7 +51,8 @@ export async function trainIrfd(config: IrfdConfig, options: IrfdRunOptions): Pr
   const drawing = { onProgress: progress('drawing exchanges'), shouldStop };
   const exchanges = config.exchanges === 0 ? null : await exchangesOf(faces, config.exchanges, config.seed, drawing);
   if (config.exchanges > 0 && exchanges === null) return null;
-  const trainer = new IrfdTrainer(config, faces, exchanges);
+  const crew = Crew.of(config.replicas, irfdReplica(config, faces, exchanges));
+  const trainer = new IrfdTrainer(config, faces, exchanges, crew?.replicas ?? null);
   const told = { model: 'irfd', steps: config.steps, threads: config.threads, lr: config.lr, batch: 2 * config.pairs };
   const tell = (record: StepRecord): void => {
     onRecord?.(record);
@@ -66,7 +69,7 @@ export async function trainIrfd(config: IrfdConfig, options: IrfdRunOptions): Pr
     { onStep: progress('training'), onRecord: tell, shouldStop, from: kept.state() },
     { every: config.sheetEvery, write: draw },
   );
-  const history = await trainer.run(hooks);
+  const history = await trainer.run(hooks, crew);
   if (history === null) return null;
   const model = join(out, 'irfd.safetensors');
   saveIrfd(model, config, trainer.model);

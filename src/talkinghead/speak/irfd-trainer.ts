@@ -1,15 +1,17 @@
 /** Trains IRFD: three encoders, a decoder and a classifier by gradients through all of them. */
+import { SyncBatchNorm } from '../../nn/index.js';
 import { Adam } from '../../optim/index.js';
-import { ops } from '../../torch/index.js';
+import type { Replicas } from '../../pipeline/replicas.js';
+import { ops, tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
 import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../training/network-trainer.js';
-import { cosineShare, descend } from '../training/steps.js';
+import { cosineShare, descendTogether } from '../training/steps.js';
 import { Adversary } from './adversary.js';
 import type { ExactExchanges } from './exchanges.js';
 import type { Faces } from './faces.js';
 import { Irfd } from './irfd.js';
 import { type IrfdConfig, shapeOf } from './irfd-config.js';
-import { exchange, irfdLosses, spreads, weighedSum } from './losses.js';
+import { exchange, irfdLosses, portions, spreads, weighedSum } from './losses.js';
 import { PairSource } from './pairs.js';
 
 export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
@@ -19,10 +21,12 @@ export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
   readonly #adversary: Adversary | null;
 
   /** @param exchanges - null for none */
-  constructor(config: IrfdConfig, faces: Faces, exchanges: ExactExchanges | null) {
-    super(config);
+  constructor(config: IrfdConfig, faces: Faces, exchanges: ExactExchanges | null, replicas: Replicas | null = null) {
+    super(config, replicas);
     this.model = new Irfd(shapeOf(config));
-    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, false) : null;
+    // Batches are one for all replicas.
+    if (replicas) SyncBatchNorm.convertSyncBatchnorm(this.model, replicas);
+    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, false, replicas) : null;
     this.#pairs = new PairSource(faces, exchanges);
     const named = [...this.model.namedParameters()];
     const decodes = ([key]: readonly [string, unknown]): boolean => /^(mapping|synthesis)\./.test(key);
@@ -46,19 +50,22 @@ export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
   }
 
   step(step: number): Record<string, number> {
-    const { config, model } = this;
-    const batch = this.#pairs.draw(config, new Chance(config.seed).fork(step));
+    const { config, model, replicas } = this;
+    const batch = this.#pairs.draw(config, new Chance(config.seed).fork(step), replicas ?? undefined);
     const made = exchange(model, batch);
     const share = cosineShare(step, config.steps);
     // What was made of both kinds of codes is judged, beside the true pictures.
     const seen = ops.cat([made.own, made.fakes], 0);
     const judged = this.#adversary?.learn(batch.pictures, seen, null, step, share);
-    const parts = irfdLosses(model, batch, made, config.mode, config.alpha);
+    const losses = irfdLosses(model, batch, made, config.mode, config.alpha);
     const gan = this.#adversary?.judge(seen, null);
-    const weighed = weighedSum(parts, config.loss);
+    const part = 1 / (replicas?.count ?? 1);
+    const parts = portions(gan ? { ...losses, gan } : losses, { ...batch.shares, gan: part });
+    const total = weighedSum(parts, { ...config.loss, gan: config.gan.weight });
     for (const [i, lr] of [config.lr, config.decoderLr].entries()) this.#optimizer.paramGroups[i]!.lr = share * lr;
-    const total = descend(gan ? weighed.add(gan.mul(config.gan.weight)) : weighed, this.#optimizer, step);
-    const told = Object.entries(gan ? { ...parts, gan } : parts).map(([name, part]) => [name, part.item()] as const);
-    return { total, ...Object.fromEntries(told), ...judged, ...spreads(made.codes) };
+    const told = new Map(Object.entries({ total, ...parts }).map(([name, value]) => [name, value.detach()]));
+    for (const [name, value] of Object.entries(spreads(made.codes))) told.set(name, tensor(part * value));
+    descendTogether(total, this.#optimizer, step, [...model.parameters()], told, replicas);
+    return { ...Object.fromEntries([...told].map(([name, value]) => [name, value.item()])), ...judged };
   }
 }

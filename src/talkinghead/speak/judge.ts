@@ -95,7 +95,7 @@ class JudgeTrainer implements StepLearner {
     const frames = Array.from({ length: settings.batch }, () => chance.pick(chance.pick(faces.train)));
     const pictures = picturesOf(faces, frames);
     // A clip has one expression: without changes it would be known by its place and light.
-    const changed = recoloured(displaced(pictures, chance, true), 1, chance);
+    const changed = recoloured(displaced(pictures, 1, chance, true), 1, chance);
     const { pose, emotion, identity } = judge.forward(pictures, changed);
     const people = rowsOf(frames.map((frame) => this.#people.get(faces.labels[frame]!.person)!));
     const total = F.smoothL1Loss(pose.div(degrees), posesOf(faces, frames).div(degrees))

@@ -160,6 +160,16 @@ function exactLoss({ truth, known }: PairBatch, fakes: Tensor): Tensor {
     .div(count * (fakes.numel / known.length));
 }
 
+/** Parts of a loss as a replica's share of the whole's. */
+export function portions(
+  parts: Readonly<Record<string, Tensor>>,
+  shares: Readonly<Record<string, number>>,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(parts).map(([name, part]) => [name, shares[name] === 1 ? part : part.mul(shares[name]!)]),
+  );
+}
+
 /** The weighted sum; parts of weight 0 are left out, with their gradients. */
 export function weighedSum<Name extends string>(
   parts: Readonly<Record<Name, Tensor>>,

@@ -1,16 +1,29 @@
 /** Pairs of pictures for a step of IRFD. */
+import { expressionNames } from '../../media/index.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import type { Chance } from '../training/chance.js';
 import type { ExactExchange, ExactExchanges } from './exchanges.js';
 import { asSeen, emotionsOf, type Faces, picturesOf, rowsOf } from './faces.js';
 import { type Factor, factors } from './irfd.js';
-import type { PairBatch } from './losses.js';
+import type { LossWeights, PairBatch } from './losses.js';
 
 export interface PairShares {
   readonly pairs: number;
   readonly exactShare: number;
   readonly clipShare: number;
   readonly personShare: number;
+}
+
+/** A part of a step's pairs, and how much of the whole's losses it is. */
+export interface DrawnPairs extends PairBatch {
+  /** Of each loss: of those that are means over some rows alone, the share of these. */
+  readonly shares: Readonly<Record<keyof LossWeights, number>>;
+}
+
+/** One of so many parts of a step: each n-th pair. */
+export interface StepPart {
+  readonly index: number;
+  readonly count: number;
 }
 
 /** Frames to pair, sorted as pairs are drawn from them. */
@@ -39,43 +52,54 @@ export class PairSource {
   }
 
   /** One factor, and pairs of all kinds: drawn exactly, of one clip, of one person, of any two people. */
-  draw({ pairs, exactShare, clipShare, personShare }: PairShares, chance: Chance): PairBatch {
+  draw(shares: PairShares, chance: Chance, part: StepPart = { index: 0, count: 1 }): DrawnPairs {
+    const { pairs, exactShare, clipShare, personShare } = shares;
     const factor = chance.pick(factors);
-    const { labels, pictures: all } = this.faces;
     const exact = this.#exact[factor];
     const counts = [exact.length === 0 ? 0 : exactShare, clipShare, personShare].map((share) =>
       Math.round(share * pairs),
     );
     const [exactCount = 0, clipCount = 0, personCount = 0] = counts;
-    const chosen: (readonly [s: number, t: number])[] = [];
-    const numbers: number[] = [];
-    while (numbers.length < exactCount) {
+    const inClip = Math.min(pairs, exactCount + clipCount);
+    const chosen: ChosenPair[] = [];
+    while (chosen.length < exactCount) {
       const number = chance.pick(exact);
       const { a, b } = this.exchanges!.list[number]!;
-      numbers.push(number);
-      chosen.push([a, b]);
+      chosen.push({ s: a, t: b, kind: 'exact', number });
     }
-    const inClip = exactCount + clipCount;
-    while (chosen.length < pairs)
-      chosen.push(
-        this.#pair(chosen.length < inClip ? 'clip' : chosen.length < inClip + personCount ? 'person' : 'any', chance),
-      );
-    const frames = [...chosen.map(([s]) => s), ...chosen.map(([, t]) => t)];
+    while (chosen.length < pairs) {
+      const at = chosen.length;
+      const kind = at < inClip ? 'clip' : at < inClip + personCount ? 'person' : 'any';
+      const [s, t] = this.#pair(kind, chance);
+      chosen.push({ s, t, kind, number: -1 });
+    }
+    const own = chosen.filter((_, i) => i % part.count === part.index);
+    const share = (count: (some: readonly ChosenPair[]) => number): number => count(own) / Math.max(1, count(chosen));
+    const rows = own.length / pairs;
+    const parts = { self: rows, identity: rows, emotion: rows, pose: rows };
+    const exactRows = share((some) => knownOf(some, factor).filter(Boolean).length);
+    const labelled = share((some) => framesOf(some).filter((frame) => this.#labelled(frame)).length);
+    return { ...this.#batch(own, factor), shares: { ...parts, exact: exactRows, classification: labelled } };
+  }
+
+  #labelled(frame: number): boolean {
+    return expressionNames.includes(this.faces.labels[frame]!.emotion);
+  }
+
+  /** Pairs as tensors. Those of exact exchanges come first. */
+  #batch(chosen: readonly ChosenPair[], factor: Factor): PairBatch {
+    const { labels, pictures: all } = this.faces;
+    const frames = framesOf(chosen);
     const pictures = picturesOf({ pictures: all }, frames);
-    const known = frames.map(() => false);
-    // Of an exact exchange the person of S is drawn, whose picture comes of T's codes where identities change places.
-    const drawnAt = factor === 'identity' ? pairs : 0;
-    for (let i = 0; i < exactCount; i++) known[drawnAt + i] = true;
-    // Within a clip the identity is the same, and exchanging it changes nothing.
-    if (factor === 'identity')
-      for (let i = exactCount; i < Math.min(inClip, pairs); i++) known[i] = known[pairs + i] = true;
+    const known = knownOf(chosen, factor);
+    const numbers = chosen.flatMap(({ kind, number }) => (kind === 'exact' ? number : []));
     const person = (frame: number): number => labels[frame]!.person;
     return {
       factor,
       pictures,
       emotions: emotionsOf(this.faces, frames),
-      same: chosen.map(([s, t]) => person(s) === person(t)),
-      truth: known.includes(true) ? this.#truth(pictures, numbers, drawnAt) : null,
+      same: chosen.map(({ s, t }) => person(s) === person(t)),
+      truth: known.includes(true) ? this.#truth(pictures, numbers, drawnAt(chosen, factor)) : null,
       known,
     };
   }
@@ -97,4 +121,33 @@ export class PairSource {
     const rest = pictures.shape[0]! - at - numbers.length;
     return ops.cat([pictures.narrow(0, 0, at), drawn, pictures.narrow(0, at + numbers.length, rest)], 0);
   }
+}
+
+/** Two frames, and of an exact exchange its number. */
+interface ChosenPair {
+  readonly s: number;
+  readonly t: number;
+  readonly kind: 'exact' | 'clip' | 'person' | 'any';
+  readonly number: number;
+}
+
+/** All S, then all T. */
+function framesOf(chosen: readonly ChosenPair[]): number[] {
+  return [...chosen.map(({ s }) => s), ...chosen.map(({ t }) => t)];
+}
+
+/** Of an exact exchange the person of S is drawn, whose picture comes of T's codes where identities change places. */
+function drawnAt(chosen: readonly ChosenPair[], factor: Factor): number {
+  return factor === 'identity' ? chosen.length : 0;
+}
+
+/** Of which rows the truth of the exchange is known. */
+function knownOf(chosen: readonly ChosenPair[], factor: Factor): boolean[] {
+  const known = [...chosen, ...chosen].map(() => false);
+  for (const [i, { kind }] of chosen.entries()) {
+    if (kind === 'exact') known[drawnAt(chosen, factor) + i] = true;
+    // Within a clip the identity is the same, and exchanging it changes nothing.
+    if (kind === 'clip' && factor === 'identity') known[i] = known[chosen.length + i] = true;
+  }
+  return known;
 }

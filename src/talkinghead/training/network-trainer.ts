@@ -1,7 +1,9 @@
 /** What trainers of networks begin with and keep alike. */
 import type { Module } from '../../nn/index.js';
 import type { Adam } from '../../optim/index.js';
+import type { Replicas } from '../../pipeline/replicas.js';
 import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
+import type { Crew } from './crew.js';
 import {
   gathered,
   partOf,
@@ -39,8 +41,14 @@ export interface TrainerConfig {
 }
 
 export abstract class NetworkTrainer<Config extends TrainerConfig> implements StepLearner {
-  /** Before the networks are made, so that they are the seed's. */
-  constructor(protected readonly config: Config) {
+  /**
+   * Before the networks are made, so that they are the seed's.
+   * @param replicas - of which it is one, each with a part of every step's samples
+   */
+  constructor(
+    protected readonly config: Config,
+    protected readonly replicas: Replicas | null = null,
+  ) {
     setNumThreads(config.threads);
     manualSeed(config.seed);
   }
@@ -52,11 +60,34 @@ export abstract class NetworkTrainer<Config extends TrainerConfig> implements St
 
   abstract step(step: number): Record<string, number>;
 
-  /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
-  async run(hooks: StepHooks = {}): Promise<readonly StepRecord[] | null> {
+  /**
+   * @param crew - whose first replica it is
+   * @returns the course of the training, or null where it was asked to stop: then `save` has been called
+   */
+  async run(hooks: StepHooks = {}, crew: Crew | null = null): Promise<readonly StepRecord[] | null> {
     if (hooks.from) this.load(hooks.from);
     this.learner.train();
-    return trainSteps(this, this.config, hooks);
+    if (crew === null) return trainSteps(this, this.config, hooks);
+    let failed = true;
+    try {
+      const history = await trainSteps(crew.begin(this), this.config, hooks);
+      failed = false;
+      return history;
+    } finally {
+      await crew.end(failed);
+    }
+  }
+
+  /** As one of several: takes on the state of the first, and learns. */
+  join(tensors: ReadonlyMap<string, Tensor>): void {
+    this.load({ tensors });
+    this.learner.train();
+  }
+
+  /** This replica's part of a whole, as they are shared out: each n-th. */
+  protected ownOf<T>(all: readonly T[]): T[] {
+    const { index, count } = this.replicas ?? { index: 0, count: 1 };
+    return all.filter((_, i) => i % count === index);
   }
 
   tensors(): Map<string, Tensor> {

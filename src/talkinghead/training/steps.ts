@@ -1,4 +1,6 @@
 /** Training step by step: the loop that all models of this folder have in common, and what it takes to go on later. */
+import type { Parameter } from '../../nn/index.js';
+import type { Replicas } from '../../pipeline/replicas.js';
 import { HeadraceError, keep, scope, type Tensor } from '../../torch/index.js';
 
 /** What a stretch of steps came to: means of the parts of the loss, and of what else a step tells. */
@@ -92,6 +94,23 @@ export function descend(
   optimizer.step();
   optimizer.zeroGrad();
   return value;
+}
+
+/**
+ * One step of an optimizer down a loss, of which replicas each have a part.
+ * @param parameters - the optimizer's
+ * @param told - what is worth telling, each this replica's part of it; the whole is put in its place
+ * @param replicas - null for one alone
+ */
+export function descendTogether(
+  loss: Tensor,
+  optimizer: { step(): unknown; zeroGrad(): void },
+  step: number,
+  parameters: readonly Parameter[],
+  told: Map<string, Tensor>,
+  replicas: Replicas | null,
+): void {
+  descend(loss, optimizer, step, () => replicas?.sumGradients(parameters, told));
 }
 
 /** What of a learning rate is left: half a cosine, from the step's number alone, so that a run that goes on has the same. */

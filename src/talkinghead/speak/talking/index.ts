@@ -2,6 +2,7 @@
 export { coderLooker, type Looker, perceptualLoss, vggLooker } from './perceptual.js';
 export { type HeadNumbers, PoseMap } from './pose-map.js';
 export { type SoundEncoder, soundEncoder } from './sound-encoder.js';
+export { coderOf } from './talking-base.js';
 export {
   soundAround,
   type TalkingBatch,
@@ -19,5 +20,5 @@ export {
 } from './talking-config.js';
 export { syncLoss, type TalkingJudges, talkingLosses } from './talking-losses.js';
 export { type Framing, knownOf, loadTalking, saveTalking, type TalkingModel } from './talking-model.js';
-export { coderOf, hearAll, type TalkingResult, type TalkingRunOptions, trainTalking } from './talking-run.js';
+export { hearAll, type TalkingResult, type TalkingRunOptions, trainTalking } from './talking-run.js';
 export { type TalkingBase, TalkingTrainer, talkingShape } from './talking-trainer.js';

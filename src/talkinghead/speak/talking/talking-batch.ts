@@ -1,7 +1,7 @@
 /** Stretches of clips for a step of the second stage, and what they are to be made of. */
 import { ConfigError, ops, type Tensor } from '../../../torch/index.js';
 import type { Chance } from '../../training/chance.js';
-import { displaced, recoloured } from '../augment.js';
+import { type Draws, displaced, recoloured } from '../augment.js';
 import { hideMouths, type MouthSquare } from '../clips/mouths.js';
 import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
 import { asSeen, rowsOf } from '../faces.js';
@@ -12,6 +12,12 @@ import type { EmotionFrom, TalkingConfig } from './talking-config.js';
 
 /** Frames by whose mean code the emotion of a clip is told. */
 const meanOf = 4;
+
+/** Windows by their numbers, and what belongs to them. */
+export function someOf({ windows, portraits, moods }: TalkingDraw, numbers: readonly number[]): TalkingDraw {
+  const of = <T>(all: readonly T[]): T[] => numbers.map((i) => all[i]!);
+  return { windows: of(windows), portraits: of(portraits), moods: moods && of(moods) };
+}
 
 /** Which frames a step is about. Rows are of all clips' frames. */
 export interface TalkingDraw {
@@ -107,26 +113,29 @@ export function soundAround(heard: Tensor, windows: readonly Window[], frames: n
   return ops.indexSelect(heard, 0, rowsOf(rows)).reshape([windows.length * frames, -1]);
 }
 
-/** Makes what was drawn into tensors. Codes carry gradients where the coder's weights do. */
+/**
+ * Makes what was drawn into tensors. Codes carry gradients where the coder's weights do.
+ * @param draws - of the changes of pictures: one for all, or one for each window
+ */
 export function talkingBatch(
   clips: SpeakClips,
   heard: Tensor,
   coder: FaceCoder,
   { windows, portraits, moods }: TalkingDraw,
   { frames, context, hideMouth, augment }: TalkingConfig,
-  chance: Chance,
+  draws: Draws,
 ): TalkingBatch {
   const truth = framesOf(clips, windows, frames);
   const squares = squaresOf(clips, windows, frames);
   const pictures = (rows: readonly number[]): Tensor => asSeen(ops.indexSelect(clips.pictures, 0, rowsOf(rows)));
-  const lit = (some: Tensor, each: number): Tensor => (augment ? recoloured(some, each, chance) : some);
+  const lit = (some: Tensor, each: number): Tensor => (augment ? recoloured(some, each, draws) : some);
   const portrait = pictures(portraits);
   const turned = lit(hideMouth ? hideMouths(truth, squares) : truth, frames);
   const emotion = (): Tensor => {
     if (moods === null) return coder.code('emotion', lit(truth, frames));
     const each = moods[0]!.length;
     const seen = lit(pictures(moods.flat()), each);
-    const codes = coder.code('emotion', augment ? displaced(seen, chance) : seen);
+    const codes = coder.code('emotion', augment ? displaced(seen, each, draws) : seen);
     return repeated(codes.unflatten(0, [windows.length, each]).mean(1), frames);
   };
   return {

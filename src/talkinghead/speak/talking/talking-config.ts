@@ -38,6 +38,8 @@ export interface TalkingWeights {
 export interface TalkingConfig {
   readonly seed: number;
   readonly threads: number;
+  /** Threads that share out each step's stretches, with networks of their own: the steps are those of one. */
+  readonly replicas: number;
   readonly mode: LossMode;
   /** A run of `talk train irfd`, or its model: whose codes, and pictures of what size. */
   readonly irfd: string;
@@ -82,6 +84,7 @@ export interface TalkingConfig {
 const standard: TalkingConfig = {
   seed: 1,
   threads: 1,
+  replicas: 1,
   mode: 'repaired',
   irfd: '',
   encoders: 'irfd',
@@ -145,6 +148,7 @@ export const talkingRecipes: Readonly<Record<string, TalkingConfig>> = {
 const isConfig: Shape = isObject({
   seed: isWhole(0),
   threads: isWhole(1),
+  replicas: isWhole(1),
   mode: isOneOf(lossModes),
   irfd: isText,
   encoders: isOneOf(encoderOrigins),
@@ -195,7 +199,9 @@ export function readTalkingConfig(name: string, set: Settings = {}): TalkingConf
     throw new ConfigError(
       'Expected a run of headrace talk train syncnet (sync: RUN), or a training without it (loss.sync: 0)',
     );
-  const { encoders, tune, loss } = config;
+  const { encoders, tune, loss, clips, replicas } = config;
+  if (clips % replicas !== 0)
+    throw new ConfigError(`Expected as many clips for each of ${replicas} replicas, got ${clips} clips of a step`);
   if (encoders === 'fresh' && (tune === 0 || loss.identity + loss.emotion + loss.pose > 0))
     throw new ConfigError(
       `Expected encoders that begin anew to learn (tune above 0) and no codes of IRFD's to be kept (loss.identity, loss.emotion and loss.pose of 0), got tune ${tune}`,

@@ -1,22 +1,21 @@
 /** A run of the second stage's training, and the file that it comes to: `speak.safetensors` in the run's folder. */
 import { join } from 'node:path';
 import { writeImage } from '../../../media/index.js';
-import { ConfigError, manualSeed, noGrad, ops, scope, type Tensor } from '../../../torch/index.js';
+import { noGrad, ops, scope, type Tensor } from '../../../torch/index.js';
 import { tiled } from '../../render/tiles.js';
 import { Chance } from '../../training/chance.js';
+import { Crew } from '../../training/crew.js';
 import { TrainingFolder } from '../../training/run-folder.js';
 import type { StepRecord } from '../../training/steps.js';
 import { checkClips, loadClips, type SpeakClips } from '../clips/speak-clips.js';
 import { asImages } from '../faces.js';
-import { type CoderShape, FaceCoder, type Irfd } from '../irfd.js';
 import { loadIrfd } from '../irfd-run.js';
-import type { SyncNet } from '../sync/sync-net.js';
-import { checkRate, loadSync } from '../sync/sync-run.js';
-import { coderLooker, vggLooker } from './perceptual.js';
 import { type SoundEncoder, soundEncoder } from './sound-encoder.js';
+import { judgesOf, startOf } from './talking-base.js';
 import { TalkingSource, talkingBatch } from './talking-batch.js';
 import type { TalkingConfig } from './talking-config.js';
 import { knownOf, saveTalking } from './talking-model.js';
+import { talkingReplica } from './talking-replica.js';
 import { TalkingTrainer } from './talking-trainer.js';
 
 export interface TalkingRunOptions {
@@ -49,9 +48,9 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
   // Whatever is lacking is told before there is a folder.
   const irfd = loadIrfd(config.irfd);
   const found = checkClips(data, { testPeople, leastFrames: config.frames });
-  const sync = syncOf(config, found.prepared.settings.fps, data);
+  const judges = judgesOf(config, irfd.model, found.prepared.settings.fps, data);
+  const { looker } = judges;
   const encoder = soundEncoder(config.sound);
-  const looker = config.perceptual === 'irfd' ? coderLooker(loadIrfd(config.irfd).model) : vggLooker(config.perceptual);
   using kept = new TrainingFolder(out, config, options.resume ?? false);
   if (found.leftOut > 0) note?.(`${found.leftOut} clips are left out: without sound, or too short`);
   if (config.loss.perceptual > 0) note?.(`pictures are compared by ${looker.name}`);
@@ -65,9 +64,9 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
   const heard = clips && (await hearAll(encoder, clips, hooks('hearing')));
   if (clips === null || heard === null) return null;
   const coderShape = irfd.config;
-  const coder = config.encoders === 'irfd' ? coderOf(irfd.model, coderShape) : freshCoder(config.seed, coderShape);
-  const judges = { looker, sync, coder: irfd.model };
-  const trainer = new TalkingTrainer(config, { clips, heard, coder, judges });
+  const coder = startOf(config, irfd.model, coderShape);
+  const crew = Crew.of(config.replicas, talkingReplica(config, clips, heard, data));
+  const trainer = new TalkingTrainer(config, { clips, heard, coder, judges }, crew?.replicas ?? null);
   const told = { model: 'speak', steps, threads, lr, batch: config.clips * config.frames };
   const draw = (path: string): Promise<void> => writeTalkingSheet(path, trainer, config);
   const history = await trainer.run(
@@ -81,6 +80,7 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
       },
       { every: config.sheetEvery, write: draw },
     ),
+    crew,
   );
   if (history === null) return null;
   const [model, sheet] = [join(out, 'speak.safetensors'), join(out, 'sheet.png')];
@@ -88,32 +88,6 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
   saveTalking(model, { config, fps: clips.fps, generator: trainer.generator, coder, ...known }, coderShape);
   await draw(sheet);
   return { model, sheet, history };
-}
-
-/** The encoders of IRFD alone, with weights of their own. */
-export function coderOf(model: Irfd, { encoder, codes, sphere }: CoderShape): FaceCoder {
-  const coder = new FaceCoder({ encoder, codes, sphere });
-  const own = new Map([...model.stateDict()].filter(([key]) => /^(identity|emotion|pose)\./.test(key)));
-  coder.loadStateDict(own);
-  return coder.eval();
-}
-
-/** Encoders of the same shape that have learnt nothing. */
-function freshCoder(seed: number, { encoder, codes, sphere }: CoderShape): FaceCoder {
-  manualSeed(seed);
-  return new FaceCoder({ encoder, codes, sphere });
-}
-
-function syncOf(config: TalkingConfig, fps: number, data: string): SyncNet | null {
-  if (config.loss.sync === 0) return null;
-  const sync = loadSync(config.sync);
-  checkRate(sync.fps, fps, data);
-  const { frames } = sync.config.network;
-  if (frames !== config.frames)
-    throw new ConfigError(
-      `Expected frames to be ${frames}, of which the sync network ${config.sync} takes a window, got ${config.frames}`,
-    );
-  return sync.network;
 }
 
 /** What is heard at each frame of all clips, [N, size]; null where it was asked to stop. */

@@ -1,16 +1,18 @@
 /** Trains the second stage: the editing module and the generator, by what frozen networks and a discriminator say of their pictures. */
+import { SyncBatchNorm } from '../../../nn/index.js';
 import { Adam } from '../../../optim/index.js';
+import type { Replicas } from '../../../pipeline/replicas.js';
 import { noGrad, type Tensor } from '../../../torch/index.js';
 import { Chance } from '../../training/chance.js';
 import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../../training/network-trainer.js';
-import { cosineShare, descend } from '../../training/steps.js';
+import { cosineShare, descendTogether } from '../../training/steps.js';
 import { Adversary } from '../adversary.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { CoderShape, FaceCoder } from '../irfd.js';
-import { weighedSum } from '../losses.js';
+import { portions, weighedSum } from '../losses.js';
 import { TalkingGenerator, type TalkingShape } from '../talking-generator.js';
-import { type TalkingBatch, TalkingSource, talkingBatch } from './talking-batch.js';
-import type { TalkingConfig, TalkingWeights } from './talking-config.js';
+import { someOf, type TalkingBatch, TalkingSource, talkingBatch } from './talking-batch.js';
+import type { TalkingConfig } from './talking-config.js';
 import { type TalkingJudges, talkingLosses } from './talking-losses.js';
 
 /** What a second stage stands on. */
@@ -43,16 +45,19 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
   constructor(
     config: TalkingConfig,
     readonly base: TalkingBase,
+    replicas: Replicas | null = null,
   ) {
-    super(config);
+    super(config, replicas);
     const { clips, heard, coder } = base;
     const codes = { identity: coder.identity.size, emotion: coder.emotion.size, pose: coder.pose.size };
     this.generator = new TalkingGenerator(talkingShape(config, clips.size, codes, heard.shape[1]!));
-    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, true) : null;
+    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, true, replicas) : null;
     this.#source = new TalkingSource(clips.train, config);
     const { lr, tune } = config;
     // Means and variances of encoders that have learnt stay as well.
     coder.train(config.encoders === 'fresh').requiresGrad_(tune > 0);
+    // Batches are one for all replicas.
+    if (replicas) SyncBatchNorm.convertSyncBatchnorm(coder, replicas);
     const own = { params: [...this.generator.namedParameters('generator')], lr };
     const tuned = { params: [...coder.namedParameters('coder')], lr: tune * lr };
     this.#optimizer = new Adam(tune > 0 ? [own, tuned] : [own], { betas: [0, 0.99] });
@@ -76,28 +81,35 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     return this.generator.forward(codes, this.config.form === 'portrait' ? portrait : null);
   }
 
-  /** What a step is about. */
+  /** What a step is about: this replica's windows of it, each with a chance of its own. */
   batch(chance: Chance): TalkingBatch {
     const { config, base } = this;
     const drawn = this.#source.draw(chance);
-    const made = (): TalkingBatch => talkingBatch(base.clips, base.heard, base.coder, drawn, config, chance);
+    const numbers = this.ownOf([...drawn.windows.keys()]);
+    const chances = numbers.map((number) => chance.fork(number));
+    const made = (): TalkingBatch =>
+      talkingBatch(base.clips, base.heard, base.coder, someOf(drawn, numbers), config, chances);
     return config.tune > 0 ? made() : noGrad(made);
   }
 
   step(step: number): Record<string, number> {
-    const { config, base } = this;
+    const { config, base, generator, replicas } = this;
     const batch = this.batch(new Chance(config.seed).fork(step));
     const made = this.make(batch);
     const share = cosineShare(step, config.steps);
     const judged = this.#adversary?.learn(batch.truth, made, batch.portrait, step, share);
-    const parts = talkingLosses(made, batch, base.judges, config, step);
+    const losses = talkingLosses(made, batch, base.judges, config, step);
     const gan = this.#adversary?.judge(made, batch.portrait);
-    const all: Readonly<Record<string, Tensor>> = gan ? { ...parts, gan } : parts;
-    const weights: TalkingWeights & { gan: number } = { ...config.loss, gan: config.gan.weight };
+    // All are means over frames or windows, of which each replica has as many.
+    const part = 1 / (replicas?.count ?? 1);
+    const all = gan ? { ...losses, gan } : losses;
+    const parts = portions(all, Object.fromEntries(Object.keys(all).map((name) => [name, part])));
+    const total = weighedSum(parts, { ...config.loss, gan: config.gan.weight });
     for (const [i, lr] of [config.lr, config.tune * config.lr].slice(0, this.#optimizer.paramGroups.length).entries())
       this.#optimizer.paramGroups[i]!.lr = share * lr;
-    const total = descend(weighedSum(all, weights as unknown as Record<string, number>), this.#optimizer, step);
-    const told = Object.entries(all).map(([name, part]) => [name, part.item()] as const);
-    return { total, ...Object.fromEntries(told), ...judged };
+    const parameters = [...generator.parameters(), ...(config.tune > 0 ? base.coder.parameters() : [])];
+    const told = new Map(Object.entries({ total, ...parts }).map(([name, value]) => [name, value.detach()]));
+    descendTogether(total, this.#optimizer, step, parameters, told, replicas);
+    return { ...Object.fromEntries([...told].map(([name, value]) => [name, value.item()])), ...judged };
   }
 }
