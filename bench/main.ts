@@ -27,6 +27,7 @@ import { type Part, type PartOptions, type PartResult, textTable, verdict } from
 import { scopesPart } from './scopes.js';
 import { selfDrivenPart } from './self-driven.js';
 import { sentimentPart } from './sentiment.js';
+import { speakPart } from './speak.js';
 import { stepPart } from './step.js';
 import { talkPart } from './talk.js';
 import { voicePart } from './voice.js';
@@ -48,6 +49,7 @@ const parts: Readonly<Record<string, (options: PartOptions) => Promise<PartResul
   control: controlPart,
   'self-driven': selfDrivenPart,
   voice: voicePart,
+  speak: speakPart,
   faults: faultsPart,
   recovery: recoveryPart,
 };

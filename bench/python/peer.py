@@ -9,6 +9,7 @@ from step import TUNED, Step  # first: it sets the allocator before torch alloca
 
 import torch  # noqa: E402
 
+from irfd import Step as IrfdStep  # noqa: E402
 from reader import Reading  # noqa: E402
 from sentiment import Training  # noqa: E402
 
@@ -38,7 +39,7 @@ def main():
     if sys.argv[2] == "no-onednn" and int(torch.__version__.split(".")[0]) >= 2:
         torch.backends.mkldnn.set_flags(False)
     say({"torch": torch.__version__, "threads": torch.get_num_threads(), "allocatorTuned": TUNED})
-    step, training, reading = None, None, None
+    step, training, reading, irfd = None, None, None, None
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "build":
@@ -52,6 +53,12 @@ def main():
             say({"trained": training.trained})
         elif request["do"] == "sentimentEpochs":
             say({"speed": statistics.median(training.epoch() for _ in range(request["count"]))})
+        elif request["do"] == "buildIrfd":
+            given = (request[name] for name in ("path", "shape", "factor", "alpha", "weights", "rates", "foreach"))
+            irfd = IrfdStep(*given)
+            say({"loss": irfd.run(), "trained": irfd.trained})
+        elif request["do"] == "irfdSteps":
+            say({"seconds": irfd.seconds(request["count"])})
         elif request["do"] == "buildReader":
             reading = Reading(*(request[name] for name in ("config", "heads", "weights", "ids")))
             say({"output": reading.output()})
