@@ -4,7 +4,7 @@
  */
 import { QueueChannel } from '../../pipeline/messages.js';
 import { Replicas } from '../../pipeline/replicas.js';
-import { type EndNotice, Threads } from '../../pipeline/threads.js';
+import { Threads } from '../../pipeline/threads.js';
 import { HeadraceError, Queue, QueueError, type Tensor } from '../../torch/index.js';
 import type { StepLearner } from './steps.js';
 
@@ -90,8 +90,7 @@ export class Crew {
       const index = i + 1;
       const of = this.#mates.length + 1;
       const job: ReplicaJob = { index, of, orders: orders.id, toFirst: to.id, fromFirst: from.id, data };
-      const end = this.#threads.start(module.href, job, { name: `replica ${index}`, stage: -1, finished: false });
-      end.catch(() => {}); // told by `ended`
+      void this.#threads.start(module.href, job, { name: `replica ${index}`, stage: -1, finished: false });
       orders.put({ meta: { kind: 'data' }, tensors: [...tensors] });
       // Copies: the first goes on to change its own.
       const values = state.map(([, value]) => value.clone());
@@ -131,5 +130,3 @@ export class Crew {
     await this.#threads.close();
   }
 }
-
-export type { EndNotice };

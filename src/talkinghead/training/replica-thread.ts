@@ -9,9 +9,7 @@ import { markEngineThread } from '../../torch/threads.js';
 import { type Order, patienceMs, type ReplicaJob } from './crew.js';
 import type { NetworkTrainer, TrainerConfig } from './network-trainer.js';
 
-/**
- * @param make - a trainer, by what the maker tells
- */
+/** @param make - a trainer, by what the maker tells */
 export async function runReplica<Data>(
   make: (
     data: Data,
