@@ -59,13 +59,15 @@ export function addModels(verb: Verb): void {
 function addTrain(verb: Verb): void {
   verb(
     'train',
-    'train what moves a mouth by speech (voice), on synthesisers and videos of people; what hears moods (emotion), on EmoDB; what tells who, how and where a face is (irfd), on clips of talk synth; or, on clips of talk prepare or talk synth --speech, whether a mouth says what is heard (syncnet), and pictures that speak (speak)',
+    'train what moves a mouth by speech (voice), on synthesisers and videos of people; what hears moods (emotion), on EmoDB; what tells who, how and where a face is (irfd), and what its encoders may begin with (trunk), on clips of talk synth; or, on clips of talk prepare or talk synth --speech, whether a mouth says what is heard (syncnet), and pictures that speak (speak)',
     'headrace talk train voice standard --clips data/grid --set testSpeakers=["s3","s4"] --out runs/voice',
   )
-    .addArgument(new Argument('<what>', 'which model').choices(['voice', 'emotion', 'irfd', 'syncnet', 'speak']))
+    .addArgument(
+      new Argument('<what>', 'which model').choices(['voice', 'emotion', 'trunk', 'irfd', 'syncnet', 'speak']),
+    )
     .argument(
       '<config>',
-      'a recipe (standard; of irfd and speak literal and paper, of syncnet paper, too) or a JSON file that changes one',
+      'a recipe (standard; of irfd and speak literal and paper, of syncnet paper, of trunk backprop, too) or a JSON file that changes one',
     )
     .option('--out <dir>', 'folder of the run (required)')
     .option(
@@ -74,7 +76,7 @@ function addTrain(verb: Verb): void {
     )
     .option(
       '--data <dir>',
-      'of voice where prepared clips are kept and found again (default: data in the folder of the run), of irfd, syncnet and speak the set to learn from (required)',
+      'of voice where prepared clips are kept and found again (default: data in the folder of the run), of trunk, irfd, syncnet and speak the set to learn from (required)',
     )
     .addOption(new Option('--seed <n>', 'start of every random number (default: 1)').argParser(whole(...seeds)))
     .addOption(new Option('--threads <n>', 'threads (default: 1)').argParser(whole(...threadCounts)))
@@ -89,12 +91,13 @@ function addTrain(verb: Verb): void {
       requireOptions(
         command,
         'out',
-        ...({ emotion: ['clips'], irfd: ['data'], syncnet: ['data'], speak: ['data'] }[what] ?? []),
+        ...({ emotion: ['clips'], trunk: ['data'], irfd: ['data'], syncnet: ['data'], speak: ['data'] }[what] ?? []),
       );
       const trainings = await import('./talk-train.js');
       const train = {
         voice: trainings.trainTalk,
         emotion: trainings.trainHeardEmotion,
+        trunk: trainings.trainEncoderTrunk,
         irfd: trainings.trainFactors,
         syncnet: trainings.trainSyncNet,
         speak: trainings.trainSpeak,

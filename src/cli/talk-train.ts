@@ -10,11 +10,13 @@ import {
   readIrfdConfig,
   readSyncConfig,
   readTalkingConfig,
+  readTrunkConfig,
   readVoiceConfig,
   trainEmotion,
   trainIrfd,
   trainSync,
   trainTalking,
+  trainTrunk,
   trainVoice,
 } from '../talkinghead/index.js';
 import { ConfigError } from '../torch/index.js';
@@ -66,6 +68,23 @@ export async function trainFactors(name: string, flags: TalkTrainFlags): Promise
     config.steps,
     (watching) => trainIrfd(config, { out, data: data!, resume, ...watching }),
     ({ model, sheet }) => `kept in ${model}; exchanges between people it has not seen in ${sheet}`,
+  );
+}
+
+/** `headrace talk train trunk`. */
+export async function trainEncoderTrunk(name: string, flags: TalkTrainFlags): Promise<void> {
+  const config = readTrunkConfig(name, recipeChanges(flags));
+  const { out, data, resume } = flags;
+  await training(
+    flags,
+    config.steps,
+    ({ onProgress, onRecord, shouldStop }) =>
+      trainTrunk(config, { out, data: data!, resume, onProgress, onRecord, shouldStop }),
+    ({ metrics, picturesPerSecond }) => {
+      const told = Object.entries(metrics ?? {}).map(([part, value]) => `${part} ${value?.toFixed(3) ?? '-'}`);
+      const speed = picturesPerSecond === null ? [] : [`${picturesPerSecond.toFixed(0)} pictures/s`];
+      return `${[...told, ...speed].join(', ')}\nkept in ${out}; talk train irfd begins with it by --set trunk=${out}`;
+    },
   );
 }
 

@@ -1,6 +1,6 @@
 /** A face to a code: a ResNet's trunk and a linear layer. */
 import { type FactoryOptions, Linear, Module, Sequential, type UnaryModule } from '../../nn/index.js';
-import { type BlockKind, expansion, residualBlock, Stem } from '../../nn/resnet-blocks.js';
+import { type BlockKind, type BlockShape, expansion, residualBlock, Stem } from '../../nn/resnet-blocks.js';
 import type { Tensor } from '../../torch/index.js';
 
 /** Blocks of each of the four groups; 10 is the 18 with one block a group. */
@@ -20,6 +20,23 @@ export interface EncoderShape {
   readonly width: number;
 }
 
+/** The blocks of a trunk, group by group. */
+export function trunkGroups({ depth, width }: EncoderShape): {
+  readonly blocks: readonly { readonly kind: BlockKind; readonly shape: BlockShape }[];
+  readonly outChannels: number;
+}[] {
+  const [kind, counts] = depths[depth];
+  let inChannels = width;
+  return counts.map((count, group) => {
+    const blocks = Array.from({ length: count }, (_, i) => {
+      const shape = { inChannels, width: width << group, stride: group > 0 && i === 0 ? 2 : 1 };
+      inChannels = shape.width * expansion[kind];
+      return { kind, shape };
+    });
+    return { blocks, outChannels: inChannels };
+  });
+}
+
 /**
  * A residual network whose last layer tells a code instead of classes. Input [B, 3, H, W] from -1 to 1, output [B, size].
  * Keys are torchvision's, so that its weights of the same depth and width 64 load, but for `fc`.
@@ -29,24 +46,18 @@ export class FaceEncoder extends Module {
   declare readonly fc: Linear;
 
   constructor(
-    { depth, width }: EncoderShape,
+    shape: EncoderShape,
     readonly size: number,
     made: FactoryOptions = {},
   ) {
     super();
-    const [kind, counts] = depths[depth];
-    let inChannels = width;
     const own = this as unknown as Record<string, Module>;
     // The stem's keys stand among the trunk's own, as torchvision has them.
-    own[''] = new Stem(3, width, true, made);
-    for (const [group, count] of counts.entries()) {
-      const blocks = Array.from({ length: count }, (_, i) => {
-        const shape = { inChannels, width: width << group, stride: group > 0 && i === 0 ? 2 : 1 };
-        inChannels = shape.width * expansion[kind];
-        return residualBlock(kind, shape, made);
-      });
-      own[`layer${group + 1}`] = new Sequential(...blocks);
-    }
+    own[''] = new Stem(3, shape.width, true, made);
+    const groups = trunkGroups(shape);
+    for (const [group, { blocks }] of groups.entries())
+      own[`layer${group + 1}`] = new Sequential(...blocks.map((each) => residualBlock(each.kind, each.shape, made)));
+    const inChannels = groups.at(-1)!.outChannels;
     this.fc = new Linear(inChannels, size, made);
   }
 

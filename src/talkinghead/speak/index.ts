@@ -73,5 +73,6 @@ export {
   TalkingGenerator,
   type TalkingShape,
 } from './talking-generator.js';
+export * from './trunk/index.js';
 export * from './use/index.js';
 export { readWav2VecConfig, Wav2Vec, type Wav2VecConfig } from './wav2vec.js';

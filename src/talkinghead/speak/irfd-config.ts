@@ -1,5 +1,5 @@
 /** Settings of IRFD's training. */
-import { isAtLeast, isFlag, isNumber, isObject, isOneOf, isWhole, type Shape } from '../../io/index.js';
+import { isAtLeast, isFlag, isNumber, isObject, isOneOf, isText, isWhole, type Shape } from '../../io/index.js';
 import { expressionNames } from '../../media/index.js';
 import { ConfigError } from '../../torch/index.js';
 import { threadCounts } from '../ranges.js';
@@ -19,6 +19,8 @@ export interface IrfdConfig {
   /** Pixels of the pictures' sides. */
   readonly size: number;
   readonly encoder: EncoderShape;
+  /** A run of `talk train trunk`, whose trunk all three encoders begin with; '' for none. */
+  readonly trunk: string;
   readonly codes: Readonly<Record<Factor, number>>;
   /** Identity's code on a sphere. */
   readonly sphere: boolean;
@@ -56,6 +58,7 @@ const standard: IrfdConfig = {
   mode: 'repaired',
   size: 64,
   encoder: { depth: 10, width: 16 },
+  trunk: '',
   codes: { identity: 96, emotion: 24, pose: 8 },
   sphere: true,
   style: 96,
@@ -113,6 +116,7 @@ const isConfig: Shape = isObject({
   mode: isOneOf(lossModes),
   size: isWhole(8),
   encoder: isObject({ depth: isWhole(10), width: isWhole(1) }),
+  trunk: isText,
   codes: isObject({ identity: isWhole(1), emotion: isWhole(1), pose: isWhole(1) }),
   sphere: isFlag,
   style: isWhole(1),

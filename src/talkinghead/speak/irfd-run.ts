@@ -13,6 +13,7 @@ import { type IrfdConfig, shapeOf } from './irfd-config.js';
 import { irfdReplica } from './irfd-replica.js';
 import { IrfdTrainer } from './irfd-trainer.js';
 import { writeExchangeSheet } from './sheet.js';
+import { loadTrunk } from './trunk/trunk-run.js';
 
 export interface IrfdRunOptions {
   /** A set of clips that `headrace talk synth --clips` has made. */
@@ -43,6 +44,7 @@ const collapsed = 0.02;
 export async function trainIrfd(config: IrfdConfig, options: IrfdRunOptions): Promise<IrfdResult | null> {
   const { data, out, onProgress, onRecord, note, shouldStop } = options;
   checkSet(data, config.size, config.testPeople); // before there is a folder
+  const trunk = config.trunk === '' ? null : await loadTrunk(config.trunk, config.encoder);
   using kept = new TrainingFolder(out, config, options.resume ?? false);
   const progress = (what: Parameters<NonNullable<typeof onProgress>>[0]) => (done: number, all: number) =>
     onProgress?.(what, done, all);
@@ -53,6 +55,7 @@ export async function trainIrfd(config: IrfdConfig, options: IrfdRunOptions): Pr
   if (config.exchanges > 0 && exchanges === null) return null;
   const crew = Crew.of(config.replicas, irfdReplica(config, faces, exchanges));
   const trainer = new IrfdTrainer(config, faces, exchanges, crew?.replicas ?? null);
+  if (trunk) for (const factor of factors) trainer.model[factor].loadStateDict(trunk, { strict: false });
   const told = { model: 'irfd', steps: config.steps, threads: config.threads, lr: config.lr, batch: 2 * config.pairs };
   const tell = (record: StepRecord): void => {
     onRecord?.(record);
