@@ -36,7 +36,9 @@ export async function prepareClips(
       say(`headrace: stopped: ${counts} so far; the same command goes on`);
       process.exitCode = exitCodes.interrupted;
     }
-    print(json, { ...summary, stopped: found.stopped }, `${counts}\nkept in ${out}: clips.jsonl, README.md, sheet.jpg`);
+    const clipLists = found.clips.length > 0 ? ['clips.jsonl', 'sheet.jpg'] : [];
+    const lists = [...clipLists, ...(found.rejected.length > 0 ? ['rejected.jsonl'] : []), 'README.md'];
+    print(json, { ...summary, stopped: found.stopped }, `${counts}\nkept in ${out}: ${lists.join(', ')}`);
   } finally {
     release();
   }

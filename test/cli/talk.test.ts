@@ -128,6 +128,15 @@ it('Ctrl-C while a portrait is loaded ends animate at once, and leaves nothing',
   );
 });
 
+it('prepare names the lists that it made: where nothing became a clip, those of what was rejected', async () => {
+  const wall = { width: 96, height: 96, data: new Uint8Array(96 * 96 * 3).fill(120) };
+  await writeVideo(folder.at('wall.mp4'), Array(5).fill(wall), { fps: 25 });
+  const { code, stdout } = await headrace(['talk', 'prepare', folder.at('wall.mp4'), '--out', folder.at('none')]);
+  assert.equal(code, 0);
+  assert.match(stdout, /0 clips of 1 videos, 1 rejected\nkept in .*: rejected\.jsonl, README\.md\n$/);
+  for (const name of ['rejected.jsonl', 'README.md']) assert.ok(readdirSync(folder.at('none')).includes(name), name);
+});
+
 it('Ctrl-C in prepare keeps the clips that are done, and the same command goes on from there', async () => {
   mkdirSync(folder.at('in'));
   // The later ones take long enough for the signal to come while they are under way.
