@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fitPose, type HeadPose, headModel, landmarkCount, projectHead } from 'headrace/media';
+import { fitPose, type HeadPose, headModel, headMoves, landmarkCount, projectHead } from 'headrace/media';
+import { Camera, emotionWeights, FaceModel } from 'headrace/talkinghead';
 import { near } from './faces-support.js';
 import { realData } from './support.js';
 
@@ -53,7 +54,27 @@ test('a projected head is fitted exactly, at any place and size', () => {
       near(fit.pose[angle], pose[angle], 0.02, `${angle} of ${what}`);
     near(fit.interOcular, 83, 0.02, `size of ${what}`);
     assert.ok(fit.error < 1e-4, what);
+    const moving = fitPose(projectHead(pose, 83, 412, 95), { moving: true });
+    for (const angle of ['yaw', 'pitch', 'roll'] as const)
+      near(moving.pose[angle], pose[angle], 0.02, `${angle} of ${what}, on a face that may move`);
   }
+});
+
+test('an expression turns a face that may move by half as much as a rigid one, and by less than 3 degrees', () => {
+  const face = FaceModel.load();
+  const camera = new Camera({ width: 256, height: 256, pixelsPerCm: 9, distance: 65, pivot: [0, 0, 0] });
+  const landmarksOf = (weights: Float32Array): Float32Array => {
+    const points = camera.project(face.shape({ weights }));
+    return Float32Array.from({ length: 136 }, (_, k) => points[3 * face.landmarks[k >> 1]! + (k & 1)]!);
+  };
+  const still = landmarksOf(new Float32Array(52));
+  const turns = (moving: boolean): number[] =>
+    Object.values(emotionWeights).map((weights) => {
+      const [before, after] = [fitPose(still, { moving }).pose, fitPose(landmarksOf(weights), { moving }).pose];
+      return Math.max(...(['yaw', 'pitch', 'roll'] as const).map((axis) => Math.abs(after[axis] - before[axis])));
+    });
+  const [rigid, moving] = [Math.max(...turns(false)), Math.max(...turns(true))];
+  assert.ok(moving < 3 && rigid > 5, `${moving}, and ${rigid} where the head is rigid`);
 });
 
 test('noise of the landmarks moves the angles little', () => {
@@ -80,7 +101,14 @@ test('points that form no head fit badly', () => {
 
 const ict = realData('ictface');
 
-test("the head is that of ICT-FaceKit's landmarks", { skip: ict.skip }, () => {
+interface Ict {
+  readonly unit: number;
+  readonly points: readonly Vector[];
+  /** How each shape of a kind moves the 68, `[3 * 68]` in distances between the eyes, in the axes of the head model. */
+  moves(part: 'identity' | 'expression'): { name: string; by: Float64Array }[];
+}
+
+function readIct(): Ict {
   const file = (name: string): ArrayBuffer => Uint8Array.from(readFileSync(join(ict.path, name))).buffer;
   const meta = JSON.parse(Buffer.from(file('meta.json')).toString('utf8')) as {
     nv: number;
@@ -90,24 +118,37 @@ test("the head is that of ICT-FaceKit's landmarks", { skip: ict.skip }, () => {
   };
   const neutral = new Float32Array(file('neutral.f32'));
   const points = meta.landmarks68.map((v): Vector => [neutral[3 * v]!, -neutral[3 * v + 1]!, -neutral[3 * v + 2]!]);
-  const mean = (from: number, to: number): Vector => {
-    const part = points.slice(from, to);
-    return [0, 1, 2].map((k) => part.reduce((sum, point) => sum + point[k]!, 0) / part.length) as Vector;
-  };
-  const [left, right] = [mean(36, 42), mean(42, 48)];
+  const [left, right] = [meanOf(points, 36, 42), meanOf(points, 42, 48)];
   const unit = Math.hypot(right[0] - left[0], right[1] - left[1], right[2] - left[2]);
-  const variance = new Float64Array(landmarkCount);
-  for (const part of ['identity', 'expression'] as const) {
+  const moves: Ict['moves'] = (part) => {
     const deltas = new Int16Array(file(`${part}.i16`));
-    for (const [k, name] of meta[part].names.entries()) {
-      const still = /^eyeLook|^PupilDilate/.test(name);
-      const weight = part === 'identity' ? 1 : still ? 0 : name === 'jawOpen' ? 0.05 : 0.01;
-      for (const [i, v] of meta.landmarks68.entries()) {
-        const [x, y, z] = [...deltas.subarray(3 * (k * meta.nv + v), 3 * (k * meta.nv + v) + 3)] as Vector;
-        variance[i]! += (weight * (x * x + y * y + z * z) * (meta[part].scale[k]! / unit) ** 2) / 3;
-      }
+    return meta[part].names.map((name, k) => ({
+      name,
+      by: Float64Array.from({ length: 3 * landmarkCount }, (_, i) => {
+        const at = 3 * (k * meta.nv + meta.landmarks68[Math.floor(i / 3)]!) + (i % 3);
+        return ((i % 3 === 0 ? 1 : -1) * deltas[at]! * meta[part].scale[k]!) / unit;
+      }),
+    }));
+  };
+  return { unit, points, moves };
+}
+
+function meanOf(points: readonly Vector[], from: number, to: number): Vector {
+  const part = points.slice(from, to);
+  return [0, 1, 2].map((k) => part.reduce((sum, point) => sum + point[k]!, 0) / part.length) as Vector;
+}
+
+const isEyeball = (name: string): boolean => /^eyeLook|^PupilDilate/.test(name);
+
+test("the head is that of ICT-FaceKit's landmarks", { skip: ict.skip }, () => {
+  const { unit, points, moves } = readIct();
+  const [left, right] = [meanOf(points, 36, 42), meanOf(points, 42, 48)];
+  const variance = new Float64Array(landmarkCount);
+  for (const part of ['identity', 'expression'] as const)
+    for (const { name, by } of moves(part)) {
+      const weight = part === 'identity' ? 1 : isEyeball(name) ? 0 : name === 'jawOpen' ? 0.05 : 0.01;
+      for (const [i, value] of by.entries()) variance[Math.floor(i / 3)]! += (weight * value * value) / 3;
     }
-  }
   for (const [i, [x, y, z, spread]] of headModel.entries()) {
     const other = headModel.findIndex((point) => point[0] === -x && point[1] === y && point[2] === z);
     assert.ok(other >= 0, `point ${i} has its mirror image`);
@@ -116,4 +157,43 @@ test("the head is that of ICT-FaceKit's landmarks", { skip: ict.skip }, () => {
     near(z, (points[i]![2] - (left[2] + right[2]) / 2) / unit, 1e-3, `z of ${i}`);
     near(spread, Math.sqrt((variance[i]! + variance[other]!) / 2), 1e-3, `spread of ${i}`);
   }
+});
+
+test("the head's moves are the first principal components of ICT-FaceKit's expressions", { skip: ict.skip }, () => {
+  const mirror = headModel.map(([x, y, z]) => headModel.findIndex((p) => p[0] === -x && p[1] === y && p[2] === z));
+  const mirrored = (by: Float64Array): Float64Array =>
+    by.map((_, i) => (i % 3 === 0 ? -1 : 1) * by[3 * mirror[Math.floor(i / 3)]! + (i % 3)]!);
+  const shapes = readIct()
+    .moves('expression')
+    .filter(({ name }) => !isEyeball(name))
+    .flatMap(({ name, by }) => {
+      const deviation = Math.sqrt((name === 'jawOpen' ? 0.1 : 0.05) / 2);
+      return [by, mirrored(by)].map((side) => side.map((value) => deviation * value));
+    });
+  const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+  const stored = headMoves.map((by) => Float64Array.from(by));
+  /** The covariance of all expressions, without what is stored where `less` is set, times a vector. */
+  const times = (vector: Float64Array, less: boolean): Float64Array => {
+    const out = new Float64Array(vector.length);
+    const add = (by: Float64Array, sign: number): void => {
+      const share = sign * dot(by, vector);
+      for (const [i, value] of by.entries()) out[i]! += share * value;
+    };
+    for (const by of shapes) add(by, 1);
+    if (less) for (const by of stored) add(by, -1);
+    return out;
+  };
+  for (const [k, by] of stored.entries()) {
+    const variance = dot(by, by);
+    for (const [i, value] of times(by, false).entries()) near(value, variance * by[i]!, 2e-4, `move ${k}, number ${i}`);
+  }
+  // No other direction varies more: the power method on what is left.
+  let vector = Float64Array.from({ length: 3 * landmarkCount }, (_, i) => Math.sin(i + 1));
+  for (let step = 0; step < 200; step++) {
+    const next = times(vector, true);
+    const length = Math.sqrt(dot(next, next));
+    vector = next.map((value) => value / length);
+  }
+  const left = dot(vector, times(vector, true));
+  assert.ok(left < Math.min(...stored.map((by) => dot(by, by))), `${left} is left`);
 });

@@ -12,6 +12,7 @@ export {
 } from './descriptor.js';
 export type { DetectorName, DetectorOptions } from './detector.js';
 export { headModel } from './head-model.js';
+export { headMoves } from './head-moves.js';
 export { centreOf, faceParts, tilt } from './landmarks.js';
 export {
   type LoadedSsd,
@@ -21,7 +22,7 @@ export {
   loadTinyFaceDetector,
 } from './load.js';
 export { FaceReader, TinyFaceDetector } from './networks.js';
-export { fitPose, type PoseFit, projectHead } from './pose.js';
+export { fitPose, type PoseFit, type PoseOptions, projectHead } from './pose.js';
 export type { FoundFace } from './reader.js';
 export { OneEuroFilter, type OneEuroOptions } from './smoothing.js';
 export { SsdFaceDetector } from './ssd.js';

@@ -1,5 +1,7 @@
 /** Head pose by fitting a general head to the landmarks. */
+import { checkOptions } from '../../torch/options.js';
 import { headModel } from './head-model.js';
+import { headMoves } from './head-moves.js';
 import { tilt } from './landmarks.js';
 import { type HeadPose, landmarkCount } from './types.js';
 
@@ -31,6 +33,8 @@ interface State {
   readonly scale: number;
   readonly x: number;
   readonly y: number;
+  /** How far the face has moved each way of `headMoves`; none on a rigid head. */
+  readonly moves: readonly number[];
 }
 
 const degrees = 180 / Math.PI;
@@ -91,7 +95,7 @@ function rotationAbout(x: number, y: number, z: number): Matrix {
 /** The head's points as the camera sees them, [x0, y0, ...]: perspective with the camera before the point between the eyes. */
 export function projectHead(pose: HeadPose, scale: number, x = 0, y = 0): Float32Array {
   const projected = new Float32Array(2 * landmarkCount);
-  const state = { rotation: poseMatrix(pose), scale, x, y };
+  const state = { rotation: poseMatrix(pose), scale, x, y, moves: [] };
   for (let i = 0; i < landmarkCount; i++) {
     const [px, py] = project(state, i);
     projected[2 * i] = px;
@@ -101,8 +105,15 @@ export function projectHead(pose: HeadPose, scale: number, x = 0, y = 0): Float3
 }
 
 /** A point of the head in the frame, its turned coordinates, and how much nearer things are larger. */
-function project({ rotation: r, scale, x, y }: State, i: number): [number, number, number, number, number, number] {
-  const [mx, my, mz] = headModel[i]!;
+function project(state: State, i: number): [number, number, number, number, number, number] {
+  const { rotation: r, scale, x, y, moves } = state;
+  let [mx, my, mz] = headModel[i]!;
+  for (const [k, by] of moves.entries()) {
+    const move = headMoves[k]!;
+    mx += by * move[3 * i]!;
+    my += by * move[3 * i + 1]!;
+    mz += by * move[3 * i + 2]!;
+  }
   const tx = r[0] * mx + r[1] * my + r[2] * mz;
   const ty = r[3] * mx + r[4] * my + r[5] * mz;
   const tz = r[6] * mx + r[7] * my + r[8] * mz;
@@ -110,9 +121,9 @@ function project({ rotation: r, scale, x, y }: State, i: number): [number, numbe
   return [x + scale * tx * near, y + scale * ty * near, tx, ty, tz, near];
 }
 
-/** Weighted sum of squared distances, in pixels. */
-function cost(state: State, landmarks: ArrayLike<number>): number {
-  let sum = 0;
+/** Weighted sum of squared distances, in pixels, and what the face's moves cost. @param price - of a move of one deviation */
+function cost(state: State, landmarks: ArrayLike<number>, price: number): number {
+  let sum = price * state.moves.reduce((total, move) => total + move * move, 0);
   for (let i = 0; i < landmarkCount; i++) {
     const [px, py] = project(state, i);
     sum += weights[i]! * ((landmarks[2 * i]! - px) ** 2 + (landmarks[2 * i + 1]! - py) ** 2);
@@ -120,20 +131,31 @@ function cost(state: State, landmarks: ArrayLike<number>): number {
   return sum;
 }
 
+export interface PoseOptions {
+  /** Whether the face may have an expression, which then does not turn the head; a rigid head by default. */
+  readonly moving?: boolean;
+}
+
 /**
- * Fits the head by damped Gauss-Newton (Levenberg-Marquardt) over its rotation, size and place, from an upright frontal start.
+ * Fits the head by damped Gauss-Newton (Levenberg-Marquardt) over its rotation, size and place, from an upright frontal start; and,
+ * where the face may move, over six ways in which expressions move the landmarks, as far as they are likely.
  * @param landmarks x and y of the 68 points, in pixels
+ * @throws ConfigError for unknown options
  */
-export function fitPose(landmarks: ArrayLike<number>): PoseFit {
-  let state = start(landmarks);
-  let error = cost(state, landmarks);
+export function fitPose(landmarks: ArrayLike<number>, options: PoseOptions = {}): PoseFit {
+  checkOptions('fitPose', options, ['moving']);
+  const { moving = false } = options;
+  let state = start(landmarks, moving ? headMoves.length : 0);
+  // Distances weigh as if the landmarks' noise were 1; a move is as likely as its deviation says.
+  const price = (landmarkNoise * state.scale) ** 2;
+  let error = cost(state, landmarks, price);
   let damping = 1e-3;
   for (let step = 0; step < 30; step++) {
-    const { normal, gradient } = equations(state, landmarks);
+    const { normal, gradient } = equations(state, landmarks, price);
     let [next, lower] = [state, error];
     do {
       next = moved(state, solve(normal, gradient, damping));
-      lower = cost(next, landmarks);
+      lower = cost(next, landmarks, price);
       damping *= lower < error ? 0.1 : 10;
     } while (!(lower < error) && damping < 1e6);
     if (!(lower < error)) break;
@@ -142,10 +164,11 @@ export function fitPose(landmarks: ArrayLike<number>): PoseFit {
     if (done) break;
   }
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return { pose: poseOf(state.rotation), interOcular: state.scale, error: Math.sqrt(error / total) / state.scale };
+  const distances = cost(state, landmarks, 0);
+  return { pose: poseOf(state.rotation), interOcular: state.scale, error: Math.sqrt(distances / total) / state.scale };
 }
 
-function start(landmarks: ArrayLike<number>): State {
+function start(landmarks: ArrayLike<number>, moves: number): State {
   const angle = tilt(landmarks);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   // The size by the spread of all points: the eyes alone shrink when a face turns.
@@ -167,20 +190,32 @@ function start(landmarks: ArrayLike<number>): State {
     scale,
     x: x - scale * (mx * cos - my * sin),
     y: y - scale * (mx * sin + my * cos),
+    moves: new Array<number>(moves).fill(0),
   };
 }
 
-/** Unknowns: a rotation vector applied after the rotation so far, the logarithm of the size, the place in sizes. */
-const unknowns = 6;
+/** Unknowns: a rotation vector applied after the rotation so far, the logarithm of the size, the place in sizes; then the moves. */
+const rigidUnknowns = 6;
 
-function moved({ rotation, scale, x, y }: State, step: readonly number[]): State {
+function moved({ rotation, scale, x, y, moves }: State, step: readonly number[]): State {
   const [rx, ry, rz, size, dx, dy] = step as [number, number, number, number, number, number];
-  const turned = multiply(rotationAbout(rx, ry, rz), rotation);
-  return { rotation: turned, scale: scale * Math.exp(size), x: x + scale * dx, y: y + scale * dy };
+  return {
+    rotation: multiply(rotationAbout(rx, ry, rz), rotation),
+    scale: scale * Math.exp(size),
+    x: x + scale * dx,
+    y: y + scale * dy,
+    moves: moves.map((move, k) => move + step[rigidUnknowns + k]!),
+  };
 }
 
 /** The normal equations of the linearised problem. */
-function equations(state: State, landmarks: ArrayLike<number>): { normal: Float64Array; gradient: Float64Array } {
+function equations(
+  state: State,
+  landmarks: ArrayLike<number>,
+  price: number,
+): { normal: Float64Array; gradient: Float64Array } {
+  const { rotation: r, moves } = state;
+  const unknowns = rigidUnknowns + moves.length;
   const normal = new Float64Array(unknowns * unknowns);
   const gradient = new Float64Array(unknowns);
   const { scale } = state;
@@ -188,10 +223,20 @@ function equations(state: State, landmarks: ArrayLike<number>): { normal: Float6
     const [px, py, tx, ty, tz, near] = project(state, i);
     const far = near / cameraDistance; // d(near) / dz = -near * far
     const s = scale * near;
-    const rows: readonly (readonly number[])[] = [
+    const rows: readonly number[][] = [
       [-s * tx * ty * far, s * (tz + tx * tx * far), -s * ty, px - state.x, scale, 0],
       [-s * (tz + ty * ty * far), s * tx * ty * far, s * tx, py - state.y, 0, scale],
     ];
+    for (const k of moves.keys()) {
+      const [mx, my, mz] = headMoves[k]!.slice(3 * i, 3 * i + 3) as [number, number, number];
+      const [dx, dy, dz] = [0, 3, 6].map((at) => r[at]! * mx + r[at + 1]! * my + r[at + 2]! * mz) as [
+        number,
+        number,
+        number,
+      ];
+      rows[0]!.push(s * (dx - tx * far * dz));
+      rows[1]!.push(s * (dy - ty * far * dz));
+    }
     const residuals = [landmarks[2 * i]! - px, landmarks[2 * i + 1]! - py];
     for (const [axis, row] of rows.entries()) {
       for (let a = 0; a < unknowns; a++) {
@@ -201,12 +246,17 @@ function equations(state: State, landmarks: ArrayLike<number>): { normal: Float6
       }
     }
   }
+  for (const [k, move] of moves.entries()) {
+    const at = rigidUnknowns + k;
+    normal[at * unknowns + at]! += price;
+    gradient[at]! -= price * move;
+  }
   return { normal, gradient };
 }
 
 /** Solves (N + damping * diag N) x = g by Cholesky's factors. */
 function solve(normal: Float64Array, gradient: Float64Array, damping: number): number[] {
-  const n = unknowns;
+  const n = gradient.length;
   const lower = new Float64Array(n * n);
   const x = Array.from(gradient);
   for (let i = 0; i < n; i++) {

@@ -87,10 +87,11 @@ export function readChosen(
   return chosen.map((detection) => (detection === null ? null : faces.shift()!));
 }
 
-/** A face from what was read; the pose follows from the landmarks. Null when they form no head. */
+/** A face from what was read; the pose follows from the landmarks, whatever the expression. Null when they form no head. */
 export function faceOf(detection: FaceDetection, landmarks: Float32Array, expressions: Expressions): Face | null {
-  const { pose, interOcular, error } = fitPose(landmarks);
+  const { interOcular, error } = fitPose(landmarks);
   if (!(error <= maxFitError)) return null;
+  const { pose } = fitPose(landmarks, { moving: true });
   const { box, score } = detection;
   return { box, score, landmarks, expressions, pose, interOcular };
 }
