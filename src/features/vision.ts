@@ -37,7 +37,7 @@ export interface VisionRows extends FeatureRows {
 /** @param rate - rows a second */
 export function visionSpec(rate = usualRate): FeatureSpec {
   if (!(rate > 0 && Number.isFinite(rate))) throw new ConfigError(`expected rate > 0, rows a second, got ${rate}`);
-  return { name: 'face-landmarks-pose-expressions', dims: visionColumns.length, unit: 'frame', rate, version: '1' };
+  return { name: 'face-landmarks-pose-expressions', dims: visionColumns.length, unit: 'frame', rate, version: '2' };
 }
 
 /**

@@ -31,7 +31,7 @@ test('a row has 146 named numbers', () => {
     dims: 146,
     unit: 'frame',
     rate: 5,
-    version: '1',
+    version: '2',
   });
   assert.equal(visionSpec(12.5).rate, 12.5);
   assert.throws(() => visionSpec(0), { name: 'ConfigError', message: /rate > 0, rows a second, got 0/ });
