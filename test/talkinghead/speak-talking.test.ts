@@ -412,10 +412,7 @@ test('a run keeps its settings, course, sheets and model, which is found again w
 
 test('settings that cannot be are refused', () => {
   assert.throws(() => readTalkingConfig('standard'), /Expected a run of headrace talk train irfd/);
-  assert.throws(
-    () => readTalkingConfig('standard', { irfd: 'x' }),
-    /Expected a run of headrace talk train syncnet/,
-  );
+  assert.throws(() => readTalkingConfig('standard', { irfd: 'x' }), /Expected a run of headrace talk train syncnet/);
   assert.throws(
     () => readTalkingConfig('standard', { ...tiny, encoders: 'fresh' }),
     /begin anew to learn \(tune above 0\).*got tune 0/,
