@@ -104,6 +104,19 @@ const table: Readonly<Record<string, readonly [refused: readonly string[], taken
     [...none, ...whole, '257', '1e9'],
     ['1', '256'],
   ],
+  'ablate --seeds': [
+    [...none, ...whole, '101', '1e9'],
+    ['1', '100'],
+  ],
+  'ablate --seed': [whole, ['0', '1000000000']],
+  'ablate --clips': [
+    [...none, ...whole, '10001', '1e9'],
+    ['1', '10000'],
+  ],
+  'ablate --threads': [
+    [...none, ...whole, '257', '1e9'],
+    ['1', '256'],
+  ],
   'evaluate --size': [
     [...none, ...whole, '15', '4097', '1e9'],
     ['16', '4096'],
