@@ -332,7 +332,7 @@ describe('headrace launch', () => {
       const { code, stderr } = await headrace([...words, meeting('taken')]);
       assert.equal(code, 1);
       assert.match(stderr, new RegExp(`^rank 0: .*127\\.0\\.0\\.1:${port}\\).*choose another MASTER_PORT`, 'm'));
-      assert.match(stderr, /^headrace: rank 0 ended with code 1; ending the others$/m);
+      assert.match(stderr, /^headrace: rank 0 ended with code 1(; ending the others)?$/m); // which may have ended, too
     } finally {
       other.close();
     }

@@ -252,7 +252,7 @@ test('recovery by stage says what it needs, and what another start of a rank doe
   const ended = await headrace([...words, '--restarts', '1', '--', program, JSON.stringify(broken)]);
   assert.match(ended.stdout, /"message":"rank 1: stage 1, action 1F0, step 4: injected fault"/);
   const said = ended.stderr.trim().split('\n');
-  assert.match(said[0]!, /^headrace: rank [01] ended with code 1; ending the others$/);
+  assert.match(said[0]!, /^headrace: rank [01] ended with code 1(; ending the others)?$/); // which may have ended, too
   assert.equal(said[1], 'headrace: starting all ranks again, restart 1 of 1');
   const change = { schedule: '1f1b', microbatches: 2, patience: 2, evalEvery: 1, out: folder() };
   const { code, stdout } = await headrace([...words, '--restarts', '2', '--', program, JSON.stringify(change)]);

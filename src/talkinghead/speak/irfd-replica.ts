@@ -14,5 +14,5 @@ export function irfdReplica(config: IrfdConfig, faces: Faces, exchanges: ExactEx
   const { pictures, ...rest } = faces;
   const data: IrfdReplicaData = { config, faces: rest, list: exchanges?.list ?? null };
   const tensors = exchanges === null ? [pictures] : [pictures, exchanges.pictures];
-  return { module: new URL('./irfd-replica-thread.js', import.meta.url), data, tensors };
+  return { module: new URL('./irfd-replica-thread.js', import.meta.url).href, data, tensors };
 }

@@ -23,9 +23,10 @@ export interface ReplicaJob<Data = unknown> {
   readonly data: Data;
 }
 
-/** Who makes a replica: a module that calls `runReplica`, and what it is told. */
+/** Who makes a replica, and what it is told. */
 export interface ReplicaMaker {
-  readonly module: URL;
+  /** The URL of a module that calls `runReplica`. */
+  readonly module: string;
   /** Plain data, and tensors, which are shared and stay as they are. */
   readonly data: unknown;
   readonly tensors: readonly Tensor[];
@@ -90,7 +91,7 @@ export class Crew {
       const index = i + 1;
       const of = this.#mates.length + 1;
       const job: ReplicaJob = { index, of, orders: orders.id, toFirst: to.id, fromFirst: from.id, data };
-      void this.#threads.start(module.href, job, { name: `replica ${index}`, stage: -1, finished: false });
+      void this.#threads.start(module, job, { name: `replica ${index}`, stage: -1, finished: false });
       orders.put({ meta: { kind: 'data' }, tensors: [...tensors] });
       // Copies: the first goes on to change its own.
       const values = state.map(([, value]) => value.clone());

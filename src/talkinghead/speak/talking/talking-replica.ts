@@ -21,5 +21,5 @@ export function talkingReplica(
   const silent = (some: readonly SpeakClip[]): SpeakClip[] =>
     some.map((clip) => ({ ...clip, samples: new Float32Array(0) }));
   const data: TalkingReplicaData = { config, clips: { ...clips, train: silent(clips.train), test: [] }, folder };
-  return { module: new URL('./talking-replica-thread.js', import.meta.url), data, tensors: [pictures, heard] };
+  return { module: new URL('./talking-replica-thread.js', import.meta.url).href, data, tensors: [pictures, heard] };
 }
