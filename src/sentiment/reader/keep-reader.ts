@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSafetensors, saveSafetensors, writeFileAtomic } from '../../io/index.js';
-import { Checkpoint } from '../../pipeline/checkpoint.js';
+import { Checkpoint, hasCheckpoint } from '../../pipeline/checkpoint.js';
 import { packWeights } from '../../text/packed-weights.js';
 import { pieceTokenizer } from '../../text/pieces.js';
 import { ops, scope, tensor } from '../../torch/index.js';
@@ -25,7 +25,7 @@ const LETTERS = 12;
 
 export const readerFolder = (out: string): string => join(out, 'reader');
 
-/** Writes the folder of the reader, its weights as the configuration wants them. @returns the folder */
+/** Writes the folder of the reader: the weights of the epoch that reads the validation parts best, as small as the configuration wants them. @returns the folder */
 export async function keepReader(config: FinetuneConfig, { data, out }: FinetunePlaces): Promise<string> {
   const folder = readerFolder(out);
   mkdirSync(folder, { recursive: true });
@@ -52,7 +52,7 @@ export async function keepReader(config: FinetuneConfig, { data, out }: Finetune
 
 function writeWeights(out: string, folder: string, weights: FinetuneConfig['weights']): void {
   scope(() => {
-    const checkpoint = Checkpoint.open(out);
+    const checkpoint = Checkpoint.open(out, hasCheckpoint(out, true) ? 'best' : 'current');
     try {
       const read = [...checkpoint.readModel()];
       const small =
