@@ -44,7 +44,7 @@ test('of a hundred sentences in ten groups most get the right label, of plain on
   for (const { name, right, all, wrong } of groups) t.diagnostic(`${name} ${right} of ${all} ${wrong.join(' | ')}`);
   assert.equal(sum('all'), 100);
   assert.ok(groups[0]!.right >= 18, groups[0]!.wrong.join('\n'));
-  assert.ok(sum('right') >= 74, `${sum('right')} right`);
+  assert.ok(sum('right') >= 79, `${sum('right')} right`);
 });
 
 test('other languages and nonsense are marked unsure', (t) => {

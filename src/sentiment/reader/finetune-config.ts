@@ -67,9 +67,9 @@ const reader: FinetuneConfig = {
   length: 64,
   weights: 'float16',
   batchTokens: 2048,
-  epochs: 2,
+  epochs: 3,
   steps: null,
-  lr: 1e-3,
+  lr: 2e-4,
   warmupEpochs: 0.1,
   compute: 'bfloat16',
   checkpointEvery: 200,
@@ -86,6 +86,7 @@ const sentence: FinetuneConfig = {
     imdb: { kind: 'stars', train: 'text/imdb.train.tsv', test: 'text/imdb.test.tsv', weight: 0.5, limit: 8000 },
   },
   epochs: 2,
+  lr: 1e-3,
   lrFactors: { encoder: 0.2 },
   warmupEpochs: 0.05,
   weights: 'int8',
@@ -93,7 +94,7 @@ const sentence: FinetuneConfig = {
 
 export const finetuneRecipes: Readonly<Record<string, FinetuneConfig>> = {
   reader,
-  bilstm: { ...reader, lstm: { layers: 1, width: 256 }, compute: 'float32' },
+  bilstm: { ...reader, lstm: { layers: 1, width: 256 }, compute: 'float32', epochs: 2, lr: 1e-3 },
   sentence: {
     ...sentence,
     sets: Object.fromEntries(Object.entries(sentence.sets).filter(([name]) => name !== 'mpqa')),

@@ -43,7 +43,7 @@ const small: PretrainConfig = {
   length: 64,
   places: 256,
   batchSize: 64,
-  epochs: 1,
+  epochs: 3,
   lr: 1.5e-3,
   warmupEpochs: 0.03,
   schedule: 'bp',
