@@ -29,6 +29,8 @@ export class Network {
     return network;
   }
 
+  #restoring: NodeJS.Timeout | undefined;
+
   readonly host = address(0);
   readonly port = 29500;
   readonly master = `${this.host}:${this.port}`;
@@ -44,7 +46,7 @@ export class Network {
   /** Cuts the link of a machine for a while. */
   cut(rank: number, ms: number): void {
     ip('-n', name(rank), 'link', 'set', link(rank), 'down');
-    setTimeout(() => ip('-n', name(rank), 'link', 'set', link(rank), 'up'), ms);
+    this.#restoring = setTimeout(() => ip('-n', name(rank), 'link', 'set', link(rank), 'up'), ms);
   }
 
   /** Cuts the second link for good. */
@@ -53,6 +55,7 @@ export class Network {
   }
 
   close(): void {
+    clearTimeout(this.#restoring); // its machine is about to go
     for (const rank of [0, 1]) spawnSync('ip', ['netns', 'del', name(rank)]);
   }
 }
