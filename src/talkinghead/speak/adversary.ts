@@ -106,11 +106,9 @@ export class Adversary implements Kept {
     const penalty = counts ? r1(discriminator, real, person).mul((gamma / 2) * gammaEvery) : null;
     this.#optimizer.paramGroups[0]!.lr = lr * share;
     const part = (whole: Tensor): Tensor => (this.replicas === null ? whole : whole.div(this.replicas.count));
-    const told = new Map([['discriminator', part(loss).detach()]]);
     const parameters = [...discriminator.parameters()];
     const total = part(penalty === null ? loss : loss.add(penalty));
-    descendTogether(total, this.#optimizer, step, parameters, told, this.replicas);
-    return { discriminator: told.get('discriminator')!.item() };
+    return descendTogether(total, this.#optimizer, step, parameters, { discriminator: part(loss) }, this.replicas);
   }
 
   /** The generator's loss, whose gradients leave the discriminator as it is. */

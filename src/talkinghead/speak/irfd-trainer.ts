@@ -63,9 +63,8 @@ export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
     const parts = portions(gan ? { ...losses, gan } : losses, { ...batch.shares, gan: part });
     const total = weighedSum(parts, { ...config.loss, gan: config.gan.weight });
     for (const [i, lr] of [config.lr, config.decoderLr].entries()) this.#optimizer.paramGroups[i]!.lr = share * lr;
-    const told = new Map(Object.entries({ total, ...parts }).map(([name, value]) => [name, value.detach()]));
-    for (const [name, value] of Object.entries(spreads(made.codes))) told.set(name, tensor(part * value));
-    descendTogether(total, this.#optimizer, step, [...model.parameters()], told, replicas);
-    return { ...Object.fromEntries([...told].map(([name, value]) => [name, value.item()])), ...judged };
+    const varied = Object.entries(spreads(made.codes)).map(([name, value]) => [name, tensor(part * value)] as const);
+    const told = { total, ...parts, ...Object.fromEntries(varied) };
+    return { ...descendTogether(total, this.#optimizer, step, [...model.parameters()], told, replicas), ...judged };
   }
 }

@@ -11,6 +11,11 @@ import type { StepLearner } from './steps.js';
 /** How long a replica waits for another: a step takes seconds, reading a set minutes at most. */
 export const patienceMs = 600_000;
 
+/** One way between two replicas. @param queue - its number */
+export function channelOf(queue: number): QueueChannel {
+  return new QueueChannel(queue, 'between replicas', patienceMs);
+}
+
 /** What a replica's thread is started with. */
 export interface ReplicaJob<Data = unknown> {
   /** Its number among so many. */
@@ -64,13 +69,12 @@ export class Crew {
       from: Queue.create(2),
     }));
     this.#threads.own(...this.#mates.flatMap(({ orders, to, from }) => [orders, to, from]));
-    const channel = ({ id }: Queue): QueueChannel => new QueueChannel(id, 'between replicas', patienceMs);
     const siblings = {
       index: 0,
       of: count,
       first: true,
-      from: this.#mates.map(({ to }) => channel(to)),
-      to: this.#mates.map(({ from }) => channel(from)),
+      from: this.#mates.map(({ to }) => channelOf(to.id)),
+      to: this.#mates.map(({ from }) => channelOf(from.id)),
     };
     this.replicas = new Replicas(siblings, null, null, patienceMs);
   }

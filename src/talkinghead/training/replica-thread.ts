@@ -1,12 +1,11 @@
 /** The thread of a replica: it does the steps that the first replica orders. */
 import { parentPort } from 'node:worker_threads';
 import { jobOf } from '../../pipeline/kept-threads.js';
-import { QueueChannel } from '../../pipeline/messages.js';
 import { Replicas } from '../../pipeline/replicas.js';
 import type { EndNotice } from '../../pipeline/threads.js';
 import { Queue, QueueError, scope, type Tensor } from '../../torch/index.js';
 import { markEngineThread } from '../../torch/threads.js';
-import { type Order, patienceMs, type ReplicaJob } from './crew.js';
+import { channelOf, type Order, patienceMs, type ReplicaJob } from './crew.js';
 import type { NetworkTrainer, TrainerConfig } from './network-trainer.js';
 
 /** @param make - a trainer, by what the maker tells */
@@ -22,8 +21,7 @@ export async function runReplica<Data>(
   const orders = Queue.attach<Order>(ordersId);
   const tell = (notice: EndNotice): void => parentPort!.postMessage(notice);
   try {
-    const channel = (id: number): QueueChannel => new QueueChannel(id, 'between replicas', patienceMs);
-    const siblings = { index, of, first: false, from: [channel(fromFirst)], to: [channel(toFirst)] };
+    const siblings = { index, of, first: false, from: [channelOf(fromFirst)], to: [channelOf(toFirst)] };
     const given = orders.get(patienceMs).tensors as Tensor[];
     const trainer = await make(data, given, new Replicas(siblings, null, null, patienceMs));
     for (;;) {

@@ -99,18 +99,21 @@ export function descend(
 /**
  * One step of an optimizer down a loss, of which replicas each have a part.
  * @param parameters - the optimizer's
- * @param told - what is worth telling, each this replica's part of it; the whole is put in its place
+ * @param told - what is worth telling, each this replica's part of it
  * @param replicas - null for one alone
+ * @returns the whole of what is told
  */
 export function descendTogether(
   loss: Tensor,
   optimizer: { step(): unknown; zeroGrad(): void },
   step: number,
   parameters: readonly Parameter[],
-  told: Map<string, Tensor>,
+  told: Readonly<Record<string, Tensor>>,
   replicas: Replicas | null,
-): void {
-  descend(loss, optimizer, step, () => replicas?.sumGradients(parameters, told));
+): Record<string, number> {
+  const sums = new Map(Object.entries(told).map(([name, value]) => [name, value.detach()]));
+  descend(loss, optimizer, step, () => replicas?.sumGradients(parameters, sums));
+  return Object.fromEntries([...sums].map(([name, value]) => [name, value.item()]));
 }
 
 /** What of a learning rate is left: half a cosine, from the step's number alone, so that a run that goes on has the same. */

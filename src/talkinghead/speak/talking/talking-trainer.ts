@@ -108,8 +108,7 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     for (const [i, lr] of [config.lr, config.tune * config.lr].slice(0, this.#optimizer.paramGroups.length).entries())
       this.#optimizer.paramGroups[i]!.lr = share * lr;
     const parameters = [...generator.parameters(), ...(config.tune > 0 ? base.coder.parameters() : [])];
-    const told = new Map(Object.entries({ total, ...parts }).map(([name, value]) => [name, value.detach()]));
-    descendTogether(total, this.#optimizer, step, parameters, told, replicas);
-    return { ...Object.fromEntries([...told].map(([name, value]) => [name, value.item()])), ...judged };
+    const told = { total, ...parts };
+    return { ...descendTogether(total, this.#optimizer, step, parameters, told, replicas), ...judged };
   }
 }
