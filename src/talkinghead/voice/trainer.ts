@@ -1,17 +1,9 @@
 /** Trains a voice network. */
 import { AdamW, CosineAnnealingLR, clipGradNorm_ } from '../../optim/index.js';
-import { manualSeed, setNumThreads, type Tensor } from '../../torch/index.js';
+import { manualSeed, type Tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
-import {
-  descend,
-  gathered,
-  partOf,
-  type StepHooks,
-  type StepLearner,
-  type StepRecord,
-  type TrainState,
-  trainSteps,
-} from '../training/steps.js';
+import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../training/network-trainer.js';
+import { descend, type StepHooks, type StepRecord } from '../training/steps.js';
 import type { VoiceClip } from './clip-store.js';
 import type { VoiceConfig } from './config.js';
 import { drawBatch, type Example, exampleOf } from './examples.js';
@@ -29,7 +21,7 @@ const CLIP_NORM = 5;
 /** Clips whose mean spectrum stands for all. */
 const SPECTRUM_CLIPS = 200;
 
-export class VoiceTrainer implements StepLearner {
+export class VoiceTrainer extends NetworkTrainer<VoiceConfig> {
   readonly network: VoiceNetwork;
   readonly usual: Float32Array;
   readonly #optimizer: AdamW;
@@ -37,11 +29,10 @@ export class VoiceTrainer implements StepLearner {
   #examples: { real: Example[]; synthetic: Example[] } | null = null;
 
   constructor(
-    private readonly config: VoiceConfig,
+    config: VoiceConfig,
     private readonly data: VoiceData,
   ) {
-    setNumThreads(config.threads);
-    manualSeed(config.seed);
+    super(config);
     this.network = new VoiceNetwork(config.network, config.dropout);
     const { lr, weightDecay } = config;
     this.#optimizer = new AdamW(this.network.parameters(), { lr, weightDecay });
@@ -54,15 +45,19 @@ export class VoiceTrainer implements StepLearner {
   }
 
   /** @returns the course of the training, or null where it was asked to stop: then `save` has been called */
-  async run(hooks: TrainHooks = {}): Promise<readonly StepRecord[] | null> {
-    if (hooks.from) this.#resume(hooks.from);
+  override async run(hooks: TrainHooks = {}): Promise<readonly StepRecord[] | null> {
     this.#examples = await this.#hearAll(hooks);
     if (this.#examples === null) return null;
-    this.network.train();
-    return trainSteps(this, this.config, {
-      ...hooks,
-      onStep: (done, all) => hooks.onProgress?.('training', done, all),
-    });
+    if (hooks.from) this.#schedule.step(hooks.from.step);
+    return super.run({ ...hooks, onStep: (done, all) => hooks.onProgress?.('training', done, all) });
+  }
+
+  protected get learner(): VoiceNetwork {
+    return this.network;
+  }
+
+  protected kept(): Record<string, Kept> {
+    return { network: keptModule(this.network), optimizer: keptOptimizer(this.#optimizer) };
   }
 
   /** Every clip as it is and in the other ways. */
@@ -97,18 +92,5 @@ export class VoiceTrainer implements StepLearner {
     descend(parts.total, this.#optimizer, step, () => clipGradNorm_(this.network.parameters(), CLIP_NORM));
     this.#schedule.step();
     return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, (value as Tensor).item()]));
-  }
-
-  tensors(): Map<string, Tensor> {
-    return gathered({ network: this.network.stateDict(), optimizer: this.#optimizer.stateDict().state });
-  }
-
-  #resume({ step, tensors }: TrainState): void {
-    this.network.loadStateDict(partOf(tensors, 'network'));
-    this.#optimizer.loadStateDict({
-      groups: this.#optimizer.stateDict().groups,
-      state: partOf(tensors, 'optimizer'),
-    });
-    this.#schedule.step(step);
   }
 }
