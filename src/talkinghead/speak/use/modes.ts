@@ -15,6 +15,7 @@ export type Mode = (typeof modes)[number];
 export type Sources = Readonly<Record<Factor | 'sound', number>>;
 
 export class ModeFilms implements Disposable {
+  readonly #heads = new Map<number, Promise<SpeakHead>>();
   readonly #portraits = new Map<number, Promise<Portrait>>();
   readonly #tracks = new Map<number, Promise<MotionTrack>>();
 
@@ -30,7 +31,9 @@ export class ModeFilms implements Disposable {
   async make(mode: Mode, sources: Sources, out: string): Promise<void> {
     const speech = this.#file(sources.sound, 'wav');
     if (mode === 'speak') {
-      const head = await SpeakHead.load(this.run, await this.#first(sources.identity));
+      const head = await kept(this.#heads, sources.identity, async (index) =>
+        SpeakHead.load(this.run, await this.#first(index)),
+      );
       const file = (index: number) => ({ file: this.#file(index, 'mp4') });
       const film = await head.animate({ speech, pose: file(sources.pose), emotion: file(sources.emotion) });
       await film.write(out);
