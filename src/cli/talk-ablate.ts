@@ -27,11 +27,7 @@ export async function ablateIrfd(recipe: string, flags: TalkAblateFlags): Promis
   const results = await rowsOf(irfdExperiment(flags.data!), irfdRows(config), config.steps, flags);
   if (results === null) return;
   // Exact pictures are the same for all rows.
-  const { matrix } = results[0]!.results[0]!.found;
-  const exact = { ...matrix, none: { ...matrix.none, made: matrix.none.exact } };
-  for (const name of ['identity', 'emotion', 'pose'] as const)
-    exact[name] = { ...matrix[name], made: matrix[name].exact };
-  const { leakage: _, ...figures } = irfdFigures({ ...results[0]!.results[0]!.found, matrix: exact });
+  const { leakage: _, ...figures } = irfdFigures(results[0]!.results[0]!.found, 'exact');
   tell(results, flags, config.steps, { 'exact pictures': figures });
 }
 

@@ -1,6 +1,6 @@
 /** IRFD and the second stage as experiments. */
 import type { Run } from '../../../report/index.js';
-import { evaluateIrfd, type IrfdEvaluation } from '../exchange-matrix.js';
+import { evaluateIrfd, type IrfdEvaluation, type matrixRows } from '../exchange-matrix.js';
 import { factors } from '../irfd.js';
 import type { IrfdConfig } from '../irfd-config.js';
 import { trainIrfd } from '../irfd-run.js';
@@ -19,13 +19,16 @@ export function irfdExperiment(data: string, judgeSteps?: number): ExperimentKin
         ...(onProgress && { onProgress }),
         ...(shouldStop && { shouldStop }),
       }),
-    figures: irfdFigures,
+    figures: (found) => irfdFigures(found),
   };
 }
 
-/** Each exchange by the factor that it is of, pixels as the mean of the three; shares in percent. */
-export function irfdFigures({ matrix, codes, chance }: IrfdEvaluation): Run {
-  const pixels = factors.reduce((sum, name) => sum + matrix[name].made.pixels, 0) / factors.length;
+/**
+ * Each exchange by the factor that it is of, pixels as the mean of the three; shares in percent.
+ * @param row - of which pictures; the leakage is that of the codes
+ */
+export function irfdFigures({ matrix, codes, chance }: IrfdEvaluation, row: (typeof matrixRows)[number] = 'made'): Run {
+  const pixels = factors.reduce((sum, name) => sum + matrix[name][row].pixels, 0) / factors.length;
   // What a code tells beyond guessing of what it should not tell: the worst of all.
   const leaks = factors.flatMap((name) =>
     factors
@@ -33,11 +36,11 @@ export function irfdFigures({ matrix, codes, chance }: IrfdEvaluation): Run {
       .map((other) => codes[name][other] - (other === 'pose' ? 0 : chance[other])),
   );
   return {
-    'own pixels': matrix.none.made.pixels,
+    'own pixels': matrix.none[row].pixels,
     pixels,
-    pose: matrix.pose.made.pose,
-    emotion: 100 * matrix.emotion.made.emotion,
-    identity: 100 * matrix.identity.made.identity,
+    pose: matrix.pose[row].pose,
+    emotion: 100 * matrix.emotion[row].emotion,
+    identity: 100 * matrix.identity[row].identity,
     leakage: 100 * Math.max(...leaks),
   };
 }
