@@ -188,7 +188,6 @@ export class SentimentReader {
   #reading(text: string, output: Float64Array, cut: Pieces): TextReading {
     const { thresholds, familiar } = this.manifest;
     const [negative, neutral, positive] = this.classes(output) as [number, number, number];
-    const greatest = Math.max(negative, neutral, positive);
     const at = outputAt('emotions');
     const emotions = emotionNames
       .map((name, i) => ({ name, probability: sigmoid(output[at + i]!), threshold: thresholds[i]! }))
@@ -198,7 +197,7 @@ export class SentimentReader {
     return {
       text,
       score: Math.min(3, Math.max(-3, output[outputAt('score')]!)),
-      label: classNames[[negative, neutral, positive].indexOf(greatest)]!,
+      label: classNames[likeliest(output, 'classes')]!,
       probabilities: { negative, neutral, positive },
       emotions,
       spoken: classNames[likeliest(output, 'spoken')]!,
