@@ -1,16 +1,18 @@
 // Memory of large tensors. A training step frees hundreds of them and asks for the same sizes again: given back to the kernel
 // each time, page faults take 15 to 20 % of the step; kept in glibc's heap, blocks of other sizes and threads lie between
-// them, and a quarter of the heap is holes. So freed blocks wait here for the next of their size, whichever thread asks.
+// them, and a quarter of the heap is holes. So freed blocks wait here for the next of their size, whichever thread asks; once
+// the room is taken, larger ones are split for those of other sizes, and joined again when their parts are free.
 #include "blocks.h"
 
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #if defined(__linux__)
@@ -35,9 +37,12 @@ size_t rounded(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-struct Free {
-  void* data;
-  uint64_t since;
+// A range of pages that serves a tensor or waits for one.
+struct Block {
+  size_t size;
+  uint64_t mapping; // that it is a part of: what was split is joined again
+  size_t asked = 0; // by its tensor; none while it waits
+  uint64_t since = 0;
 };
 
 class Blocks final : public c10::Allocator {
@@ -64,11 +69,7 @@ class Blocks final : public c10::Allocator {
   }
 
  private:
-  struct Block {
-    void* data;
-    size_t size;
-    size_t asked; // what it is used for: less than its size where a larger one serves
-  };
+  using Place = std::map<char*, Block>::iterator;
 
   c10::DataPtr get(size_t bytes) {
     if (bytes < kSmallest) return plain_->allocate(bytes);
@@ -80,15 +81,19 @@ class Blocks final : public c10::Allocator {
   void* take(size_t size) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const size_t limit = limitWith(size);
-    Block block = reuse(size, size);
-    // Batches of ever other lengths need blocks of ever other sizes: a larger one that waits is better than its pages given back.
-    if (!block.data && mapped_ + size > limit) block = reuse(size, 2 * size);
-    if (!block.data) block = map(size, limit);
-    if (!block.data) return nullptr;
+    Place place = waiting(size, size);
+    // Once all room is taken, a part of a larger one that waits is better than pages given back and asked for anew.
+    if (place == blocks_.end() && mapped_ + size > limit) place = waiting(size, SIZE_MAX);
+    if (place == blocks_.end())
+      place = map(size, limit);
+    else
+      removeFromWaiting(place);
+    if (place == blocks_.end()) return nullptr;
+    split(place, size);
+    place->second.asked = size;
     used_ += size;
     peak_ = std::max(peak_, used_);
-    in_use_[block.data] = block;
-    return block.data;
+    return place->first;
   }
 
   // What may be mapped once so much more is in use.
@@ -97,18 +102,46 @@ class Blocks final : public c10::Allocator {
     return peak + peak / 8 + kSpare;
   }
 
-  // The smallest that waits and is of such a size.
-  Block reuse(size_t size, size_t most) {
-    for (auto found = kept_of_.lower_bound(size); found != kept_of_.end() && found->first <= most; ++found) {
-      if (found->second.empty()) continue;
-      void* const data = found->second.back().data; // the one whose pages were touched last
-      found->second.pop_back();
-      return {data, found->first, size};
-    }
-    return {nullptr, 0, 0};
+  // The smallest that waits and is of such a size; of several the one whose pages were touched last.
+  Place waiting(size_t least, size_t most) {
+    const auto found = waiting_.lower_bound(least);
+    return found == waiting_.end() || found->first > most ? blocks_.end() : blocks_.find(found->second.back());
   }
 
-  Block map(size_t size, size_t limit) {
+  void wait(Place place) {
+    place->second.since = ++clock_;
+    waiting_[place->second.size].push_back(place->first);
+  }
+
+  void removeFromWaiting(Place place) {
+    const auto alike = waiting_.find(place->second.size);
+    auto& all = alike->second;
+    all.erase(std::find(all.begin(), all.end(), place->first));
+    if (all.empty()) waiting_.erase(alike);
+  }
+
+  // What a tensor does not need waits as a block of its own, unless it is too small for any.
+  void split(Place place, size_t size) {
+    Block& block = place->second;
+    if (block.size - size < kSmallest) return;
+    wait(blocks_.emplace(place->first + size, Block{block.size - size, block.mapping}).first);
+    block.size = size;
+  }
+
+  // Joins two blocks where they are neighbours of one mapping that wait.
+  void join(Place left, Place right) {
+    if (left == blocks_.end() || right == blocks_.end()) return;
+    auto& [data, block] = *left;
+    if (block.asked || right->second.asked || block.mapping != right->second.mapping) return;
+    if (data + block.size != right->first) return;
+    removeFromWaiting(left);
+    removeFromWaiting(right);
+    block.size += right->second.size;
+    blocks_.erase(right);
+    wait(left);
+  }
+
+  Place map(size_t size, size_t limit) {
     // Sizes that come no longer make room for those that do.
     shrink(limit > size ? limit - size : 0);
     void* data = fresh(size);
@@ -116,9 +149,9 @@ class Blocks final : public c10::Allocator {
       shrink(0);
       data = fresh(size);
     }
-    if (data == MAP_FAILED) return {nullptr, 0, 0};
+    if (data == MAP_FAILED) return blocks_.end();
     mapped_ += size;
-    return {data, size, size};
+    return blocks_.emplace(static_cast<char*>(data), Block{size, ++mappings_}).first;
   }
 
   static void* fresh(size_t size) {
@@ -127,40 +160,42 @@ class Blocks final : public c10::Allocator {
 
   // Gives blocks back to the kernel, those that waited longest first, until no more than so many bytes are mapped or none waits.
   void shrink(size_t most) {
-    while (mapped_ > most) {
-      auto oldest = kept_of_.end();
-      for (auto each = kept_of_.begin(); each != kept_of_.end(); ++each) {
-        if (each->second.empty()) continue;
-        if (oldest == kept_of_.end() || each->second.front().since < oldest->second.front().since) oldest = each;
+    while (mapped_ > most && !waiting_.empty()) {
+      Place oldest = blocks_.end();
+      for (const auto& [size, all] : waiting_) {
+        const Place first = blocks_.find(all.front());
+        if (oldest == blocks_.end() || first->second.since < oldest->second.since) oldest = first;
       }
-      if (oldest == kept_of_.end()) return;
-      munmap(oldest->second.front().data, oldest->first);
-      oldest->second.erase(oldest->second.begin());
-      mapped_ -= oldest->first;
+      munmap(oldest->first, oldest->second.size);
+      mapped_ -= oldest->second.size;
+      removeFromWaiting(oldest);
+      blocks_.erase(oldest);
     }
   }
 
   static void release(void* data) {
-    if (data && !instance().put(data)) instance().plain_->raw_deleter()(data);
+    if (data && !instance().put(static_cast<char*>(data))) instance().plain_->raw_deleter()(data);
   }
 
   // False for a small one, which is not of these blocks.
-  bool put(void* data) {
+  bool put(char* data) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = in_use_.find(data);
-    if (found == in_use_.end()) return false;
-    const Block block = found->second;
-    used_ -= block.asked;
-    kept_of_[block.size].push_back({data, ++clock_});
-    in_use_.erase(found);
+    const Place place = blocks_.find(data);
+    if (place == blocks_.end()) return false;
+    used_ -= place->second.asked;
+    place->second.asked = 0;
+    wait(place);
+    join(place, std::next(place));
+    if (place != blocks_.begin()) join(std::prev(place), place);
     return true;
   }
 
   c10::Allocator* const plain_ = c10::GetDefaultCPUAllocator();
   std::mutex mutex_;
-  std::unordered_map<void*, Block> in_use_;
-  std::map<size_t, std::vector<Free>> kept_of_;   // by size; those that have waited longest are first
+  std::map<char*, Block> blocks_;                 // in use or waiting, by address
+  std::map<size_t, std::vector<char*>> waiting_;  // by size; those that have waited longest are first
   uint64_t clock_ = 0;
+  uint64_t mappings_ = 0;
   size_t used_ = 0;   // asked for
   size_t mapped_ = 0; // in use or waiting
   size_t peak_ = 0;
