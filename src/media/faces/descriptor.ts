@@ -96,7 +96,7 @@ export class FaceRecognitionNetwork extends Module {
       [this.conv128_down, this.conv128_1, this.conv128_2],
       [this.conv256_down, this.conv256_1, this.conv256_2, this.conv256_down_out],
     ];
-    for (const block of blocks.flat()) x = block.forward(x);
+    for (const block of blocks.flat()) x = scope(() => block.forward(x));
     return F.linear(x.mean([2, 3]), this.fc);
   }
 }

@@ -3,7 +3,7 @@
  * Defined here anew from their published architecture; their weights are those of `@vladmandic/face-api`.
  */
 import { Conv2d, functional as F, LeakyReLU, Linear, Module } from '../../nn/index.js';
-import { ops, type Tensor } from '../../torch/index.js';
+import { ops, scope, type Tensor } from '../../torch/index.js';
 
 /** A depthwise 3x3 convolution followed by a pointwise one, whose bias serves both. */
 export class SeparableConv extends Module {
@@ -66,8 +66,11 @@ export class TinyFaceDetector extends Module {
   forward(x: Tensor): Tensor {
     const layers = [this.conv0, this.conv1, this.conv2, this.conv3, this.conv4, this.conv5];
     for (const layer of layers) {
-      if (layer !== this.conv0) x = F.maxPool2d(x, 2, { ceilMode: true });
-      x = this.#leaky.forward(layer.forward(layer === this.conv0 ? centred(x, tinyMean) : x));
+      // What a layer makes on its way is freed before the next: it is large.
+      x = scope(() => {
+        const input = layer === this.conv0 ? centred(x, tinyMean) : F.maxPool2d(x, 2, { ceilMode: true });
+        return this.#leaky.forward(layer.forward(input));
+      });
     }
     return this.conv8.forward(F.maxPool2d(padAfter(x, Number.NEGATIVE_INFINITY), 2, { stride: 1 }));
   }
@@ -124,7 +127,7 @@ export class FaceReader extends Module {
 
   forward(x: Tensor): Tensor {
     x = centred(x, faceMean);
-    for (const block of [this.dense0, this.dense1, this.dense2, this.dense3]) x = block.forward(x);
+    for (const block of [this.dense0, this.dense1, this.dense2, this.dense3]) x = scope(() => block.forward(x));
     return this.fc.forward(x.mean([2, 3]));
   }
 }

@@ -3,7 +3,7 @@
  * Slower than the tiny one; finds small, turned and drawn faces that it misses.
  */
 import { Conv2d, Module, ModuleList } from '../../nn/index.js';
-import { cat, type Tensor } from '../../torch/index.js';
+import { cat, scope, type Tensor } from '../../torch/index.js';
 import { padAfter } from './networks.js';
 
 /** Side of its square input. */
@@ -98,7 +98,7 @@ export class SsdFaceDetector extends Module {
     x = this.stem.forward(x.div(127.5).sub(1));
     const maps: Tensor[] = [];
     for (let i = 0; i < pairs.length; i++) {
-      x = this.pointwise.at(i).forward(this.depthwise.at(i).forward(x));
+      x = scope(() => this.pointwise.at(i).forward(this.depthwise.at(i).forward(x)));
       if (i === 10 || i === 12) maps.push(x);
     }
     for (let i = 0; i < extras.length; i++) {
