@@ -120,6 +120,17 @@ test('a still follows no head and no mood but shows who it is of; the portrait m
   assert.ok(Math.abs(still.none!.other.pose! - still.pose!.meant.pose!) < 1e-9);
 });
 
+test('a stop is heard between the films that are measured, too', async () => {
+  const seen: string[] = [];
+  const stopped = await evaluateSpeak(run, set, {
+    clips: 2,
+    modes: ['speak'],
+    onProgress: (what) => void seen.push(what),
+    shouldStop: () => seen.includes('measuring'),
+  });
+  assert.deepEqual([stopped, seen.at(-1)], [null, 'measuring']);
+});
+
 test('on the command line both stand side by side, with what could not be made and why', async () => {
   const { code, stdout, stderr } = await headrace(['talk', 'evaluate', run, join(folder, 'none'), '--model', 'speak']);
   assert.equal(code, 1, stdout);

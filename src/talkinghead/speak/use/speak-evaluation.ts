@@ -98,6 +98,8 @@ export async function evaluateSpeak(
 /** Nothing more is wanted. */
 class Stopped extends Error {}
 
+type Progress = Parameters<NonNullable<SpeakEvaluateOptions['onProgress']>>;
+
 class ModesEvaluation {
   readonly #refused: Refusal[] = [];
   /** Clips of the people left out. */
@@ -138,11 +140,16 @@ class ModesEvaluation {
     }
   }
 
-  /** How far it is. Signals are heard here. */
-  async #told(what: 'making' | 'measuring' | 'reading', done: number, all: number): Promise<void> {
-    this.options.onProgress?.(what, done, all);
-    await new Promise(setImmediate);
+  /** How far it is. @throws Stopped */
+  #tell(...progress: Progress): void {
+    this.options.onProgress?.(...progress);
     if (this.options.shouldStop?.()) throw new Stopped();
+  }
+
+  /** The same, where nothing else would let signals be heard. */
+  async #told(...progress: Progress): Promise<void> {
+    await new Promise(setImmediate);
+    this.#tell(...progress);
   }
 
   async #makeAll(chosen: readonly number[], crossed: readonly Crossing[], asked: readonly Mode[]): Promise<void> {
@@ -202,7 +209,7 @@ class ModesEvaluation {
     if (readdirSync(join(this.folder, mode, 'none')).length === 0) return [];
     const { videos } = await evaluateTalk(join(this.folder, mode, 'none'), join(this.data, clipFiles.folder), {
       emotion: (reference) => this.#emotion(reference),
-      onVideo: (_, done, all) => this.options.onProgress?.('measuring', done, all),
+      onVideo: (_, done, all) => this.#tell('measuring', done, all),
       onFailure: ({ generated }, error) => this.#refuse(mode, 'none', idOf(generated), error),
     });
     return videos;
