@@ -7,7 +7,7 @@ import time
 
 
 def tune_allocator():
-    """The settings of glibc's allocator that Headrace uses (native/system.cpp), before torch allocates anything."""
+    """Makes glibc keep freed memory, as Headrace's allocator does (native/blocks.cpp), before torch allocates anything."""
     if os.environ.get("HEADRACE_MALLOC") == "system" or not sys.platform.startswith("linux"):
         return False
     trim_threshold, top_pad, mmap_max = -1, -2, -4
