@@ -130,7 +130,7 @@ class Blocks final : public c10::Allocator {
 
   // Joins two blocks where they are neighbours of one mapping that wait.
   void join(Place left, Place right) {
-    if (left == blocks_.end() || right == blocks_.end()) return;
+    if (right == blocks_.end()) return; // nothing lies behind the last
     auto& [data, block] = *left;
     if (block.asked || right->second.asked || block.mapping != right->second.mapping) return;
     if (data + block.size != right->first) return;
