@@ -27,9 +27,7 @@ async function bothWays(name: string, args: readonly string[]): Promise<[whole: 
   const into = (out: string, more: readonly string[], breaks: boolean): Promise<Outcome> =>
     headrace(
       ['sentiment', ...args, '--data', data, '--out', out, ...more],
-      breaks
-        ? { whenStarted: (child) => onceThere(`${out}/checkpoint/state.json`, () => child.kill('SIGINT')) }
-        : {},
+      breaks ? { whenStarted: (child) => onceThere(`${out}/checkpoint/state.json`, () => child.kill('SIGINT')) } : {},
     );
   const first = await into(whole, [], false);
   assert.equal(first.code, 0, first.stderr);
