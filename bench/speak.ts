@@ -19,7 +19,7 @@ import {
   shapeOf,
   weighedSum,
 } from 'headrace/talkinghead';
-import { noGrad, scope, setNumThreads, type Tensor, tensor } from 'headrace/torch';
+import { noGrad, ones, scope, setNumThreads, type Tensor, tensor } from 'headrace/torch';
 import { describeHost } from './host.js';
 import { interleave, type Side } from './interleave.js';
 import { findPython, NO_PYTHON, PythonPeer } from './python.js';
@@ -88,7 +88,7 @@ async function expectSame(
 }
 
 function arraysOf(model: IrfdTrainer['model'], batch: DrawnPairs): Record<string, Tensor> {
-  const { pictures, emotions, same, truth, known } = batch;
+  const { pictures, emotions, same, truth, known, weights: counted } = batch;
   const weights = [...model.stateDict()].map(([name, value]) => [`model.${name}`, value] as const);
   return {
     ...Object.fromEntries(weights),
@@ -97,6 +97,7 @@ function arraysOf(model: IrfdTrainer['model'], batch: DrawnPairs): Record<string
     truth: truth ?? pictures,
     same: tensor([...same, ...same].map(Number)),
     known: tensor(known.map(Number)),
+    weights: counted ?? ones([pictures.shape[0]!, 1, 1, 1]),
   };
 }
 

@@ -208,10 +208,12 @@ class Step:
         known = self.batch["known"][:, None, None, None]
         count = known.sum() * pictures[0].numel()
         labels = swapped(emotions) if factor == "emotion" else emotions
+        weights = self.batch["weights"]
+        placed = swapped(weights) if factor == "pose" else weights
         classify = model.classifier
         return {
-            "self": (own - pictures).abs().mean(),
-            "exact": ((fakes - self.batch["truth"]).abs() * known).sum() / count,
+            "self": ((own - pictures).abs() * weights).mean(),
+            "exact": ((fakes - self.batch["truth"]).abs() * placed * known).sum() / count,
             "identity": torch.where(same, near, F.relu(near - far + self.alpha)).mean(),
             "emotion": apart(again["emotion"], fake["emotion"].detach()).mean(),
             "pose": apart(again["pose"], fake["pose"].detach()).mean(),

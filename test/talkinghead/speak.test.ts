@@ -16,6 +16,7 @@ import {
   exchange,
   type Faces,
   type Factor,
+  faceWeights,
   factors,
   fitProbe,
   generatorLoss,
@@ -92,6 +93,7 @@ function madeBatch(factor: Factor, rows: readonly (readonly number[])[]): PairBa
     same: [false],
     truth: tensor(truth, { shape: [rows.length, 3, 1, 2] }),
     known: rows.map(() => true),
+    weights: null,
   };
 }
 
@@ -140,6 +142,43 @@ test('a decoder that keeps a code of the exchange is found out by that loss alon
     for (const value of [self, identity, emotion, classification]) assert.ok(value! < 1e-5);
     // Printed, the sum over S and T.
     assert.ok(Math.abs(partsOf(deaf, madeBatch('pose', rows), 'literal').pose! - 2 * Math.sqrt(18)) < 1e-5);
+  });
+});
+
+test('pixels of the inner face count more, in a fake where the head is whose pose it has', () => {
+  // Two people in pictures of 4 x 4 pixels, whose inner faces are two pixels, one above the other.
+  const settings = { size: 4 };
+  const box = (left: number): number[] =>
+    Array.from({ length: 136 }, (_, i) => (i % 2 ? i % 3 : left + (i % 4 ? 0 : 1)));
+  const labels = [0, 2].map((left) => ({ landmarks: box(left).map((value, i) => (i < 34 ? 0 : value)) }));
+  scope(() => {
+    const weights = faceWeights({ labels, settings }, [0, 1], 2);
+    // Of 16 pixels 2 count three times: 20 in all.
+    const [inside, outside] = [(3 * 16) / 20, 16 / 20];
+    const rows = weights.tolist() as number[][][][];
+    for (const [i, left] of [0, 2].entries())
+      for (const [y, row] of rows[i]![0]!.entries())
+        for (const [x, value] of row.entries())
+          assert.ok(Math.abs(value - (x === left && y < 2 ? inside : outside)) < 1e-6, `${i}: ${x}, ${y}`);
+  });
+});
+
+test('what counts more in a picture counts more in its losses', () => {
+  const rows = [
+    [3, 1, 1, 0, 5, 6],
+    [7, 8, 0, 1, 2, 9],
+  ];
+  const weights = tensor([2, 0, 0.5, 1.5], { shape: [2, 1, 1, 2] });
+  const twice: Coder = { ...perfect, decode: (codes) => perfect.decode({ ...codes, pose: codes.pose.mul(2) }) };
+  scope(() => {
+    // The poses (5, 6) and (2, 9), a third of the colours each, are off by themselves: once S counts by (2, 0) and T by (0.5, 1.5),
+    const own = (5 * 2 + 2 * 0.5 + 9 * 1.5) / 12;
+    // and exchanged each has the place of the other, and counts there.
+    for (const factor of factors) {
+      const { self, exact } = partsOf(twice, { ...madeBatch(factor, rows), weights }, 'repaired');
+      assert.ok(Math.abs(self! - own) < 1e-6);
+      assert.ok(Math.abs(exact! - own) < 1e-6, `${factor}: ${exact} ${own}`);
+    }
   });
 });
 
@@ -215,7 +254,15 @@ test('every loss of the training reaches all three encoders', () => {
     const model = new Irfd(shapeOf(readIrfdConfig('standard', tiny)));
     const pictures = faces.pictures.narrow(0, 0, 4).to({ dtype: 'float32' }).div(127.5).sub(1);
     const emotions = tensor(BigInt64Array.of(1n, 2n, 3n, -1n));
-    const batch: PairBatch = { factor: 'pose', pictures, emotions, same: [false, true], truth: null, known: [] };
+    const batch: PairBatch = {
+      factor: 'pose',
+      pictures,
+      emotions,
+      same: [false, true],
+      truth: null,
+      known: [],
+      weights: null,
+    };
     for (const name of ['self', 'identity', 'emotion', 'pose'] as const) {
       irfdLosses(model, batch, exchange(model, batch), 'literal', 0.2)[name].backward();
       for (const factor of factors) {

@@ -23,7 +23,7 @@ export {
 } from './exchange-matrix.js';
 export { drawExchanges, type ExactExchange, type ExactExchanges, planExchanges } from './exchanges.js';
 export * from './experiment/index.js';
-export { type FaceHooks, type Faces, loadFaces } from './faces.js';
+export { type FaceHooks, type Faces, faceWeights, loadFaces } from './faces.js';
 export {
   type CoderShape,
   type Codes,

@@ -38,6 +38,8 @@ export interface IrfdConfig {
   readonly exactShare: number;
   readonly clipShare: number;
   readonly personShare: number;
+  /** How much more a pixel of the inner face counts than one elsewhere. */
+  readonly faceWeight: number;
   readonly steps: number;
   /** Of encoders and classifier, and of the decoder. */
   readonly lr: number;
@@ -71,6 +73,7 @@ const standard: IrfdConfig = {
   exactShare: 0.5,
   clipShare: 0.25,
   personShare: 0.125,
+  faceWeight: 4,
   steps: 1500,
   lr: 1e-3,
   decoderLr: 2e-3,
@@ -88,6 +91,7 @@ const literal: IrfdConfig = {
   exchanges: 0,
   exactShare: 0,
   clipShare: 0.25,
+  faceWeight: 0,
   loss: { self: 1, exact: 0, identity: 1, emotion: 1, pose: 1, classification: 1 },
 };
 
@@ -129,6 +133,7 @@ const isConfig: Shape = isObject({
   exactShare: isAtLeast(0),
   clipShare: isAtLeast(0),
   personShare: isAtLeast(0),
+  faceWeight: isAtLeast(0),
   steps: isWhole(1),
   lr: isAtLeast(0),
   decoderLr: isAtLeast(0),

@@ -38,6 +38,8 @@ export interface PairBatch {
   readonly truth: Tensor | null;
   /** Rows of which the truth is known. */
   readonly known: readonly boolean[];
+  /** [2 P, 1, size, size]: how much each pixel of the pictures counts, 1 in the mean; null where all count the same. */
+  readonly weights: Tensor | null;
 }
 
 /** What a model made of a batch. */
@@ -136,7 +138,7 @@ export function irfdLosses(
     labelled(model.classify(again.emotion), labels),
   ];
   return {
-    self: literal ? distances(own, pictures).mean().mul(2) : own.sub(pictures).abs().mean(),
+    self: literal ? distances(own, pictures).mean().mul(2) : apart(own, pictures, batch.weights).mean(),
     exact: exactLoss(batch, fakes),
     identity: literal
       ? printedIdentity(anchor, shown, alpha).mean()
@@ -147,14 +149,19 @@ export function irfdLosses(
   };
 }
 
-/** Mean distance of pixels, over the fakes whose truth is known. */
-function exactLoss({ truth, known }: PairBatch, fakes: Tensor): Tensor {
+/** Distances of pixels, as they count. */
+function apart(made: Tensor, meant: Tensor, weights: Tensor | null): Tensor {
+  const each = made.sub(meant).abs();
+  return weights === null ? each : each.mul(weights);
+}
+
+/** Mean distance of pixels, over the fakes whose truth is known. Their faces are where the heads are whose pose they have. */
+function exactLoss({ factor, truth, known, weights }: PairBatch, fakes: Tensor): Tensor {
   const count = known.filter(Boolean).length;
   if (truth === null || count === 0) return fakes.sum().mul(0);
   const mask = tensor(known.map(Number), { shape: [known.length, 1, 1, 1], dtype: fakes.dtype, device: fakes.device });
-  return fakes
-    .sub(truth)
-    .abs()
+  const counted = weights !== null && factor === 'pose' ? swapped(weights) : weights;
+  return apart(fakes, truth, counted)
     .mul(mask)
     .sum()
     .div(count * (fakes.numel / known.length));

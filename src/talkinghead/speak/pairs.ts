@@ -3,7 +3,7 @@ import { expressionNames } from '../../media/index.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import type { Chance } from '../training/chance.js';
 import type { ExactExchange, ExactExchanges } from './exchanges.js';
-import { asSeen, emotionsOf, type Faces, picturesOf, rowsOf } from './faces.js';
+import { asSeen, emotionsOf, type Faces, faceWeights, picturesOf, rowsOf } from './faces.js';
 import { type Factor, factors } from './irfd.js';
 import type { LossWeights, PairBatch } from './losses.js';
 
@@ -12,6 +12,8 @@ export interface PairShares {
   readonly exactShare: number;
   readonly clipShare: number;
   readonly personShare: number;
+  /** How much more a pixel of the inner face counts than one elsewhere: 0 for no more. */
+  readonly faceWeight: number;
 }
 
 /** A part of a step's pairs, and how much of the whole's losses it is. */
@@ -53,7 +55,7 @@ export class PairSource {
 
   /** One factor, and pairs of all kinds: drawn exactly, of one clip, of one person, of any two people. */
   draw(shares: PairShares, chance: Chance, part: StepPart = { index: 0, count: 1 }): DrawnPairs {
-    const { pairs, exactShare, clipShare, personShare } = shares;
+    const { pairs, exactShare, clipShare, personShare, faceWeight } = shares;
     const factor = chance.pick(factors);
     const exact = this.#exact[factor];
     const counts = [exact.length === 0 ? 0 : exactShare, clipShare, personShare].map((share) =>
@@ -79,7 +81,10 @@ export class PairSource {
     const parts = { self: rows, identity: rows, emotion: rows, pose: rows };
     const exactRows = share((some) => knownOf(some, factor).filter(Boolean).length);
     const labelled = share((some) => framesOf(some).filter((frame) => this.#labelled(frame)).length);
-    return { ...this.#batch(own, factor), shares: { ...parts, exact: exactRows, classification: labelled } };
+    return {
+      ...this.#batch(own, factor, faceWeight),
+      shares: { ...parts, exact: exactRows, classification: labelled },
+    };
   }
 
   #labelled(frame: number): boolean {
@@ -87,7 +92,7 @@ export class PairSource {
   }
 
   /** Pairs as tensors. Those of exact exchanges come first. */
-  #batch(chosen: readonly ChosenPair[], factor: Factor): PairBatch {
+  #batch(chosen: readonly ChosenPair[], factor: Factor, faceWeight: number): PairBatch {
     const { labels, pictures: all } = this.faces;
     const frames = framesOf(chosen);
     const pictures = picturesOf({ pictures: all }, frames);
@@ -101,6 +106,7 @@ export class PairSource {
       same: chosen.map(({ s, t }) => person(s) === person(t)),
       truth: known.includes(true) ? this.#truth(pictures, numbers, drawnAt(chosen, factor)) : null,
       known,
+      weights: faceWeight === 0 ? null : faceWeights(this.faces, frames, faceWeight),
     };
   }
 
