@@ -14,7 +14,8 @@ namespace headrace {
 
 namespace {
 
-constexpr int64_t kVertexGrain = 1 << 14; // vertices or triangles that are worth a thread
+// Vertices or triangles that are worth a thread.
+constexpr int64_t kVertexGrain = 1 << 14, kPlaceGrain = 1 << 13;
 
 // The normals of the triangles [first, end), as long as twice their areas; zeros where that is no finite number.
 HEADRACE_VECTORS void trianglesNormals(const float* points, const int32_t* corners, int64_t first, int64_t end, double* out) {
@@ -43,7 +44,17 @@ HEADRACE_VECTORS void makeUnits(const double* sums, int64_t first, int64_t end, 
   }
 }
 
-// Means of the triangles' normals by their areas, of length 1. Sums depend on their order: one thread makes them.
+// Adds the triangles' normals, in their order, to the sums of their corners among the vertices [first, end).
+void addNormals(const double* of, const int32_t* corners, int64_t count, int64_t first, int64_t end, double* sums) {
+  for (int64_t i = 0; i < 3 * count; ++i) {
+    const int64_t vertex = corners[i];
+    if (vertex < first || vertex >= end) continue;
+    const double* normal = of + 3 * (i / 3);
+    for (int axis = 0; axis < 3; ++axis) sums[3 * vertex + axis] += normal[axis];
+  }
+}
+
+// Means of the triangles' normals by their areas, of length 1. Sums depend on their order: each thread makes those of some vertices.
 at::Tensor vertexNormals(const at::Tensor& positions, const at::Tensor& triangles) {
   TORCH_CHECK(isPlain(positions, at::kFloat, 2) && positions.size(1) == 3,
               "expected positions contiguous on the CPU, Float [V, 3]");
@@ -56,21 +67,19 @@ at::Tensor vertexNormals(const at::Tensor& positions, const at::Tensor& triangle
   of.resize(3 * count);
   sums.assign(3 * vertices, 0);
   forEachRange(count, kVertexGrain, [&](int64_t first, int64_t end) { trianglesNormals(points, corners, first, end, of.data()); });
-  for (int64_t i = 0; i < 3 * count; ++i) {
-    const double* normal = of.data() + 3 * (i / 3);
-    double* sum = sums.data() + 3 * static_cast<int64_t>(corners[i]);
-    for (int axis = 0; axis < 3; ++axis) sum[axis] += normal[axis];
-  }
   at::Tensor result = at::empty({vertices, 3}, positions.options().requires_grad(false));
   float* normals = result.data_ptr<float>();
-  forEachRange(vertices, kVertexGrain, [&](int64_t first, int64_t end) { makeUnits(sums.data(), first, end, normals); });
+  forEachRange(vertices, kVertexGrain, [&](int64_t first, int64_t end) {
+    addNormals(of.data(), corners, count, first, end, sums.data());
+    makeUnits(sums.data(), first, end, normals);
+  });
   return result;
 }
 
 // Where vertices of a head on shoulders are: the head is turned by `turns` [0], the shoulders by `turns` [1] (rotations, rows),
 // and a vertex by as much of either as `follows` says, about `pivot`; all are moved by `position`. `view` [V, 3] is in the
 // camera's space, cm from the pivot; `points` [V, 3] what rasterise takes: x and y in samples, of which `focal` are seen of a
-// cm at 1 cm, and 1 / distance. One thread: it is quick.
+// cm at 1 cm, and 1 / distance.
 void placeMesh(const at::Tensor& vertices, const at::Tensor& follows, const at::Tensor& turns, at::ArrayRef<double> pivot,
                at::ArrayRef<double> position, at::ArrayRef<double> centre, double focal, double distance, const at::Tensor& view,
                const at::Tensor& points) {
@@ -87,21 +96,23 @@ void placeMesh(const at::Tensor& vertices, const at::Tensor& follows, const at::
   const float *from = vertices.data_ptr<float>(), *head = follows.data_ptr<float>();
   const double* r = turns.data_ptr<double>();
   float *to = view.data_ptr<float>(), *seen = points.data_ptr<float>();
-  for (int64_t i = 0; i < count; ++i) {
-    double p[3], at[3];
-    for (int k = 0; k < 3; ++k) p[k] = from[3 * i + k] - pivot[k];
-    const double share = head[i];
-    for (int k = 0; k < 3; ++k) {
-      const double turned = r[3 * k] * p[0] + r[3 * k + 1] * p[1] + r[3 * k + 2] * p[2];
-      const double still = share < 1 ? r[9 + 3 * k] * p[0] + r[10 + 3 * k] * p[1] + r[11 + 3 * k] * p[2] : 0;
-      at[k] = (share < 1 ? still + share * (turned - still) : turned) + position[k];
-      to[3 * i + k] = static_cast<float>(at[k]);
+  forEachRange(count, kPlaceGrain, [&](int64_t first, int64_t end) {
+    for (int64_t i = first; i < end; ++i) {
+      double p[3], at[3];
+      for (int k = 0; k < 3; ++k) p[k] = from[3 * i + k] - pivot[k];
+      const double share = head[i];
+      for (int k = 0; k < 3; ++k) {
+        const double turned = r[3 * k] * p[0] + r[3 * k + 1] * p[1] + r[3 * k + 2] * p[2];
+        const double still = share < 1 ? r[9 + 3 * k] * p[0] + r[10 + 3 * k] * p[1] + r[11 + 3 * k] * p[2] : 0;
+        at[k] = (share < 1 ? still + share * (turned - still) : turned) + position[k];
+        to[3 * i + k] = static_cast<float>(at[k]);
+      }
+      const double near = 1 / (distance - at[2]);
+      seen[3 * i] = static_cast<float>(centre[0] + focal * near * at[0]);
+      seen[3 * i + 1] = static_cast<float>(centre[1] - focal * near * at[1]);
+      seen[3 * i + 2] = static_cast<float>(near);
     }
-    const double near = 1 / (distance - at[2]);
-    seen[3 * i] = static_cast<float>(centre[0] + focal * near * at[0]);
-    seen[3 * i + 1] = static_cast<float>(centre[1] - focal * near * at[1]);
-    seen[3 * i + 2] = static_cast<float>(near);
-  }
+  });
 }
 
 } // namespace
