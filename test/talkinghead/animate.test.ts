@@ -72,6 +72,18 @@ test('the jaw moves while something is said, and rests in silence', async () => 
   assert.ok((await moves(new Float32Array(48000))) < 0.03);
 });
 
+test('a mood that is heard in the voice shows itself, and nothing of it is there before enough was heard', async () => {
+  const sound = await part(4);
+  const motion = async (emotion?: string): Promise<MotionFrame[]> =>
+    await all(portrait.animate({ speech: sound, ...(emotion && { emotion }) }).motion());
+  const [plain, felt] = [await motion(), await motion('auto')];
+  assert.equal(felt.length, 100);
+  assert.deepEqual(felt.slice(0, 20), plain.slice(0, 20));
+  assert.notDeepEqual(felt.at(-1)!.weights, plain.at(-1)!.weights);
+  for (const samples of [new Float32Array(16000), new Float32Array(10)])
+    await all(portrait.animate({ speech: { samples, rate: 16000 }, emotion: 'auto' }).motion());
+});
+
 test('sound of every kind is read: other rates, two channels, compressed, of a video', async () => {
   const { samples } = await part(1);
   writeWav(file('narrow.wav'), { channels: [await resample(samples, 16000, 8000)], rate: 8000 });

@@ -145,7 +145,7 @@ test('the voice that comes with Headrace closes the mouth in silence, and opens 
 
 test('the shipped voice tells of a mood once there is enough speech, as probabilities', () => {
   const frames = framesOf(VoiceModel.load(), syllables([600, 1500, 2500]), 25, 777);
-  assert.equal(frames[5]!.emotion, undefined);
+  assert.equal(frames[5]!.emotion, null);
   const { emotion } = frames.at(-1)!;
   assert.ok(emotion);
   const sum = Object.values(emotion).reduce((total, value) => total + value, 0);

@@ -173,7 +173,8 @@ export class Animation extends Film {
       yield said(frame, frames++);
     }
     // Less than half a frame is one picture all the same.
-    if (frames === 0) yield { mouth: new Float32Array(this.#actor.rest.length), closure: 0, energy: 0, stress: 0 };
+    if (frames === 0)
+      yield { mouth: new Float32Array(this.#actor.rest.length), closure: 0, energy: 0, stress: 0, emotion: null };
   }
 
   /** What known words make of a frame that is heard; the words are looked for once. */

@@ -45,8 +45,8 @@ export class HeardEmotion {
   }
 
   /** Two low-passes, one after the other. @returns null before any was heard */
-  next(heard: Expressions | undefined): Expressions | null {
-    if (heard !== undefined) {
+  next(heard: Expressions | null): Expressions | null {
+    if (heard !== null) {
       this.#near ??= new Float64Array(expressionNames.length);
       for (const [i, name] of expressionNames.entries()) {
         this.#near[i]! += this.#share * (heard[name] - this.#near[i]!);

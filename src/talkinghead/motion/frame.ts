@@ -25,6 +25,6 @@ export interface SpeechFrame {
   readonly energy: number;
   /** 0 to 1, with peaks on stressed syllables. */
   readonly stress: number;
-  /** What is heard in the voice, as probabilities. */
-  readonly emotion?: Expressions;
+  /** What is heard in the voice, as probabilities; null before enough was heard. Absent where nobody listens for it. */
+  readonly emotion?: Expressions | null;
 }

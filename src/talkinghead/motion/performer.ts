@@ -75,10 +75,11 @@ export class Performer {
     return { weights, ...place, ...(gaze === null ? {} : { gaze }) };
   }
 
-  /** What has been heard so far: nothing, as probabilities too, before anyone has spoken. */
+  /** What has been heard so far: nothing, as probabilities too, before anyone has spoken enough; null in a voice that tells none. */
   #hear(speech: SpeechFrame | null): Expressions | null {
-    const heard = this.#heard.next(speech?.emotion);
-    return heard === null && speech === null ? HeardEmotion.nothing : heard;
+    const emotion = speech === null ? null : speech.emotion;
+    const heard = this.#heard.next(emotion ?? null);
+    return heard === null && emotion === null ? HeardEmotion.nothing : heard;
   }
 
   #place(time: number, accent: Accent): Pick<MotionFrame, 'pose' | 'position'> {

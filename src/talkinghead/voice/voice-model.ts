@@ -154,7 +154,7 @@ class Stream implements VoiceStream {
       closure: mix(a.closure, b.closure),
       energy: mix(a.energy, b.energy),
       stress: mix(a.stress, b.stress),
-      ...(a.emotion === null ? {} : { emotion: a.emotion }),
+      ...(this.emotion !== null && { emotion: a.emotion }),
     };
   }
 }
