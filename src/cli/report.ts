@@ -1,6 +1,6 @@
 // What the user sees of a result or an error: one JSON object, or one line; and the exit code.
 
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { CommanderError } from 'commander';
 import { TruncatedError } from '../media/truncated.js';
@@ -35,6 +35,13 @@ export function checkFolderOf(option: string, file: string): void {
   const folder = dirname(file);
   if (!existsSync(folder))
     throw new ConfigError(`Expected ${option} in a folder that exists, got ${file}: make ${folder} first`);
+}
+
+/** Before all the work, not after it. @throws ConfigError where a file to be written is one that is read */
+export function checkApart(option: string, file: string, read: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, other] of Object.entries(read))
+    if (other !== undefined && existsSync(file) && existsSync(other) && realpathSync(file) === realpathSync(other))
+      throw new ConfigError(`Expected ${option} to be another file than ${name}, got ${file} for both`);
 }
 
 /** Before all the work, not after it. @throws ConfigError where a file's name ends otherwise */

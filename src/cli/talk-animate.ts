@@ -21,7 +21,16 @@ import {
 import { portraitReach } from '../talkinghead/portrait/portrait.js';
 import { ConfigError, DataError } from '../torch/index.js';
 import { perSecond, ReadingProgress, StepProgress } from './reading.js';
-import { checkFolderOf, exitCodes, onInterrupt, print, say, withTruncatedAllowed } from './report.js';
+import {
+  checkApart,
+  checkEnding,
+  checkFolderOf,
+  exitCodes,
+  onInterrupt,
+  print,
+  say,
+  withTruncatedAllowed,
+} from './report.js';
 import type { TalkAnimateFlags } from './talk-program.js';
 
 /** What `--preview` makes of a portrait. */
@@ -44,8 +53,12 @@ export interface Opened {
 async function animated(flags: TalkAnimateFlags): Promise<void> {
   const raw = flags.output === '-';
   // What can be told to be wrong is told before the portrait is loaded, which takes a while.
-  if (!raw) checkOutput(flags.output);
-  if (flags.report !== undefined) checkFolderOf('--report', flags.report);
+  if (!raw) checkOutput(flags.output, flags);
+  if (flags.report !== undefined) {
+    checkEnding('--report', flags.report, ['.json']);
+    checkFolderOf('--report', flags.report);
+    checkApart('--report', flags.report, { '--emotion': flags.emotion, '--pose': flags.pose });
+  }
   if (raw && flags.json) throw new ConfigError('Expected --json or -o -, got both: stdout can take one of them');
   const seconds = await soundSeconds(flags.audio);
   const open = flags.model === 'portrait' ? await portraitOpener(flags) : await speakOpener(flags);
@@ -98,9 +111,10 @@ async function speakOpener(flags: TalkAnimateFlags): Promise<Opener> {
 }
 
 /** @throws HeadraceError for a name that tells no kind of output, or a place where it cannot be written */
-function checkOutput(path: string): void {
+function checkOutput(path: string, { audio, portrait, emotion, pose }: TalkAnimateFlags): void {
   const kind = videoTarget(path);
   checkFolderOf('--output', path);
+  checkApart('--output', path, { '--audio': audio, '--portrait': portrait, '--emotion': emotion, '--pose': pose });
   if (kind === 'frames') checkFrames(path, framePattern(path));
 }
 

@@ -3,7 +3,7 @@ import { writableImages } from '../media/images/names.js';
 import { readImage, writeImage } from '../media/index.js';
 import { type FaceFit, fitPhotographs, fitSheet } from '../talkinghead/index.js';
 import { StepProgress } from './reading.js';
-import { checkEnding, checkFolderOf, print, say } from './report.js';
+import { checkApart, checkEnding, checkFolderOf, print, say } from './report.js';
 import type { TalkFitFlags } from './talk-program.js';
 
 /** `headrace talk fit`. */
@@ -16,6 +16,7 @@ export async function fitTalk(photos: readonly string[], flags: TalkFitFlags): P
   if (sheet !== undefined) {
     checkEnding('--sheet', sheet, Object.keys(writableImages));
     checkFolderOf('--sheet', sheet);
+    for (const photo of photos) checkApart('--sheet', sheet, { 'the photograph': photo });
   }
   const steps = new StepProgress('fitting');
   const note = (remark: string): void => {

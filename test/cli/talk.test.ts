@@ -73,6 +73,24 @@ it('animate says in one line what is wrong with a portrait, a sound or a transcr
   }
 });
 
+it('nothing that is read is written over', async () => {
+  await writeVideo(folder.at('said.mp4'), film(5), { fps: 25 });
+  writeFileSync(folder.at('face.png'), '');
+  const [said, face] = [folder.at('said.mp4'), folder.at('face.png')];
+  const before = [readFileSync(said), readFileSync(face)];
+  const animate = ['talk', 'animate', '--portrait', face, '--audio', said];
+  for (const [args, message] of [
+    [[...animate, '-o', said], /--output to be another file than --audio, got \S+said\.mp4 for both/],
+    [[...animate, '--report', face, '-o', folder.at('new.mp4')], /--report to end in \.json, got \S+face\.png/],
+    [['talk', 'fit', face, '--sheet', face], /--sheet to be another file than the photograph/],
+  ] as const) {
+    const outcome = await headrace(args);
+    assert.equal(outcome.code, 1, outcome.stderr);
+    assert.match(outcome.stderr, message);
+  }
+  assert.deepEqual([readFileSync(said), readFileSync(face)], before);
+});
+
 it('a cut recording is refused with a way out of the command line, which takes what is there', async () => {
   const sound = Float32Array.from({ length: 16000 }, (_, i) => 0.3 * Math.sin((2 * Math.PI * 300 * i) / 16000));
   await writeWav(folder.at('whole.wav'), { rate: 16000, channels: [sound] });
