@@ -33,7 +33,7 @@ import {
 } from './report.js';
 import type { TalkAnimateFlags } from './talk-program.js';
 
-/** What `--preview` makes of a portrait. */
+/** Pixels that `--preview` makes of a portrait at most. */
 const previewSize = 256;
 
 /** `headrace talk animate`. */
@@ -183,7 +183,7 @@ async function loadPortrait(flags: TalkAnimateFlags): Promise<Portrait> {
 }
 
 function portraitOptions(flags: TalkAnimateFlags) {
-  const size = flags.preview ? previewSize : flags.size;
+  const size = flags.preview ? Math.min(previewSize, flags.size ?? previewSize) : flags.size;
   return {
     crop: flags.full ? ('full' as const) : ('head' as const),
     ...(flags.face !== undefined && { face: flags.face }),

@@ -230,7 +230,7 @@ function addAnimate(verb: Verb): void {
     )
     .option(
       '-o, --output <file>',
-      '.mp4, .mov, .mkv, .webm, .gif, a folder or NAME-%05d.png, or - for raw RGB (required)',
+      '.mp4, .mov, .mkv, .webm, .gif, a folder (frames/) or NAME-%05d.png, or - for raw RGB (required)',
     )
     .option(
       '--emotion <what>',
@@ -253,7 +253,7 @@ function addAnimate(verb: Verb): void {
     .option('--full', 'the whole photograph, not the head alone', false)
     .addOption(faceOption())
     .addOption(truncatedOption('recordings and videos'))
-    .option('--preview', 'small and quick, to see what comes', false)
+    .option('--preview', 'quick: 256 pixels at most, to see what comes', false)
     .option('--mark', 'a visible mark that says that the video is synthetic', false)
     .option('--grain', "fresh film grain, like the photograph's, where pixels are made", false)
     .addOption(new Option('--pose-scale <x>', 'times the motion of the head').argParser(within(...scales.pose)))
