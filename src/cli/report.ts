@@ -84,6 +84,7 @@ const flags: Readonly<Record<string, string>> = {
   'sync: RUN': '--set sync=RUN',
   'loss.sync: 0': '--set loss.sync=0',
   batchSize: '--batch',
+  poseScale: '--pose-scale',
   checkpointEvery: '--checkpoint-every',
 };
 const settings = new RegExp(`\\b(${Object.keys(flags).join('|')})\\b`, 'g');
@@ -91,7 +92,9 @@ const settings = new RegExp(`\\b(${Object.keys(flags).join('|')})\\b`, 'g');
 /** An error in words of the command line. */
 export function messageOf(error: Error): string {
   if (error instanceof TruncatedError) return `${error.fact}. Copy or record it again`;
-  return error.message.replaceAll(settings, (name) => flags[name]!);
+  // A line that points at a place in another says nothing in a single line; the message has the place as a number.
+  const message = error.message.replace(/\n[^\n]*\n *\^$/, '');
+  return message.replaceAll(settings, (name) => flags[name]!);
 }
 
 /** Runs a verb that has `--allow-truncated`, of which users of a file that was cut short are told. */

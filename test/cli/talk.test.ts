@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, it } from 'node:test';
-import { type RgbImage, writeImage, writeVideo, writeWav } from 'headrace/media';
+import { mediaInfo, type RgbImage, writeImage, writeVideo, writeWav } from 'headrace/media';
 import { drawFaces } from '../media/faces-drawing.js';
 import { example } from '../talkinghead/examples.js';
 import { headrace, interrupted, lastJson, temporaryFolder } from './run.js';
@@ -55,7 +55,13 @@ it('animate says in one line what is wrong with a portrait, a sound or a transcr
     // What is wrong with plans and words is told before the portrait is looked at.
     [folder.at('wall.png'), hello, ['--transcript', 'take 2'], /numbers in words.*got '2'/],
     [folder.at('wall.png'), hello, ['--pose', 'nod.mp4'], /No such file: nod\.mp4/],
-    [folder.at('wall.png'), hello, ['--pose', 'yaw=90'], /within 60 degrees .* got yaw up to 90/],
+    [
+      folder.at('wall.png'),
+      hello,
+      ['--pose', 'yaw=90'],
+      /within 60 degrees .* got yaw up to 90.* make --pose-scale smaller\n/,
+    ],
+    [folder.at('wall.png'), hello, ['--emotion', 'hapy'], /got 'hapy' at character 1\. Did you mean happy\?\n/],
     [folder.at('wall.png'), hello, ['--emotion', hello], /hello\.flac: expected a video, got a file without pictures/],
     [
       folder.at('wall.png'),
@@ -104,9 +110,10 @@ it('a cut recording is refused with a way out of the command line, which takes w
     /^(loading [^\n]+\n)*headrace: \S+cut\.wav is cut short: it announces 32044 bytes and has 16044\. Copy or record it again, or take what is there with --allow-truncated\n$/,
   );
   assert.deepEqual(readdirSync(folder.at('out')), []);
-  const taken = await headrace([...args, ...out, '--allow-truncated']);
+  const taken = await headrace([...args, ...out, '--allow-truncated', '--preview']);
   assert.equal(taken.code, 0, taken.stderr);
   assert.equal((lastJson(taken) as { frames: number }).frames, 13); // half a second
+  assert.equal((await mediaInfo(folder.at('out/cut.mp4'))).video!.width, 64); // a preview is no larger than was asked for
   // A verb without that option does not speak of it, nor of options of code.
   await writeVideo(folder.at('film.mp4'), film(25), { fps: 25 });
   const bytes = readFileSync(folder.at('film.mp4'));
