@@ -80,6 +80,7 @@ const flags: Readonly<Record<string, string>> = {
   'lazy: true': '--lazy',
   'syncBatchNorm: true': '--sync-batch-norm',
   'size: N': '--image-size N',
+  'choose with face:': 'choose with --face',
   'irfd: RUN': '--set irfd=RUN',
   'sync: RUN': '--set sync=RUN',
   'loss.sync: 0': '--set loss.sync=0',
@@ -87,14 +88,19 @@ const flags: Readonly<Record<string, string>> = {
   poseScale: '--pose-scale',
   checkpointEvery: '--checkpoint-every',
 };
-const settings = new RegExp(`\\b(${Object.keys(flags).join('|')})\\b`, 'g');
+const settings = new RegExp(`\\b(${Object.keys(flags).join('|')})(?!\\w)`, 'g');
 
 /** An error in words of the command line. */
 export function messageOf(error: Error): string {
   if (error instanceof TruncatedError) return `${error.fact}. Copy or record it again`;
   // A line that points at a place in another says nothing in a single line; the message has the place as a number.
   const message = error.message.replace(/\n[^\n]*\n *\^$/, '');
-  return message.replaceAll(settings, (name) => flags[name]!);
+  return inFlags(message);
+}
+
+/** A remark of the library, in words of the command line. */
+export function inFlags(remark: string): string {
+  return remark.replaceAll(settings, (name) => flags[name]!);
 }
 
 /** Runs a verb that has `--allow-truncated`, of which users of a file that was cut short are told. */

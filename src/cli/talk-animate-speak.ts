@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { MotionTrack, parseEmotion, type SpeakAnimateOptions, SpeakHead } from '../talkinghead/index.js';
 import { ConfigError, DataError } from '../torch/index.js';
 import { perSecond, ReadingProgress } from './reading.js';
-import { say } from './report.js';
+import { inFlags, say } from './report.js';
 import type { Opened } from './talk-animate.js';
 import type { TalkAnimateFlags } from './talk-program.js';
 
@@ -54,7 +54,7 @@ export async function openSpeak(flags: TalkAnimateFlags, signal: AbortSignal): P
     allowTruncated,
     signal,
     onFollow,
-    note: (remark) => say(`note: ${remark}`),
+    note: (remark) => say(`note: ${inFlags(remark)}`),
     ...(felt !== undefined && { emotion: felt }),
     ...(turned !== undefined && { pose: turned }),
     ...(emotionScale !== undefined && { emotionScale }),

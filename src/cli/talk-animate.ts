@@ -26,6 +26,7 @@ import {
   checkEnding,
   checkFolderOf,
   exitCodes,
+  inFlags,
   onInterrupt,
   print,
   say,
@@ -166,7 +167,7 @@ async function soundSeconds(path: string): Promise<number> {
   return audio.duration ?? duration ?? 0;
 }
 
-const note = (remark: string): void => say(`note: ${remark}`);
+const note = (remark: string): void => say(`note: ${inFlags(remark)}`);
 
 async function loadPortrait(flags: TalkAnimateFlags): Promise<Portrait> {
   const steps = new StepProgress(`loading ${flags.portrait}`);

@@ -3,7 +3,7 @@ import { writableImages } from '../media/images/names.js';
 import { readImage, writeImage } from '../media/index.js';
 import { type FaceFit, fitPhotographs, fitSheet } from '../talkinghead/index.js';
 import { StepProgress } from './reading.js';
-import { checkApart, checkEnding, checkFolderOf, print, say } from './report.js';
+import { checkApart, checkEnding, checkFolderOf, inFlags, print, say } from './report.js';
 import type { TalkFitFlags } from './talk-program.js';
 
 /** `headrace talk fit`. */
@@ -21,7 +21,7 @@ export async function fitTalk(photos: readonly string[], flags: TalkFitFlags): P
   const steps = new StepProgress('fitting');
   const note = (remark: string): void => {
     steps.finish();
-    say(`note: ${remark}`);
+    say(`note: ${inFlags(remark)}`);
   };
   const onStep = (what: string, step: number, of: number): void => steps.begin(what, step, of);
   const fits = await fitPhotographs(photos, { ...(face !== undefined && { face }), note, onStep }).finally(() =>

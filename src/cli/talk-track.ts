@@ -1,7 +1,7 @@
 import { FaceAnalyser, mediaInfo } from '../media/index.js';
 import { fitPhotographs, type MotionTrack, trackMotion } from '../talkinghead/index.js';
 import { interruptible, perSecond, ReadingProgress } from './reading.js';
-import { checkEnding, checkFolderOf, print, say, withTruncatedAllowed } from './report.js';
+import { checkEnding, checkFolderOf, inFlags, print, say, withTruncatedAllowed } from './report.js';
 import type { TalkTrackFlags } from './talk-program.js';
 
 /** `headrace talk track`. */
@@ -14,7 +14,7 @@ export async function trackTalk(video: string, flags: TalkTrackFlags): Promise<v
   const note = (remark: string): void => {
     notes.push(remark);
     progress.finish();
-    say(`note: ${remark}`);
+    say(`note: ${inFlags(remark)}`);
   };
   const follow = async (): Promise<MotionTrack> => {
     await mediaInfo(video); // which tells what is no video before photographs are fitted

@@ -97,6 +97,13 @@ it('nothing that is read is written over', async () => {
   assert.deepEqual([readFileSync(said), readFileSync(face)], before);
 });
 
+it('remarks name the options of the command line', async () => {
+  const faces = [80, 240].map((x) => ({ x, y: 66, eyes: 30, mouth: 0.5 }));
+  await writeImage(folder.at('two.png'), { width: 320, height: 160, data: drawFaces(320, 160, faces) });
+  const { stderr } = await headrace(['talk', 'fit', folder.at('two.png')]);
+  assert.match(stderr, /note: \S+two\.png shows 2 faces: .* choose with --face 0 to 1\n/);
+});
+
 it('a cut recording is refused with a way out of the command line, which takes what is there', async () => {
   const sound = Float32Array.from({ length: 16000 }, (_, i) => 0.3 * Math.sin((2 * Math.PI * 300 * i) / 16000));
   await writeWav(folder.at('whole.wav'), { rate: 16000, channels: [sound] });
