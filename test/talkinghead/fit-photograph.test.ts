@@ -8,15 +8,18 @@ import { FaceAnalyser, type RgbImage, readImage, writeImage, writeVideo } from '
 import {
   arkitWeights,
   type FaceFit,
+  FaceStage,
   fitPhotograph,
   fitPhotographs,
   fitSheet,
   type MotionTrack,
+  SyntheticFace,
   trackMotion,
 } from 'headrace/talkinghead';
 import sharp from 'sharp';
 import { type DrawnFace, drawFaces } from '../media/faces-drawing.js';
 import { realData } from '../media/support.js';
+import { example } from './examples.js';
 import { landmarksOf, person, size } from './fit-truth.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fit-photograph-'));
@@ -45,6 +48,21 @@ test('a face is found and fitted: eyes where they were drawn, looking ahead', ()
     steps.map((step) => step.slice(0, 3)),
     ['1/4', '2/4', '3/4', '4/4'],
   );
+});
+
+test('eyes look where drawn people look, and not where one of both eyes would have it', async () => {
+  using stage = new FaceStage({ size: 256 });
+  const missed = [];
+  for (let seed = 40; seed < 46; seed++) {
+    using drawnPerson = new SyntheticFace(seed, { stage });
+    const yaw = [-15, 0, 15][seed % 3]!;
+    const pose = { yaw: 0, pitch: 0, roll: 0 };
+    const { gaze } = await fitPhotograph(drawnPerson.frame({ gaze: { yaw, pitch: 0 }, pose }).image, { analyser });
+    missed.push(Math.abs(gaze.yaw - yaw));
+  }
+  assert.ok(missed.reduce((sum, degrees) => sum + degrees, 0) / missed.length < 5, `degrees: ${missed}`);
+  const { gaze } = await fitPhotograph(example('ben.jpg'), { analyser });
+  assert.ok(Math.abs(gaze.yaw) < 5, JSON.stringify(gaze));
 });
 
 test('a photograph is fitted as it is shown: turned by EXIF, in CMYK, with transparency, in BMP', async () => {
