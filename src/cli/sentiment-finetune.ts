@@ -19,7 +19,7 @@ export async function finetune(name: string, flags: SentimentFinetuneFlags): Pro
   const places = { data, out, bert, vectors, onProgress: say };
   const settings = await prepareFinetuning(config, places);
   const run = new Trainer({ ...settings, threads }, { resume });
-  const { stopped, ...result } = await follow(run, out, goOn(`finetune ${name} --bert ${bert}`, flags));
+  const { stopped, ...result } = await follow(run, out, goOn(`finetune ${name}`, flags));
   if (stopped) {
     print(json, { ...result, reader: null, scores: null }, `${result.steps} steps`);
     return;

@@ -7,9 +7,9 @@ import type { SentimentPretrainFlags } from './sentiment-program.js';
 
 /** `headrace sentiment pretrain`. */
 export async function pretrain(name: string, flags: SentimentPretrainFlags): Promise<void> {
-  const { data, out, vectors, set, threads, resume, json } = flags;
+  const { data, out, bert, vectors, set, threads, resume, json } = flags;
   const config = readPretrainConfig(name, set);
-  const settings = preparePretraining(config, { data, out, vectors, onProgress: say });
+  const settings = preparePretraining(config, { data, out, bert, vectors, onProgress: say });
   if (config.epochs === 0) {
     const encoder = await keepEncoder(config, settings);
     print(json, { steps: 0, encoder }, `the encoder as it begins, as Hugging Face keeps a BERT: ${encoder}`);
@@ -24,8 +24,8 @@ export async function pretrain(name: string, flags: SentimentPretrainFlags): Pro
 }
 
 /** The command that goes on. @param verb - with its configuration */
-export function goOn(verb: string, { data, out, vectors, set }: SentimentPretrainFlags): string {
+export function goOn(verb: string, { data, out, bert, vectors, set }: SentimentPretrainFlags): string {
   const changes = Object.entries(set).map(([path, value]) => ` --set ${path}=${JSON.stringify(value)}`);
-  const from = vectors === undefined ? '' : ` --vectors ${vectors}`;
-  return `headrace sentiment ${verb} --data ${data}${from} --out ${out}${changes.join('')} --resume`;
+  const from = [bert === undefined ? '' : ` --bert ${bert}`, vectors === undefined ? '' : ` --vectors ${vectors}`];
+  return `headrace sentiment ${verb} --data ${data}${from.join('')} --out ${out}${changes.join('')} --resume`;
 }

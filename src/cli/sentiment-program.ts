@@ -63,6 +63,7 @@ export interface SentimentFinetuneFlags extends SentimentPretrainFlags {
 export interface SentimentPretrainFlags {
   data: string;
   out: string;
+  bert?: string;
   vectors?: string;
   set: Record<string, unknown>;
   threads: number;
@@ -302,7 +303,9 @@ function addPretrain(verb: Verb): void {
     'pretrain',
     'train a text encoder with a vocabulary of its own on plain texts: it guesses hidden word pieces',
     'headrace sentiment pretrain small --data data --vectors data/wordvec --out runs/encoder',
-  ).argument('<config>', 'small, medium or a JSON configuration that changes one');
+  )
+    .argument('<config>', 'small, deep, medium or a JSON configuration that changes one')
+    .option('--bert <dir>', 'an encoder to go on from; where there are to be more layers, its own repeat');
   engineOptions(pretrain, 'folder of the texts that the configuration names', 'word vectors to begin with').action(
     async (config: string, flags: SentimentPretrainFlags, command: Command) => {
       requireOptions(command, 'data', 'out');

@@ -82,6 +82,40 @@ test('without an epoch it is the encoder as it begins, with the vectors of the w
   assert.ok(Math.abs(rowOf('cat').square().mean().sqrt().item() - 0.02) < 0.002);
 });
 
+test('a deeper encoder goes on from one that has learnt: layers repeat, the head is kept, and it soon guesses as well', async () => {
+  const out = join(folder, 'shallow');
+  await trained(out);
+  const bert = await keepEncoder(config, preparePretraining(config, { data, out }));
+  const deep = { ...config, model: { ...config.model, layers: 4 }, epochs: 0 };
+  const begun = join(folder, 'begun-deep');
+  const kept = await keepEncoder(deep, preparePretraining(deep, { data, out: begun, bert }));
+  const [from, made] = [bert, kept].map((each) => loadSafetensors(join(each, 'model.safetensors')).tensors);
+  assert.equal(made!.size, from!.size + 32);
+  for (const [key, value] of made!) {
+    const source = key.replace('layer.2', 'layer.0').replace('layer.3', 'layer.1');
+    assert.deepEqual(value.tolist(), from!.get(source)!.tolist(), key);
+  }
+  const own = { ...deep, epochs: 1 };
+  const settings = preparePretraining(own, { data, out: join(folder, 'deep'), bert });
+  const { metrics } = await new Trainer({ ...settings, cut: [] }).result;
+  assert.ok(metrics!.accuracy! > 0.9, `${metrics!.accuracy}`);
+});
+
+test('an encoder that the configuration does not fit, or one beside word vectors, is refused', async () => {
+  const bert = await keepEncoder(
+    { ...config, epochs: 0 },
+    preparePretraining(config, { data, out: join(folder, 'fits') }),
+  );
+  const prepared = (model: Partial<PretrainConfig['model']>, vectors?: string) => () =>
+    preparePretraining(
+      { ...config, model: { ...config.model, ...model } },
+      { data, out: join(folder, 'not'), bert, vectors },
+    );
+  assert.throws(prepared({ width: 32 }), /as wide as the encoder in .*: width 64, not 32/);
+  assert.throws(prepared({ layers: 3 }), /as many layers as the encoder in .* has \(2\), or a multiple, got 3/);
+  assert.throws(prepared({}, folder), /an encoder or word vectors to begin with, got both/);
+});
+
 test('in two stages it learns, too, each by its own loss', async () => {
   const { accuracy } = await trained(join(folder, 'ppll'), { schedule: 'ppll', compute: 'float32' });
   assert.ok(accuracy! > 0.9, `${accuracy}`);
@@ -132,7 +166,7 @@ test('the command trains, keeps its vocabulary, and refuses a folder of other te
   assert.equal(rows.dtype, 'int16');
   assert.equal(steps, Math.ceil((rows.shape[0]! - Math.ceil(rows.shape[0]! / 200)) / 32));
   using file = SafetensorsFile.open(join(encoder, 'model.safetensors'));
-  assert.ok([...file.entries.keys()].every((key) => key.startsWith('bert.')));
+  assert.ok([...file.entries.keys()].every((key) => /^(bert|cls\.predictions)\./.test(key)));
   const other = { ...config, length: 20 };
   assert.throws(
     () => preparePretraining(other, { data, out }),

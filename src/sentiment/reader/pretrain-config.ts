@@ -55,6 +55,8 @@ const small: PretrainConfig = {
 
 export const pretrainRecipes: Readonly<Record<string, PretrainConfig>> = {
   small,
+  /** Twice the layers: of a small encoder (`bert`), which learns on. */
+  deep: { ...small, model: { ...small.model, layers: 6 }, epochs: 2, lr: 1e-3 },
   medium: { ...small, model: { layers: 4, width: 256, heads: 4, inner: 1024, dropout: 0 }, lr: 1e-3 },
 };
 
@@ -71,7 +73,7 @@ const shape = isObject({
   ...trainingShapes,
 });
 
-/** @param name - `small`, `medium`, or a JSON file that changes one; @param set - fields by their paths */
+/** @param name - `small`, `deep`, `medium`, or a JSON file that changes one; @param set - fields by their paths */
 export function readPretrainConfig(name: string, set: Readonly<Record<string, unknown>> = {}): PretrainConfig {
   return readRecipe(name, pretrainRecipes, shape, set);
 }

@@ -1,32 +1,39 @@
 /** Pre-training of a text encoder: its vocabulary, its rows of tokens, the run of the pipeline, and the folder of the result. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { readJsonFile, saveSafetensors, writeFileAtomic } from '../../io/index.js';
+import { dirname, join, resolve } from 'node:path';
+import { loadSafetensors, readJsonFile, saveSafetensors, writeFileAtomic } from '../../io/index.js';
 import { Checkpoint } from '../../pipeline/checkpoint.js';
 import { buildModel, type ModelSpec, type RunSettings, resolveRef } from '../../pipeline/index.js';
 import { describeDifferences, differencesOf } from '../../run/index.js';
 import { trainWordPieces } from '../../text/train-wordpiece.js';
 import { WordPieceTokenizer } from '../../text/wordpiece.js';
 import { ConfigError, DataError, scope, type Tensor, tensorFromBytes } from '../../torch/index.js';
+import { checkBeginning, writeBeginning } from './begin-encoder.js';
 import { textsOf } from './corpora.js';
+import { maskedModel } from './masked-model.js';
 import type { PretrainConfig } from './pretrain-config.js';
 import { learningOf } from './training.js';
 
-/** Ids of BERT's special tokens that a vocabulary of ours begins with. */
-const [START, SPECIAL] = [2, 5];
+/** BERT's special tokens, with which a vocabulary of ours begins. */
+const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+const START = special.indexOf('[CLS]');
 
 /** What a preparation is asked for, and tells. */
 export interface PretrainPlaces {
   /** The folder of the texts. */
   readonly data: string;
   readonly out: string;
+  /** Of word vectors to begin with. */
   readonly vectors?: string | undefined;
+  /** Of an encoder to begin with: its vocabulary is taken, and where the model has more layers its own repeat. */
+  readonly bert?: string | undefined;
   readonly onProgress?: (message: string) => void;
 }
 
 /** Where a run keeps its vocabulary and its rows of tokens, and what it comes to. */
 const vocabularyFile = (out: string): string => join(out, 'text', 'tokenizer.json');
 const rowsFile = (out: string): string => join(out, 'text', 'rows.safetensors');
+const beginningFile = (out: string): string => join(out, 'text', 'beginning.safetensors');
 export const encoderFolder = (out: string): string => join(out, 'encoder');
 
 /**
@@ -34,43 +41,56 @@ export const encoderFolder = (out: string): string => join(out, 'encoder');
  * @returns what the pipeline's `Trainer` takes
  */
 export function preparePretraining(config: PretrainConfig, places: PretrainPlaces): RunSettings {
-  const { data, out, vectors, onProgress = () => {} } = places;
+  const { data, out, vectors, bert, onProgress = () => {} } = places;
+  if (bert !== undefined) checkBeginning(config, bert);
+  if (bert !== undefined && vectors !== undefined) {
+    throw new ConfigError('Expected an encoder or word vectors to begin with, got both');
+  }
   mkdirSync(join(out, 'text'), { recursive: true });
   expectSame(join(out, 'text', 'made-of.json'), {
     texts: config.texts,
-    vocabulary: config.vocabulary,
+    ...(bert === undefined ? { vocabulary: config.vocabulary } : { bert: resolve(bert) }),
     length: config.length,
   });
   let texts: string[] | null = null;
   const read = (): string[] => (texts ??= config.texts.flatMap((file) => textsOf(data, file)));
+  if (!existsSync(vocabularyFile(out)) && bert !== undefined) {
+    writeFileAtomic(vocabularyFile(out), readFileSync(join(bert, 'tokenizer.json')));
+  }
   if (!existsSync(vocabularyFile(out))) {
     onProgress(`reading texts and learning ${config.vocabulary} word pieces`);
     const made = trainWordPieces(read(), { size: config.vocabulary });
     writeFileAtomic(vocabularyFile(out), `${JSON.stringify(made)}\n`);
   }
   const tokens = readTokens(vocabularyFile(out));
+  if (special.some((token, id) => tokens[id] !== token)) {
+    throw new ConfigError(
+      `Expected a vocabulary that begins with ${special.join(', ')}, as pretrain makes it; that of ${bert} begins with ${tokens.slice(0, special.length).join(', ')}`,
+    );
+  }
   if (!existsSync(rowsFile(out))) {
     const tokenizer = WordPieceTokenizer.fromFolder(join(out, 'text'));
     const all = read();
     writeRows(rowsFile(out), rowsOf(all, tokenizer, config.length, onProgress), config.length);
   }
-  const corpus = { corpus: rowsFile(out), vocabulary: tokens.length, special: SPECIAL };
+  const corpus = { corpus: rowsFile(out), vocabulary: tokens.length, special: special.length };
   const model = bertOf(config, tokens.length);
   const from = vectors === undefined ? null : { folder: vectors, tokens };
   const here = (file: string): string => new URL(file, import.meta.url).href;
-  const { length, compute } = config;
+  const { length, compute, seed } = config;
+  const options = { config: model, compute, length, vectors: from };
+  if (bert !== undefined && !existsSync(beginningFile(out))) {
+    writeBeginning(beginningFile(out), maskedModel(options), bert, seed);
+  }
   return {
-    model: {
-      module: here('./masked-model.js'),
-      export: 'maskedModel',
-      options: { config: model, compute, length, vectors: from },
-    },
+    model: { module: here('./masked-model.js'), export: 'maskedModel', options },
     modelName: 'masked-bert',
     data: { module: here('./masked-tokens.js'), export: 'maskedData', options: corpus },
     schedule: config.schedule,
     stages: config.schedule === 'bp' ? 1 : config.stages,
     batchSize: config.batchSize,
     ...learningOf(config),
+    init: bert === undefined ? undefined : beginningFile(out),
     out,
   };
 }
@@ -93,7 +113,7 @@ function bertOf({ model, length, places }: PretrainConfig, vocabulary: number): 
   if (length > places) throw new ConfigError(`Expected a length of rows up to the ${places} places, got ${length}`);
   return {
     model_type: 'bert',
-    architectures: ['BertModel'],
+    architectures: ['BertForMaskedLM'],
     vocab_size: vocabulary,
     hidden_size: model.width,
     num_hidden_layers: model.layers,
@@ -106,6 +126,7 @@ function bertOf({ model, length, places }: PretrainConfig, vocabulary: number): 
     type_vocab_size: 1,
     layer_norm_eps: 1e-12,
     pad_token_id: 0,
+    tie_word_embeddings: false,
   };
 }
 
@@ -157,8 +178,8 @@ function writeRows(path: string, rows: Int16Array, length: number): void {
 }
 
 /**
- * Writes what a run came to as Hugging Face's folder of a BERT: config.json, tokenizer.json, model.safetensors. Without an epoch
- * that is the encoder as it begins, with the vectors of words that have one.
+ * Writes what a run came to as Hugging Face's folder of a BERT that guesses hidden pieces: config.json, tokenizer.json,
+ * model.safetensors. Without an epoch that is the encoder as it begins, with the vectors of words that have one.
  * @param settings - of the run
  */
 export async function keepEncoder(config: PretrainConfig, settings: RunSettings): Promise<string> {
@@ -166,12 +187,14 @@ export async function keepEncoder(config: PretrainConfig, settings: RunSettings)
   const folder = encoderFolder(out);
   mkdirSync(folder, { recursive: true });
   const write = (tensors: ReadonlyMap<string, Tensor>): void => {
-    const kept = [...tensors].filter(([key]) => key.startsWith('bert.'));
-    saveSafetensors(join(folder, 'model.safetensors'), kept, { format: 'pt' });
+    saveSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   };
   if (config.epochs === 0) {
     const spec = await resolveRef<ModelSpec>(settings.model);
-    scope(() => write(buildModel(spec, { seed: config.seed }).stateDict()));
+    scope(() => {
+      const { init } = settings;
+      write(init ? loadSafetensors(init).tensors : buildModel(spec, { seed: config.seed }).stateDict());
+    });
   } else {
     const checkpoint = Checkpoint.open(out);
     try {
