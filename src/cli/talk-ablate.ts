@@ -34,7 +34,12 @@ export async function ablateIrfd(recipe: string, flags: TalkAblateFlags): Promis
 /** `headrace talk ablate speak`. */
 export async function ablateSpeak(recipe: string, flags: TalkAblateFlags): Promise<void> {
   const config = readTalkingConfig(recipe, recipeChanges(flags));
-  const results = await rowsOf(speakExperiment(flags.data!, flags.clips), speakRows(config), config.steps, flags);
+  const results = await rowsOf(
+    speakExperiment(flags.data!, config.sync || null, flags.clips),
+    speakRows(config),
+    config.steps,
+    flags,
+  );
   if (results !== null) tell(results, flags, config.steps, {});
 }
 

@@ -1,4 +1,5 @@
 import { evaluateIrfd, evaluateSpeak, evaluateSync, evaluateTalk } from '../talkinghead/index.js';
+import { ConfigError } from '../torch/index.js';
 import { print, say } from './report.js';
 import type { TalkEvaluateFlags } from './talk-models-program.js';
 import { factorTables, figuresTable, modesTables, syncTable } from './talk-tables.js';
@@ -8,8 +9,9 @@ import { type Watching, watched } from './watched.js';
 export async function evaluateTalkVideos(
   generated: string,
   reference: string,
-  { json, ...options }: Omit<TalkEvaluateFlags, 'model'>,
+  { json, sync, ...options }: Omit<TalkEvaluateFlags, 'model'>,
 ): Promise<void> {
+  expectNoSync(sync);
   const { videos, mean } = await evaluateTalk(generated, reference, {
     ...options,
     onVideo: ({ generated: path, reference: truth, notes }, done, total) => {
@@ -24,11 +26,20 @@ export async function evaluateTalkVideos(
   print(json, { videos, mean }, `${count}${figuresTable(mean)}\n${frames} frames compared`);
 }
 
+function expectNoSync(sync: string | undefined): void {
+  if (sync !== undefined) throw new ConfigError('--sync measures what a model has made: give --model speak, too');
+}
+
 /** What is measured of a kind of model, and how it is shown; null where it was asked to stop. */
 const measures: Readonly<
   Record<
     NonNullable<TalkEvaluateFlags['model']>,
-    (run: string, data: string, watching: Watching) => Promise<{ found: object; text: string } | null>
+    (
+      run: string,
+      data: string,
+      watching: Watching,
+      flags: TalkEvaluateFlags,
+    ) => Promise<{ found: object; text: string } | null>
   >
 > = {
   irfd: async (run, data, { onProgress, shouldStop }) => {
@@ -39,8 +50,8 @@ const measures: Readonly<
     const found = await evaluateSync(run, data, { onProgress, shouldStop });
     return found && { found, text: syncTable(found) };
   },
-  speak: async (run, data, { onProgress, note, shouldStop }) => {
-    const found = await evaluateSpeak(run, data, { onProgress, note, shouldStop });
+  speak: async (run, data, { onProgress, note, shouldStop }, { sync }) => {
+    const found = await evaluateSpeak(run, data, { onProgress, note, shouldStop, ...(sync !== undefined && { sync }) });
     return found && { found, text: modesTables(found) };
   },
 };
@@ -50,11 +61,12 @@ export async function evaluateModel(
   kind: NonNullable<TalkEvaluateFlags['model']>,
   run: string,
   data: string,
-  { json }: TalkEvaluateFlags,
+  flags: TalkEvaluateFlags,
 ): Promise<void> {
+  if (kind !== 'speak') expectNoSync(flags.sync);
   const stopping = 'stopping after what is being measured';
   const measured = await watched({ stopping, stopped: 'stopped; nothing is measured' }, (watching) =>
-    measures[kind](run, data, watching),
+    measures[kind](run, data, watching, flags),
   );
-  if (measured !== null) print(json, measured.found, measured.text);
+  if (measured !== null) print(flags.json, measured.found, measured.text);
 }

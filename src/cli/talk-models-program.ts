@@ -32,6 +32,7 @@ export interface TalkAblateFlags extends Omit<TalkTrainFlags, 'resume' | 'clips'
 
 export interface TalkEvaluateFlags {
   model?: 'irfd' | 'syncnet' | 'speak';
+  sync?: string;
   emotion?: ExpressionName;
   identity?: string;
   size: number;
@@ -164,6 +165,10 @@ function addEvaluate(verb: Verb): void {
     .argument('<generated>', 'a video, or a folder of videos')
     .argument('<reference>', 'the true one, or a folder with videos of the same names')
     .addOption(new Option('--model <kind>', 'measure a model instead of videos').choices(['irfd', 'syncnet', 'speak']))
+    .option(
+      '--sync <path>',
+      'of --model speak: a run of talk train syncnet, or its model, to measure mouth and sound by',
+    )
     .addOption(
       new Option(
         '--emotion <name>',

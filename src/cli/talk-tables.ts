@@ -60,7 +60,29 @@ export function modesTables(found: SpeakEvaluation): string {
   const head = ['', 'speak', 'portrait', columns.truth, columns.still, 'speak, other sound', ''];
   const lost = refused.map(({ mode, row, clip, why }) => `${mode} could not make ${clip}${madeBy(row)}: ${why}`);
   const told = `${any?.videos.length ?? 0} of ${clips} clips of people left out, driven by themselves`;
-  return [`${told}\n${formatColumns([head, ...rows], [0, 6])}`, ...lost, controlTable(found)].join('\n');
+  return [`${told}\n${formatColumns([head, ...rows], [0, 6])}`, ...lost, controlTable(found), ...syncRows(found)].join(
+    '\n',
+  );
+}
+
+/** How well mouths go with the sound, by a SyncNet. */
+function syncRows({ sync }: SpeakEvaluation): string[] {
+  if (sync === null) return [];
+  const rows = [...modes, 'truth' as const].flatMap((name) => {
+    const scores = sync[name];
+    if (scores === null) return [];
+    const { confidence, distance, deviations, shuffled, clips } = scores;
+    return [
+      [
+        `${name === 'truth' ? 'the clips themselves' : name}, ${clips} films`,
+        `${confidence.toFixed(3)} (${shuffled.confidence.toFixed(3)})`,
+        `${distance.toFixed(3)} (${shuffled.distance.toFixed(3)})`,
+        deviations === null ? '-' : deviations.toFixed(1),
+      ],
+    ];
+  });
+  const head = ['mouth and sound, in brackets with other sound', 'LSE-C', 'LSE-D', 'deviations above other sound'];
+  return [`\n${formatColumns([head, ...rows])}`];
 }
 
 const madeBy = (row: ControlRowName): string => (row === 'none' ? '' : ` with another's ${row}`);
@@ -118,7 +140,7 @@ export function factorTables({ people, exchanges, matrix, codes, chance }: IrfdE
 }
 
 /** The scores as a table. */
-export function syncTable({ clips, accuracy, shuffled, ...own }: SyncScores): string {
+export function syncTable({ clips, accuracy, deviations, shuffled, ...own }: SyncScores): string {
   const row = (name: string, { found, confidence, distance }: SyncScores['shuffled']): string[] => [
     name,
     `${(100 * found).toFixed(1)} %`,
@@ -127,7 +149,9 @@ export function syncTable({ clips, accuracy, shuffled, ...own }: SyncScores): st
   ];
   const head = [`${clips} clips of people left out`, 'found within a frame', 'LSE-C', 'LSE-D'];
   const table = formatColumns([head, row('own sound', own), row("another clip's sound", shuffled)]);
-  return `${table}\nin sync nearer than 3 to 15 frames away: ${(100 * accuracy).toFixed(1)} % (50 % by guessing)`;
+  const above =
+    deviations === null ? '' : `\nLSE-C is ${deviations.toFixed(1)} standard deviations above another clip's sound`;
+  return `${table}\nin sync nearer than 3 to 15 frames away: ${(100 * accuracy).toFixed(1)} % (50 % by guessing)${above}`;
 }
 
 /** The scores as a table. */

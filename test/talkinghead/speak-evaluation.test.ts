@@ -15,11 +15,16 @@ import {
   loadSpeakClips,
   makeSpeechClips,
   readIrfdConfig,
+  readSyncConfig,
   readTalkingConfig,
+  type SpeakClips,
   type SpeakEvaluation,
+  SyncNet,
+  saveSync,
   saveTalking,
   shapeOf,
   soundEncoder,
+  syncScores,
   TalkingGenerator,
   talkingShape,
 } from 'headrace/talkinghead';
@@ -32,11 +37,11 @@ after(() => {
   setNumThreads(threads);
   rmSync(folder, { recursive: true });
 });
-const [set, run, line] = ['clips', 'speak.safetensors', 'line.wav'].map((name) => join(folder, name)) as [
-  string,
-  string,
-  string,
-];
+const [set, run, sync, line] = ['clips', 'speak.safetensors', 'sync.safetensors', 'line.wav'].map((name) =>
+  join(folder, name),
+) as [string, string, string, string];
+let clips: SpeakClips;
+let listener: SyncNet;
 
 /** Clips of five people, and a model that shows its portrait as it is, whatever is asked. */
 before(async () => {
@@ -44,7 +49,7 @@ before(async () => {
   writeWav(line, { channels: [samples], rate: 16000 });
   await makeSpeechClips(set, { seed: 4, count: 5, people: 5, speech: [line], size: 128, frames: 5 });
   const testPeople = 3;
-  const clips = (await loadSpeakClips(checkClips(set, { testPeople, leastFrames: 5 }), 128))!;
+  clips = (await loadSpeakClips(checkClips(set, { testPeople, leastFrames: 5 }), 128))!;
   const codes = { identity: 6, emotion: 5, pose: 4 };
   const small = { channels: 8, budget: 64 };
   const irfdConfig = readIrfdConfig('standard', {
@@ -62,6 +67,9 @@ before(async () => {
     for (const [name, weight] of generator.namedParameters()) if (name.includes('colours')) weight.mul_(0);
   });
   saveTalking(run, { config, fps: 25, generator, coder, ...knownOf(clips, coder, true) }, irfdConfig);
+  const syncConfig = readSyncConfig('standard', { size: 128, testPeople });
+  listener = new SyncNet(syncConfig.network).eval();
+  saveSync(sync, syncConfig, 25, listener);
   // The last of the people left out cannot be seen.
   const grey: RgbImage = { width: 128, height: 128, data: new Uint8Array(3 * 128 * 128).fill(90) };
   await writeVideo(
@@ -78,6 +86,7 @@ test('both modes are measured on the same clips; what one cannot take is told, a
   const stages = new Set<string>();
   found = (await evaluateSpeak(run, set, {
     clips: 2,
+    sync,
     note: (text) => void notes.push(text),
     onProgress: (what, done, all) => {
       assert.ok(done <= all, `${what} ${done}/${all}`);
@@ -120,6 +129,17 @@ test('a still follows no head and no mood but shows who it is of; the portrait m
   assert.ok(Math.abs(still.none!.other.pose! - still.pose!.meant.pose!) < 1e-9);
 });
 
+test('mouth and sound are compared by the SyncNet that is given, in films and in the clips themselves', async () => {
+  const { speak, portrait, truth } = found.sync!;
+  assert.deepEqual([speak!.clips, portrait!.clips, truth!.clips], [1, 1, 1]);
+  // By the exact landmarks, where the evaluation finds them.
+  const exact = syncScores(listener, { ...clips, test: clips.test.filter(({ id }) => id === '0002') });
+  assert.ok(Math.abs(truth!.distance - exact.distance) < 0.05 * exact.distance, `${truth!.distance} ${exact.distance}`);
+  const slow = join(folder, 'slow.safetensors');
+  saveSync(slow, readSyncConfig('standard', { size: 128 }), 30, listener);
+  await assert.rejects(evaluateSpeak(run, set, { sync: slow }), /clips of 30 frames a second in .*, found 25/);
+});
+
 test('a stop is heard between the films that are measured, too', async () => {
   const seen: string[] = [];
   const stopped = await evaluateSpeak(run, set, {
@@ -143,5 +163,8 @@ test('on the command line both stand side by side, with what could not be made a
   const text = modesTables(found);
   assert.match(text, /1 of 2 clips of people left out/);
   assert.match(text, /portrait could not make 0004 with another's pose: .*[nN]o face/);
+  assert.match(text, /the clips themselves, 1 films +0\.000 \(0\.000\) +\d\.\d{3} \(\d\.\d{3}\) +-/);
+  const alone = await headrace(['talk', 'evaluate', 'a.mp4', 'b.mp4', '--sync', sync]);
+  assert.match(alone.stderr, /--sync measures what a model has made: give --model speak, too/);
   assert.match(text, /portrait, another's pose, 1 films +\d+\.\d \(\d+\.\d\)/);
 });

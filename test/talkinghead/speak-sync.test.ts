@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { getNumThreads, randn, scope, setNumThreads, type Tensor, tensor, zeros } from 'headrace';
+import { Generator, getNumThreads, randn, scope, setNumThreads, type Tensor, tensor, zeros } from 'headrace';
 import { readAudio, writeWav } from 'headrace/media';
 import {
   Chance,
@@ -24,6 +24,7 @@ import {
   type SpeakClips,
   SyncNet,
   SyncTrainer,
+  scoresOf,
   soundColumns,
   syncCurve,
   type TrainState,
@@ -172,6 +173,24 @@ test('points that follow one another are found at the offset by which they were 
       const all = [...curve.distances].sort((a, b) => a - b);
       assert.ok(Math.abs(curve.confidence - (all[15]! - all[0]!)) < 1e-9);
     }
+  });
+});
+
+test('scores tell how far own sound is above that of the next clip, in standard deviations over clips', () => {
+  scope(() => {
+    const draw = (): Tensor => randn([40, 8], { generator });
+    const generator = new Generator(5);
+    const points = Array.from({ length: 4 }, (_, i) => {
+      const seen = draw();
+      return [seen, seen.add(draw().mul(0.2 * (i + 1)))] as const;
+    });
+    const { confidence, deviations, shuffled } = scoresOf(points);
+    const other = points.map(([seen], i) => syncCurve(seen, points[(i + 1) % 4]![1]).confidence);
+    const mean = other.reduce((a, b) => a + b) / 4;
+    const spread = Math.sqrt(other.reduce((sum, each) => sum + (each - mean) ** 2, 0) / 3);
+    assert.ok(Math.abs(shuffled.confidence - mean) < 1e-12);
+    assert.ok(Math.abs(deviations! - (confidence - mean) / spread) < 1e-9 && deviations! > 3, `${deviations}`);
+    assert.equal(scoresOf(points.slice(2)).deviations, null);
   });
 });
 

@@ -45,13 +45,18 @@ export function irfdFigures({ matrix, codes, chance }: IrfdEvaluation, row: (typ
   };
 }
 
-/** @param data - clips with sound @param clips - of the people left out */
-export function speakExperiment(data: string, clips?: number): ExperimentKind<TalkingConfig, SpeakEvaluation> {
+/** @param data - clips with sound @param sync - a SyncNet to measure by @param clips - of the people left out */
+export function speakExperiment(
+  data: string,
+  sync: string | null,
+  clips?: number,
+): ExperimentKind<TalkingConfig, SpeakEvaluation> {
   return {
     train: (config, out, resume, hooks) => trainTalking(config, { data, out, resume, ...hooks }),
     evaluate: (run, { onProgress, note, shouldStop }) =>
       evaluateSpeak(run, data, {
         modes: ['speak'],
+        ...(sync !== null && { sync }),
         ...(clips !== undefined && { clips }),
         ...(onProgress && { onProgress }),
         ...(note && { note }),
@@ -62,7 +67,7 @@ export function speakExperiment(data: string, clips?: number): ExperimentKind<Ta
 }
 
 /** Driven by itself but for the last three, of which each source in turn is another's; shares in percent. */
-export function speakFigures({ self, control }: SpeakEvaluation): Run {
+export function speakFigures({ self, control, sync }: SpeakEvaluation): Run {
   const own = self.speak?.mean.generated;
   const [turned, moved, other] = [control.speak?.pose, control.speak?.emotion, control.speak?.identity];
   const percent = (share: number | null | undefined): number | null => (share == null ? null : 100 * share);
@@ -73,6 +78,7 @@ export function speakFigures({ self, control }: SpeakEvaluation): Run {
     lmdMouth: own?.lmdMouth,
     apart: own?.identity,
     sound: own?.syncSoundR,
+    ...(sync && { 'LSE-C': sync.speak?.confidence }),
     pose: turned?.meant.pose,
     emotion: percent(moved?.meant.emotion),
     identity: percent(other?.meant.identity),

@@ -13,7 +13,9 @@ export {
 } from './sync-run.js';
 export {
   type SyncCurve,
+  type SyncPoints,
   type SyncScores,
+  scoresOf,
   seenOf,
   syncCurve,
   syncReach as syncOffsets,

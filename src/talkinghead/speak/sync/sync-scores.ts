@@ -1,9 +1,10 @@
 /** How well SyncNet tells what belongs together, of people whom it has not seen: LSE-C, LSE-D and the offsets that it finds. */
+import { summarise } from '../../../report/index.js';
 import { noGrad, ops, scope, type Tensor } from '../../../torch/index.js';
 import { cutMouths } from '../clips/mouths.js';
-import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
+import type { SpeakClips } from '../clips/speak-clips.js';
 import type { SyncNet } from './sync-net.js';
-import { columnsOf, framesOf, squaresOf, type Window } from './windows.js';
+import { columnsOf, framesOf, type HeardFrames, squaresOf, type Window } from './windows.js';
 
 /** Frames to either side by which sound is shifted. */
 export const syncReach = 15;
@@ -27,6 +28,8 @@ export interface SyncScores {
   /** Means over clips. */
   readonly confidence: number;
   readonly distance: number;
+  /** By how many standard deviations over clips of another clip's sound the confidence is above its mean; null of fewer than three clips. */
+  readonly deviations: number | null;
   /** The same with the sound of another clip. */
   readonly shuffled: { readonly found: number; readonly confidence: number; readonly distance: number };
 }
@@ -36,9 +39,16 @@ const clearly = 3;
 const batch = 64;
 
 /** Points of every window of pictures, and of every window of sound, of a clip: [windows, embedding]. */
-function pointsOf(network: SyncNet, clips: SpeakClips, clip: SpeakClip): [seen: Tensor, heard: Tensor] {
+export type SyncPoints = readonly [seen: Tensor, heard: Tensor];
+
+/** @param clips - pictures and landmarks, among which those of the clip are */
+export function pointsOf(
+  network: SyncNet,
+  clips: Pick<SpeakClips, 'pictures' | 'landmarks'>,
+  clip: HeardFrames,
+): SyncPoints {
   const { frames } = network.shape;
-  const windows = Array.from({ length: clip.frames - frames + 1 }, (_, from): Window => ({ clip, from }));
+  const windows = Array.from({ length: clip.frames - frames + 1 }, (_, from): Window<HeardFrames> => ({ clip, from }));
   const parts = Array.from({ length: Math.ceil(windows.length / batch) }, (_, i) => {
     return windows.slice(i * batch, (i + 1) * batch);
   });
@@ -89,23 +99,37 @@ export function syncScores(
       network.eval();
       const points = clips.test.map((clip, i) => {
         onProgress(i + 1, clips.test.length);
-        return scope(() => pointsOf(network, clips, clip).map((each) => each.keep()) as [Tensor, Tensor]);
+        return scope(() => {
+          const [seen, heard] = pointsOf(network, clips, clip);
+          return [seen.keep(), heard.keep()] as const;
+        });
       });
-      const own = points.map(([seen, heard]) => syncCurve(seen, heard));
-      const other = points.map(([seen], i) => syncCurve(seen, points[(i + 1) % points.length]![1]));
-      let [right, pairs] = [0, 0];
-      for (const [seen, heard] of points)
-        for (let offset = -syncReach; offset <= syncReach; offset++) {
-          const away = Math.abs(offset) < clearly ? null : distancesAt(seen, heard, offset);
-          if (away === null) continue;
-          const near = distancesAt(seen, heard, 0)!.narrow(0, Math.max(0, -offset), away.shape[0]!);
-          right += near.lt(away).sum().item();
-          pairs += away.shape[0]!;
-        }
+      const scores = scoresOf(points);
       for (const each of points.flat()) each.dispose();
-      return { clips: points.length, accuracy: right / Math.max(1, pairs), ...means(own), shuffled: means(other) };
+      return scores;
     }),
   );
+}
+
+/** The scores of clips by their points; the other sound is that of the next one. */
+export function scoresOf(points: readonly SyncPoints[]): SyncScores {
+  const own = points.map(([seen, heard]) => syncCurve(seen, heard));
+  const other = points.map(([seen], i) => syncCurve(seen, points[(i + 1) % points.length]![1]));
+  let [right, pairs] = [0, 0];
+  scope(() => {
+    for (const [seen, heard] of points)
+      for (let offset = -syncReach; offset <= syncReach; offset++) {
+        const away = Math.abs(offset) < clearly ? null : distancesAt(seen, heard, offset);
+        if (away === null) continue;
+        const near = distancesAt(seen, heard, 0)!.narrow(0, Math.max(0, -offset), away.shape[0]!);
+        right += near.lt(away).sum().item();
+        pairs += away.shape[0]!;
+      }
+  });
+  const [mean, shuffled] = [means(own), means(other)];
+  const spread = other.length < 3 ? 0 : summarise(other.map(({ confidence }) => confidence)).std;
+  const deviations = spread === 0 ? null : (mean.confidence - shuffled.confidence) / spread;
+  return { clips: points.length, accuracy: right / Math.max(1, pairs), ...mean, deviations, shuffled };
 }
 
 function means(curves: readonly SyncCurve[]): { found: number; confidence: number; distance: number } {

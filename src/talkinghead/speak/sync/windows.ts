@@ -7,9 +7,12 @@ import { columnsPerFrame } from '../clips/sound-columns.js';
 import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
 import { asSeen, rowsOf } from '../faces.js';
 
+/** Frames among others, and what is heard while they are shown. */
+export type HeardFrames = Pick<SpeakClip, 'first' | 'frames' | 'columns'>;
+
 /** Some frames of a clip that follow one another, by the first. */
-export interface Window {
-  readonly clip: SpeakClip;
+export interface Window<Clip extends HeardFrames = SpeakClip> {
+  readonly clip: Clip;
   readonly from: number;
 }
 
@@ -21,7 +24,7 @@ export function drawWindow(clip: SpeakClip, frames: number, chance: Chance): Win
 /** The frames of windows, one window after another: [B * frames, 3, size, size], from -1 to 1. */
 export function framesOf(
   { pictures }: Pick<SpeakClips, 'pictures'>,
-  windows: readonly Window[],
+  windows: readonly Window<HeardFrames>[],
   frames: number,
 ): Tensor {
   const rows = windows.flatMap(({ clip, from }) => Array.from({ length: frames }, (_, i) => clip.first + from + i));
@@ -31,14 +34,14 @@ export function framesOf(
 /** Where the mouths of windows are. */
 export function squaresOf(
   { landmarks }: Pick<SpeakClips, 'landmarks'>,
-  windows: readonly Window[],
+  windows: readonly Window<HeardFrames>[],
   frames: number,
 ): MouthSquare[] {
   return windows.map(({ clip, from }) => mouthSquare(landmarks, clip.first + from, frames));
 }
 
 /** What is heard in windows: [B, 1, melBands, frames * columnsPerFrame]. Silence where a window reaches beyond its clip. */
-export function columnsOf(windows: readonly Window[], frames: number): Tensor {
+export function columnsOf(windows: readonly Window<HeardFrames>[], frames: number): Tensor {
   const width = frames * columnsPerFrame;
   const rows = new Float32Array(windows.length * melBands * width);
   const silent = -1;

@@ -13,6 +13,7 @@ import { checkWhole } from '../../render/checks.js';
 import { checkClips, type UsableClips } from '../clips/speak-clips.js';
 import { factors } from '../irfd.js';
 import { checkRate } from '../sync/sync-run.js';
+import type { SyncScores } from '../sync/sync-scores.js';
 import { loadTalking } from '../talking/talking-model.js';
 import {
   type Control,
@@ -27,6 +28,7 @@ import {
   meanDescriptor,
   sourcesOf,
 } from './control.js';
+import { FilmSync, type SpokenFilm } from './film-sync.js';
 import { type Mode, ModeFilms, modes } from './modes.js';
 
 export interface SpeakEvaluateOptions {
@@ -34,6 +36,8 @@ export interface SpeakEvaluateOptions {
   readonly clips?: number;
   /** Which ways are measured. Default both. */
   readonly modes?: readonly Mode[];
+  /** A run of `headrace talk train syncnet`, or its model: LSE-C and LSE-D are measured by it. */
+  readonly sync?: string;
   readonly onProgress?: (what: 'making' | 'measuring' | 'reading', done: number, all: number) => void;
   /** Told of clips that a mode could not make, and why. */
   readonly note?: (remark: string) => void;
@@ -60,6 +64,8 @@ export interface SpeakEvaluation {
   readonly control: Readonly<Record<Mode, Control | null>>;
   /** What the measures of control see in the clips themselves. */
   readonly truth: ControlFigures;
+  /** How well mouths go with the sound in films of one clip alone, and in the clips themselves; null without a SyncNet. */
+  readonly sync: Readonly<Record<Mode | 'truth', SyncScores | null>> | null;
   /** People left out, among whom faces are told. */
   readonly people: number;
 }
@@ -76,7 +82,7 @@ export async function evaluateSpeak(
   data: string,
   options: SpeakEvaluateOptions = {},
 ): Promise<SpeakEvaluation | null> {
-  checkOptions('evaluateSpeak', options, ['clips', 'modes', 'onProgress', 'note', 'shouldStop']);
+  checkOptions('evaluateSpeak', options, ['clips', 'modes', 'sync', 'onProgress', 'note', 'shouldStop']);
   const { clips = 8, modes: asked = modes } = options;
   checkWhole('evaluateSpeak', 'clips', clips, 1, 10_000);
   const unknown = asked.filter((mode) => !modes.includes(mode));
@@ -87,9 +93,10 @@ export async function evaluateSpeak(
     throw new ConfigError('Expected a model that left people out (testPeople), got one that was trained on all');
   const found = checkClips(data, { testPeople: config.testPeople, leastFrames: config.frames });
   checkRate(fps, found.prepared.settings.fps, data);
+  const sync = options.sync === undefined ? null : FilmSync.open(options.sync, found.prepared);
   const folder = mkdtempSync(join(tmpdir(), 'headrace-evaluate-'));
   try {
-    return await new ModesEvaluation(run, data, found, folder, options).all(clips, asked);
+    return await new ModesEvaluation(run, data, found, folder, sync, options).all(clips, asked);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -111,6 +118,7 @@ class ModesEvaluation {
     private readonly data: string,
     private readonly found: UsableClips,
     private readonly folder: string,
+    private readonly filmSync: FilmSync | null,
     private readonly options: SpeakEvaluateOptions,
   ) {
     const { prepared, usable, testPeople } = found;
@@ -133,7 +141,8 @@ class ModesEvaluation {
       const control: Record<Mode, Control | null> = { speak: null, portrait: null };
       for (const mode of asked) control[mode] = await this.#control(mode, crossed, measure, tools);
       const truth = measure.truth(chosen);
-      return { clips: chosen.length, refused: this.#refused, self, control, truth, people: gallery.people.size };
+      const sync = await this.#sync(asked, chosen, readings, tools);
+      return { clips: chosen.length, refused: this.#refused, self, control, truth, sync, people: gallery.people.size };
     } catch (error) {
       if (error instanceof Stopped) return null;
       throw error;
@@ -263,6 +272,31 @@ class ModesEvaluation {
     }
     const control = Object.fromEntries(rows) as Control;
     return [...factors, 'none' as const].every((row) => control[row] === null) ? null : control;
+  }
+
+  async #sync(
+    asked: readonly Mode[],
+    chosen: readonly number[],
+    readings: ReadonlyMap<number, FaceReading>,
+    tools: FaceTools,
+  ): Promise<SpeakEvaluation['sync']> {
+    if (this.filmSync === null) return null;
+    const clips = chosen.flatMap((clip) => (readings.has(clip) ? [{ clip, face: readings.get(clip)! }] : []));
+    const scores: Record<Mode | 'truth', SyncScores | null> = { speak: null, portrait: null, truth: null };
+    scores.truth = await this.filmSync.scores(clips);
+    for (const [i, mode] of asked.entries()) {
+      const films: SpokenFilm[] = [];
+      for (const [k, clip] of chosen.entries()) {
+        await this.#told('measuring', i * chosen.length + k, asked.length * chosen.length);
+        if (this.#isRefused(mode, 'none', { own: clip, other: clip })) continue;
+        films.push({
+          clip,
+          face: await readFace(this.#film(mode, 'none', { own: clip, other: clip }), this.#fps, tools),
+        });
+      }
+      scores[mode] = await this.filmSync.scores(films);
+    }
+    return scores;
   }
 }
 
