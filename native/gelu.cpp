@@ -46,7 +46,7 @@ HEADRACE_VECTORS void backwardEach(const float* __restrict dy, const float* __re
   }
 }
 
-constexpr int64_t kGrain = 131072; // numbers that are worth a thread
+constexpr int64_t kGeluGrain = 131072; // numbers that are worth a thread
 
 bool fits(const at::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.layout() == at::kStrided && x.is_contiguous();
@@ -56,7 +56,7 @@ at::Tensor outputOf(const at::Tensor& input) {
   at::Tensor output = at::empty_like(input);
   const float* x = input.data_ptr<float>();
   float* y = output.data_ptr<float>();
-  forEachRange(input.numel(), kGrain,
+  forEachRange(input.numel(), kGeluGrain,
                [&](int64_t begin, int64_t end) { forwardEach(x + begin, end - begin, y + begin); });
   return output;
 }
@@ -67,7 +67,7 @@ at::Tensor gradientOf(const at::Tensor& dOutput, const at::Tensor& input) {
   const float* dy = gradient.data_ptr<float>();
   const float* x = input.data_ptr<float>();
   float* dx = dInput.data_ptr<float>();
-  forEachRange(input.numel(), kGrain,
+  forEachRange(input.numel(), kGeluGrain,
                [&](int64_t begin, int64_t end) { backwardEach(dy + begin, x + begin, end - begin, dx + begin); });
   return dInput;
 }

@@ -14,7 +14,7 @@ namespace headrace {
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 14; // pixels that are worth a thread
+constexpr int64_t kFilmGrain = 1 << 14; // pixels that are worth a thread
 constexpr float kDark = 16, kLit = 64; // of 255: in the dark there is less grain, for there is no room below black
 
 // A number of mean 0 and variance 1, nearly normal, of its place alone: whoever asks, in which order, gets the same (splitmix64).
@@ -115,7 +115,7 @@ void addGrain(const at::Tensor& places, const at::Tensor& person, const at::Tens
   const Kind kind{{static_cast<float>(strength[0]), static_cast<float>(strength[1]), static_cast<float>(strength[2])},
                   static_cast<float>(beside), static_cast<float>(together)};
   uint8_t* result = out.data_ptr<uint8_t>();
-  forEachBand(height, threadsFor(height * width, kGrain), [&](int64_t first, int64_t end) {
+  forEachBand(height, threadsFor(height * width, kFilmGrain), [&](int64_t first, int64_t end) {
     grainRows(picture, kind, static_cast<uint64_t>(seed), first, end, result);
   });
 }

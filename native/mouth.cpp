@@ -19,7 +19,7 @@ namespace {
 // Of a vertex of the mouth's inside.
 enum Attribute { kRed, kGreen, kBlue, kSourceX, kSourceY };
 
-constexpr int64_t kGrain = 1 << 13;
+constexpr int64_t kMouthGrain = 1 << 13;
 constexpr float kSeen = 0.1f; // alpha: what is seen less is not seen
 
 // Planes of numbers over a part of the picture, the channels of a pixel side by side.
@@ -48,7 +48,7 @@ void blur(Planes& planes, double sigma) {
   const std::vector<float> kernel = gaussian(sigma);
   const int64_t radius = static_cast<int64_t>(kernel.size()) / 2, line = planes.width * planes.channels;
   std::vector<float> across(planes.values.size());
-  const int64_t threads = threadsFor(planes.height * planes.width, kGrain);
+  const int64_t threads = threadsFor(planes.height * planes.width, kMouthGrain);
   forEachBand(planes.height, threads, [&](int64_t first, int64_t end) {
     for (int64_t y = first; y < end; ++y) {
       const float* row = planes.values.data() + y * line;
@@ -195,7 +195,7 @@ void composeMouth(const at::Tensor& upper, const at::Tensor& lower, bool open, d
   Planes shown(box.height, box.width, 4);  // of the inside: the photograph's colour, and how much of it counts
   Planes soft(box.height, box.width, 5);   // colour, share of the inside, share that the photograph shows
   Planes lips(box.height, box.width, 4);   // colour and share of what is not inside
-  forEachBand(box.height, threadsFor(count, kGrain), [&](int64_t firstRow, int64_t endRow) {
+  forEachBand(box.height, threadsFor(count, kMouthGrain), [&](int64_t firstRow, int64_t endRow) {
     for (int64_t p = firstRow * box.width; p < endRow * box.width; ++p) {
       const int64_t pixel = box.pixel(p);
       if (!inside[p]) {
@@ -227,7 +227,7 @@ void composeMouth(const at::Tensor& upper, const at::Tensor& lower, bool open, d
   colourHoles(hole, inside, soft);
   blur(soft, std::max(0.5, 0.8 * unit));
   blur(lips, std::max(1.0, 1.2 * unit));
-  forEachBand(box.height, threadsFor(count, kGrain), [&](int64_t firstRow, int64_t endRow) {
+  forEachBand(box.height, threadsFor(count, kMouthGrain), [&](int64_t firstRow, int64_t endRow) {
     for (int64_t p = firstRow * box.width; p < endRow * box.width; ++p) {
       const float *own = soft.at(p), *lip = lips.at(p), *photograph = shown.at(p);
       if (own[3] < 1e-3f) continue;

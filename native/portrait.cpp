@@ -16,7 +16,7 @@ namespace headrace {
 namespace {
 
 constexpr float kStill = 1.0f / 256;       // of a pixel, or of brightness: what has moved or changed less stays as it is
-constexpr int64_t kGrain = 1 << 14;        // pixels that are worth a thread
+constexpr int64_t kPortraitGrain = 1 << 14;        // pixels that are worth a thread
 constexpr int64_t kBlendPiece = 1 << 12;   // numbers that one thread takes at a time
 
 // out = base + the sum of weight x shape. Each number is summed in one order, whoever does it.
@@ -168,7 +168,7 @@ std::vector<Softened> softenRows(const Scene& scene, int64_t firstRow, int64_t e
 void soften(const Scene& scene, const float* places, uint8_t* picture) {
   const int64_t height = scene.pictures.height, bands = (height + kBandRows - 1) / kBandRows;
   std::vector<std::vector<Softened>> found(bands);
-  forEachPiece(bands, threadsFor(height * scene.pictures.width, 4 * kGrain), [&](int64_t band) {
+  forEachPiece(bands, threadsFor(height * scene.pictures.width, 4 * kPortraitGrain), [&](int64_t band) {
     found[band] = softenRows(scene, band * kBandRows, std::min(height, (band + 1) * kBandRows), places, picture);
   });
   for (const auto& band : found) {
@@ -215,7 +215,7 @@ void composePortrait(const at::Tensor& photo, const at::Tensor& person, const at
                     static_cast<float>(beyond)};
   uint8_t* result = out.data_ptr<uint8_t>();
   float* map = places.data_ptr<float>();
-  forEachBand(height, threadsFor(height * width, kGrain),
+  forEachBand(height, threadsFor(height * width, kPortraitGrain),
               [&](int64_t first, int64_t end) { composeRows(scene, first, end, map, result); });
   soften(scene, map, result);
 }

@@ -84,14 +84,14 @@ void sampleStrided(const T* picture, const Source& source, const Target& target,
   }
 }
 
-constexpr int64_t kGrain = 1 << 18; // taps that are worth a thread
+constexpr int64_t kSampleGrain = 1 << 18; // taps that are worth a thread
 
 template <typename T, int kTaps>
 void sampleAll(const at::Tensor& picture, const Source& source, const Target& target, float a, bool interleaved,
                int64_t height, const at::Tensor& out) {
   const T* from = picture.data_ptr<T>();
   T* to = out.data_ptr<T>();
-  forEachBand(height, threadsFor(out.numel() * kTaps * kTaps, kGrain), [&](int64_t first, int64_t end) {
+  forEachBand(height, threadsFor(out.numel() * kTaps * kTaps, kSampleGrain), [&](int64_t first, int64_t end) {
     if (interleaved && source.channels == 3) sampleInterleaved<T, kTaps, 3>(from, source, target, a, first, end, to);
     else if (interleaved && source.channels == 4) sampleInterleaved<T, kTaps, 4>(from, source, target, a, first, end, to);
     else sampleStrided<T, kTaps>(from, source, target, a, first, end, to);

@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { compileFlags, findCompiler, flagsOf, linkFlags, NODE_API, nodeHeaders } from './setup/compiler.mjs';
 import { findLibtorch, librarySignature, missingMessage } from './setup/libtorch.mjs';
 import { runMain, SetupError, say, secondsSince } from './setup/say.mjs';
-import { unitDigest, unitNames } from './setup/units.mjs';
+import { unitDigest, unitsOf } from './setup/units.mjs';
 
 /** Compilers at once: two are what a small machine has memory for. */
 const JOBS = Math.max(1, Number(process.env.JOBS) || 2);
@@ -38,8 +38,8 @@ export function addonRecord(root, libtorch) {
   const flags = compileFlags(libtorch);
   const link = linkFlags(libtorch);
   const chosen = process.env.CXX ? findCompiler().version : null;
-  const sources = unitNames(root).map((name) => [name, unitDigest(root, name, flagsOf(name, libtorch))]);
-  const facts = [process.platform, process.arch, NODE_API, library, flags, link, chosen, sources];
+  const units = unitsOf(root).map((unit) => [unit.name, unitDigest(root, unit.sources, flagsOf(unit, libtorch))]);
+  const facts = [process.platform, process.arch, NODE_API, library, flags, link, chosen, units];
   const key = createHash('sha256').update(JSON.stringify(facts)).digest('hex');
   return { ...libtorch, library, platform: process.platform, arch: process.arch, nodeApi: NODE_API, link, key };
 }
@@ -88,17 +88,18 @@ export async function buildNative({
   const { library } = record;
   const objectDir = path.join(output, 'obj');
   mkdirSync(objectDir, { recursive: true });
-  const units = unitNames(root).map((name) => {
-    const own = flagsOf(name, libtorch);
-    const settings = { compiler, flags, own, library, headers: headers.version };
-    const object = path.join(objectDir, name.replace(/cpp$/, 'o'));
-    return { name, object, digest: unitDigest(root, name, settings), flags: [...flags, ...own, ...headers.flags] };
+  const units = unitsOf(root).map((unit) => {
+    const own = flagsOf(unit, libtorch);
+    const settings = { compiler, flags, own, library, headers: headers.version, sources: unit.sources };
+    const object = path.join(objectDir, `${unit.name}.o`);
+    const digest = unitDigest(root, unit.sources, settings);
+    return { ...unit, object, digest, flags: [...flags, ...own, ...headers.flags] };
   });
   const stale = units.filter(({ object, digest }) => !isFresh(object, digest));
 
   const start = Date.now();
   say(`building the addon against libtorch ${libtorch.version}${libtorch.cuda ? ' (CUDA)' : ''} in ${libtorch.libDir}`);
-  if (stale.length > 6) say(`  ${stale.length} files of C++, two at a time; this takes two to five minutes`);
+  if (stale.length > 3) say(`  ${stale.length} units of C++, two at a time; this takes one to three minutes`);
   removeOrphans(objectDir, units);
   await compileAll(stale, compiler.command, root);
   const temporary = path.join(output, `.${ADDON}.${process.pid}`);
@@ -138,7 +139,7 @@ async function compileAll(units, command, root) {
         const start = Date.now();
         await compile(unit, command, root);
         done += 1;
-        say(`  [${done}/${units.length}] native/${unit.name} ${secondsSince(start)}`);
+        say(`  [${done}/${units.length}] ${unit.sources.join(', ')} ${secondsSince(start)}`);
       } catch (error) {
         failures.push(error);
       }
@@ -149,10 +150,11 @@ async function compileAll(units, command, root) {
 }
 
 // The digest is of the source as it was before: one edited meanwhile is compiled again.
-async function compile({ name, object, digest, flags }, command, root) {
+async function compile({ sources, object, digest, flags }, command, root) {
   const temporary = `${object}.tmp`;
-  const source = path.join('native', name);
-  await execute(command, [...flags, '-c', source, '-o', temporary], `compile ${source}`, root);
+  const source = `${object.slice(0, -1)}cpp`;
+  writeFileSync(source, sources.map((name) => `#include "native/${name}"\n`).join(''));
+  await execute(command, [...flags, '-I', '.', '-c', source, '-o', temporary], `compile ${sources.join(', ')}`, root);
   rmSync(digestFile(object), { force: true });
   renameSync(temporary, object);
   writeFileSync(digestFile(object), digest);

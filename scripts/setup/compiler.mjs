@@ -14,19 +14,16 @@ export const NODE_API = 8;
 // Choices between numbers are no branches where nobody looks at the processor's exception flags. GCC 14 warns of bounds
 // inside its own library then.
 const LOOPS = ['-O3', '-fno-trapping-math', '-ffp-contract=off', '-Wno-array-bounds'];
-const WITH_LOOPS = ['batchnorm', 'develop', 'gates', 'gelu', 'light', 'mouth', 'portrait', 'raster', 'sample'];
-const OF_RANKS = ['border', 'buckets', 'group', 'sockets', 'store', 'transfers', 'wire'];
 
 /**
- * What one source is compiled with besides. Those of process groups do nothing where Gloo's headers are not there.
+ * What one unit is compiled with besides. Those of process groups do nothing where Gloo's headers are not there.
  *
- * @param {string} name  such as `gelu.cpp`
+ * @param {import('./units.mjs').Unit} unit
  * @param {import('./libtorch.mjs').Libtorch} libtorch
  */
-export function flagsOf(name, libtorch) {
-  const unit = path.basename(name, '.cpp');
-  if (WITH_LOOPS.includes(unit)) return LOOPS;
-  return OF_RANKS.includes(unit) && hasGloo(libtorch) ? ['-DHEADRACE_GLOO', '-DUSE_C10D_GLOO'] : [];
+export function flagsOf({ kind }, libtorch) {
+  if (kind === 'loops') return LOOPS;
+  return kind === 'ranks' && hasGloo(libtorch) ? ['-DHEADRACE_GLOO', '-DUSE_C10D_GLOO'] : [];
 }
 
 /** Whether the headers of libtorch's process groups over Gloo are there, with Gloo's own, which they include. */

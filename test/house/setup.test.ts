@@ -32,7 +32,8 @@ interface Stamps {
   fingerprint(root: string, entries: string[], extension: string): string;
 }
 interface Units {
-  unitDigest(root: string, name: string, settings: unknown): string;
+  unitDigest(root: string, sources: readonly string[], settings: unknown): string;
+  unitsOf(root: string): readonly { readonly name: string; readonly sources: readonly string[] }[];
 }
 interface Locks {
   withLock<T>(file: string, body: () => Promise<T>): Promise<T>;
@@ -43,7 +44,7 @@ const { multiarch, findLibtorch, missingMessage, libraryName, librarySignature, 
   await script<Finder>('libtorch.mjs');
 const { once, fingerprint } = await script<Stamps>('stamp.mjs');
 const { withLock } = await script<Locks>('lock.mjs');
-const { unitDigest } = await script<Units>('units.mjs');
+const { unitDigest, unitsOf } = await script<Units>('units.mjs');
 
 const top = mkdtempSync(path.join(tmpdir(), 'headrace-setup-'));
 let fake = '';
@@ -230,12 +231,24 @@ test('a source is compiled again for its own text, a header it includes and its 
     put(path.join(fake, folder, 'native/one.h'), '  #  include "two.h"\n#include "absent.h"');
     put(path.join(fake, folder, 'native/two.h'), header);
     put(path.join(fake, folder, 'native/other.h'), folder);
-    return unitDigest(path.join(fake, folder), 'a.cpp', ['-O2']);
+    return unitDigest(path.join(fake, folder), ['a.cpp'], ['-O2']);
   };
   const first = lay('here', 'int x;');
   assert.equal(lay('there é', 'int x;'), first);
   assert.notEqual(lay('here', 'int y;'), first);
-  assert.notEqual(unitDigest(path.join(fake, 'there é'), 'a.cpp', ['-O3']), first);
+  assert.notEqual(unitDigest(path.join(fake, 'there é'), ['a.cpp'], ['-O3']), first);
+});
+
+test('every source of the addon is in one unit, and those that are named are there', () => {
+  const sources = readdirSync(path.join(root, 'native')).filter((name) => name.endsWith('.cpp'));
+  assert.deepEqual(
+    unitsOf(root)
+      .flatMap((unit) => unit.sources)
+      .sort(),
+    sources.sort(),
+  );
+  put(path.join(fake, 'native/new.cpp'));
+  assert.deepEqual(unitsOf(fake).at(-1), { name: 'new', sources: ['new.cpp'] });
 });
 
 test('a build of libtorch is known by content: a copy is the same, another of equal size is not', () => {
