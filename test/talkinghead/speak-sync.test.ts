@@ -24,9 +24,9 @@ import {
   type SpeakClips,
   SyncNet,
   SyncTrainer,
-  scoresOf,
   soundColumns,
   syncCurve,
+  syncScoresOf,
   type TrainState,
   trainSync,
   VoiceModel,
@@ -184,13 +184,13 @@ test('scores tell how far own sound is above that of the next clip, in standard 
       const seen = draw();
       return [seen, seen.add(draw().mul(0.2 * (i + 1)))] as const;
     });
-    const { confidence, deviations, shuffled } = scoresOf(points);
+    const { confidence, deviations, shuffled } = syncScoresOf(points);
     const other = points.map(([seen], i) => syncCurve(seen, points[(i + 1) % 4]![1]).confidence);
     const mean = other.reduce((a, b) => a + b) / 4;
     const spread = Math.sqrt(other.reduce((sum, each) => sum + (each - mean) ** 2, 0) / 3);
     assert.ok(Math.abs(shuffled.confidence - mean) < 1e-12);
     assert.ok(Math.abs(deviations! - (confidence - mean) / spread) < 1e-9 && deviations! > 3, `${deviations}`);
-    assert.equal(scoresOf(points.slice(2)).deviations, null);
+    assert.equal(syncScoresOf(points.slice(2)).deviations, null);
   });
 });
 

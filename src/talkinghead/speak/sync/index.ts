@@ -15,11 +15,11 @@ export {
   type SyncCurve,
   type SyncPoints,
   type SyncScores,
-  scoresOf,
   seenOf,
   syncCurve,
   syncReach as syncOffsets,
   syncScores,
+  syncScoresOf,
 } from './sync-scores.js';
 export { drawSyncPairs, type SyncPair, SyncTrainer } from './sync-trainer.js';
 export { columnsOf, drawWindow, framesOf, squaresOf, type Window } from './windows.js';

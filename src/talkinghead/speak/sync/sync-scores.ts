@@ -104,7 +104,7 @@ export function syncScores(
           return [seen.keep(), heard.keep()] as const;
         });
       });
-      const scores = scoresOf(points);
+      const scores = syncScoresOf(points);
       for (const each of points.flat()) each.dispose();
       return scores;
     }),
@@ -112,7 +112,7 @@ export function syncScores(
 }
 
 /** The scores of clips by their points; the other sound is that of the next one. */
-export function scoresOf(points: readonly SyncPoints[]): SyncScores {
+export function syncScoresOf(points: readonly SyncPoints[]): SyncScores {
   const own = points.map(([seen, heard]) => syncCurve(seen, heard));
   const other = points.map(([seen], i) => syncCurve(seen, points[(i + 1) % points.length]![1]));
   let [right, pairs] = [0, 0];

@@ -6,7 +6,7 @@ import type { PreparedClips } from '../../prepare/clips.js';
 import { soundColumns } from '../clips/sound-columns.js';
 import { putPlanes } from '../faces.js';
 import { checkRate, loadSync, type TrainedSync } from '../sync/sync-run.js';
-import { pointsOf, type SyncPoints, type SyncScores, scoresOf } from '../sync/sync-scores.js';
+import { pointsOf, type SyncPoints, type SyncScores, syncScoresOf } from '../sync/sync-scores.js';
 
 /** A film, as it was read, and the number of the clip whose sound it says. */
 export interface SpokenFilm {
@@ -36,7 +36,7 @@ export class FilmSync {
     for (const film of films) {
       if (film.face.faces.length >= this.sync.network.shape.frames) points.push(await this.#points(film));
     }
-    const scores = points.length === 0 ? null : noGrad(() => scoresOf(points));
+    const scores = points.length === 0 ? null : noGrad(() => syncScoresOf(points));
     for (const each of points.flat()) each.dispose();
     return scores;
   }

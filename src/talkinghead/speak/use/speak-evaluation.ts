@@ -109,6 +109,8 @@ type Progress = Parameters<NonNullable<SpeakEvaluateOptions['onProgress']>>;
 
 class ModesEvaluation {
   readonly #refused: Refusal[] = [];
+  /** What was read of films so far, by their paths: those of one clip alone are needed twice. */
+  readonly #seen = new Map<string, FaceReading>();
   /** Clips of the people left out. */
   readonly #heldOut: readonly number[];
   readonly #fps: number;
@@ -250,6 +252,12 @@ class ModesEvaluation {
     return readings;
   }
 
+  async #read(film: string, tools: FaceTools): Promise<FaceReading> {
+    const face = this.#seen.get(film) ?? (await readFace(film, this.#fps, tools));
+    this.#seen.set(film, face);
+    return face;
+  }
+
   async #control(
     mode: Mode,
     crossed: readonly Crossing[],
@@ -263,7 +271,7 @@ class ModesEvaluation {
         await this.#told('measuring', i * crossed.length + k, controlRows.length * crossed.length);
         if (this.#isRefused(mode, row, crossing)) continue;
         try {
-          films.push({ crossing, face: await readFace(this.#film(mode, row, crossing), this.#fps, tools) });
+          films.push({ crossing, face: await this.#read(this.#film(mode, row, crossing), tools) });
         } catch (error) {
           this.#refuse(mode, row, this.#id(crossing.own), error);
         }
@@ -288,11 +296,9 @@ class ModesEvaluation {
       const films: SpokenFilm[] = [];
       for (const [k, clip] of chosen.entries()) {
         await this.#told('measuring', i * chosen.length + k, asked.length * chosen.length);
-        if (this.#isRefused(mode, 'none', { own: clip, other: clip })) continue;
-        films.push({
-          clip,
-          face: await readFace(this.#film(mode, 'none', { own: clip, other: clip }), this.#fps, tools),
-        });
+        const own = { own: clip, other: clip };
+        if (this.#isRefused(mode, 'none', own)) continue;
+        films.push({ clip, face: await this.#read(this.#film(mode, 'none', own), tools) });
       }
       scores[mode] = await this.filmSync.scores(films);
     }
