@@ -15,9 +15,9 @@ namespace headrace {
 
 namespace {
 
-constexpr float kStill = 1.0f / 256;       // of a pixel, or of brightness: what has moved or changed less stays as it is
-constexpr int64_t kPortraitGrain = 1 << 14;        // pixels that are worth a thread
-constexpr int64_t kBlendPiece = 1 << 12;   // numbers that one thread takes at a time
+constexpr float kStill = 1.0f / 256;        // of a pixel, or of brightness: what has moved or changed less stays as it is
+constexpr int64_t kPortraitGrain = 1 << 14; // pixels that are worth a thread
+constexpr int64_t kBlendPiece = 1 << 12;    // numbers that one thread takes at a time
 
 // out = base + the sum of weight x shape. Each number is summed in one order, whoever does it.
 HEADRACE_VECTORS void blendPiece(const float* base, const float* shapes, const float* weights, int64_t count, int64_t width,
