@@ -20,6 +20,7 @@ import { compileFlags, findCompiler, flagsOf, linkFlags, NODE_API, nodeHeaders }
 import { findLibtorch, librarySignature, missingMessage } from './setup/libtorch.mjs';
 import { runMain, SetupError, say, secondsSince } from './setup/say.mjs';
 import { unitDigest, unitsOf } from './setup/units.mjs';
+import { copyStandIns, placeStandIns } from './setup/unneeded.mjs';
 
 /** Compilers at once: two are what a small machine has memory for. */
 const JOBS = Math.max(1, Number(process.env.JOBS) || 2);
@@ -58,6 +59,7 @@ export function isBuilt(folder, { key }) {
 /** Copies a built addon with its record; a process that uses the one before keeps it. */
 export function copyAddon(from, to) {
   mkdirSync(to, { recursive: true });
+  copyStandIns(from, to);
   for (const name of [ADDON, RECORD]) {
     const temporary = path.join(to, `.${name}.${process.pid}`);
     copyFileSync(path.join(from, name), temporary);
@@ -107,7 +109,11 @@ export async function buildNative({
   await execute(compiler.command, ['-o', temporary, ...objects, ...linkFlags(libtorch)], 'link', root);
   rmSync(path.join(output, RECORD), { force: true }); // an addon of other sources must not be taken for this one
   renameSync(temporary, path.join(output, ADDON));
-  writeFileSync(path.join(output, RECORD), JSON.stringify({ ...record, compiler: compiler.version }, null, 2));
+  const unneeded = placeStandIns(path.join(output, ADDON), libtorch, compiler.command);
+  writeFileSync(
+    path.join(output, RECORD),
+    JSON.stringify({ ...record, compiler: compiler.version, unneeded }, null, 2),
+  );
   say(`addon built in ${secondsSince(start)}`);
   return true;
 }

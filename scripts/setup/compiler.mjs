@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { atLeast, multiarch } from './libtorch.mjs';
 import { SetupError } from './say.mjs';
+import { STAND_INS, standsIn } from './unneeded.mjs';
 
 /** The version of Node-API that the addon is written for; any Node that has it loads the addon. */
 export const NODE_API = 8;
@@ -92,6 +93,7 @@ export function linkFlags(libtorch) {
   // the other builds bring threads of their own that fight with libtorch's.
   const openblas = path.join('/usr/lib', multiarch, 'openblas-openmp');
   const rpaths = [
+    ...(standsIn(libtorch) ? [`$ORIGIN/${STAND_INS}`] : []),
     ...(existsSync(path.join(openblas, 'libblas.so.3')) && libtorch.source === 'system' ? [openblas] : []),
     libtorch.libDir,
   ];

@@ -46,7 +46,7 @@ export function takeFromCache(folder, record, output) {
 /** Removes what was built in these folders. */
 export function forgetAddon(folders) {
   for (const folder of folders) {
-    for (const name of ['headrace.node', 'build.json', 'obj'])
+    for (const name of ['headrace.node', 'build.json', 'obj', 'unneeded'])
       rmSync(path.join(folder, name), { recursive: true, force: true });
   }
 }

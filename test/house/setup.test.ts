@@ -1,7 +1,16 @@
 // The search for libtorch and the bookkeeping of set-up, in made-up file systems.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
@@ -35,6 +44,14 @@ interface Units {
   unitDigest(root: string, sources: readonly string[], settings: unknown): string;
   unitsOf(root: string): readonly { readonly name: string; readonly sources: readonly string[] }[];
 }
+interface StandIns {
+  placeStandIns(
+    addon: string,
+    libtorch: { libDir: string; source: string },
+    compiler: string,
+    names: readonly string[],
+  ): string[];
+}
 interface Locks {
   withLock<T>(file: string, body: () => Promise<T>): Promise<T>;
 }
@@ -45,6 +62,7 @@ const { multiarch, findLibtorch, missingMessage, libraryName, librarySignature, 
 const { once, fingerprint } = await script<Stamps>('stamp.mjs');
 const { withLock } = await script<Locks>('lock.mjs');
 const { unitDigest, unitsOf } = await script<Units>('units.mjs');
+const { placeStandIns } = await script<StandIns>('unneeded.mjs');
 
 const top = mkdtempSync(path.join(tmpdir(), 'headrace-setup-'));
 let fake = '';
@@ -249,6 +267,19 @@ test('every source of the addon is in one unit, and those that are named are the
   );
   put(path.join(fake, 'native/new.cpp'));
   assert.deepEqual(unitsOf(fake).at(-1), { name: 'new', sources: ['new.cpp'] });
+});
+
+test('libraries that are needed after all are no longer stood in for', () => {
+  const built = path.join(root, 'build', 'native');
+  const { libDir } = JSON.parse(readFileSync(path.join(built, 'build.json'), 'utf8')) as { libDir: string };
+  const addon = path.join(fake, 'headrace.node');
+  copyFileSync(path.join(built, 'headrace.node'), addon);
+  const place = (...names: string[]) => placeStandIns(addon, { libDir, source: 'system' }, 'c++', names);
+  const folder = path.join(fake, 'unneeded');
+  assert.deepEqual(place('libnobody.so.1'), ['libnobody.so.1']);
+  assert.deepEqual(readdirSync(folder).sort(), ['empty.so', 'libnobody.so.1']);
+  assert.deepEqual(place(...readdirSync(libDir).filter((name) => /^libc10\.so/.test(name))), []);
+  assert.ok(!existsSync(folder));
 });
 
 test('a build of libtorch is known by content: a copy is the same, another of equal size is not', () => {

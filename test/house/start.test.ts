@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -118,6 +119,25 @@ test('a project that was moved has its addon, and set-up finds nothing to do, wi
   assert.equal((JSON.parse(stdout) as { was: string }).was, 'there', stderr);
   assert.equal(statSync(addon).mtimeMs, mtimeMs);
   renameSync(moved, project);
+});
+
+test('libraries that libtorch asks for and takes nothing from are not loaded, wherever the package lies', (t) => {
+  const native = path.join(copy, 'build', 'native');
+  const { unneeded } = JSON.parse(readFileSync(path.join(native, 'build.json'), 'utf8')) as { unneeded: string[] };
+  if (unneeded.length === 0) return t.skip('this libtorch asks for none of them');
+  const loaded =
+    "import 'headrace'; import fs from 'node:fs'; console.log(fs.readFileSync('/proc/self/maps', 'utf8'));";
+  const moved = path.join(top, 'moved again');
+  renameSync(project, moved);
+  const { stdout } = node(moved, ['--input-type=module', '-e', loaded], empty);
+  renameSync(moved, project);
+  assert.match(stdout, /libtorch_cpu\.so/);
+  const names = new Set(unneeded.map((name) => name.slice(0, name.indexOf('.so'))));
+  const found = [...stdout.matchAll(/\/([^/\s]+)\.so[.\d]*$/gm)].map(([, name]) => name!);
+  assert.deepEqual(
+    found.filter((name) => names.has(name)),
+    [],
+  );
 });
 
 test('where the package cannot be written to, set-up puts the addon into the cache', (t) => {
