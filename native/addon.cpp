@@ -81,6 +81,7 @@ NAPI_MODULE_INIT() {
     defineLifetime(env, exports);
     defineDispatch(env, exports);
     defineAutograd(env, exports);
+    defineAutocast(env, exports);
     defineHooks(env, exports);
     defineCustom(env, exports);
     defineQueues(env, exports);

@@ -174,6 +174,7 @@ void defineTensors(napi_env env, napi_value exports);
 void defineLifetime(napi_env env, napi_value exports);
 void defineDispatch(napi_env env, napi_value exports);
 void defineAutograd(napi_env env, napi_value exports);
+void defineAutocast(napi_env env, napi_value exports);
 void defineHooks(napi_env env, napi_value exports);
 void defineCustom(napi_env env, napi_value exports);
 void defineQueues(napi_env env, napi_value exports);

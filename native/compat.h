@@ -4,6 +4,7 @@
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/Event.h>
 
@@ -22,6 +23,32 @@ inline constexpr std::nullopt_t nullOpt = std::nullopt;
 template <typename T>
 using Optional = c10::optional<T>;
 inline const c10::nullopt_t nullOpt = c10::nullopt;
+#endif
+
+// Autocast is asked by the type of device from 2.4 on.
+#if HEADRACE_LIBTORCH >= 204
+inline bool autocastEnabled(at::DeviceType type) { return at::autocast::is_autocast_enabled(type); }
+inline at::ScalarType autocastDtype(at::DeviceType type) { return at::autocast::get_autocast_dtype(type); }
+inline void setAutocast(at::DeviceType type, bool enabled, at::ScalarType dtype) {
+  at::autocast::set_autocast_enabled(type, enabled);
+  at::autocast::set_autocast_dtype(type, dtype);
+}
+#else
+inline bool autocastEnabled(at::DeviceType type) {
+  return type == at::kCPU ? at::autocast::is_cpu_enabled() : at::autocast::is_enabled();
+}
+inline at::ScalarType autocastDtype(at::DeviceType type) {
+  return type == at::kCPU ? at::autocast::get_autocast_cpu_dtype() : at::autocast::get_autocast_gpu_dtype();
+}
+inline void setAutocast(at::DeviceType type, bool enabled, at::ScalarType dtype) {
+  if (type == at::kCPU) {
+    at::autocast::set_cpu_enabled(enabled);
+    at::autocast::set_autocast_cpu_dtype(dtype);
+  } else {
+    at::autocast::set_enabled(enabled);
+    at::autocast::set_autocast_gpu_dtype(dtype);
+  }
+}
 #endif
 
 } // namespace headrace

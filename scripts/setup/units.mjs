@@ -12,7 +12,7 @@ import path from 'node:path';
  * `loops` are compiled for loops over numbers, `ranks` for process groups.
  */
 const together = [
-  { name: 'calls', sources: ['addon', 'autograd', 'custom', 'dispatch', 'schema', 'tensors'] },
+  { name: 'calls', sources: ['addon', 'autocast', 'autograd', 'custom', 'dispatch', 'schema', 'tensors'] },
   { name: 'lives', sources: ['blocks', 'collector', 'generators', 'hooks', 'lifetime', 'system'] },
   { name: 'rest', sources: ['frame', 'grain', 'lstm', 'queues', 'vertices', 'waits'] },
   { name: 'meshes', kind: 'loops', sources: ['develop', 'gates', 'light', 'raster'] },

@@ -2,6 +2,7 @@
 /** Tensors, operators, autograd, scopes, generators and queues. */
 import './methods.js';
 
+export { type AutocastOptions, autocast, isAutocastEnabled } from './autocast.js';
 export { backward, clearGrads, enableGrad, grad, gradsOf, isGradEnabled, noGrad } from './autograd.js';
 export {
   arange,

@@ -1,6 +1,6 @@
 /** Pictures between resolutions, filtered so that no new frequencies appear (Karras et al. 2019 and 2020). */
 import { expectTensor } from '../../torch/expect.js';
-import { ConfigError, ops, ShapeError, type Tensor } from '../../torch/index.js';
+import { autocast, ConfigError, isAutocastEnabled, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../style-signatures.js';
 
 export interface UpfirdnOptions {
@@ -35,7 +35,15 @@ export function upfirdn2d(x: Tensor, filter: Tensor, options: UpfirdnOptions = {
           .pad(x.reshape([batch, channels, height, 1, width, 1]), [0, up - 1, 0, 0, 0, up - 1])
           .reshape([batch, channels, height * up, width * up]);
   const padded = sides.every((side) => side === 0) ? stuffed : ops.pad(stuffed, [...sides]);
-  return ops.conv2d(padded, kernel.expand([channels, 1, kh, kw]), null, [down, down], [0, 0], [1, 1], channels);
+  return exactly(x.device, () =>
+    ops.conv2d(padded, kernel.expand([channels, 1, kh, kw]), null, [down, down], [0, 0], [1, 1], channels),
+  );
+}
+
+/** A filter keeps the digits of what it filters, under autocast too: of 16 bits a picture is left with half a byte's step. */
+function exactly(where: string, filtered: () => Tensor): Tensor {
+  const device = where.startsWith('cuda') ? 'cuda' : 'cpu';
+  return isAutocastEnabled(device) ? autocast({ device, enabled: false }, filtered) : filtered();
 }
 
 function squareOf(filter: Tensor): Tensor {
