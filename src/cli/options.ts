@@ -1,6 +1,7 @@
 // What the verbs share: the options with their checks, and what they parse to. Light: nothing here touches libtorch.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ComputeType } from '../pipeline/index.js';
 import { type ScheduleName, scheduleNames } from '../pipeline/schedule.js';
 import type { AugmentSpec } from '../vision/index.js';
 
@@ -125,6 +126,7 @@ export interface ModelFlags {
   threads: number;
   devices: string[];
   queue: number;
+  compute: ComputeType;
   limit?: number;
   imageSize?: number;
   skipBad?: boolean;
@@ -253,6 +255,14 @@ export function addModelOptions(command: Command): Command {
         .default(['cpu'], 'cpu'),
     )
     .addOption(new Option('--queue <n>', 'batches that wait between two stages at most').argParser(whole(1)).default(2))
+    .addOption(
+      new Option(
+        '--compute <dtype>',
+        'what layers compute in; bfloat16 is faster on processors and GPUs that have it, weights stay float32',
+      )
+        .choices(['float32', 'bfloat16'])
+        .default('float32'),
+    )
     .addOption(limitOption())
     .addOption(new Option('--image-size <n>', 'resize the images of folder: data to this side').argParser(whole(1)))
     .addOption(skipBadOption())

@@ -39,6 +39,7 @@ export function resumedConfig(model: string | undefined, flags: TrainFlags, give
     threads: changed('threads', flags.threads, old.threads),
     devices,
     queueCapacity: changed('queue', flags.queue, old.queueCapacity),
+    compute: changed('compute', flags.compute, old.compute),
     wire: changed('wire', flags.wire, old.wire),
     patience: changed('patience', flags.patience, old.patience),
     evalEvery: changed('evalEvery', flags.evalEvery, old.evalEvery),

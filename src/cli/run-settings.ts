@@ -18,6 +18,7 @@ export function settingsOf(flags: RunFlags) {
     threads: flags.threads,
     devices: flags.devices,
     queueCapacity: flags.queue,
+    compute: flags.compute === 'bfloat16' ? flags.compute : undefined,
     wire: flags.wire === 'bfloat16' ? flags.wire : undefined,
     evalEvery: flags.evalEvery ?? 1,
     patience: flags.patience,

@@ -1,6 +1,7 @@
 /**
  * The configuration of a run: plain JSON, complete, and written to the run's folder as it was used.
  */
+import type { ComputeType } from './compute.js';
 import type { HeadKind, ModuleRef } from './model.js';
 import { type ScheduleName, stageCount } from './schedule.js';
 
@@ -97,6 +98,11 @@ export interface RunConfig {
   /** Go on when a loss is not finite. */
   readonly allowNaN: boolean;
   readonly memoryFormat: 'contiguous' | 'channelsLast';
+  /**
+   * What layers compute in. With `bfloat16` convolutions and matrix products do in 16 bits, by autocast; weights, their gradients,
+   * losses and the optimizer stay float32. Default 'float32'.
+   */
+  readonly compute?: ComputeType | undefined;
   /** Folder of the run; null keeps nothing. */
   readonly out: string | null;
   /** Seconds that a stage may wait for its neighbour. */

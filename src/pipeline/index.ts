@@ -6,6 +6,7 @@ export { BackgroundModule, type BackgroundOptions } from './background.js';
 export { type CheckpointState, hasCheckpoint, readCheckpointState, type SavedShard } from './checkpoint.js';
 export { CheckpointCommits, type CheckpointStore, type SavedPart } from './checkpoint-commits.js';
 export { type CompareOptions, type Comparison, compare, type Variant } from './compare.js';
+export { type ComputeType, computeTypes, computing } from './compute.js';
 export {
   completeConfig,
   type FaultConfig,

@@ -3,6 +3,7 @@ import { type Module, type Parameter, StepGenerators, SyncBatchNorm } from '../n
 import { Adam, AdamW, SGD } from '../optim/index.js';
 import { deriveSeed, noGrad, scope, type Tensor } from '../torch/index.js';
 import { freeze, isUnder, loadBeginning } from './beginning.js';
+import { computing, inFull } from './compute.js';
 import { deviceOf, learningRate, type OptimizerConfig, type RunConfig } from './config.js';
 import { buildHead, type HeadModule, Layers, type ModelSpec } from './model.js';
 import { namesNotFinite } from './not-finite.js';
@@ -149,12 +150,28 @@ export class ModelStage implements Stage {
   }
 
   forward(inputs: readonly Tensor[]): Tensor[] {
-    return this.layers.features(...inputs);
+    const made = this.#computing(() => this.layers.features(...inputs));
+    return this.isLast ? made.map((output) => inFull(this.#config.compute, output)) : made;
+  }
+
+  #computing<T>(forward: () => T): T {
+    return computing(this.#config.compute, this.device, forward);
+  }
+
+  /** What the loss looks at. */
+  #judged(outputs: readonly Tensor[]): Tensor {
+    const { head } = this;
+    return head
+      ? inFull(
+          this.#config.compute,
+          this.#computing(() => head.forward(...outputs)),
+        )
+      : outputs[0]!;
   }
 
   /** By the model's loss on the last stage, the head's elsewhere. */
   learn(outputs: readonly Tensor[], targets: readonly Tensor[], share: number): Losses {
-    const loss = scope(() => this.#task.loss(this.head ? this.head.forward(...outputs) : outputs[0]!, ...targets));
+    const loss = scope(() => this.#task.loss(this.#judged(outputs), ...targets));
     return { loss: backwardShare(loss, share) };
   }
 

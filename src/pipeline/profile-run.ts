@@ -28,6 +28,7 @@ export type ProfiledConfig = Pick<
   | 'threads'
   | 'devices'
   | 'memoryFormat'
+  | 'compute'
 >;
 
 /** What a profiling thread is told, and what it answers. */
@@ -64,11 +65,11 @@ export async function profileRun(config: ProfiledConfig, seconds = 5, watch: Pro
   // Backprop schedules work on microbatches, replicas on shares of them, and a small batch is not a share of a large one.
   const parts = microbatchCount(config.schedule, config.microbatches) * Math.min(...replicasOf(config));
   const device = config.devices[0] ?? 'cpu';
-  const { seed, memoryFormat, threads } = config;
+  const { seed, memoryFormat, compute, threads } = config;
   const model = locateRef(config.model);
   await prepareLoader(model.module);
   const batchSize = Math.ceil(config.batchSize / parts);
-  const measured = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, seconds };
+  const measured = { batchSize, head: local ? config.head : null, seed, device, memoryFormat, compute, seconds };
   const workers = workersOf(config).length;
   const atOnce = device === 'cpu' ? workersAtOnce(workers, threads, availableParallelism()) : 1;
   // The first failure ends all: the others would measure on for nobody.

@@ -18,19 +18,19 @@ import {
   scope,
   type Tensor,
 } from '../torch/index.js';
+import { type ComputeType, computing, inFull } from './compute.js';
 import {
   backwardThrough,
   buildHead,
   buildLayer,
   exampleOf,
   type HeadKind,
-  type HeadModule,
   type LayerModule,
   type ModelSpec,
   tensorsOf,
 } from './model.js';
 import type { Cost, LayerCost, Profile } from './plan.js';
-import { type Task, taskOf } from './task.js';
+import { taskOf } from './task.js';
 
 export interface ProfileOptions {
   readonly batchSize: number;
@@ -41,6 +41,8 @@ export interface ProfileOptions {
   readonly device?: string;
   /** Default `contiguous`. */
   readonly memoryFormat?: 'contiguous' | 'channelsLast';
+  /** What layers compute in, as in a run. Default `float32`. */
+  readonly compute?: ComputeType | undefined;
   /** How long to measure: sweeps go on until then, but 3 at least and 50 at most. Default 5. */
   readonly seconds?: number;
   /** Makes a batch as the first stage will (loads and augments); its time counts there. */
@@ -62,8 +64,10 @@ const mostSweeps = 50;
 /** Seconds of every repeat, by what was measured; `closed` is a backward that makes no gradient of the input. */
 type Clocks = Record<'forward' | 'backward' | 'closed', number[]>;
 
-interface Part<M extends LayerModule = LayerModule> {
-  readonly module: M;
+interface Part {
+  readonly module: LayerModule;
+  /** The module's, in what the run computes in. */
+  readonly forward: (inputs: readonly Tensor[]) => Tensor[];
   readonly clocks: Clocks;
   /** What makes it identical to another. */
   kind: string;
@@ -83,21 +87,28 @@ export function profile(spec: ModelSpec, options: ProfileOptions): Profile {
     'seed',
     'device',
     'memoryFormat',
+    'compute',
     'seconds',
     'input',
     'onProgress',
   ]);
-  const { seed = 0, device = 'cpu', memoryFormat = 'contiguous', head } = options;
+  const { seed = 0, device = 'cpu', memoryFormat = 'contiguous', compute, head } = options;
   const generator = new Generator(deriveSeed(seed, 'profile'), device);
-  const prepare = <M extends LayerModule>(module: M): Part<M> => {
+  const prepare = (module: LayerModule): Part => {
     module.to({ device, memoryFormat });
     module.setGenerator(generator);
-    return { module, clocks: { forward: [], backward: [], closed: [] }, kind: '', activationBytes: 0, outputBytes: 0 };
+    const forward = (inputs: readonly Tensor[]): Tensor[] =>
+      computing(compute, device, () => tensorsOf(module.forward(...inputs)));
+    const clocks = { forward: [], backward: [], closed: [] };
+    return { module, forward, clocks, kind: '', activationBytes: 0, outputBytes: 0 };
   };
   const layers = spec.layers.map((layer) => prepare(buildLayer(layer, seed)));
   const borders = head ? layers.slice(0, -1) : [];
   const heads = borders.map((_, border) => prepare(buildHead(spec, head!.kind, border, { depth: head!.depth }, seed)));
-  const sweep = new Sweep(taskOf(spec), layers, heads, device);
+  const task = taskOf(spec);
+  const objective = (output: Tensor, targets: readonly Tensor[]): Tensor =>
+    task.loss(inFull(compute, output), ...targets);
+  const sweep = new Sweep(objective, layers, heads, device);
   scope(() => {
     const example = exampleOf(spec, options.batchSize, generator);
     const inputs = example.inputs.map((x) => (x.ndim === 4 ? x.contiguous({ memoryFormat }) : x));
@@ -145,9 +156,9 @@ class Sweep {
   loss: number[] = [];
 
   constructor(
-    private readonly task: Task,
+    private readonly objective: (output: Tensor, targets: readonly Tensor[]) => Tensor,
     private readonly layers: readonly Part[],
-    private readonly heads: readonly Part<HeadModule>[],
+    private readonly heads: readonly Part[],
     private readonly device: string,
   ) {}
 
@@ -185,8 +196,8 @@ class Sweep {
   /** A training step of the whole chain; returns the inputs of each layer. */
   private chain(batch: readonly Tensor[], targets: readonly Tensor[]): Tensor[][] {
     const inputs = [[...batch]];
-    const outputs = this.layers.map(({ module, clocks }, i) => {
-      const output = this.time(clocks.forward, () => tensorsOf(module.forward(...inputs[i]!)));
+    const outputs = this.layers.map(({ forward, clocks }, i) => {
+      const output = this.time(clocks.forward, () => forward(inputs[i]!));
       inputs.push(leavesOf(output));
       return output;
     });
@@ -204,24 +215,20 @@ class Sweep {
     return inputs.map((tensors, i) => (i === 0 ? tensors : tensors.map((input) => input.detach())));
   }
 
-  private head({ module, clocks }: Part<HeadModule>, features: readonly Tensor[], targets: readonly Tensor[]): void {
+  private head({ module, forward, clocks }: Part, features: readonly Tensor[], targets: readonly Tensor[]): void {
     const inputs = leavesOf(features);
     for (const input of inputs) input.sum(); // in the cache, as after the layer that made it
-    const loss = this.time(clocks.forward, () => this.objective(module.forward(...inputs), targets));
+    const loss = this.time(clocks.forward, () => this.objective(forward(inputs)[0]!, targets));
     this.time(clocks.backward, () => loss.backward());
     module.zeroGrad();
   }
 
-  private closedBackward({ module, clocks }: Part, features: readonly Tensor[]): void {
-    const outputs = tensorsOf(module.forward(...features));
+  private closedBackward({ module, forward, clocks }: Part, features: readonly Tensor[]): void {
+    const outputs = forward(features);
     if (!outputs.some((output) => output.requiresGrad)) return; // nothing to train
     const gradients = outputs.map((output) => ops.onesLike(output));
     this.time(clocks.closed, () => backwardThrough(outputs, gradients));
     module.zeroGrad();
-  }
-
-  private objective(output: Tensor, targets: readonly Tensor[]): Tensor {
-    return this.task.loss(output, ...targets);
   }
 
   private time<T>(clock: number[], work: () => T): T {
@@ -255,7 +262,7 @@ function inspectPart(part: Part, inputs: readonly Tensor[]): Tensor[] {
     Object.defineProperty(module, 'forward', { value: watch, configurable: true, enumerable: false });
   }
   try {
-    const outputs = tensorsOf(part.module.forward(...inputs));
+    const outputs = part.forward(inputs);
     part.outputBytes = outputs.reduce((sum, output) => sum + bytesOf(output), 0);
     part.kind = [part.module, ...[...inputs, ...outputs].map(({ shape }) => shape.join('x'))].join(' ');
     return outputs;
