@@ -375,6 +375,29 @@ test('it learns a few frames by heart', async () => {
   assert.ok(history.at(-1)!.loss.total! < 0.7 * history[0]!.loss.total!);
 });
 
+test('encoders see larger pictures made smaller, and what is made of them may be larger', async () => {
+  const large = (await loadSpeakClips(checkClips(set, { testPeople: 1, leastFrames: 5 }), 64))!;
+  const { coder } = base;
+  scope(() => {
+    const pictures = clips.pictures.narrow(0, 0, 3).to({ dtype: 'float32' }).div(127.5).sub(1);
+    const doubled = pictures.repeatInterleave(2, 2).repeatInterleave(2, 3);
+    for (const factor of ['identity', 'emotion', 'pose'] as const) {
+      const [own, other] = [coder.code(factor, pictures), coder.code(factor, doubled)];
+      assert.ok(own.sub(other).abs().max().item() < 1e-5, factor);
+    }
+    assert.ok(perceptualLoss(coderLooker(coder), doubled, pictures).item() < 1e-9);
+  });
+  const first = async (compute: 'float32' | 'bfloat16'): Promise<number> => {
+    const config = readTalkingConfig('standard', { ...tiny, scale: 2, compute, steps: 1, keepEvery: 1 });
+    const trainer = new TalkingTrainer(config, { ...freshBase(), clips: large });
+    assert.equal(trainer.generator.shape.size, 64);
+    return (await trainer.run())![0]!.loss.total!;
+  };
+  const [exact, half] = [await first('float32'), await first('bfloat16')];
+  assert.ok(half !== exact && Math.abs(half - exact) < 0.03 * exact, `${half}, ${exact}`);
+  assert.throws(() => readTalkingConfig('standard', { ...tiny, scale: 3 }), /scale to be a power of two, got 3/);
+});
+
 test('a run keeps its settings, course, sheets and model, which is found again whole', async () => {
   const out = join(folder, 'run');
   const config = readTalkingConfig('standard', { ...tiny, irfd, sync });

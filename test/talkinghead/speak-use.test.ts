@@ -38,6 +38,7 @@ before(async () => {
   await writeImage(picture, await readImage(example('ana.jpg')));
   const config = readTalkingConfig('standard', { irfd: 'x', sync: 'x', width: 6, face: 6, channels: 8, budget: 64 });
   const coderShape = {
+    size: 32,
     encoder: { depth: 10, width: 4 },
     codes: { identity: 6, emotion: 5, pose: 4 },
     sphere: true,

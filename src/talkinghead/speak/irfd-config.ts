@@ -1,6 +1,7 @@
 /** Settings of IRFD's training. */
 import { isAtLeast, isFlag, isNumber, isObject, isOneOf, isText, isWhole, type Shape } from '../../io/index.js';
 import { expressionNames } from '../../media/index.js';
+import { type ComputeType, computeTypes } from '../../pipeline/compute.js';
 import { ConfigError } from '../../torch/index.js';
 import { threadCounts } from '../ranges.js';
 import { readSettings, type Settings } from '../training/settings.js';
@@ -15,6 +16,8 @@ export interface IrfdConfig {
   readonly threads: number;
   /** Threads that share out each step's pairs, with networks of their own: the steps are those of one. */
   readonly replicas: number;
+  /** What networks compute in; `bfloat16` by autocast. */
+  readonly compute: ComputeType;
   readonly mode: LossMode;
   /** Pixels of the pictures' sides. */
   readonly size: number;
@@ -57,6 +60,7 @@ const standard: IrfdConfig = {
   seed: 1,
   threads: 1,
   replicas: 1,
+  compute: 'float32',
   mode: 'repaired',
   size: 64,
   encoder: { depth: 10, width: 16 },
@@ -117,6 +121,7 @@ const isConfig: Shape = isObject({
   seed: isWhole(0),
   threads: isWhole(...threadCounts),
   replicas: isWhole(1),
+  compute: isOneOf(computeTypes),
   mode: isOneOf(lossModes),
   size: isWhole(8),
   encoder: isObject({ depth: isWhole(10), width: isWhole(1) }),

@@ -1,6 +1,7 @@
 /** Trains IRFD: three encoders, a decoder and a classifier by gradients through all of them. */
 import { SyncBatchNorm } from '../../nn/index.js';
 import { Adam } from '../../optim/index.js';
+import { computing } from '../../pipeline/compute.js';
 import type { Replicas } from '../../pipeline/replicas.js';
 import { ops, tensor } from '../../torch/index.js';
 import { Chance } from '../training/chance.js';
@@ -52,7 +53,7 @@ export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
   step(step: number): Record<string, number> {
     const { config, model, replicas } = this;
     const batch = this.#pairs.draw(config, new Chance(config.seed).fork(step), replicas ?? undefined);
-    const made = exchange(model, batch);
+    const made = computing(config.compute, 'cpu', () => exchange(model, batch));
     const share = cosineShare(step, config.steps);
     // What was made of both kinds of codes is judged, beside the true pictures.
     const seen = ops.cat([made.own, made.fakes], 0);

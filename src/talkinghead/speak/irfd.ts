@@ -3,6 +3,7 @@
  * pictures are exchanged, decoded and encoded again.
  */
 import { functional as F, type FactoryOptions, Linear, Module } from '../../nn/index.js';
+import { inFull } from '../../pipeline/compute.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import { type EncoderShape, FaceEncoder } from './encoder.js';
 import { MappingNetwork, type MappingShape, type StyleShape, SynthesisNetwork } from './stylegan.js';
@@ -15,6 +16,8 @@ export type Factor = (typeof factors)[number];
 export type Codes = Readonly<Record<Factor, Tensor>>;
 
 export interface CoderShape {
+  /** Pixels of the sides of the pictures that it has learnt from. */
+  readonly size: number;
   readonly encoder: EncoderShape;
   /** Numbers of each code. */
   readonly codes: Readonly<Record<Factor, number>>;
@@ -33,23 +36,31 @@ export class FaceCoder extends Module {
   identity: FaceEncoder;
   emotion: FaceEncoder;
   pose: FaceEncoder;
+  readonly size: number;
   readonly sphere: boolean;
 
-  constructor({ encoder, codes, sphere }: CoderShape, made: FactoryOptions = {}) {
+  constructor({ size, encoder, codes, sphere }: CoderShape, made: FactoryOptions = {}) {
     super();
     this.identity = new FaceEncoder(encoder, codes.identity, made);
     this.emotion = new FaceEncoder(encoder, codes.emotion, made);
     this.pose = new FaceEncoder(encoder, codes.pose, made);
+    this.size = size;
     this.sphere = sphere;
   }
 
-  /** The code of one factor. @param pictures - [B, 3, size, size], from -1 to 1 */
+  /** Pictures as it has learnt to see them: larger ones are made smaller, each pixel the mean of those that it stands for. */
+  seen(pictures: Tensor): Tensor {
+    const times = Math.floor(pictures.shape[3]! / this.size);
+    return times > 1 ? F.avgPool2d(pictures, times) : pictures;
+  }
+
+  /** The code of one factor, of float32 under autocast too. @param pictures - [B, 3, n size, n size], from -1 to 1 */
   code(factor: Factor, pictures: Tensor): Tensor {
-    const code = this[factor].forward(pictures);
+    const code = inFull('bfloat16', this[factor].forward(this.seen(pictures)));
     return factor === 'identity' && this.sphere ? F.normalize(code).mul(Math.sqrt(this.identity.size)) : code;
   }
 
-  /** @param pictures - [B, 3, size, size], from -1 to 1 */
+  /** @param pictures - [B, 3, n size, n size], from -1 to 1 */
   encode(pictures: Tensor): Codes {
     const code = (factor: Factor): Tensor => this.code(factor, pictures);
     return { identity: code('identity'), emotion: code('emotion'), pose: code('pose') };

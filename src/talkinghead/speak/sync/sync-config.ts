@@ -1,5 +1,6 @@
 /** Settings of SyncNet's training. */
-import { isAtLeast, isFlag, isObject, isWhole, type Shape } from '../../../io/index.js';
+import { isAtLeast, isFlag, isObject, isOneOf, isWhole, type Shape } from '../../../io/index.js';
+import { type ComputeType, computeTypes } from '../../../pipeline/compute.js';
 import { ConfigError } from '../../../torch/index.js';
 import { readSettings, type Settings } from '../../training/settings.js';
 import { SyncNet, type SyncShape } from './sync-net.js';
@@ -7,6 +8,8 @@ import { SyncNet, type SyncShape } from './sync-net.js';
 export interface SyncConfig {
   readonly seed: number;
   readonly threads: number;
+  /** What the network computes in; `bfloat16` by autocast. */
+  readonly compute: ComputeType;
   /** Pixels that frames are read at, out of which mouths are cut. */
   readonly size: number;
   readonly network: SyncShape;
@@ -31,6 +34,7 @@ export interface SyncConfig {
 const standard: SyncConfig = {
   seed: 1,
   threads: 1,
+  compute: 'float32',
   size: 64,
   network: { frames: 5, mouth: 32, width: 16, embedding: 64 },
   margin: 1,
@@ -63,6 +67,7 @@ export const syncRecipes: Readonly<Record<string, SyncConfig>> = {
 const isConfig: Shape = isObject({
   seed: isWhole(0),
   threads: isWhole(1),
+  compute: isOneOf(computeTypes),
   size: isWhole(16),
   network: isObject({ frames: isWhole(1), mouth: isWhole(8), width: isWhole(1), embedding: isWhole(1) }),
   margin: isAtLeast(0),

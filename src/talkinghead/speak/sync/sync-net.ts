@@ -12,6 +12,7 @@ import {
   ReLU,
   Sequential,
 } from '../../../nn/index.js';
+import { inFull } from '../../../pipeline/compute.js';
 import { ConfigError, ShapeError, type Tensor } from '../../../torch/index.js';
 import { melBands } from '../../voice/mel-stream.js';
 import { columnsPerFrame } from '../clips/sound-columns.js';
@@ -82,12 +83,12 @@ export class SyncNet extends Module {
     const { frames, mouth } = this.shape;
     if (mouths.ndim !== 4 || mouths.shape[1] !== 3 * frames || mouths.shape[2] !== mouth)
       throw new ShapeError(`Expected mouths [B, ${3 * frames}, ${mouth}, ${mouth}], got [${mouths.shape}] in SyncNet`);
-    return F.normalize(this.seen.forward(this.pictures.forward(mouths).flatten(1)));
+    return F.normalize(inFull('bfloat16', this.seen.forward(this.pictures.forward(mouths).flatten(1))));
   }
 
   /** @param columns - [B, 1, melBands, frames * columnsPerFrame] @returns [B, embedding], of length 1 */
   hear(columns: Tensor): Tensor {
-    return F.normalize(this.heard.forward(this.sounds.forward(columns).flatten(1)));
+    return F.normalize(inFull('bfloat16', this.heard.forward(this.sounds.forward(columns).flatten(1))));
   }
 
   /** Distances of what is seen from what is heard, [B]: 0 to 2. */

@@ -1,5 +1,6 @@
 /** Trains SyncNet: pairs that are in sync, and as many that are not. */
 import { AdamW } from '../../../optim/index.js';
+import { computing } from '../../../pipeline/compute.js';
 import { ops, type Tensor, tensor } from '../../../torch/index.js';
 import { Chance } from '../../training/chance.js';
 import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../../training/network-trainer.js';
@@ -68,8 +69,8 @@ export class SyncTrainer extends NetworkTrainer<SyncConfig> {
     const windows = pairs.map(({ seen }) => seen);
     const mouths = this.#mouths(windows, chance);
     const sound = columnsOf([...windows, ...pairs.map(({ other }) => other)], frames);
-    const heard = network.hear(config.augment ? louder(sound, chance) : sound);
-    const seen = network.see(mouths);
+    const columns = config.augment ? louder(sound, chance) : sound;
+    const [heard, seen] = computing(config.compute, 'cpu', () => [network.hear(columns), network.see(mouths)] as const);
     const distances = apart(ops.cat([seen, seen], 0), heard);
     const together = tensor([...pairs.map(() => 1), ...pairs.map(() => 0)], { dtype: 'float32' });
     this.#optimizer.paramGroups[0]!.lr = config.lr * cosineShare(step, config.steps);

@@ -1,5 +1,6 @@
 /** How different two pictures look to a network: distances of its features, level by level. */
 import { Conv2d, functional as F, Module, ModuleList } from '../../../nn/index.js';
+import { inFull } from '../../../pipeline/compute.js';
 import { openWeights } from '../../../text/bert-weights.js';
 import { DataError, noGrad, scope, type Tensor, tensor } from '../../../torch/index.js';
 import type { FaceCoder } from '../irfd.js';
@@ -15,7 +16,10 @@ export interface Looker {
 export function coderLooker(coder: FaceCoder): Looker {
   return {
     name: "IRFD's encoders of identity and emotion",
-    maps: (pictures) => [...coder.identity.maps(pictures), ...coder.emotion.maps(pictures)],
+    maps: (pictures) => {
+      const seen = coder.seen(pictures);
+      return [...coder.identity.maps(seen), ...coder.emotion.maps(seen)];
+    },
   };
 }
 
@@ -101,7 +105,7 @@ export function vggLooker(folder: string): Looker {
 export function perceptualLoss(looker: Looker, made: Tensor, truth: Tensor): Tensor {
   const meant = noGrad(() => looker.maps(truth));
   const maps = looker.maps(made);
-  const unit = (map: Tensor): Tensor => F.normalize(map, { dim: 1 });
+  const unit = (map: Tensor): Tensor => F.normalize(inFull('bfloat16', map), { dim: 1 });
   return maps
     .map((map, i) => unit(map).sub(unit(meant[i]!)).square().sum(1).mean())
     .reduce((sum, each) => sum.add(each))

@@ -9,8 +9,8 @@ import type { TalkingConfig } from './talking-config.js';
 import type { TalkingJudges } from './talking-losses.js';
 
 /** The encoders of IRFD alone, with weights of their own. */
-export function coderOf(model: Irfd, { encoder, codes, sphere }: CoderShape): FaceCoder {
-  const coder = new FaceCoder({ encoder, codes, sphere });
+export function coderOf(model: Irfd, shape: CoderShape): FaceCoder {
+  const coder = new FaceCoder(shape);
   const own = new Map([...model.stateDict()].filter(([key]) => /^(identity|emotion|pose)\./.test(key)));
   coder.loadStateDict(own);
   return coder.eval();
@@ -20,8 +20,7 @@ export function coderOf(model: Irfd, { encoder, codes, sphere }: CoderShape): Fa
 export function startOf({ encoders, seed }: TalkingConfig, model: Irfd, shape: CoderShape): FaceCoder {
   if (encoders === 'irfd') return coderOf(model, shape);
   manualSeed(seed);
-  const { encoder, codes, sphere } = shape;
-  return new FaceCoder({ encoder, codes, sphere });
+  return new FaceCoder(shape);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Settings of the second stage's training. */
 import { isAtLeast, isFlag, isObject, isOneOf, isText, isWhole, type Shape } from '../../../io/index.js';
+import { type ComputeType, computeTypes } from '../../../pipeline/compute.js';
 import { ConfigError } from '../../../torch/index.js';
 import { readSettings, type Settings } from '../../training/settings.js';
 import { type GanSettings, isGan, noGan } from '../adversary.js';
@@ -40,6 +41,8 @@ export interface TalkingConfig {
   readonly threads: number;
   /** Threads that share out each step's stretches, with networks of their own: the steps are those of one. */
   readonly replicas: number;
+  /** What networks compute in; `bfloat16` by autocast. */
+  readonly compute: ComputeType;
   readonly mode: LossMode;
   /** A run of `talk train irfd`, or its model: whose codes, and pictures of what size. */
   readonly irfd: string;
@@ -59,6 +62,8 @@ export interface TalkingConfig {
   /** Frames to either side whose sound a frame is made by. */
   readonly context: number;
   readonly form: TalkingForm;
+  /** How many times as large as IRFD's the pictures are: a power of two. Its encoders see them made smaller. */
+  readonly scale: number;
   readonly width: number;
   readonly face: number;
   readonly mapping: MappingShape;
@@ -85,6 +90,7 @@ const standard: TalkingConfig = {
   seed: 1,
   threads: 1,
   replicas: 1,
+  compute: 'float32',
   mode: 'repaired',
   irfd: '',
   encoders: 'irfd',
@@ -96,6 +102,7 @@ const standard: TalkingConfig = {
   sound: 'voice',
   context: 2,
   form: 'portrait',
+  scale: 1,
   width: 64,
   face: 64,
   mapping: { layers: 2, rate: 1 },
@@ -149,6 +156,7 @@ const isConfig: Shape = isObject({
   seed: isWhole(0),
   threads: isWhole(1),
   replicas: isWhole(1),
+  compute: isOneOf(computeTypes),
   mode: isOneOf(lossModes),
   irfd: isText,
   encoders: isOneOf(encoderOrigins),
@@ -160,6 +168,7 @@ const isConfig: Shape = isObject({
   sound: isText,
   context: isWhole(0),
   form: isOneOf(['picture', 'portrait']),
+  scale: isWhole(1),
   width: isWhole(1),
   face: isWhole(1),
   mapping: isObject({ layers: isWhole(1), rate: isAtLeast(0) }),
@@ -199,7 +208,8 @@ export function readTalkingConfig(name: string, set: Settings = {}): TalkingConf
     throw new ConfigError(
       'Expected a run of headrace talk train syncnet (sync: RUN), or a training without it (loss.sync: 0)',
     );
-  const { encoders, tune, loss, clips, replicas } = config;
+  const { encoders, tune, loss, clips, replicas, scale } = config;
+  if (!Number.isInteger(Math.log2(scale))) throw new ConfigError(`Expected scale to be a power of two, got ${scale}`);
   if (clips % replicas !== 0)
     throw new ConfigError(`Expected as many clips for each of ${replicas} replicas, got ${clips} clips of a step`);
   if (encoders === 'fresh' && (tune === 0 || loss.identity + loss.emotion + loss.pose > 0))

@@ -59,7 +59,7 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
     onProgress: (done: number, all: number) => onProgress?.(what, done, all),
     shouldStop,
   });
-  const { size } = irfd.config;
+  const size = irfd.config.size * config.scale;
   const clips = await loadClips(found, size, hooks('reading'));
   const heard = clips && (await hearAll(encoder, clips, hooks('hearing')));
   if (clips === null || heard === null) return null;

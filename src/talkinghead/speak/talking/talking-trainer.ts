@@ -1,6 +1,7 @@
 /** Trains the second stage: the editing module and the generator, by what frozen networks and a discriminator say of their pictures. */
 import { SyncBatchNorm } from '../../../nn/index.js';
 import { Adam } from '../../../optim/index.js';
+import { computing } from '../../../pipeline/compute.js';
 import type { Replicas } from '../../../pipeline/replicas.js';
 import { noGrad, type Tensor } from '../../../torch/index.js';
 import { Chance } from '../../training/chance.js';
@@ -78,7 +79,11 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
 
   /** Pictures of a batch. */
   make({ codes, portrait }: Pick<TalkingBatch, 'codes' | 'portrait'>): Tensor {
-    return this.generator.forward(codes, this.config.form === 'portrait' ? portrait : null);
+    return this.#computing(() => this.generator.forward(codes, this.config.form === 'portrait' ? portrait : null));
+  }
+
+  #computing<T>(body: () => T): T {
+    return computing(this.config.compute, 'cpu', body);
   }
 
   /** What a step is about: this replica's windows of it, each with a chance of its own. */
@@ -89,7 +94,7 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     const chances = numbers.map((number) => chance.fork(number));
     const made = (): TalkingBatch =>
       talkingBatch(base.clips, base.heard, base.coder, someOf(drawn, numbers), config, chances);
-    return config.tune > 0 ? made() : noGrad(made);
+    return this.#computing(() => (config.tune > 0 ? made() : noGrad(made)));
   }
 
   step(step: number): Record<string, number> {
@@ -98,7 +103,7 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     const made = this.make(batch);
     const share = cosineShare(step, config.steps);
     const judged = this.#adversary?.learn(batch.truth, made, batch.portrait, step, share);
-    const losses = talkingLosses(made, batch, base.judges, config, step);
+    const losses = this.#computing(() => talkingLosses(made, batch, base.judges, config, step));
     const gan = this.#adversary?.judge(made, batch.portrait);
     // All are means over frames or windows, of which each replica has as many.
     const part = 1 / (replicas?.count ?? 1);
