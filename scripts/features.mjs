@@ -26,6 +26,7 @@ const DIFFERS = {
       'size as an array, options last: `zeros([2, 3], { dtype })`',
     ],
     ['no_grad enable_grad', 'take a function: `noGrad(() => ...)`'],
+    ['autocast', 'takes options and a function: `autocast({}, () => ...)`'],
     ['inference_mode', '`noGrad`'],
     ['manual_seed', 'seeds `defaultGenerator`, which belongs to this package'],
     [
