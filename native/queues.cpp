@@ -23,7 +23,8 @@ struct Item {
   std::vector<std::shared_ptr<c10::Event>> ready; // one per tensor that lies on an accelerator
 };
 
-// On an accelerator the producer's kernels may still run: the consumer's stream waits for this event, no thread does.
+// On an accelerator the producer's kernels may still run: the consumer's stream waits for this event, no thread does. The
+// memory is the next tensor's only when the consumer's stream is through with it, too.
 std::shared_ptr<c10::Event> recordReady(const at::Tensor& tensor) {
   if (!tensor.defined() || tensor.device().is_cpu() || tensor.device().is_meta()) return nullptr;
   c10::impl::VirtualGuardImpl guard(tensor.device().type());
@@ -35,8 +36,11 @@ std::shared_ptr<c10::Event> recordReady(const at::Tensor& tensor) {
 void awaitReady(const Item& item) {
   for (size_t i = 0; i < item.ready.size(); ++i) {
     if (!item.ready[i]) continue;
-    c10::impl::VirtualGuardImpl guard(item.tensors[i].device().type());
-    item.ready[i]->block(guard.getStream(item.tensors[i].device()));
+    const at::Tensor& tensor = item.tensors[i];
+    c10::impl::VirtualGuardImpl guard(tensor.device().type());
+    const c10::Stream stream = guard.getStream(tensor.device());
+    item.ready[i]->block(stream);
+    if (tensor.has_storage()) guard.recordDataPtrOnStream(tensor.storage().data_ptr(), stream);
   }
 }
 
@@ -198,6 +202,18 @@ napi_value queueClose(napi_env env, napi_callback_info info) {
   });
 }
 
+// ownStream(device): what this thread does on a CUDA device goes to a stream of its own from now on. Threads whose tensors pass
+// queues alone need no other order among them.
+napi_value ownStream(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    const c10::Device device = readDevice(Arguments<1>(env, info).text(0));
+    if (!device.is_cuda()) return nullptr;
+    c10::impl::VirtualGuardImpl guard(device.type());
+    guard.exchangeStream(guard.getStreamFromGlobalPool(device));
+    return nullptr;
+  });
+}
+
 napi_value queueStats(napi_env env, napi_callback_info info) {
   return guarded(env, [&] { return find(Arguments<1>(env, info).number(0))->describe(env); });
 }
@@ -240,6 +256,7 @@ void defineQueues(napi_env env, napi_value exports) {
   define(env, exports, "queuePut", queuePut);
   define(env, exports, "queueGet", queueGet);
   define(env, exports, "queueClose", queueClose);
+  define(env, exports, "ownStream", ownStream);
   define(env, exports, "queueStats", queueStats);
   define(env, exports, "queueDestroy", queueDestroy);
   define(env, exports, "queueAbortAll", queueAbortAll);

@@ -58,6 +58,8 @@ say "device tests passed after $((SECONDS - begun)) s"
 
 size=(--schedules bp,sequential,ppll --steps 60 --batch 256 --rounds 3)
 [[ $device == cpu ]] && size=(--schedules ppll --steps 2 --batch 8 --rounds 1 --warm-up 1)
-within node dist/cli/main.js compare resnet32 --data mnist --stages 2 --cut 15 --limit 2048 --devices "$device" "${size[@]}"
+for compute in float32 bfloat16; do
+  within node dist/cli/main.js compare resnet32 --data mnist --stages 2 --cut 15 --limit 2048 --devices "$device" --compute "$compute" "${size[@]}"
+done
 within node build/bench/device.js "$device"
 say "done after $((SECONDS - begun)) s"

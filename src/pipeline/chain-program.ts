@@ -2,8 +2,9 @@
 
 import { EventFiles, type RunEvent } from '../run/events.js';
 import { liveTensors, noGrad, scope, type Tensor } from '../torch/index.js';
+import { ownStream } from '../torch/queue.js';
 import { Checkpoint, modelAlone, packShard, readersOf, saveShard, unpackShard } from './checkpoint.js';
-import { type RunConfig, replicasOf } from './config.js';
+import { deviceOf, type RunConfig, replicasOf } from './config.js';
 import { faultsOf } from './faults.js';
 import type { LoopContext } from './loop.js';
 import { type ModelSpec, resolveRef } from './model.js';
@@ -22,6 +23,8 @@ export async function program(job: WorkerJob, post: Tell, tensors: readonly Tens
   const { config } = job;
   const replica = replicaOf(job);
   const spec = await resolveRef<ModelSpec>(config.model);
+  // Before there is any tensor of theirs.
+  for (const { index } of job.stations) ownStream(deviceOf(config, index, replica));
   const stages = job.stations.map((place) => new ModelStage({ spec, config, length: job, ...place }));
   const tellLoaded: Tell = replica === 0 ? post : () => {};
   if (job.apart?.load) load(stages, readersOf(unpackShard(job.apart.load, tensors)), tellLoaded);

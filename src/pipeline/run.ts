@@ -179,6 +179,7 @@ export class Run {
       replicas: Math.max(...replicasOf(config)),
       seed: config.seed,
       memoryFormat: config.memoryFormat,
+      pinned: config.devices.some((device) => device.startsWith('cuda')),
       timeoutMs: this.#timeoutMs,
     };
     this.#workers.spawn('./source.js', job, 'the data loader', -1);

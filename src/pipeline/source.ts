@@ -48,6 +48,8 @@ export interface SourceJob {
   readonly replicas: number;
   readonly seed: number;
   readonly memoryFormat: RunConfig['memoryFormat'];
+  /** Whether batches wait in memory that a CUDA device fetches from by itself. */
+  readonly pinned: boolean;
   readonly timeoutMs: number;
 }
 
@@ -115,7 +117,7 @@ class Source {
   }
 
   #feed(split: Split, step: number, epoch: number, made: TensorBatch): void {
-    const { memoryFormat } = this.job;
+    const { memoryFormat, pinned } = this.job;
     scope(() => {
       const tensors = Object.values(made) as Tensor[];
       const { inputs } = (split === 'train' ? this.job.train : null) ?? this.job.test;
@@ -128,7 +130,8 @@ class Source {
       const samples = tensors[0]!.shape[0]!;
       const features = inputs === 1 ? {} : { features: inputs };
       const meta = { kind: 'batch', split, step, epoch, samples, microbatch: 0, microbatches: 1, ...features } as const;
-      this.#cut(meta, [...laidOut, ...tensors.slice(inputs)]);
+      const batch = [...laidOut, ...tensors.slice(inputs)];
+      this.#cut(meta, pinned ? batch.map((x) => x.pinMemory()) : batch);
     });
   }
 

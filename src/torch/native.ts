@@ -166,6 +166,7 @@ export interface Native extends Partial<NativeRanks> {
   queuePut(id: number, text: string, timeoutMs: number): void;
   queueGet(id: number, timeoutMs: number): string;
   queueClose(id: number, reason: string, abort: boolean): void;
+  ownStream(device: string): void;
   queueStats(id: number): QueueStats;
   queueDestroy(id: number): void;
   queueAbortAll(reason: string): void;

@@ -7,6 +7,14 @@ import { readTensors, writeTensors } from './frame.js';
 import { native, type QueueStats } from './native.js';
 import type { Tensor } from './tensor.js';
 
+/**
+ * What this thread does on a CUDA device goes to a stream of its own from now on, beside what other threads do there; tensors that
+ * pass queues are waited for. On other devices nothing changes.
+ */
+export function ownStream(device: string): void {
+  translating(() => native.ownStream(device));
+}
+
 /** What passes a queue: any JSON value, and tensors (null for none). */
 export interface QueueItem<M = unknown> {
   meta: M;

@@ -40,6 +40,16 @@ test('tensors of a device pass a queue where they are', needsCuda, () => {
   queue.destroy();
 });
 
+test('a queue between threads with streams of their own hands over what is whole', needsCuda, async () => {
+  const inTurns = await finish({ steps: 8, schedule: 'sequential', devices: [device] });
+  const atOnce = await finish({ steps: 8, devices: [device], faults: { delayMs: 5 } });
+  const losses = ({ events }: typeof inTurns, stage: number): number[] =>
+    events.flatMap((event) => (event.type === 'step' && event.stage === stage ? [event.loss!] : []));
+  for (const stage of [0, 1])
+    for (const [i, loss] of losses(inTurns, stage).entries())
+      assert.ok(Math.abs(loss - losses(atOnce, stage)[i]!) < 1e-3 * loss, `stage ${stage}, step ${i + 1}`);
+});
+
 for (const schedule of ['ppll', '1f1b', 'bp'] as const) {
   test(
     `${schedule} with its stages on one device learns as on the CPU, and leaves a checkpoint that the CPU goes on from`,
