@@ -65,7 +65,7 @@ test('each row changes what it is named for, and no row changes the budget', () 
     ],
   );
   for (const { name } of rows.slice(2)) assert.deepEqual(of(rows, name), [`loss.${name.slice(8)}=0`]);
-  const literal = ['mode=literal', 'sphere=false', 'exchanges=0', 'exactShare=0', 'faceWeight=0'];
+  const literal = ['mode=literal', 'sphere=false', 'exchanges=0', 'exactShare=0', 'faceWeight=0', 'augment=false'];
   assert.deepEqual(of(rows, 'literal').slice(0, literal.length), literal);
   assert.ok(
     of(rows, 'literal')

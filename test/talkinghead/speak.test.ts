@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { getNumThreads, ops, randn, scope, setNumThreads, type Tensor, tensor, zeros } from 'headrace';
 import { readImage } from 'headrace/media';
+import { functional as F } from 'headrace/nn';
 import { readRun } from 'headrace/pipeline';
 import {
+  Chance,
   type Coder,
   discriminatorLoss,
   drawExchanges,
@@ -28,6 +30,7 @@ import {
   loadIrfd,
   makeSyntheticSet,
   type PairBatch,
+  PairSource,
   PatchDiscriminator,
   printedIdentity,
   r1,
@@ -89,6 +92,7 @@ function madeBatch(factor: Factor, rows: readonly (readonly number[])[]): PairBa
   return {
     factor,
     pictures,
+    views: {},
     emotions: tensor(BigInt64Array.from(rows, (row) => BigInt(row[3]!))),
     same: [false],
     truth: tensor(truth, { shape: [rows.length, 3, 1, 2] }),
@@ -257,6 +261,7 @@ test('every loss of the training reaches all three encoders', () => {
     const batch: PairBatch = {
       factor: 'pose',
       pictures,
+      views: {},
       emotions,
       same: [false, true],
       truth: null,
@@ -271,6 +276,32 @@ test('every loss of the training reaches all three encoders', () => {
       }
       model.zeroGrad();
     }
+  });
+});
+
+test('encoders of emotion and pose see other colours, that of emotion another place; what is to be made stays as it is', () => {
+  scope(() => {
+    const config = readIrfdConfig('standard', tiny);
+    const source = new PairSource(faces, drawn);
+    const plain = source.draw({ ...config, augment: false }, new Chance(5));
+    const changed = source.draw(config, new Chance(5));
+    assert.deepEqual(plain.views, {});
+    for (const same of ['pictures', 'truth', 'emotions'] as const)
+      assert.deepEqual(changed[same]!.tolist(), plain[same]!.tolist(), same);
+    const { pose, emotion } = changed.views;
+    assert.equal(changed.views.identity, undefined);
+    // Other colours are a number times and a number more, channel by channel.
+    const channel = (x: Tensor): Tensor => x.select(0, 0).select(0, 1).flatten();
+    const [from, to] = [channel(changed.pictures), channel(pose!)];
+    const centred = (x: Tensor): Tensor => x.sub(x.mean());
+    const alike = F.cosineSimilarity(centred(from).unsqueeze(0), centred(to).unsqueeze(0)).item();
+    assert.ok(alike > 0.9999 && from.sub(to).abs().max().item() > 0.01, `${alike}`);
+    const moved = F.cosineSimilarity(centred(from).unsqueeze(0), centred(channel(emotion!)).unsqueeze(0)).item();
+    assert.ok(moved < 0.999, `${moved}`);
+    // Each half of two replicas sees what one alone sees.
+    const half = source.draw(config, new Chance(5), { index: 1, count: 2 });
+    const rows = [1, 3, 5, 7].map((row) => pose!.select(0, row).tolist());
+    assert.deepEqual(half.views.pose!.tolist(), rows);
   });
 });
 

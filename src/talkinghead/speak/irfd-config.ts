@@ -43,6 +43,8 @@ export interface IrfdConfig {
   readonly personShare: number;
   /** How much more a pixel of the inner face counts than one elsewhere. */
   readonly faceWeight: number;
+  /** Whether encoders of emotion and pose see pictures in other colours, and that of emotion elsewhere, too. */
+  readonly augment: boolean;
   readonly steps: number;
   /** Of encoders and classifier, and of the decoder. */
   readonly lr: number;
@@ -78,6 +80,7 @@ const standard: IrfdConfig = {
   clipShare: 0.25,
   personShare: 0.125,
   faceWeight: 4,
+  augment: true,
   steps: 1500,
   lr: 1e-3,
   decoderLr: 2e-3,
@@ -96,6 +99,7 @@ const literal: IrfdConfig = {
   exactShare: 0,
   clipShare: 0.25,
   faceWeight: 0,
+  augment: false,
   loss: { self: 1, exact: 0, identity: 1, emotion: 1, pose: 1, classification: 1 },
 };
 
@@ -139,6 +143,7 @@ const isConfig: Shape = isObject({
   clipShare: isAtLeast(0),
   personShare: isAtLeast(0),
   faceWeight: isAtLeast(0),
+  augment: isFlag,
   steps: isWhole(1),
   lr: isAtLeast(0),
   decoderLr: isAtLeast(0),

@@ -15,6 +15,9 @@ export type Factor = (typeof factors)[number];
 /** [B, size] of each factor. */
 export type Codes = Readonly<Record<Factor, Tensor>>;
 
+/** Pictures by the factors that are read from them. */
+export type Views = Readonly<Partial<Record<Factor, Tensor>>>;
+
 export interface CoderShape {
   /** Pixels of the sides of the pictures that it has learnt from. */
   readonly size: number;
@@ -60,9 +63,12 @@ export class FaceCoder extends Module {
     return factor === 'identity' && this.sphere ? F.normalize(code).mul(Math.sqrt(this.identity.size)) : code;
   }
 
-  /** @param pictures - [B, 3, n size, n size], from -1 to 1 */
-  encode(pictures: Tensor): Codes {
-    const code = (factor: Factor): Tensor => this.code(factor, pictures);
+  /**
+   * @param pictures - [B, 3, n size, n size], from -1 to 1
+   * @param views - what the code of a factor is read from, where it is not these
+   */
+  encode(pictures: Tensor, views: Views = {}): Codes {
+    const code = (factor: Factor): Tensor => this.code(factor, views[factor] ?? pictures);
     return { identity: code('identity'), emotion: code('emotion'), pose: code('pose') };
   }
 

@@ -1,7 +1,7 @@
 /** The losses of IRFD: as the paper prints them, and repaired. */
 import { functional as F } from '../../nn/index.js';
 import { ops, type Tensor, tensor } from '../../torch/index.js';
-import { type Codes, type Factor, factors, type Irfd } from './irfd.js';
+import { type Codes, type Factor, factors, type Irfd, type Views } from './irfd.js';
 
 /** What encodes, decodes and classifies. */
 export type Coder = Pick<Irfd, 'encode' | 'decode' | 'classify'>;
@@ -30,6 +30,8 @@ export interface PairBatch {
   readonly factor: Factor;
   /** [2 P, 3, size, size] */
   readonly pictures: Tensor;
+  /** What encoders see in place of the pictures. */
+  readonly views: Views;
   /** int64 [2 P]: emotions; -1 where there is no label. */
   readonly emotions: Tensor;
   /** Whether S and T of each pair show the same person. */
@@ -64,8 +66,8 @@ export function mixed(codes: Codes, factor: Factor): Codes {
 }
 
 /** Encodes, decodes the codes as they are and exchanged, and encodes what came of the exchange. */
-export function exchange(model: Coder, { factor, pictures }: PairBatch): Exchange {
-  const codes = model.encode(pictures);
+export function exchange(model: Coder, { factor, pictures, views }: PairBatch): Exchange {
+  const codes = model.encode(pictures, views);
   const fake = mixed(codes, factor);
   const both = (name: Factor): Tensor => ops.cat([codes[name], fake[name]], 0);
   const decoded = model.decode({ identity: both('identity'), emotion: both('emotion'), pose: both('pose') });

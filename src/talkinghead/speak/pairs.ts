@@ -2,9 +2,10 @@
 import { expressionNames } from '../../media/index.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import type { Chance } from '../training/chance.js';
+import { displaced, recoloured } from './augment.js';
 import type { ExactExchange, ExactExchanges } from './exchanges.js';
 import { asSeen, emotionsOf, type Faces, faceWeights, picturesOf, rowsOf } from './faces.js';
-import { type Factor, factors } from './irfd.js';
+import { type Factor, factors, type Views } from './irfd.js';
 import type { LossWeights, PairBatch } from './losses.js';
 
 export interface PairShares {
@@ -14,6 +15,8 @@ export interface PairShares {
   readonly personShare: number;
   /** How much more a pixel of the inner face counts than one elsewhere: 0 for no more. */
   readonly faceWeight: number;
+  /** Whether encoders of emotion and pose see the pictures in other colours, and that of emotion elsewhere, too. */
+  readonly augment: boolean;
 }
 
 /** A part of a step's pairs, and how much of the whole's losses it is. */
@@ -55,7 +58,7 @@ export class PairSource {
 
   /** One factor, and pairs of all kinds: drawn exactly, of one clip, of one person, of any two people. */
   draw(shares: PairShares, chance: Chance, part: StepPart = { index: 0, count: 1 }): DrawnPairs {
-    const { pairs, exactShare, clipShare, personShare, faceWeight } = shares;
+    const { pairs, exactShare, clipShare, personShare, faceWeight, augment } = shares;
     const factor = chance.pick(factors);
     const exact = this.#exact[factor];
     const counts = [exact.length === 0 ? 0 : exactShare, clipShare, personShare].map((share) =>
@@ -75,14 +78,17 @@ export class PairSource {
       const [s, t] = this.#pair(kind, chance);
       chosen.push({ s, t, kind, number: -1 });
     }
-    const own = chosen.filter((_, i) => i % part.count === part.index);
+    const numbers = [...chosen.keys()].filter((i) => i % part.count === part.index);
+    const own = numbers.map((i) => chosen[i]!);
+    // Of each picture its own, so that replicas change theirs as one alone would.
+    const draws = augment ? [...numbers, ...numbers.map((i) => pairs + i)].map((i) => chance.fork(i)) : null;
     const share = (count: (some: readonly ChosenPair[]) => number): number => count(own) / Math.max(1, count(chosen));
     const rows = own.length / pairs;
     const parts = { self: rows, identity: rows, emotion: rows, pose: rows };
     const exactRows = share((some) => knownOf(some, factor).filter(Boolean).length);
     const labelled = share((some) => framesOf(some).filter((frame) => this.#labelled(frame)).length);
     return {
-      ...this.#batch(own, factor, faceWeight),
+      ...this.#batch(own, factor, faceWeight, draws),
       shares: { ...parts, exact: exactRows, classification: labelled },
     };
   }
@@ -92,7 +98,12 @@ export class PairSource {
   }
 
   /** Pairs as tensors. Those of exact exchanges come first. */
-  #batch(chosen: readonly ChosenPair[], factor: Factor, faceWeight: number): PairBatch {
+  #batch(
+    chosen: readonly ChosenPair[],
+    factor: Factor,
+    faceWeight: number,
+    draws: readonly Chance[] | null,
+  ): PairBatch {
     const { labels, pictures: all } = this.faces;
     const frames = framesOf(chosen);
     const pictures = picturesOf({ pictures: all }, frames);
@@ -102,6 +113,7 @@ export class PairSource {
     return {
       factor,
       pictures,
+      views: draws === null ? {} : changed(pictures, draws),
       emotions: emotionsOf(this.faces, frames),
       same: chosen.map(({ s, t }) => person(s) === person(t)),
       truth: known.includes(true) ? this.#truth(pictures, numbers, drawnAt(chosen, factor)) : null,
@@ -127,6 +139,12 @@ export class PairSource {
     const rest = pictures.shape[0]! - at - numbers.length;
     return ops.cat([pictures.narrow(0, 0, at), drawn, pictures.narrow(0, at + numbers.length, rest)], 0);
   }
+}
+
+/** An expression is told by neither light nor place, where a head points not by light. @param draws - of each picture */
+function changed(pictures: Tensor, draws: readonly Chance[]): Views {
+  const pose = recoloured(pictures, 1, draws);
+  return { pose, emotion: displaced(recoloured(pictures, 1, draws), 1, draws) };
 }
 
 /** Two frames, and of an exact exchange its number. */

@@ -11,8 +11,8 @@ export interface ExperimentRow<Config> {
 
 /** The losses as printed, and each loss left out. */
 export function irfdRows(config: IrfdConfig): ExperimentRow<IrfdConfig>[] {
-  const { mode, sphere, exchanges, exactShare, faceWeight, loss } = irfdRecipes.literal!;
-  const printed = { ...config, mode, sphere, exchanges, exactShare, faceWeight, loss };
+  const { mode, sphere, exchanges, exactShare, faceWeight, augment, loss } = irfdRecipes.literal!;
+  const printed = { ...config, mode, sphere, exchanges, exactShare, faceWeight, augment, loss };
   const parts = (Object.keys(config.loss) as (keyof LossWeights)[]).filter((name) => config.loss[name] > 0);
   return [
     { name: 'full', config },
