@@ -11,6 +11,7 @@ const variants: readonly Variant[] = [
   { label: '1f1b, 8 microbatches', schedule: '1f1b', microbatches: 8 },
   { label: 'gpipe, 4 microbatches', schedule: 'gpipe', microbatches: 4 },
   { label: 'bp', schedule: 'bp' },
+  { label: 'ppll, bfloat16', schedule: 'ppll', compute: 'bfloat16' },
   { label: 'sequential, dgl heads', schedule: 'sequential', head: { kind: 'dgl' } },
   { label: 'ppll, dgl heads', schedule: 'ppll', head: { kind: 'dgl' } },
 ];
@@ -21,6 +22,7 @@ const targets: readonly (readonly [string, string, Target?])[] = [
   ['ppll', '1f1b, 8 microbatches', { least: 1 }],
   ['ppll', 'gpipe, 4 microbatches'],
   ['ppll', 'bp'],
+  ['ppll, bfloat16', 'ppll'],
   ['ppll, dgl heads', 'sequential, dgl heads', { least: 1.85 }],
   ['ppll, dgl heads', '1f1b, 4 microbatches', { least: 1.15 }],
   ['ppll, dgl heads', '1f1b, 8 microbatches', { least: 1 }],

@@ -21,6 +21,8 @@ export interface Variant {
   readonly head?: RunConfig['head'];
   /** Default: the configuration's. */
   readonly replicas?: RunConfig['replicas'];
+  /** Default: the configuration's. */
+  readonly compute?: RunConfig['compute'];
 }
 
 export interface CompareOptions {
@@ -82,12 +84,12 @@ async function prepare(
   const contestants: Contestant[] = [];
   for (const entry of schedules) {
     const variant: Variant = typeof entry === 'string' ? { label: entry, schedule: entry } : entry;
-    const { label, schedule, head = base.head, replicas = base.replicas } = variant;
+    const { label, schedule, head = base.head, replicas = base.replicas, compute = base.compute } = variant;
     if (contestants.some((other) => other.label === label)) {
       throw new ConfigError(`Expected schedules with different names to compare, got ${label} twice.`);
     }
     const microbatches = variant.microbatches ?? (needsGradients(schedule) ? base.microbatches : 1);
-    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches, head, replicas };
+    const config = { ...timed(base, schedule, warmUp + steps), schedule, microbatches, head, replicas, compute };
     const alike = contestants.find((other) => sharesCut(other.config, config))?.config.cut;
     const cut =
       stageCount(schedule, base.stages) === 1
