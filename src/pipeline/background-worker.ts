@@ -13,8 +13,8 @@ const job = workerData as BackgroundJob;
 const post = (notice: Notice): void => parentPort?.postMessage(notice);
 
 async function build(): Promise<Module> {
-  const made = await resolveRef<Module | ModelSpec>(job.ref);
-  const module = made instanceof Module ? made : buildModel(made, { seed: job.seed });
+  const model = await resolveRef<Module | ModelSpec>(job.ref);
+  const module = model instanceof Module ? model : buildModel(model, { seed: job.seed });
   if (job.weights !== null) scope(() => module.loadStateDict(readWeights(job.weights as string)));
   return module.eval();
 }

@@ -94,13 +94,13 @@ export async function evaluate(out: string, data: ModuleRef, options: InferenceO
   // As in training: other data's own mean and deviation would scale the images differently.
   const transforms = readRunInput(out)?.transforms ?? testTransforms;
   if (test.length === 0) throw new DataError('Expected held-out data to test on, got a set of none.');
-  let found: Evaluation = { metrics: {}, count: 0 };
+  let evaluation: Evaluation = { metrics: {}, count: 0 };
   await infer(out, { dataset: test, transform: transforms, inputs }, 'test', options, (notice) => {
     if (notice.kind !== 'event' || notice.event.type !== 'eval') return;
     const { metrics, count } = notice.event;
-    found = { metrics, count };
+    evaluation = { metrics, count };
   });
-  return found;
+  return evaluation;
 }
 
 /**

@@ -88,9 +88,14 @@ function featureCount(meta: Envelope['meta']): number {
   return meta.kind === 'batch' ? (meta.features ?? 1) : 1;
 }
 
-/** The message that goes on from a stage, with what it made of the features. */
-function passOn({ features: _, ...meta }: BatchMessage, made: readonly Tensor[], carried: readonly Tensor[]): Envelope {
-  return { meta: made.length === 1 ? meta : { ...meta, features: made.length }, tensors: [...made, ...carried] };
+/** The message that goes on from a stage, with its own features in place of those that came. */
+function passOn(
+  { features: _, ...meta }: BatchMessage,
+  features: readonly Tensor[],
+  carried: readonly Tensor[],
+): Envelope {
+  const count = features.length === 1 ? {} : { features: features.length };
+  return { meta: { ...meta, ...count }, tensors: [...features, ...carried] };
 }
 
 export class StageLoop<Work extends Stage = Stage> {
@@ -203,14 +208,14 @@ export class StageLoop<Work extends Stage = Stage> {
     const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x).detach());
     if (gradientsOut.length > 0) for (const x of features) x.requiresGrad = true;
     state.came.push(...features);
-    const made = stage.forward(features);
+    const results = stage.forward(features);
     // Sent before the backward, so that the next stage starts a whole backward earlier.
     const carried = tensors.slice(featureCount(meta));
-    const detached = made.map((x) => x.detach());
+    const detached = results.map((x) => x.detach());
     this.#send(state, passOn(meta, detached, carried), [...outputs, ...peersOut]);
     const targets = carried.map((x) => stage.toDevice(x));
     const share = rowsOf(meta) / meta.samples;
-    state.inFlight.set(microbatch, { inputs: features, outputs: made, targets, share });
+    state.inFlight.set(microbatch, { inputs: features, outputs: results, targets, share });
   }
 
   #backward(state: StationState<Work>, microbatch: number): void {
@@ -273,9 +278,9 @@ export class StageLoop<Work extends Stage = Stage> {
 
   #readLosses(state: StationState<Work>): void {
     state.values = Object.fromEntries([...state.losses].map(([name, value]) => [name, value.item()]));
-    const [found] = Object.entries(state.values).filter(([, value]) => !Number.isFinite(value));
-    if (!found || !this.context.finite) return;
-    const [name, value] = found;
+    const [fault] = Object.entries(state.values).filter(([, value]) => !Number.isFinite(value));
+    if (!fault || !this.context.finite) return;
+    const [name, value] = fault;
     const which = name === 'loss' ? 'the loss' : `the loss ${name}`;
     throw notFiniteError(
       `${which} is ${value}; the weights are as they were before this step.`,
@@ -315,15 +320,15 @@ export class StageLoop<Work extends Stage = Stage> {
       return;
     }
     const features = tensors.slice(0, featureCount(meta)).map((x) => stage.toDevice(x));
-    const made = scope(() => stage.evaluate(features));
+    const results = scope(() => stage.evaluate(features));
     const targets = tensors.slice(featureCount(meta));
-    this.#send(state, passOn(meta, made, targets), outputs);
+    this.#send(state, passOn(meta, results, targets), outputs);
     if (!stage.isLast) return;
-    if (meta.split === 'predict') this.context.predicted(meta, made[0]!);
+    if (meta.split === 'predict') this.context.predicted(meta, results[0]!);
     else
       scope(() =>
         stage.score?.(
-          made,
+          results,
           targets.map((x) => stage.toDevice(x)),
         ),
       );

@@ -150,8 +150,8 @@ export class ModelStage implements Stage {
   }
 
   forward(inputs: readonly Tensor[]): Tensor[] {
-    const made = this.#computing(() => this.layers.features(...inputs));
-    return this.isLast ? made.map((output) => inFull(this.#config.compute, output)) : made;
+    const features = this.#computing(() => this.layers.features(...inputs));
+    return this.isLast ? features.map((output) => inFull(this.#config.compute, output)) : features;
   }
 
   #computing<T>(forward: () => T): T {

@@ -112,17 +112,17 @@ class Source {
 
   async #feedTest(split: 'test' | 'predict', step: number, epoch: number): Promise<void> {
     let batch = 0;
-    for await (const made of this.#test.stream(0)) this.#feed(split, ++batch, epoch, made);
+    for await (const tensors of this.#test.stream(0)) this.#feed(split, ++batch, epoch, tensors);
     if (split === 'test') this.#put({ kind: 'evaluated', step, epoch });
   }
 
-  #feed(split: Split, step: number, epoch: number, made: TensorBatch): void {
+  #feed(split: Split, step: number, epoch: number, named: TensorBatch): void {
     const { memoryFormat, pinned } = this.job;
     scope(() => {
-      const tensors = Object.values(made) as Tensor[];
+      const tensors = Object.values(named) as Tensor[];
       const { inputs } = (split === 'train' ? this.job.train : null) ?? this.job.test;
       if (tensors.length < inputs) {
-        throw new DataError(`expected ${inputs} inputs in each batch, got ${Object.keys(made).join(', ')}`);
+        throw new DataError(`expected ${inputs} inputs in each batch, got ${Object.keys(named).join(', ')}`);
       }
       const laidOut = tensors
         .slice(0, inputs)
