@@ -14,38 +14,30 @@ at::DeviceType castingDevice(const std::string& name) {
   return type;
 }
 
-// autocastState(device) -> the dtype that is cast to, '' where autocast is off.
-napi_value autocastState(napi_env env, napi_callback_info info) {
+// autocastOn(device)
+napi_value autocastOn(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const at::DeviceType type = castingDevice(Arguments<1>(env, info).text(0));
-    return fromText(env, autocastEnabled(type) ? dtypeName(autocastDtype(type)) : "");
+    return fromBoolean(env, autocastEnabled(castingDevice(Arguments<1>(env, info).text(0))));
   });
 }
 
-// beginAutocast(device, dtype): '' switches it off. What was cast of parameters is kept until the outermost one ends.
-napi_value beginAutocast(napi_env env, napi_callback_info info) {
-  return guarded(env, [&]() -> napi_value {
-    Arguments<2> arguments(env, info);
-    const at::DeviceType type = castingDevice(arguments.text(0));
-    const std::string name = arguments.text(1);
-    int64_t dtype = 0;
-    if (!name.empty() && !dtypeValue(name, dtype)) throw CodedError("DTYPE", "there is no dtype '" + name + "'");
-    setAutocast(type, !name.empty(), name.empty() ? autocastDtype(type) : static_cast<at::ScalarType>(dtype));
-    at::autocast::increment_nesting();
-    return nullptr;
+// autocastDtype(device) -> what is cast to where it is on.
+napi_value autocastTo(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    return fromText(env, dtypeName(autocastDtype(castingDevice(Arguments<1>(env, info).text(0)))));
   });
 }
 
-// endAutocast(device, dtype): back to what `autocastState` told before.
-napi_value endAutocast(napi_env env, napi_callback_info info) {
+// setAutocast(device, on, dtype) for this thread. Nothing that was cast is kept: what is kept of weights is shared by all threads
+// in libtorch 2, and without a graph where it was cast without gradients.
+napi_value setAutocastOf(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    Arguments<2> arguments(env, info);
-    const at::DeviceType type = castingDevice(arguments.text(0));
-    const std::string name = arguments.text(1);
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    Arguments<3> arguments(env, info);
+    const std::string name = arguments.text(2);
     int64_t dtype = 0;
-    const bool enabled = !name.empty() && dtypeValue(name, dtype);
-    setAutocast(type, enabled, enabled ? static_cast<at::ScalarType>(dtype) : autocastDtype(type));
+    if (!dtypeValue(name, dtype)) throw CodedError("DTYPE", "there is no dtype '" + name + "'");
+    setAutocast(castingDevice(arguments.text(0)), arguments.boolean(1), static_cast<at::ScalarType>(dtype));
+    at::autocast::set_autocast_cache_enabled(false);
     return nullptr;
   });
 }
@@ -53,9 +45,9 @@ napi_value endAutocast(napi_env env, napi_callback_info info) {
 } // namespace
 
 void defineAutocast(napi_env env, napi_value exports) {
-  define(env, exports, "autocastState", autocastState);
-  define(env, exports, "beginAutocast", beginAutocast);
-  define(env, exports, "endAutocast", endAutocast);
+  define(env, exports, "autocastOn", autocastOn);
+  define(env, exports, "autocastDtype", autocastTo);
+  define(env, exports, "setAutocast", setAutocastOf);
 }
 
 } // namespace headrace

@@ -20,7 +20,7 @@ import { compileFlags, findCompiler, flagsOf, linkFlags, NODE_API, nodeHeaders }
 import { findLibtorch, librarySignature, missingMessage } from './setup/libtorch.mjs';
 import { runMain, SetupError, say, secondsSince } from './setup/say.mjs';
 import { unitDigest, unitsOf } from './setup/units.mjs';
-import { copyStandIns, placeStandIns } from './setup/unneeded.mjs';
+import { copyStandIns, FAMILIES, placeStandIns, standsIn } from './setup/unneeded.mjs';
 
 /** Compilers at once: two are what a small machine has memory for. */
 const JOBS = Math.max(1, Number(process.env.JOBS) || 2);
@@ -40,7 +40,8 @@ export function addonRecord(root, libtorch) {
   const link = linkFlags(libtorch);
   const chosen = process.env.CXX ? findCompiler().version : null;
   const units = unitsOf(root).map((unit) => [unit.name, unitDigest(root, unit.sources, flagsOf(unit, libtorch))]);
-  const facts = [process.platform, process.arch, NODE_API, library, flags, link, chosen, units];
+  const spared = standsIn(libtorch) ? FAMILIES.source : null;
+  const facts = [process.platform, process.arch, NODE_API, library, flags, link, spared, chosen, units];
   const key = createHash('sha256').update(JSON.stringify(facts)).digest('hex');
   return { ...libtorch, library, platform: process.platform, arch: process.arch, nodeApi: NODE_API, link, key };
 }
@@ -110,6 +111,8 @@ export async function buildNative({
   rmSync(path.join(output, RECORD), { force: true }); // an addon of other sources must not be taken for this one
   renameSync(temporary, path.join(output, ADDON));
   const unneeded = placeStandIns(path.join(output, ADDON), libtorch, compiler.command);
+  if (unneeded.length > 0)
+    say(`  ${unneeded.length} libraries that libtorch asks for, and takes nothing from, are spared`);
   writeFileSync(
     path.join(output, RECORD),
     JSON.stringify({ ...record, compiler: compiler.version, unneeded }, null, 2),

@@ -9,7 +9,8 @@ import path from 'node:path';
 /** Beside the addon. */
 export const STAND_INS = 'unneeded';
 
-const FAMILIES = /^lib(opencv_\w+|av(codec|format|util|device|filter)|sw(scale|resample))\.so\./;
+/** What may be stood in for. */
+export const FAMILIES = /^lib(opencv_\w+|av(codec|format|util|device|filter)|sw(scale|resample))\.so\./;
 
 /** Whether stand-ins are wanted. HEADRACE_LIBRARIES=all loads what libtorch asks for: for programs that use these libraries, too. */
 export function standsIn({ source }) {

@@ -33,10 +33,12 @@ function sumOver(group: SumGroup, x: Tensor): Tensor {
 
 /**
  * Batch normalisation of [B, C, ...] by the mean and variance over all of a group; the running statistics are updated. Two
- * sums over the group in forward, and two in backward.
+ * sums over the group in forward, and two in backward. Statistics of numbers of 16 bits are taken in float32.
  * @throws ShapeError where all together have one value for each channel
  */
-export function syncBatchNorm(x: Tensor, group: SumGroup, statistics: SyncStatistics): Tensor {
+export function syncBatchNorm(given: Tensor, group: SumGroup, statistics: SyncStatistics): Tensor {
+  const { dtype } = given;
+  const x = dtype === 'bfloat16' || dtype === 'float16' ? given.to({ dtype: 'float32' }) : given;
   const { runningMean, runningVar, weight, bias, momentum, eps } = statistics;
   const channels = x.shape[1]!;
   const others = x.shape.map((_, i) => i).filter((i) => i !== 1);
@@ -55,6 +57,6 @@ export function syncBatchNorm(x: Tensor, group: SumGroup, statistics: SyncStatis
       runningVar?.lerp_(squares.div(values - 1), momentum);
     });
     const y = centred.mul(across(weight ? scale.mul(weight) : scale));
-    return bias ? y.add(across(bias)) : y;
+    return (bias ? y.add(across(bias)) : y).to({ dtype });
   });
 }

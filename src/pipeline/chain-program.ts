@@ -22,9 +22,9 @@ const MEMORY_EVERY = 10;
 export async function program(job: WorkerJob, post: Tell, tensors: readonly Tensor[]): Promise<Program<ModelStage>> {
   const { config } = job;
   const replica = replicaOf(job);
-  const spec = await resolveRef<ModelSpec>(config.model);
-  // Before there is any tensor of theirs.
+  // Before there is any tensor of the stages, or of the model's module.
   for (const { index } of job.stations) ownStream(deviceOf(config, index, replica));
+  const spec = await resolveRef<ModelSpec>(config.model);
   const stages = job.stations.map((place) => new ModelStage({ spec, config, length: job, ...place }));
   const tellLoaded: Tell = replica === 0 ? post : () => {};
   if (job.apart?.load) load(stages, readersOf(unpackShard(job.apart.load, tensors)), tellLoaded);

@@ -1,11 +1,17 @@
 /** What a run's layers compute in: float32, or by autocast 16 bits where that is precise enough. */
-import { autocast, type Tensor } from '../torch/index.js';
+import { autocast, ConfigError, type Tensor } from '../torch/index.js';
 
 export const computeTypes = ['float32', 'bfloat16'] as const;
 export type ComputeType = (typeof computeTypes)[number];
 
-/** Where autocast is to be had. */
-export const canCast = (device: string): boolean => /^(cpu|cuda)\b/.test(device);
+/** @throws ConfigError for devices where there is no autocast */
+export function checkCompute(type: ComputeType | undefined, devices: readonly string[]): void {
+  const without = type === 'bfloat16' ? devices.find((device) => !/^(cpu|cuda)\b/.test(device)) : undefined;
+  if (without !== undefined)
+    throw new ConfigError(
+      `Expected compute float32 on the device ${without}, got bfloat16, which is for cpu and cuda.`,
+    );
+}
 
 /** Runs layers' forward so that their operators compute in this type. @param device - where: `cpu`, `cuda:0` */
 export function computing<T>(type: ComputeType | undefined, device: string, forward: () => T): T {

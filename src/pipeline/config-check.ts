@@ -15,7 +15,7 @@ import {
   type Shape,
 } from '../io/index.js';
 import { buildInfo, ConfigError, checkOptions, ops, scope } from '../torch/index.js';
-import { canCast, computeTypes } from './compute.js';
+import { checkCompute, computeTypes } from './compute.js';
 import { type RunConfig, replicasOf } from './config.js';
 import { checkCut } from './plan.js';
 import { isLocal, microbatchCount, scheduleNames, stageCount } from './schedule.js';
@@ -126,10 +126,7 @@ export function checkSettings(config: RunConfig): void {
       `Expected one device, or one for each of ${config.stages} stages${each}, got ${config.devices.length}.`,
     );
   }
-  const uncast = config.compute === 'bfloat16' ? config.devices.find((device) => !canCast(device)) : undefined;
-  if (uncast !== undefined) {
-    throw new ConfigError(`Expected compute float32 on the device ${uncast}, got bfloat16, which is for cpu and cuda.`);
-  }
+  checkCompute(config.compute, config.devices);
   checkDevices(config.devices);
 }
 

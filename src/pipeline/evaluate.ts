@@ -5,6 +5,7 @@ import { saveSafetensors, saveTorch } from '../io/index.js';
 import type { EvalEvent } from '../run/events.js';
 import { ConfigError, cat, checkOptions, DataError, scope, type Tensor, zeros } from '../torch/index.js';
 import { Checkpoint, holdModel } from './checkpoint.js';
+import { checkCompute } from './compute.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
 import { buildModel, type Layers, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
@@ -73,6 +74,7 @@ async function infer(
     lrFactors: undefined,
   };
   checkDevices(config.devices);
+  checkCompute(config.compute, config.devices);
   const cut = evenCut(spec.layers.length, stages);
   const wiring = wireChain(config, cut, spec.layers.length, { heads: false });
   const model = holdModel(out, options.best);

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { checkOptions, HeadraceError } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
 import { prepareLoader } from '../torch/user-modules.js';
+import { checkCompute } from './compute.js';
 import { type RunConfig, replicasOf } from './config.js';
 import { checkDevices } from './config-check.js';
 import { trainingResources } from './kept-threads.js';
@@ -60,6 +61,7 @@ export interface ProfileWatch {
 export async function profileRun(config: ProfiledConfig, seconds = 5, watch: ProfileWatch = {}): Promise<Profile> {
   checkOptions('profileRun and chooseCut', watch, ['signal', 'onProgress']);
   checkDevices(config.devices);
+  checkCompute(config.compute, config.devices);
   const { signal, onProgress } = watch;
   const local = isLocal(config.schedule);
   // Backprop schedules work on microbatches, replicas on shares of them, and a small batch is not a share of a large one.

@@ -5,7 +5,7 @@ import { EventFiles } from '../run/events.js';
 import { Queue, StageError, type Tensor } from '../torch/index.js';
 import { callerPlaces, locateModule } from '../torch/user-modules.js';
 import { Checkpoint, packShard, partFor, saveShard, unpackShard } from './checkpoint.js';
-import { type RunConfig, replicasOf } from './config.js';
+import { deviceOf, type RunConfig, replicasOf } from './config.js';
 import type { RankRun } from './rank-messages.js';
 import { recovers } from './recovery.js';
 import { microbatchCount, stageCount } from './schedule.js';
@@ -179,7 +179,7 @@ export class Run {
       replicas: Math.max(...replicasOf(config)),
       seed: config.seed,
       memoryFormat: config.memoryFormat,
-      pinned: config.devices.some((device) => device.startsWith('cuda')),
+      pinned: deviceOf(config, 0, 0).startsWith('cuda'),
       timeoutMs: this.#timeoutMs,
     };
     this.#workers.spawn('./source.js', job, 'the data loader', -1);

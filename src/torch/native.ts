@@ -154,9 +154,9 @@ export interface Native extends Partial<NativeRanks> {
   setData(handle: number, other: number): void;
   gradEnabled(): boolean;
   setGradEnabled(enabled: boolean): void;
-  autocastState(device: string): string;
-  beginAutocast(device: string, dtype: string): void;
-  endAutocast(device: string, dtype: string): void;
+  autocastOn(device: string): boolean;
+  autocastDtype(device: string): string;
+  setAutocast(device: string, on: boolean, dtype: string): void;
   createGenerator(seed: bigint, device: string): number;
   seedGenerator(id: number, seed: bigint): void;
   generatorState(id: number): number;

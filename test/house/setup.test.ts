@@ -63,6 +63,7 @@ const { once, fingerprint } = await script<Stamps>('stamp.mjs');
 const { withLock } = await script<Locks>('lock.mjs');
 const { unitDigest, unitsOf } = await script<Units>('units.mjs');
 const { placeStandIns } = await script<StandIns>('unneeded.mjs');
+const { findCompiler } = await script<{ findCompiler(): { command: string } }>('compiler.mjs');
 
 const top = mkdtempSync(path.join(tmpdir(), 'headrace-setup-'));
 let fake = '';
@@ -269,12 +270,15 @@ test('every source of the addon is in one unit, and those that are named are the
   assert.deepEqual(unitsOf(fake).at(-1), { name: 'new', sources: ['new.cpp'] });
 });
 
-test('libraries that are needed after all are no longer stood in for', () => {
+test('libraries that are needed after all are no longer stood in for', (t) => {
   const built = path.join(root, 'build', 'native');
-  const { libDir } = JSON.parse(readFileSync(path.join(built, 'build.json'), 'utf8')) as { libDir: string };
+  const record = JSON.parse(readFileSync(path.join(built, 'build.json'), 'utf8')) as { libDir: string; link: string[] };
+  const { libDir, link } = record;
+  if (!link.includes('$ORIGIN/unneeded')) return t.skip('this addon looks for none');
   const addon = path.join(fake, 'headrace.node');
   copyFileSync(path.join(built, 'headrace.node'), addon);
-  const place = (...names: string[]) => placeStandIns(addon, { libDir, source: 'system' }, 'c++', names);
+  const place = (...names: string[]) =>
+    placeStandIns(addon, { libDir, source: 'system' }, findCompiler().command, names);
   const folder = path.join(fake, 'unneeded');
   assert.deepEqual(place('libnobody.so.1'), ['libnobody.so.1']);
   assert.deepEqual(readdirSync(folder).sort(), ['empty.so', 'libnobody.so.1']);

@@ -49,6 +49,18 @@ test('a group normalises, and learns, as one that has all samples', () => {
   close(shared.eval().forward(x), whole.eval().forward(x), 'in evaluation');
 });
 
+test('numbers of 16 bits are normalised by statistics of float32', () => {
+  const { whole, shared, x } = pair();
+  const half = x.to({ dtype: 'bfloat16' });
+  const exact = half.to({ dtype: 'float32' });
+  const y = shared.forward(half);
+  assert.equal(y.dtype, 'bfloat16');
+  const z = whole.forward(cat([exact, exact, exact])).narrow(0, 0, 4);
+  assert.deepEqual(y.tolist(), z.to({ dtype: 'bfloat16' }).tolist());
+  close(shared.running_mean!, whole.running_mean!, 'running mean');
+  close(shared.running_var!, whole.running_var!, 'running variance');
+});
+
 test('one value a channel is enough where the group has more', () => {
   const one = new SyncBatchNorm(2, { processGroup: twins(2) });
   assert.deepEqual(one.forward(randn([1, 2])).tolist(), [[0, 0]]);

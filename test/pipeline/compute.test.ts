@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import { checkConfig, type ModelSpec, ModelStage, profile, resolveRef } from 'headrace/pipeline';
 import { Generator, randint, randn } from 'headrace/torch';
 import { config, differences, finish, resnet20 } from './fixture.js';
+import { folders } from './folders.js';
 import { toy } from './toy.js';
+
+const folder = folders();
 
 const half = { compute: 'bfloat16', steps: 7 } as const;
 
@@ -15,6 +18,24 @@ test('threads give the weights of one thread, bit for bit, under delays', async 
   assert.ok(Number.isFinite(delayed.result.metrics!.loss));
   const exact = await finish({ steps: 7 });
   assert.ok(differences(exact.state, delayed.state).length > 0);
+});
+
+test('replicas with one batch normalisation learn what one does, and a run goes on in the other type', async () => {
+  const out = folder();
+  const whole = await finish({ ...half, steps: 3, schedule: 'bp', cut: [] });
+  const shared = { ...half, schedule: 'bp', cut: [], replicas: 2, syncBatchNorm: true, out } as const;
+  const several = await finish({ ...shared, steps: 3 });
+  const losses = ({ events }: typeof whole): number[] =>
+    events.flatMap((event) => (event.type === 'step' && event.replica === undefined ? [event.loss!] : []));
+  assert.equal(losses(several).length, 3);
+  for (const [i, loss] of losses(whole).entries())
+    assert.ok(
+      Math.abs(loss - losses(several)[i]!) < (i === 0 ? 0.002 : 0.05) * loss,
+      `${losses(whole)} ${losses(several)}`,
+    );
+  const { compute: _, ...exact } = shared;
+  const on = await finish({ ...exact, steps: 5 }, { resume: true });
+  assert.deepEqual(losses(on).length, 2);
 });
 
 test('gradients pass borders in bfloat16 too: 1f1b is gpipe', async () => {

@@ -92,7 +92,7 @@ before(async () => {
   const coder = coderOf(model.eval(), irfdConfig);
   const encoder = soundEncoder('voice');
   const heard = (await hearAll(encoder, clips, {}))!;
-  base = { clips, heard, coder, judges: { looker: coderLooker(coder), sync: network, coder } };
+  base = { clips, heard, coder, judges: { looker: coderLooker(coder), sync: { network, size: 32 }, coder } };
 });
 
 const tiny = {

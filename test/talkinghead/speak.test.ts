@@ -305,6 +305,15 @@ test('encoders of emotion and pose see other colours, that of emotion another pl
   });
 });
 
+test('in bfloat16 it learns nearly the same', async () => {
+  const first = async (changes: object): Promise<number> => {
+    const config = readIrfdConfig('standard', { ...tiny, steps: 1, keepEvery: 1, ...changes });
+    return (await new IrfdTrainer(config, faces, drawn).run())![0]!.loss.total!;
+  };
+  const [exact, half] = [await first({}), await first({ compute: 'bfloat16' })];
+  assert.ok(half !== exact && Math.abs(half - exact) < 0.02 * exact, `${half}, ${exact}`);
+});
+
 const weightsOf = (trainer: IrfdTrainer): Float32Array[] =>
   [...trainer.model.stateDict()].map(
     ([, value]) => new Float32Array(value.to({ dtype: 'float32' }).data() as Float32Array),

@@ -43,6 +43,24 @@ test('weights and their gradients stay float32', () => {
   assert.ok(apart > 0 && apart < 0.02 * exact.weight.grad!.abs().max().item(), `${apart}`);
 });
 
+test('places of pixels keep their digits', () => {
+  const theta = tensor([[1, 0, 0.1234567, 0, 1, -0.7654321]]).reshape([1, 2, 3]);
+  const places = (): Tensor => F.affineGrid(theta, [1, 1, 5, 5]);
+  assert.deepEqual(autocast({}, places).tolist(), places().tolist());
+  const [picture, taps] = [input(1, 1, 8, 8), tensor([1, 3, 3, 1])];
+  const halved = (): Tensor => F.downsampleFir(picture, taps);
+  assert.deepEqual(autocast({}, halved).tolist(), halved().tolist());
+});
+
+test('a weight that was first used without gradients has them later', () => {
+  const layer = new Linear(2, 1);
+  autocast({}, () => {
+    noGrad(() => layer.forward(input(1, 2)));
+    layer.forward(input(1, 2)).sum().backward();
+  });
+  assert.ok(layer.weight.grad !== null);
+});
+
 test('a weight that has changed since is cast anew', () => {
   const layer = new Linear(1, 1, { bias: false });
   const product = (): number => autocast({}, () => layer.forward(tensor([[1]])).item());

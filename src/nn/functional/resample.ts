@@ -1,6 +1,7 @@
 /** Pictures between resolutions, filtered so that no new frequencies appear (Karras et al. 2019 and 2020). */
+import { exactly } from '../../torch/autocast.js';
 import { expectTensor } from '../../torch/expect.js';
-import { autocast, ConfigError, isAutocastEnabled, ops, ShapeError, type Tensor } from '../../torch/index.js';
+import { ConfigError, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../style-signatures.js';
 
 export interface UpfirdnOptions {
@@ -38,12 +39,6 @@ export function upfirdn2d(x: Tensor, filter: Tensor, options: UpfirdnOptions = {
   return exactly(x.device, () =>
     ops.conv2d(padded, kernel.expand([channels, 1, kh, kw]), null, [down, down], [0, 0], [1, 1], channels),
   );
-}
-
-/** A filter keeps the digits of what it filters, under autocast too: of 16 bits a picture is left with half a byte's step. */
-function exactly(where: string, filtered: () => Tensor): Tensor {
-  const device = where.startsWith('cuda') ? 'cuda' : 'cpu';
-  return isAutocastEnabled(device) ? autocast({ device, enabled: false }, filtered) : filtered();
 }
 
 function squareOf(filter: Tensor): Tensor {

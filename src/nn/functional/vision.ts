@@ -1,3 +1,4 @@
+import { exactly } from '../../torch/autocast.js';
 import { expectTensor } from '../../torch/expect.js';
 import { ConfigError, op, ops, ShapeError, type Tensor } from '../../torch/index.js';
 import * as signature from '../signatures.js';
@@ -117,7 +118,7 @@ export function affineGrid(
   alignCorners?: boolean | null | { readonly alignCorners?: boolean | null },
 ): Tensor {
   const values = signature.affineGrid.read('affineGrid', [size, alignCorners]);
-  return ops.affineGridGenerator(theta, [...size], values.alignCorners ?? false);
+  return exactly(theta.device, () => ops.affineGridGenerator(theta, [...size], values.alignCorners ?? false));
 }
 
 export interface UnfoldOptions {

@@ -34,6 +34,12 @@ export interface IrfdShape extends StyleShape, CoderShape {
   readonly emotions: number;
 }
 
+/** Pictures at a size that a network has learnt from: larger ones are made smaller, each pixel the mean of those that it stands for. */
+export function reduced(pictures: Tensor, size: number): Tensor {
+  const times = Math.floor(pictures.shape[3]! / size);
+  return times > 1 ? F.avgPool2d(pictures, times) : pictures;
+}
+
 /** Pictures to codes: what the second stage keeps. Keys: `identity`, `emotion`, `pose`, each as of {@link FaceEncoder}. */
 export class FaceCoder extends Module {
   identity: FaceEncoder;
@@ -51,15 +57,9 @@ export class FaceCoder extends Module {
     this.sphere = sphere;
   }
 
-  /** Pictures as it has learnt to see them: larger ones are made smaller, each pixel the mean of those that it stands for. */
-  seen(pictures: Tensor): Tensor {
-    const times = Math.floor(pictures.shape[3]! / this.size);
-    return times > 1 ? F.avgPool2d(pictures, times) : pictures;
-  }
-
   /** The code of one factor, of float32 under autocast too. @param pictures - [B, 3, n size, n size], from -1 to 1 */
   code(factor: Factor, pictures: Tensor): Tensor {
-    const code = inFull('bfloat16', this[factor].forward(this.seen(pictures)));
+    const code = inFull('bfloat16', this[factor].forward(reduced(pictures, this.size)));
     return factor === 'identity' && this.sphere ? F.normalize(code).mul(Math.sqrt(this.identity.size)) : code;
   }
 

@@ -11,6 +11,7 @@ import {
   ModuleList,
   Parameter,
 } from '../../nn/index.js';
+import { exactly } from '../../torch/autocast.js';
 import { ConfigError, empty, type Generator, ops, randn, type Tensor, tensor, zeros } from '../../torch/index.js';
 
 const slope = 0.2;
@@ -130,7 +131,11 @@ class ToColours extends Module {
   }
 
   forward(x: Tensor, style: Tensor): Tensor {
-    return this.conv.forward(x, style).add(this.bias.reshape([1, -1, 1, 1]));
+    // Of 16 bits colours would have steps of half a byte.
+    return exactly(x.device, () => {
+      const colours = this.conv.forward(x, style.to({ dtype: x.dtype }));
+      return colours.add(this.bias.reshape([1, -1, 1, 1]));
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { Conv2d, functional as F, Module, ModuleList } from '../../../nn/index.j
 import { inFull } from '../../../pipeline/compute.js';
 import { openWeights } from '../../../text/bert-weights.js';
 import { DataError, noGrad, scope, type Tensor, tensor } from '../../../torch/index.js';
-import type { FaceCoder } from '../irfd.js';
+import { type FaceCoder, reduced } from '../irfd.js';
 
 export interface Looker {
   /** Which network it is, for people. */
@@ -17,7 +17,7 @@ export function coderLooker(coder: FaceCoder): Looker {
   return {
     name: "IRFD's encoders of identity and emotion",
     maps: (pictures) => {
-      const seen = coder.seen(pictures);
+      const seen = reduced(pictures, coder.size);
       return [...coder.identity.maps(seen), ...coder.emotion.maps(seen)];
     },
   };

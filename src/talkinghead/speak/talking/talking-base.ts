@@ -2,11 +2,10 @@
 import { ConfigError, manualSeed } from '../../../torch/index.js';
 import { type CoderShape, FaceCoder, type Irfd } from '../irfd.js';
 import { loadIrfd } from '../irfd-run.js';
-import type { SyncNet } from '../sync/sync-net.js';
 import { checkRate, loadSync } from '../sync/sync-run.js';
 import { coderLooker, vggLooker } from './perceptual.js';
 import type { TalkingConfig } from './talking-config.js';
-import type { TalkingJudges } from './talking-losses.js';
+import type { SyncJudge, TalkingJudges } from './talking-losses.js';
 
 /** The encoders of IRFD alone, with weights of their own. */
 export function coderOf(model: Irfd, shape: CoderShape): FaceCoder {
@@ -34,7 +33,7 @@ export function judgesOf(config: TalkingConfig, coder: Irfd, fps: number, data: 
   return { looker, sync, coder };
 }
 
-function syncOf(config: TalkingConfig, fps: number, data: string): SyncNet | null {
+function syncOf(config: TalkingConfig, fps: number, data: string): SyncJudge | null {
   if (config.loss.sync === 0) return null;
   const sync = loadSync(config.sync);
   checkRate(sync.fps, fps, data);
@@ -43,5 +42,5 @@ function syncOf(config: TalkingConfig, fps: number, data: string): SyncNet | nul
     throw new ConfigError(
       `Expected frames to be ${frames}, of which the sync network ${config.sync} takes a window, got ${config.frames}`,
     );
-  return sync.network;
+  return { network: sync.network, size: sync.config.size };
 }

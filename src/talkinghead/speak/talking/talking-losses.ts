@@ -2,7 +2,7 @@
 import type { Tensor } from '../../../torch/index.js';
 import { cutMouths } from '../clips/mouths.js';
 import type { Codes, FaceCoder } from '../irfd.js';
-import { factors } from '../irfd.js';
+import { factors, reduced } from '../irfd.js';
 import { distances } from '../losses.js';
 import type { SyncNet } from '../sync/sync-net.js';
 import { apart } from '../sync/sync-net.js';
@@ -12,10 +12,17 @@ import { type Looker, perceptualLoss } from './perceptual.js';
 import type { TalkingBatch } from './talking-batch.js';
 import type { SyncTarget, TalkingConfig, TalkingWeights } from './talking-config.js';
 
+/** A network that tells whether mouths say what is heard. */
+export interface SyncJudge {
+  readonly network: SyncNet;
+  /** Pixels of the sides of the pictures that its mouths were cut from. */
+  readonly size: number;
+}
+
 /** Networks that judge what was made; they learn nothing. */
 export interface TalkingJudges {
   readonly looker: Looker;
-  readonly sync: SyncNet | null;
+  readonly sync: SyncJudge | null;
   readonly coder: FaceCoder;
 }
 
@@ -26,13 +33,13 @@ const mouthSide = 24;
  * Equation 11 of what should be in sync: half the mean of squared distances, of made frames from their sound (the paper's words), or
  * from the true frames (its equation 12).
  */
-export function syncLoss(network: SyncNet, made: Tensor, batch: TalkingBatch, target: SyncTarget): Tensor {
+export function syncLoss({ network, size }: SyncJudge, made: Tensor, batch: TalkingBatch, target: SyncTarget): Tensor {
   const { squares, windows, truth } = batch;
-  const seen = seenOf(network, made, squares);
+  const seen = seenOf(network, reduced(made, size), squares);
   const meant =
     target === 'sound'
       ? network.hear(columnsOf(windows, network.shape.frames))
-      : seenOf(network, truth, squares).detach();
+      : seenOf(network, reduced(truth, size), squares).detach();
   return apart(seen, meant).square().mean().div(2);
 }
 

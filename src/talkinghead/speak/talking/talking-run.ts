@@ -60,6 +60,8 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
     shouldStop,
   });
   const size = irfd.config.size * config.scale;
+  const kind = found.prepared.settings.size;
+  if (kind < size) note?.(`clips of ${kind} pixels are made larger, to ${size}: prepare them at that size`);
   const clips = await loadClips(found, size, hooks('reading'));
   const heard = clips && (await hearAll(encoder, clips, hooks('hearing')));
   if (clips === null || heard === null) return null;
