@@ -2,6 +2,7 @@
 import { isAtLeast, isObject, isOneOf, isWhole, type Shape } from '../../io/index.js';
 import { functional as F } from '../../nn/index.js';
 import { Adam } from '../../optim/index.js';
+import { type ComputeType, computing, inFull } from '../../pipeline/compute.js';
 import type { Replicas } from '../../pipeline/replicas.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import { type Kept, keptOptimizer } from '../training/network-trainer.js';
@@ -85,6 +86,7 @@ export class Adversary implements Kept {
   constructor(
     private readonly settings: GanSettings,
     conditional: boolean,
+    private readonly compute: ComputeType,
     private readonly replicas: Replicas | null = null,
   ) {
     this.discriminator = new PatchDiscriminator(settings, conditional).train();
@@ -100,7 +102,7 @@ export class Adversary implements Kept {
   learn(real: Tensor, fake: Tensor, person: Tensor | null, step: number, share: number): Record<string, number> {
     const { kind, gamma, gammaEvery, lr } = this.settings;
     const { discriminator } = this;
-    const scores = (pictures: Tensor): Tensor[] => discriminator.forward(pictures.detach(), person);
+    const scores = (pictures: Tensor): Tensor[] => this.#scores(pictures.detach(), person);
     const loss = discriminatorLoss(kind, scores(real), scores(fake));
     const counts = gamma > 0 && step % gammaEvery === 0;
     const penalty = counts ? r1(discriminator, real, person).mul((gamma / 2) * gammaEvery) : null;
@@ -111,10 +113,15 @@ export class Adversary implements Kept {
     return descendTogether(total, this.#optimizer, step, parameters, { discriminator: part(loss) }, this.replicas);
   }
 
+  #scores(pictures: Tensor, person: Tensor | null): Tensor[] {
+    const maps = computing(this.compute, 'cpu', () => this.discriminator.forward(pictures, person));
+    return maps.map((map) => inFull(this.compute, map));
+  }
+
   /** The generator's loss, whose gradients leave the discriminator as it is. */
   judge(fake: Tensor, person: Tensor | null): Tensor {
     this.discriminator.requiresGrad_(false);
-    const loss = generatorLoss(this.settings.kind, this.discriminator.forward(fake, person));
+    const loss = generatorLoss(this.settings.kind, this.#scores(fake, person));
     this.discriminator.requiresGrad_(true);
     return loss;
   }

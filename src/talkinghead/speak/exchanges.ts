@@ -79,7 +79,7 @@ export async function drawExchanges(
   } finally {
     person?.dispose();
   }
-  return { list, pictures: tensorFromBytes(bytes, 'uint8', [list.length, 3, size, size]).keep() };
+  return { list, pictures: scope(() => tensorFromBytes(bytes, 'uint8', [list.length, 3, size, size]).keep()) };
 }
 
 const FORMAT = 'headrace-exchanges-1';

@@ -69,7 +69,7 @@ export async function loadFaces(
   // People come one after another and then again, so the last of them are told by their numbers.
   const ofTest = (clip: readonly number[]): boolean =>
     labels[clip[0]!]!.item % settings.people >= settings.people - testPeople;
-  const pictures = tensorFromBytes(bytes, 'uint8', [labels.length, 3, size, size]).keep();
+  const pictures = scope(() => tensorFromBytes(bytes, 'uint8', [labels.length, 3, size, size]).keep());
   return {
     folder,
     settings,

@@ -27,7 +27,7 @@ export class IrfdTrainer extends NetworkTrainer<IrfdConfig> {
     this.model = new Irfd(shapeOf(config));
     // Batches are one for all replicas.
     if (replicas) SyncBatchNorm.convertSyncBatchnorm(this.model, replicas);
-    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, false, replicas) : null;
+    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, false, config.compute, replicas) : null;
     this.#pairs = new PairSource(faces, exchanges);
     const named = [...this.model.namedParameters()];
     const decodes = ([key]: readonly [string, unknown]): boolean => /^(mapping|synthesis)\./.test(key);

@@ -115,7 +115,7 @@ export async function loadClips(
     folder,
     fps: settings.fps,
     size,
-    pictures: tensorFromBytes(bytes, 'uint8', [total, 3, size, size]).keep(),
+    pictures: scope(() => tensorFromBytes(bytes, 'uint8', [total, 3, size, size]).keep()),
     landmarks,
     poses,
     positions,

@@ -52,7 +52,7 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     const { clips, heard, coder } = base;
     const codes = { identity: coder.identity.size, emotion: coder.emotion.size, pose: coder.pose.size };
     this.generator = new TalkingGenerator(talkingShape(config, clips.size, codes, heard.shape[1]!));
-    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, true, replicas) : null;
+    this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, true, config.compute, replicas) : null;
     this.#source = new TalkingSource(clips.train, config);
     const { lr, tune } = config;
     // Means and variances of encoders that have learnt stay as well.
