@@ -144,6 +144,7 @@ test('a wav2vec 2.0 of a folder is found under the names of older and newer file
 const shape: TalkingShape = {
   ...small,
   form: 'portrait',
+  sees: true,
   sound: 3,
   codes: { identity: 4, emotion: 2, pose: 3 },
   width: 5,
@@ -184,9 +185,40 @@ test('a talking head is one and the same in the same codes, and every code chang
   });
 });
 
+test('what is made hangs on the portrait that is seen; frames in turn may be of one', () => {
+  scope(() => {
+    const [portraits, told] = [random(1, 3, 8, 8), codes()];
+    const both = portraits.repeatInterleave(2, 0);
+    const generator = new TalkingGenerator(shape);
+    const maps = generator.portrait!.forward(portraits);
+    assert.deepEqual(
+      maps.map(({ shape: sizes }) => sizes),
+      [
+        [1, 6, 4, 4],
+        [1, 5, 8, 8],
+      ],
+    );
+    const apart = generator.forward(told, portraits, 2).sub(generator.forward(told, both));
+    assert.ok(apart.abs().max().item() < 1e-5);
+    const blind = new TalkingGenerator({ ...shape, sees: false });
+    assert.equal(blind.portrait, null);
+    const colours = (of: TalkingGenerator, portrait: Tensor): Tensor => {
+      const share = 1 / (1 + Math.exp(-2));
+      return of
+        .forward(told, portrait)
+        .sub(portrait.mul(share))
+        .div(1 - share);
+    };
+    const changed = (of: TalkingGenerator): number => colours(of, both).sub(colours(of, both.neg())).abs().max().item();
+    assert.ok(changed(generator) > 1e-3 && changed(blind) < 1e-5);
+    generator.forward(told, both).square().sum().backward();
+    for (const parameter of generator.portrait!.parameters()) assert.ok(parameter.grad!.abs().sum().item() > 0);
+  });
+});
+
 test('before anything is learnt a portrait stays where it is, and every part learns all the same', () => {
   scope(() => {
-    const generator = new TalkingGenerator(shape);
+    const generator = new TalkingGenerator({ ...shape, sees: false });
     const portrait = random(2, 3, 8, 8);
     const made = generator.forward(codes(), portrait);
     // Of colours that are made there is what is not believed: the same everywhere.

@@ -43,6 +43,9 @@ export function resolutions({ size }: Pick<StyleShape, 'size'>): number[] {
 const channelsAt = ({ channels, budget }: StyleShape, resolution: number): number =>
   Math.max(1, Math.min(channels, Math.floor(budget / resolution)));
 
+/** Channels of the maps of each size, the smallest first. */
+export const widthsOf = (shape: StyleShape): number[] => resolutions(shape).map((side) => channelsAt(shape, side));
+
 export interface MappingShape {
   readonly layers: number;
   /** How much faster than others it learns: 0.01 in StyleGAN2, whose input is noise. */
@@ -156,7 +159,7 @@ export class SynthesisNetwork extends Module {
   constructor(shape: StyleShape, made: FactoryOptions = {}, outputs = 3) {
     super();
     const sides = resolutions(shape);
-    const widths = sides.map((side) => channelsAt(shape, side));
+    const widths = widthsOf(shape);
     this.start = new Parameter(empty([1, widths[0]!, 4, 4], made));
     const layers = sides.flatMap((side, i) => {
       const [before, width] = [widths[Math.max(0, i - 1)]!, widths[i]!];
@@ -174,18 +177,25 @@ export class SynthesisNetwork extends Module {
     init.normal_(this.start, 0, 1, { generator: g });
   }
 
-  /** @param styles - [B, style], or one of each slot [B, slots, style] @returns [B, outputs, size, size] */
-  forward(styles: Tensor): Tensor {
+  /**
+   * @param styles - [B, style], or one of each slot [B, slots, style]
+   * @param seen - what is added to the first map of each size, the smallest first; none for nothing
+   * @returns [B, outputs, size, size]
+   */
+  forward(styles: Tensor, ...seen: readonly Tensor[]): Tensor {
     const batch = styles.shape[0]!;
     const style = (slot: number): Tensor => (styles.ndim === 2 ? styles : styles.select(1, slot));
     let map = this.start.expand([batch, -1, -1, -1]) as Tensor;
     let picture: Tensor | null = null;
     let slot = 0;
     for (const [i, colours] of [...this.colours].entries()) {
-      for (let k = 0; k < (i === 0 ? 1 : 2); k++) map = this.layers.at(slot).forward(map, style(slot++));
+      for (let k = 0; k < (i === 0 ? 1 : 2); k++) {
+        map = this.layers.at(slot).forward(map, style(slot++));
+        if (k === 0 && seen[i]) map = map.add(seen[i]!);
+      }
       // Colours take the next layer's style, as in StyleGAN2.
-      const seen = colours.forward(map, style(slot));
-      picture = picture === null ? seen : F.upsampleFir(picture, this.fir).add(seen);
+      const told = colours.forward(map, style(slot));
+      picture = picture === null ? told : F.upsampleFir(picture, this.fir).add(told);
     }
     return picture!;
   }

@@ -1,8 +1,24 @@
 /** SPEAK's generator of talking heads (section 3.3): what is said and felt, and who says it where, to pictures. */
-import { functional as F, type FactoryOptions, init, Module, Parameter } from '../../nn/index.js';
+import {
+  EqualizedConv2d,
+  functional as F,
+  type FactoryOptions,
+  init,
+  Module,
+  ModuleList,
+  Parameter,
+} from '../../nn/index.js';
 import { ops, type Tensor, zeros } from '../../torch/index.js';
 import { EditingModule } from './editing.js';
-import { MappingNetwork, type MappingShape, resolutions, type StyleShape, SynthesisNetwork } from './stylegan.js';
+import {
+  bent,
+  MappingNetwork,
+  type MappingShape,
+  resolutions,
+  type StyleShape,
+  SynthesisNetwork,
+  widthsOf,
+} from './stylegan.js';
 
 /**
  * `picture`: made of the codes alone, as published. `portrait`: the portrait's own pixels, moved, where a mask says so, and made
@@ -12,6 +28,8 @@ export type TalkingForm = 'picture' | 'portrait';
 
 export interface TalkingShape extends Omit<StyleShape, 'style'> {
   readonly form: TalkingForm;
+  /** Of the form `portrait`: whether it is seen, too, so that the network knows where things are in it. */
+  readonly sees: boolean;
   /** Numbers of what is heard at a frame, and of the codes of IRFD. */
   readonly sound: number;
   readonly codes: { readonly identity: number; readonly emotion: number; readonly pose: number };
@@ -34,25 +52,48 @@ const outputs: Readonly<Record<TalkingForm, number>> = { picture: 3, portrait: 6
 /** The mask before anything is learnt: nearly all of the portrait. */
 const believed = 2;
 
-/** Keys: `mapping`, `editing`, `synthesis`, and of the form `portrait` `reach`. */
+/** A portrait's maps of all sizes of the generator's. Keys: `begin`, `layers.N`. */
+class PortraitMaps extends Module {
+  begin: EqualizedConv2d;
+  layers: ModuleList<EqualizedConv2d>;
+
+  constructor(shape: StyleShape, made: FactoryOptions) {
+    super();
+    const widths = widthsOf(shape).reverse();
+    this.begin = new EqualizedConv2d(3, widths[0]!, 3, made);
+    this.layers = new ModuleList(widths.slice(1).map((width, i) => new EqualizedConv2d(widths[i]!, width, 3, made)));
+  }
+
+  /** @param portrait - [B, 3, size, size] @returns the smallest first */
+  forward(portrait: Tensor): Tensor[] {
+    const maps = [bent(this.begin.forward(portrait))];
+    for (const layer of this.layers) maps.push(bent(layer.forward(F.avgPool2d(maps.at(-1)!, 2))));
+    return maps.reverse();
+  }
+}
+
+/** Keys: `mapping`, `editing`, `synthesis`, and of the form `portrait` `reach` and, where it is seen, `portrait`. */
 export class TalkingGenerator extends Module {
   mapping: MappingNetwork;
   editing: EditingModule;
   synthesis: SynthesisNetwork;
   /** How far the two ways and the belief go: 0 at first, so that the portrait is whole before anything is learnt. */
   reach: Parameter | null;
+  portrait: PortraitMaps | null;
 
   constructor(
     readonly shape: TalkingShape,
     made: FactoryOptions = {},
   ) {
     super();
-    const { codes, sound, width, face, form } = shape;
+    const { codes, sound, width, face, form, sees } = shape;
     const levels = resolutions(shape).length;
     this.mapping = new MappingNetwork(codes.identity + codes.pose, face, shape.mapping, made);
     this.editing = new EditingModule({ sound, emotion: codes.emotion, face, width, levels }, made);
     // A linear map of both, side by side, is the sum of a map of each: the face's code is added at each convolution.
-    this.synthesis = new SynthesisNetwork({ ...shape, style: width + face }, made, outputs[form]);
+    const style = { ...shape, style: width + face };
+    this.synthesis = new SynthesisNetwork(style, made, outputs[form]);
+    this.portrait = form === 'portrait' && sees ? new PortraitMaps(style, made) : null;
     this.reach = form === 'portrait' ? new Parameter(zeros([3, 1, 1], made)) : null;
     this.initSelf(made);
   }
@@ -62,17 +103,21 @@ export class TalkingGenerator extends Module {
   }
 
   /**
-   * @param portrait - [B, 3, size, size], from -1 to 1; of the form `portrait` alone
+   * @param portraits - [B / each, 3, size, size], from -1 to 1; of the form `portrait` alone
+   * @param each - how many frames in turn are of one portrait
    * @returns [B, 3, size, size]
    */
-  forward(codes: TalkingCodes, portrait: Tensor | null = null): Tensor {
+  forward(codes: TalkingCodes, portraits: Tensor | null = null, each = 1): Tensor {
     const face = this.mapping.forward(ops.cat([codes.identity, codes.pose], 1));
     const told = this.editing.forward(codes.sound, codes.emotion, face);
     const levels = told.shape[1]!;
     const slots = Array.from({ length: this.synthesis.slots }, (_, slot) =>
       ops.cat([told.select(1, Math.min(Math.ceil(slot / 2), levels - 1)), face], 1),
     );
-    const made = this.synthesis.forward(ops.stack(slots, 1));
+    const seen = portraits && this.portrait ? this.portrait.forward(portraits) : [];
+    const repeated = (rows: Tensor): Tensor => (each === 1 ? rows : rows.repeatInterleave(each, 0));
+    const made = this.synthesis.forward(ops.stack(slots, 1), ...seen.map(repeated));
+    const portrait = portraits && repeated(portraits);
     if (portrait === null || this.reach === null) return made.narrow(1, 0, 3);
     return moved(portrait, ops.cat([made.narrow(1, 0, 3), made.narrow(1, 3, 3).mul(this.reach)], 1));
   }

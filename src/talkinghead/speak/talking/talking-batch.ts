@@ -86,8 +86,10 @@ export class TalkingSource {
 }
 
 export interface TalkingBatch {
-  /** [B * frames, 3, size, size]: what is to be made; and, for each of these, a picture of the person. */
+  /** [B * frames, 3, size, size]: what is to be made. */
   readonly truth: Tensor;
+  /** [B, 3, size, size]: a picture of each stretch's person; and the same for each frame. */
+  readonly portraits: Tensor;
   readonly portrait: Tensor;
   readonly codes: TalkingCodes;
   /** Of each stretch. */
@@ -129,7 +131,7 @@ export function talkingBatch(
   const squares = squaresOf(clips, windows, frames);
   const pictures = (rows: readonly number[]): Tensor => asSeen(ops.indexSelect(clips.pictures, 0, rowsOf(rows)));
   const lit = (some: Tensor, each: number): Tensor => (augment ? recoloured(some, each, draws) : some);
-  const portrait = pictures(portraits);
+  const persons = pictures(portraits);
   const turned = lit(hideMouth ? hideMouths(truth, squares) : truth, frames);
   const emotion = (): Tensor => {
     if (moods === null) return coder.code('emotion', lit(truth, frames));
@@ -140,10 +142,11 @@ export function talkingBatch(
   };
   return {
     truth,
-    portrait: repeated(portrait, frames),
+    portraits: persons,
+    portrait: repeated(persons, frames),
     codes: {
       sound: soundAround(heard, windows, frames, context),
-      identity: repeated(coder.code('identity', portrait), frames),
+      identity: repeated(coder.code('identity', persons), frames),
       emotion: emotion(),
       pose: coder.code('pose', turned),
     },

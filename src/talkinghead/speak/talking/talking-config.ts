@@ -62,6 +62,8 @@ export interface TalkingConfig {
   /** Frames to either side whose sound a frame is made by. */
   readonly context: number;
   readonly form: TalkingForm;
+  /** Whether the generator sees the portrait whose pixels it moves; of the form `portrait` alone. */
+  readonly sees: boolean;
   /** How many times as large as IRFD's the pictures are: a power of two. Its encoders see them made smaller. */
   readonly scale: number;
   readonly width: number;
@@ -102,6 +104,7 @@ const standard: TalkingConfig = {
   sound: 'voice',
   context: 2,
   form: 'portrait',
+  sees: true,
   scale: 1,
   width: 64,
   face: 64,
@@ -129,6 +132,7 @@ const literal: TalkingConfig = {
   syncTarget: 'frames',
   syncFrom: 0,
   form: 'picture',
+  sees: false,
   emotionFrom: 'frame',
   hideMouth: false,
   augment: false,
@@ -168,6 +172,7 @@ const isConfig: Shape = isObject({
   sound: isText,
   context: isWhole(0),
   form: isOneOf(['picture', 'portrait']),
+  sees: isFlag,
   scale: isWhole(1),
   width: isWhole(1),
   face: isWhole(1),

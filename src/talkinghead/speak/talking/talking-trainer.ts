@@ -33,8 +33,8 @@ export function talkingShape(
   codes: CoderShape['codes'],
   sound: number,
 ): TalkingShape {
-  const { form, width, face, mapping, channels, budget, context } = config;
-  return { form, size, width, face, mapping, channels, budget, codes, sound: sound * (2 * context + 1) };
+  const { form, sees, width, face, mapping, channels, budget, context } = config;
+  return { form, sees, size, width, face, mapping, channels, budget, codes, sound: sound * (2 * context + 1) };
 }
 
 export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
@@ -78,8 +78,11 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
   }
 
   /** Pictures of a batch. */
-  make({ codes, portrait }: Pick<TalkingBatch, 'codes' | 'portrait'>): Tensor {
-    return this.#computing(() => this.generator.forward(codes, this.config.form === 'portrait' ? portrait : null));
+  make({ codes, portraits }: Pick<TalkingBatch, 'codes' | 'portraits'>): Tensor {
+    const { form, frames } = this.config;
+    return this.#computing(() =>
+      form === 'portrait' ? this.generator.forward(codes, portraits, frames) : this.generator.forward(codes),
+    );
   }
 
   #computing<T>(body: () => T): T {

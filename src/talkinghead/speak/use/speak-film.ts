@@ -184,7 +184,8 @@ export class SpeakFilm extends Film {
             emotion: tensorOf(moods),
             pose: this.#pose(frames, motions),
           },
-          config.form === 'portrait' ? seen.expand([count, -1, -1, -1]) : null,
+          config.form === 'portrait' ? seen : null,
+          count,
         );
         return asImages(pictures);
       }),
