@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { copyAddon, isBuilt } from '../build-native.mjs';
 import { say } from './say.mjs';
+import { STAND_INS } from './unneeded.mjs';
 
 /**
  * @param {string} root
@@ -46,7 +47,7 @@ export function takeFromCache(folder, record, output) {
 /** Removes what was built in these folders. */
 export function forgetAddon(folders) {
   for (const folder of folders) {
-    for (const name of ['headrace.node', 'build.json', 'obj', 'unneeded'])
+    for (const name of ['headrace.node', 'build.json', 'obj', STAND_INS])
       rmSync(path.join(folder, name), { recursive: true, force: true });
   }
 }

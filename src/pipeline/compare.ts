@@ -101,7 +101,7 @@ async function prepare(
 }
 
 function sharesCut(a: RunConfig, b: RunConfig): boolean {
-  if (a.compute !== b.compute) return false;
+  if ((a.compute ?? 'float32') !== (b.compute ?? 'float32')) return false;
   if (isLocal(a.schedule) && isLocal(b.schedule)) return a.head.kind === b.head.kind && a.head.depth === b.head.depth;
   return needsGradients(a.schedule) && needsGradients(b.schedule) && a.microbatches === b.microbatches;
 }

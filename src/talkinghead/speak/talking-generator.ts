@@ -52,6 +52,9 @@ const outputs: Readonly<Record<TalkingForm, number>> = { picture: 3, portrait: 6
 /** The mask before anything is learnt: nearly all of the portrait. */
 const believed = 2;
 
+/** Rows repeated, each so many times in turn. */
+export const repeated = (rows: Tensor, count: number): Tensor => (count === 1 ? rows : rows.repeatInterleave(count, 0));
+
 /** A portrait's maps of all sizes of the generator's. Keys: `begin`, `layers.N`. */
 class PortraitMaps extends Module {
   begin: EqualizedConv2d;
@@ -115,9 +118,8 @@ export class TalkingGenerator extends Module {
       ops.cat([told.select(1, Math.min(Math.ceil(slot / 2), levels - 1)), face], 1),
     );
     const seen = portraits && this.portrait ? this.portrait.forward(portraits) : [];
-    const repeated = (rows: Tensor): Tensor => (each === 1 ? rows : rows.repeatInterleave(each, 0));
-    const made = this.synthesis.forward(ops.stack(slots, 1), ...seen.map(repeated));
-    const portrait = portraits && repeated(portraits);
+    const made = this.synthesis.forward(ops.stack(slots, 1), ...seen.map((map) => repeated(map, each)));
+    const portrait = portraits && repeated(portraits, each);
     if (portrait === null || this.reach === null) return made.narrow(1, 0, 3);
     return moved(portrait, ops.cat([made.narrow(1, 0, 3), made.narrow(1, 3, 3).mul(this.reach)], 1));
   }

@@ -7,7 +7,7 @@ import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
 import { asSeen, rowsOf } from '../faces.js';
 import type { FaceCoder } from '../irfd.js';
 import { framesOf, squaresOf, type Window } from '../sync/windows.js';
-import type { TalkingCodes } from '../talking-generator.js';
+import { repeated, type TalkingCodes } from '../talking-generator.js';
 import type { EmotionFrom, TalkingConfig } from './talking-config.js';
 
 /** Frames by whose mean code the emotion of a clip is told. */
@@ -88,17 +88,13 @@ export class TalkingSource {
 export interface TalkingBatch {
   /** [B * frames, 3, size, size]: what is to be made. */
   readonly truth: Tensor;
-  /** [B, 3, size, size]: a picture of each stretch's person; and the same for each frame. */
+  /** [B, 3, size, size]: a picture of each stretch's person. */
   readonly portraits: Tensor;
-  readonly portrait: Tensor;
   readonly codes: TalkingCodes;
   /** Of each stretch. */
   readonly squares: readonly MouthSquare[];
   readonly windows: readonly Window[];
 }
-
-/** Rows repeated, each so many times in turn. */
-const repeated = (rows: Tensor, count: number): Tensor => rows.repeatInterleave(count, 0);
 
 /**
  * What is heard around frames: the rows of each and of its neighbours, side by side. Beyond a clip's ends its last row goes on.
@@ -143,7 +139,6 @@ export function talkingBatch(
   return {
     truth,
     portraits: persons,
-    portrait: repeated(persons, frames),
     codes: {
       sound: soundAround(heard, windows, frames, context),
       identity: repeated(coder.code('identity', persons), frames),

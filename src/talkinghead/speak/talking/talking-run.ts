@@ -60,8 +60,8 @@ export async function trainTalking(config: TalkingConfig, options: TalkingRunOpt
     shouldStop,
   });
   const size = irfd.config.size * config.scale;
-  const kind = found.prepared.settings.size;
-  if (kind < size) note?.(`clips of ${kind} pixels are made larger, to ${size}: prepare them at that size`);
+  const clipSize = found.prepared.settings.size;
+  if (clipSize < size) note?.(`clips of ${clipSize} pixels are made larger, to ${size}: prepare them at that size`);
   const clips = await loadClips(found, size, hooks('reading'));
   const heard = clips && (await hearAll(encoder, clips, hooks('hearing')));
   if (clips === null || heard === null) return null;
@@ -130,12 +130,12 @@ async function writeTalkingSheet(path: string, trainer: TalkingTrainer, config: 
       const chance = new Chance(1);
       const drawn = new TalkingSource(from, settings).draw(chance);
       const batch = talkingBatch(clips, heard, coder, drawn, settings, chance);
-      const columns = [batch.portrait, batch.truth, trainer.make(batch)].map(asImages);
+      const columns = [batch.portraits, batch.truth, trainer.make(batch)].map(asImages);
       const { frames } = config;
       return Array.from({ length: sheetClips }, (_, k) => {
         const some = (images: (typeof columns)[number]) => images.slice(k * frames, (k + 1) * frames);
         const [portraits, truth, made] = columns as [(typeof columns)[0], (typeof columns)[0], (typeof columns)[0]];
-        return [portraits[k * frames]!, ...some(truth), portraits[k * frames]!, ...some(made)];
+        return [portraits[k]!, ...some(truth), portraits[k]!, ...some(made)];
       }).flat();
     }),
   );

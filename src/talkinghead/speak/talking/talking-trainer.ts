@@ -11,7 +11,7 @@ import { Adversary } from '../adversary.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { CoderShape, FaceCoder } from '../irfd.js';
 import { portions, weighedSum } from '../losses.js';
-import { TalkingGenerator, type TalkingShape } from '../talking-generator.js';
+import { repeated, TalkingGenerator, type TalkingShape } from '../talking-generator.js';
 import { someOf, type TalkingBatch, TalkingSource, talkingBatch } from './talking-batch.js';
 import type { TalkingConfig } from './talking-config.js';
 import { type TalkingJudges, talkingLosses } from './talking-losses.js';
@@ -105,9 +105,11 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     const batch = this.batch(new Chance(config.seed).fork(step));
     const made = this.make(batch);
     const share = cosineShare(step, config.steps);
-    const judged = this.#adversary?.learn(batch.truth, made, batch.portrait, step, share);
+    // Whom each frame shows, which a discriminator alone is told.
+    const persons = this.#adversary && repeated(batch.portraits, config.frames);
+    const judged = this.#adversary?.learn(batch.truth, made, persons, step, share);
     const losses = this.#computing(() => talkingLosses(made, batch, base.judges, config, step));
-    const gan = this.#adversary?.judge(made, batch.portrait);
+    const gan = this.#adversary?.judge(made, persons);
     // All are means over frames or windows, of which each replica has as many.
     const part = 1 / (replicas?.count ?? 1);
     const all = gan ? { ...losses, gan } : losses;
