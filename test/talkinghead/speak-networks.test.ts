@@ -159,12 +159,14 @@ test('a portrait comes from where its pixels are fetched, and from made ones whe
     const layers = (x: number, y: number, logit: number): Tensor =>
       cat([zeros([1, 3, 4, 4]), ...[x, y, logit].map((value) => full([1, 1, 4, 4], value))], 1);
     const near = (a: Tensor, b: Tensor): void => assert.ok(a.sub(b).abs().max().item() < 1e-5);
-    near(moved(portrait, layers(0, 0, 40)), portrait);
+    near(moved(portrait, layers(0, 0, 40)).pictures, portrait);
     // A pixel to the right is half of the picture's half; the last column stays.
     const right = cat([portrait.narrow(3, 1, 3), portrait.narrow(3, 3, 1)], 3);
-    near(moved(portrait, layers(0.5, 0, 40)), right);
-    near(moved(portrait, layers(0, 0, -40)), zeros([1, 3, 4, 4]));
-    near(moved(portrait, layers(0, 0, 0)), portrait.mul(1 / (1 + Math.exp(-2))));
+    const { pictures, places } = moved(portrait, layers(0.5, 0, 40));
+    near(pictures, right);
+    near(places!.select(1, 0).select(1, 0), tensor([-0.75 + 0.5, -0.75]));
+    near(moved(portrait, layers(0, 0, -40)).pictures, zeros([1, 3, 4, 4]));
+    near(moved(portrait, layers(0, 0, 0)).pictures, portrait.mul(1 / (1 + Math.exp(-2))));
   });
 });
 

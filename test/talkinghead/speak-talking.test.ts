@@ -29,8 +29,10 @@ import {
   FaceCoder,
   hearAll,
   Irfd,
+  landmarkLoss,
   loadSpeakClips,
   loadTalking,
+  type MadeFrames,
   makeSpeechClips,
   PoseMap,
   perceptualLoss,
@@ -210,18 +212,54 @@ test('with the mouth hidden and the emotion of another frame, no code tells what
   });
 });
 
+/** Frames of the form `picture`. */
+const shown = (pictures: Tensor): MadeFrames => ({ pictures, places: null });
+
+test('landmarks count by how far from those of the portrait they are fetched', () => {
+  scope(() => {
+    const config = readTalkingConfig('standard', tiny);
+    const drawn = new TalkingSource(clips.train, config).draw(new Chance(5));
+    const batch = noGrad(() => talkingBatch(clips, base.heard, base.coder, drawn, config, new Chance(1)));
+    const { size } = clips;
+    const { frames } = config;
+    const middle = (i: number): number => (2 * i + 1) / size - 1;
+    // Places that are a straight line of where they are, so that what lies between two pixels is told exactly.
+    const [across, down] = [
+      (x: number, y: number) => 0.5 * x - 0.25 * y + 0.1,
+      (_x: number, y: number) => 0.75 * y - 0.2,
+    ];
+    const rows = batch.truth.shape[0]!;
+    const one = Array.from({ length: size }, (_, i) =>
+      Array.from({ length: size }, (_column, j) => [across(middle(j), middle(i)), down(middle(j), middle(i))]),
+    );
+    const places = tensor(one.flat(2), { shape: [1, size, size, 2] }).expand([rows, size, size, 2]);
+    const mark = (row: number, k: number): [number, number] =>
+      [0, 1].map((side) => 2 * clips.landmarks[136 * row + 2 * k + side]! - 1) as [number, number];
+    let sum = 0;
+    for (const [i, { clip, from }] of drawn.windows.entries())
+      for (let frame = 0; frame < frames; frame++)
+        for (let k = 0; k < 68; k++) {
+          const [x, y] = mark(clip.first + from + frame, k);
+          const [ownX, ownY] = mark(drawn.portraits[i]!, k);
+          sum += Math.abs(across(x, y) - ownX) + Math.abs(down(x, y) - ownY);
+        }
+    const told = landmarkLoss(places, batch).item();
+    assert.ok(Math.abs(told - sum / (2 * 68 * rows)) < 1e-4, `${told}, ${sum / (2 * 68 * rows)}`);
+  });
+});
+
 test('losses are 0 where what was made is true, but for sync with the sound; each by a second formula elsewhere', () => {
   scope(() => {
-    const loss = { sync: 1, perceptual: 1, pixels: 1, mouth: 1, identity: 1, emotion: 1, pose: 1 };
+    const loss = { sync: 1, perceptual: 1, pixels: 1, mouth: 1, landmarks: 1, identity: 1, emotion: 1, pose: 1 };
     const literal = readTalkingConfig('literal', { ...tiny, syncFrom: 0, loss });
     const drawn = new TalkingSource(clips.train, literal).draw(new Chance(5));
     const batch = noGrad(() => talkingBatch(clips, base.heard, base.coder, drawn, literal, new Chance(1)));
     // The person is told by another frame.
     const same = { ...batch, codes: { ...batch.codes, identity: base.coder.code('identity', batch.truth) } };
-    for (const [name, part] of Object.entries(talkingLosses(batch.truth, same, base.judges, literal, 0)))
+    for (const [name, part] of Object.entries(talkingLosses(shown(batch.truth), same, base.judges, literal, 0)))
       assert.ok(part.item() < 1e-5, `${name}: ${part.item()}`);
     const made = batch.truth.mul(0.8).add(0.05);
-    const parts = talkingLosses(made, batch, base.judges, literal, 0);
+    const parts = talkingLosses(shown(made), batch, base.judges, literal, 0);
     const near = (part: Tensor | undefined, value: number): void =>
       assert.ok(Math.abs(part!.item() - value) < 1e-5 * Math.max(1, value), `${part!.item()}, ${value}`);
     const flat = (x: Tensor): number[] => Array.from(x.flatten().contiguous().data() as Float32Array);
@@ -244,7 +282,13 @@ test('losses are 0 where what was made is true, but for sync with the sound; eac
     });
     near(parts.perceptual, mean(levels));
     // Before its step sync does not count, and a weight of 0 leaves a part out.
-    const few = talkingLosses(made, batch, base.judges, { ...literal, syncFrom: 3, loss: { ...loss, pose: 0 } }, 2);
+    const few = talkingLosses(
+      shown(made),
+      batch,
+      base.judges,
+      { ...literal, syncFrom: 3, loss: { ...loss, pose: 0 } },
+      2,
+    );
     assert.ok(!('sync' in few) && !('pose' in few));
     assert.ok(syncLoss(base.judges.sync!, batch.truth, batch, 'sound').item() > 0.01);
   });
@@ -361,7 +405,7 @@ test('a part that begins late is told from then on, as the mean over its own ste
 });
 
 test('it learns a few frames by heart', async () => {
-  const loss = { sync: 0, perceptual: 0, pixels: 1, mouth: 1, identity: 0, emotion: 0, pose: 0 };
+  const loss = { sync: 0, perceptual: 0, pixels: 1, mouth: 1, landmarks: 1, identity: 0, emotion: 0, pose: 0 };
   const config = readTalkingConfig('standard', {
     ...tiny,
     'gan.weight': 0,

@@ -67,6 +67,7 @@ export { swapFaces } from './swap.js';
 export * from './sync/index.js';
 export * from './talking/index.js';
 export {
+  type MadeFrames,
   moved,
   type TalkingCodes,
   type TalkingForm,

@@ -47,6 +47,17 @@ export interface TalkingCodes {
   readonly pose: Tensor;
 }
 
+/** Frames of a generator. */
+export interface MadeFrames {
+  /** [B, 3, size, size] */
+  readonly pictures: Tensor;
+  /**
+   * [B, size, size, 2]: where in the portrait each pixel is fetched from, across and down, from (-1, -1) at the upper left to (1, 1);
+   * of the form `portrait` alone.
+   */
+  readonly places: Tensor | null;
+}
+
 /** Colours; with a portrait also whence each pixel comes, across and down, and how far it is believed. */
 const outputs: Readonly<Record<TalkingForm, number>> = { picture: 3, portrait: 6 };
 /** The mask before anything is learnt: nearly all of the portrait. */
@@ -111,6 +122,11 @@ export class TalkingGenerator extends Module {
    * @returns [B, 3, size, size]
    */
   forward(codes: TalkingCodes, portraits: Tensor | null = null, each = 1): Tensor {
+    return this.make(codes, portraits, each).pictures;
+  }
+
+  /** The same, and what it was made by. */
+  make(codes: TalkingCodes, portraits: Tensor | null = null, each = 1): MadeFrames {
     const face = this.mapping.forward(ops.cat([codes.identity, codes.pose], 1));
     const told = this.editing.forward(codes.sound, codes.emotion, face);
     const levels = told.shape[1]!;
@@ -120,7 +136,7 @@ export class TalkingGenerator extends Module {
     const seen = portraits && this.portrait ? this.portrait.forward(portraits) : [];
     const made = this.synthesis.forward(ops.stack(slots, 1), ...seen.map((map) => repeated(map, each)));
     const portrait = portraits && repeated(portraits, each);
-    if (portrait === null || this.reach === null) return made.narrow(1, 0, 3);
+    if (portrait === null || this.reach === null) return { pictures: made.narrow(1, 0, 3), places: null };
     return moved(portrait, ops.cat([made.narrow(1, 0, 3), made.narrow(1, 3, 3).mul(this.reach)], 1));
   }
 }
@@ -131,11 +147,11 @@ export class TalkingGenerator extends Module {
  * @param made - [B, 6, H, W]: made colours, how far to the right and down each pixel is fetched from in halves of the picture,
  * and a logit of how far it is believed
  */
-export function moved(portrait: Tensor, made: Tensor): Tensor {
+export function moved(portrait: Tensor, made: Tensor): MadeFrames {
   const [batch, , height, width] = portrait.shape as [number, number, number, number];
   const [colours, way, logit] = made.split([3, 2, 1], 1) as [Tensor, Tensor, Tensor];
   const still = ops.eye(2, 3, { dtype: portrait.dtype, device: portrait.device }).expand([batch, 2, 3]);
   const places = F.affineGrid(still, [batch, 3, height, width]).add(way.permute([0, 2, 3, 1]));
   const fetched = F.gridSample(portrait, places, { paddingMode: 'border' });
-  return colours.lerp(fetched, logit.add(believed).sigmoid());
+  return { pictures: colours.lerp(fetched, logit.add(believed).sigmoid()), places };
 }

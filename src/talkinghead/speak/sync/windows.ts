@@ -21,14 +21,18 @@ export function drawWindow(clip: SpeakClip, frames: number, chance: Chance): Win
   return { clip, from: chance.below(clip.frames - frames + 1) };
 }
 
+/** Rows of the frames of windows, one window after another. */
+export function rowsIn(windows: readonly Window<HeardFrames>[], frames: number): number[] {
+  return windows.flatMap(({ clip, from }) => Array.from({ length: frames }, (_, i) => clip.first + from + i));
+}
+
 /** The frames of windows, one window after another: [B * frames, 3, size, size], from -1 to 1. */
 export function framesOf(
   { pictures }: Pick<SpeakClips, 'pictures'>,
   windows: readonly Window<HeardFrames>[],
   frames: number,
 ): Tensor {
-  const rows = windows.flatMap(({ clip, from }) => Array.from({ length: frames }, (_, i) => clip.first + from + i));
-  return asSeen(ops.indexSelect(pictures, 0, rowsOf(rows)));
+  return asSeen(ops.indexSelect(pictures, 0, rowsOf(rowsIn(windows, frames))));
 }
 
 /** Where the mouths of windows are. */

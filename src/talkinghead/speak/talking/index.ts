@@ -18,7 +18,7 @@ export {
   type TalkingWeights,
   talkingRecipes,
 } from './talking-config.js';
-export { syncLoss, type TalkingJudges, talkingLosses } from './talking-losses.js';
+export { landmarkLoss, syncLoss, type TalkingJudges, talkingLosses } from './talking-losses.js';
 export { type Framing, knownOf, loadTalking, saveTalking, type TalkingModel } from './talking-model.js';
 export { hearAll, type TalkingResult, type TalkingRunOptions, trainTalking } from './talking-run.js';
 export { type TalkingBase, TalkingTrainer, talkingShape } from './talking-trainer.js';

@@ -1,12 +1,12 @@
 /** Stretches of clips for a step of the second stage, and what they are to be made of. */
-import { ConfigError, ops, type Tensor } from '../../../torch/index.js';
+import { ConfigError, ops, type Tensor, tensor } from '../../../torch/index.js';
 import type { Chance } from '../../training/chance.js';
 import { type Draws, displaced, recoloured } from '../augment.js';
 import { hideMouths, type MouthSquare } from '../clips/mouths.js';
 import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
 import { asSeen, rowsOf } from '../faces.js';
 import type { FaceCoder } from '../irfd.js';
-import { framesOf, squaresOf, type Window } from '../sync/windows.js';
+import { framesOf, rowsIn, squaresOf, type Window } from '../sync/windows.js';
 import { repeated, type TalkingCodes } from '../talking-generator.js';
 import type { EmotionFrom, TalkingConfig } from './talking-config.js';
 
@@ -91,9 +91,21 @@ export interface TalkingBatch {
   /** [B, 3, size, size]: a picture of each stretch's person. */
   readonly portraits: Tensor;
   readonly codes: TalkingCodes;
+  /** [B * frames, 68, 2] and [B, 68, 2]: landmarks of the frames and of the portraits, across and down, from -1 to 1. */
+  readonly marks: Tensor;
+  readonly portraitMarks: Tensor;
   /** Of each stretch. */
   readonly squares: readonly MouthSquare[];
   readonly windows: readonly Window[];
+}
+
+/** Landmarks of some rows: [N, 68, 2], in halves of the picture. */
+function marksOf({ landmarks }: SpeakClips, rows: readonly number[]): Tensor {
+  const marks = new Float32Array(136 * rows.length);
+  for (const [i, row] of rows.entries()) marks.set(landmarks.subarray(136 * row, 136 * (row + 1)), 136 * i);
+  return tensor(marks, { shape: [rows.length, 68, 2] })
+    .mul(2)
+    .sub(1);
 }
 
 /**
@@ -145,6 +157,8 @@ export function talkingBatch(
       emotion: emotion(),
       pose: coder.code('pose', turned),
     },
+    marks: marksOf(clips, rowsIn(windows, frames)),
+    portraitMarks: marksOf(clips, portraits),
     squares,
     windows,
   };

@@ -30,6 +30,8 @@ export interface TalkingWeights {
   /** Of all pixels, and of those of the mouth; not in literal mode. */
   readonly pixels: number;
   readonly mouth: number;
+  /** Of where landmarks are fetched from in the portrait; of the form `portrait`, not in literal mode. */
+  readonly landmarks: number;
   /** Of the codes of made frames, against those they were made of; not in literal mode. */
   readonly identity: number;
   readonly emotion: number;
@@ -120,7 +122,7 @@ const standard: TalkingConfig = {
   steps: 2000,
   lr: 2e-3,
   gan: { ...noGan, weight: 0.05 },
-  loss: { sync: 0.3, perceptual: 1, pixels: 2, mouth: 2, identity: 0.2, emotion: 0.2, pose: 0.2 },
+  loss: { sync: 0.3, perceptual: 1, pixels: 2, mouth: 2, landmarks: 4, identity: 0.2, emotion: 0.2, pose: 0.2 },
   keepEvery: 50,
   sheetEvery: 250,
 };
@@ -137,7 +139,7 @@ const literal: TalkingConfig = {
   hideMouth: false,
   augment: false,
   gan: { ...noGan, weight: 1, kind: 'printed' },
-  loss: { sync: 1, perceptual: 1, pixels: 0, mouth: 0, identity: 0, emotion: 0, pose: 0 },
+  loss: { sync: 1, perceptual: 1, pixels: 0, mouth: 0, landmarks: 0, identity: 0, emotion: 0, pose: 0 },
 };
 
 export const talkingRecipes: Readonly<Record<string, TalkingConfig>> = {
@@ -193,6 +195,7 @@ const isConfig: Shape = isObject({
     perceptual: isAtLeast(0),
     pixels: isAtLeast(0),
     mouth: isAtLeast(0),
+    landmarks: isAtLeast(0),
     identity: isAtLeast(0),
     emotion: isAtLeast(0),
     pose: isAtLeast(0),

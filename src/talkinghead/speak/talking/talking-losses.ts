@@ -1,4 +1,5 @@
 /** What the second stage learns by, but for the discriminator. */
+import { functional as F } from '../../../nn/index.js';
 import type { Tensor } from '../../../torch/index.js';
 import { cutMouths } from '../clips/mouths.js';
 import type { Codes, FaceCoder } from '../irfd.js';
@@ -8,6 +9,7 @@ import type { SyncNet } from '../sync/sync-net.js';
 import { apart } from '../sync/sync-net.js';
 import { seenOf } from '../sync/sync-scores.js';
 import { columnsOf } from '../sync/windows.js';
+import { type MadeFrames, repeated } from '../talking-generator.js';
 import { type Looker, perceptualLoss } from './perceptual.js';
 import type { TalkingBatch } from './talking-batch.js';
 import type { SyncTarget, TalkingConfig, TalkingWeights } from './talking-config.js';
@@ -43,9 +45,21 @@ export function syncLoss({ network, size }: SyncJudge, made: Tensor, batch: Talk
   return apart(seen, meant).square().mean().div(2);
 }
 
+/**
+ * How far from a portrait's landmarks, across and down, those pixels are fetched that show them in the true frames: the mean over all
+ * landmarks, in halves of the picture.
+ */
+export function landmarkLoss(places: Tensor, { marks, portraitMarks }: TalkingBatch): Tensor {
+  const [batch, count] = marks.shape as [number, number, number];
+  const at = F.gridSample(places.permute([0, 3, 1, 2]), marks.unsqueeze(1), { paddingMode: 'border' });
+  const fetched = at.reshape([batch, 2, count]).transpose(1, 2);
+  const frames = batch / portraitMarks.shape[0]!;
+  return fetched.sub(repeated(portraitMarks, frames)).abs().mean();
+}
+
 /** The parts that count, unweighted. */
 export function talkingLosses(
-  made: Tensor,
+  { pictures: made, places }: MadeFrames,
   batch: TalkingBatch,
   { looker, sync, coder }: TalkingJudges,
   { loss, syncTarget, syncFrom }: Pick<TalkingConfig, 'loss' | 'syncTarget' | 'syncFrom'>,
@@ -72,6 +86,7 @@ export function talkingLosses(
         .abs()
         .mean(),
     }),
+    ...(loss.landmarks > 0 && places !== null && { landmarks: landmarkLoss(places, batch) }),
     ...Object.fromEntries(kept),
   };
 }

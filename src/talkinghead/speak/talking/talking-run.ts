@@ -130,7 +130,7 @@ async function writeTalkingSheet(path: string, trainer: TalkingTrainer, config: 
       const chance = new Chance(1);
       const drawn = new TalkingSource(from, settings).draw(chance);
       const batch = talkingBatch(clips, heard, coder, drawn, settings, chance);
-      const columns = [batch.portraits, batch.truth, trainer.make(batch)].map(asImages);
+      const columns = [batch.portraits, batch.truth, trainer.make(batch).pictures].map(asImages);
       const { frames } = config;
       return Array.from({ length: sheetClips }, (_, k) => {
         const some = (images: (typeof columns)[number]) => images.slice(k * frames, (k + 1) * frames);

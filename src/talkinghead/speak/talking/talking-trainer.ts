@@ -11,7 +11,7 @@ import { Adversary } from '../adversary.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { CoderShape, FaceCoder } from '../irfd.js';
 import { portions, weighedSum } from '../losses.js';
-import { repeated, TalkingGenerator, type TalkingShape } from '../talking-generator.js';
+import { type MadeFrames, repeated, TalkingGenerator, type TalkingShape } from '../talking-generator.js';
 import { someOf, type TalkingBatch, TalkingSource, talkingBatch } from './talking-batch.js';
 import type { TalkingConfig } from './talking-config.js';
 import { type TalkingJudges, talkingLosses } from './talking-losses.js';
@@ -77,11 +77,11 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     };
   }
 
-  /** Pictures of a batch. */
-  make({ codes, portraits }: Pick<TalkingBatch, 'codes' | 'portraits'>): Tensor {
+  /** Frames of a batch. */
+  make({ codes, portraits }: Pick<TalkingBatch, 'codes' | 'portraits'>): MadeFrames {
     const { form, frames } = this.config;
     return this.#computing(() =>
-      form === 'portrait' ? this.generator.forward(codes, portraits, frames) : this.generator.forward(codes),
+      form === 'portrait' ? this.generator.make(codes, portraits, frames) : this.generator.make(codes),
     );
   }
 
@@ -107,9 +107,9 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     const share = cosineShare(step, config.steps);
     // Whom each frame shows, which a discriminator alone is told.
     const persons = this.#adversary && repeated(batch.portraits, config.frames);
-    const judged = this.#adversary?.learn(batch.truth, made, persons, step, share);
+    const judged = this.#adversary?.learn(batch.truth, made.pictures, persons, step, share);
     const losses = this.#computing(() => talkingLosses(made, batch, base.judges, config, step));
-    const gan = this.#adversary?.judge(made, persons);
+    const gan = this.#adversary?.judge(made.pictures, persons);
     // All are means over frames or windows, of which each replica has as many.
     const part = 1 / (replicas?.count ?? 1);
     const all = gan ? { ...losses, gan } : losses;
