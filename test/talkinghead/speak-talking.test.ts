@@ -245,6 +245,9 @@ test('landmarks count by how far from those of the portrait they are fetched', (
         }
     const told = landmarkLoss(places, batch).item();
     assert.ok(Math.abs(told - sum / (2 * 68 * rows)) < 1e-4, `${told}, ${sum / (2 * 68 * rows)}`);
+    const parts = (frames: MadeFrames) => talkingLosses(frames, batch, base.judges, config, 0);
+    assert.equal(parts({ pictures: batch.truth, places }).landmarks?.item(), told);
+    assert.ok(!('landmarks' in parts(shown(batch.truth))), 'what is not fetched from a portrait has none');
   });
 });
 
