@@ -144,6 +144,7 @@ test('a step of generator, discriminator and encoders that learn, likewise', asy
   assert.deepEqual(Object.keys(one[0]!.loss).sort(), [
     'discriminator',
     'gan',
+    'landmarks',
     'mouth',
     'perceptual',
     'pixels',
