@@ -24,7 +24,7 @@ const words = (out: string): string[] => [
 
 export async function faultsPart({ rounds, quick }: PartOptions): Promise<PartResult> {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-faults-'));
-  const network = Network.open();
+  const network = await Network.open();
   try {
     const alone = join(folder, 'alone');
     execFileSync(process.execPath, [main, ...words(alone)], { stdio: 'ignore' });

@@ -3,6 +3,7 @@
  * networks.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const name = (rank: number): string => `headrace-${process.pid}-${rank}`;
 const link = (rank: number): string => `hr${rank}-${process.pid}`;
@@ -12,9 +13,16 @@ const ip = (...words: string[]): void => {
   execFileSync('ip', words, { stdio: 'ignore' });
 };
 
+/** Linux tells some time after both ends of a link are up that it can be used; until then Node does not list its address. */
+async function running(rank: number, device: string): Promise<void> {
+  const told = (): string => execFileSync('ip', ['-n', name(rank), '-o', 'link', 'show', device], { encoding: 'utf8' });
+  for (const begun = Date.now(); !told().includes('state UP'); await sleep(20))
+    if (Date.now() - begun > 10_000) throw new Error(`the link ${device} of ${name(rank)} is not up after 10 s`);
+}
+
 export class Network {
   /** Null where this process may not make one. */
-  static open(): Network | null {
+  static async open(): Promise<Network | null> {
     if (spawnSync('ip', ['netns', 'add', name(0)]).status !== 0) return null;
     const network = new Network();
     ip('netns', 'add', name(1));
@@ -26,6 +34,7 @@ export class Network {
       }
     }
     for (const rank of [0, 1]) ip('-n', name(rank), 'link', 'set', 'lo', 'up');
+    for (const rank of [0, 1]) for (const each of [link, second]) await running(rank, each(rank));
     return network;
   }
 

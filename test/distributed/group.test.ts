@@ -151,7 +151,7 @@ test('where the rank that keeps the store is stopped or killed, the others say s
 });
 
 test('ranks that hear of each other by the store, but are cut from each other, say so', needsGloo, async (t) => {
-  const network = Network.open();
+  const network = await Network.open();
   if (network === null) return t.skip('network namespaces need a privileged user and ip');
   const ranks = [0, 1].map((rank) => {
     const env = { MASTER_ADDR: network.host, GLOO_SOCKET_IFNAME: network.second(rank) };

@@ -197,7 +197,7 @@ test(
 );
 
 test('a rank that is cut from the network comes back to the others, which go on', needsGloo, async (t) => {
-  const network = Network.open();
+  const network = await Network.open();
   if (network === null) return t.skip('network namespaces need a privileged user and ip');
   try {
     const [threads, out] = [folder(), folder()];
