@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { evaluate, loadModel, type RunConfig, type RunEvent, Trainer } from 'headrace/pipeline';
 import { config, differences, type Finished, finish, readState, temporaryFolder } from './fixture.js';
 
-/** Six steps an epoch. */
-const long = { steps: 24, evalEvery: 1, seed: 3, lrSchedule: { name: 'constant', warmupEpochs: 0 } } as const;
+/** Six steps an epoch; with this seed the second is the best by two of twenty samples, however a processor rounds. */
+const long = { steps: 24, evalEvery: 1, seed: 13, lrSchedule: { name: 'constant', warmupEpochs: 0 } } as const;
 
 /** The first of the highest accuracies. */
 function bestOf(events: readonly RunEvent[]): unknown {
