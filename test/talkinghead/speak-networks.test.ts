@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { cat, full, Generator, noGrad, randn, scope, type Tensor, tensor, zeros } from 'headrace';
+import { cat, full, Generator, manualSeed, noGrad, randn, scope, type Tensor, tensor, zeros } from 'headrace';
 import { saveSafetensors } from 'headrace/io';
 import type * as nn from 'headrace/nn';
+import { Adam } from 'headrace/optim';
 import { buildModel } from 'headrace/pipeline';
 import {
   EditingModule,
@@ -15,10 +16,12 @@ import {
   PatchDiscriminator,
   StyleDiscriminator,
   SynthesisNetwork,
+  type TalkingCodes,
   TalkingGenerator,
   type TalkingShape,
   Wav2Vec,
   type Wav2VecConfig,
+  Whitening,
 } from 'headrace/talkinghead';
 import { resnet18, resnet50 } from 'headrace/vision';
 import { assertClose, type LayerCase, loadState, unpack, weighed } from '../golden/golden.js';
@@ -152,6 +155,8 @@ const shape: TalkingShape = {
   mapping: { layers: 2, rate: 1 },
 };
 const codes = () => ({ sound: random(2, 3), identity: random(2, 4), emotion: random(2, 2), pose: random(2, 3) });
+/** Codes of what is to be made, and of the portrait that it is made of. */
+const told = () => ({ ...codes(), portrait: { emotion: random(2, 2), pose: random(2, 3) } });
 
 test('a portrait comes from where its pixels are fetched, and from made ones where they are not believed', () => {
   scope(() => {
@@ -172,24 +177,30 @@ test('a portrait comes from where its pixels are fetched, and from made ones whe
 
 test('a talking head is one and the same in the same codes, and every code changes it', () => {
   scope(() => {
-    const [portrait, told] = [random(2, 3, 8, 8), codes()];
+    const [portrait, all] = [random(2, 3, 8, 8), told()];
     for (const form of ['picture', 'portrait'] as const) {
       const generator = new TalkingGenerator({ ...shape, form });
       const given = form === 'portrait' ? portrait : null;
-      const picture = generator.forward(told, given);
+      const picture = generator.forward(all, given);
       assert.deepEqual(picture.shape, [2, 3, 8, 8]);
-      assert.deepEqual(generator.forward(told, given).tolist(), picture.tolist());
-      for (const [name, code] of Object.entries(told)) {
-        const other = generator.forward({ ...told, [name]: code.add(1) }, given);
-        assert.ok(other.sub(picture).abs().max().item() > 1e-4, `${form}: ${name}`);
-      }
+      assert.deepEqual(generator.forward(all, given).tolist(), picture.tolist());
+      const changes = (name: string, other: TalkingCodes): void =>
+        assert.ok(generator.forward(other, given).sub(picture).abs().max().item() > 1e-4, `${form}: ${name}`);
+      for (const name of ['sound', 'identity', 'emotion', 'pose'] as const)
+        changes(name, { ...all, [name]: all[name].add(1) });
+      if (form === 'portrait')
+        for (const name of ['emotion', 'pose'] as const)
+          changes(`the portrait's ${name}`, {
+            ...all,
+            portrait: { ...all.portrait, [name]: all.portrait[name].add(1) },
+          });
     }
   });
 });
 
 test('what is made hangs on the portrait that is seen; frames in turn may be of one', () => {
   scope(() => {
-    const [portraits, told] = [random(1, 3, 8, 8), codes()];
+    const [portraits, all] = [random(1, 3, 8, 8), told()];
     const both = portraits.repeatInterleave(2, 0);
     const generator = new TalkingGenerator(shape);
     const maps = generator.portrait!.forward(portraits);
@@ -200,42 +211,91 @@ test('what is made hangs on the portrait that is seen; frames in turn may be of 
         [1, 5, 8, 8],
       ],
     );
-    const apart = generator.forward(told, portraits, 2).sub(generator.forward(told, both));
+    const apart = generator.forward(all, portraits, 2).sub(generator.forward(all, both));
     assert.ok(apart.abs().max().item() < 1e-5);
     const blind = new TalkingGenerator({ ...shape, sees: false });
     assert.equal(blind.portrait, null);
     const colours = (of: TalkingGenerator, portrait: Tensor): Tensor => {
       const share = 1 / (1 + Math.exp(-2));
       return of
-        .forward(told, portrait)
+        .forward(all, portrait)
         .sub(portrait.mul(share))
         .div(1 - share);
     };
     const changed = (of: TalkingGenerator): number => colours(of, both).sub(colours(of, both.neg())).abs().max().item();
     assert.ok(changed(generator) > 1e-3 && changed(blind) < 1e-5);
-    generator.forward(told, both).square().sum().backward();
+    generator.forward(all, both).square().sum().backward();
     for (const parameter of generator.portrait!.parameters()) assert.ok(parameter.grad!.abs().sum().item() > 0);
+    assert.throws(() => generator.forward(codes(), both), /Expected the codes of the portrait that is seen/);
   });
 });
 
-test('before anything is learnt a portrait stays where it is, and every part learns all the same', () => {
+test('before anything is learnt a portrait stays where it is', () => {
   scope(() => {
     const generator = new TalkingGenerator({ ...shape, sees: false });
     const portrait = random(2, 3, 8, 8);
-    const made = generator.forward(codes(), portrait);
+    const { pictures, places } = generator.make(codes(), portrait);
     // Of colours that are made there is what is not believed: the same everywhere.
     const share = 1 / (1 + Math.exp(-2));
     const colours = generator.forward(codes());
+    const still = portrait.mul(share).add(colours.mul(1 - share));
+    assert.ok(pictures.sub(still).abs().max().item() < 1e-5);
     assert.ok(
-      made
-        .sub(portrait.mul(share))
-        .sub(colours.mul(1 - share))
+      places!
+        .sub(moved(portrait, zeros([2, 6, 8, 8])).places!)
         .abs()
         .max()
-        .item() < 1e-5,
+        .item() < 1e-6,
     );
-    made.square().sum().backward();
-    assert.ok(generator.reach!.grad!.abs().min().item() > 0);
+  });
+});
+
+test('whitened codes have a mean of 0, and numbers that say nothing of each other', () => {
+  scope(() => {
+    const rows = random(400, 3)
+      .matmul(tensor([1, 0.5, 0.2, 0, 0.1, 0.3, 0, 0, 0.05]).reshape([3, 3]))
+      .add(4);
+    const whitening = new Whitening(3);
+    assert.deepEqual(whitening.forward(rows).tolist(), rows.tolist());
+    whitening.fit(rows);
+    const white = whitening.forward(rows).to({ dtype: 'float64' });
+    const covariance = white.t().matmul(white).div(400);
+    assert.ok(white.mean(0).abs().max().item() < 1e-3);
+    assert.ok(
+      covariance
+        .sub(tensor([1, 0, 0, 0, 1, 0, 0, 0, 1]).reshape([3, 3]))
+        .abs()
+        .max()
+        .item() < 0.02,
+    );
+    // What is the same in all rows stays at nothing.
+    const same = new Whitening(2);
+    const flat = cat([random(50, 1), full([50, 1], 3)], 1);
+    same.fit(flat);
+    assert.ok(same.forward(flat).select(1, 1).abs().max().item() < 1e-3);
+  });
+});
+
+test('where pixels are fetched is learnt within some steps, by what the codes say', () => {
+  scope(() => {
+    manualSeed(3);
+    const generator = new TalkingGenerator(shape);
+    const [portrait, all] = [random(2, 3, 8, 8), told()];
+    // One frame is to be fetched from the right, the other from below.
+    const meant = tensor([0.3, 0, 0, 0.3]).reshape([2, 1, 1, 2]);
+    const still = moved(portrait, zeros([2, 6, 8, 8])).places!;
+    const optimizer = new Adam(generator.parameters(), { lr: 5e-3, betas: [0, 0.99] });
+    const losses = Array.from({ length: 40 }, () =>
+      scope(() => {
+        const loss = generator.make(all, portrait).places!.sub(still.add(meant)).abs().mean();
+        optimizer.zeroGrad();
+        loss.backward();
+        optimizer.step();
+        return loss.item();
+      }),
+    );
+    assert.ok(Math.abs(losses[0]! - 0.15) < 1e-4, `${losses[0]}`);
+    assert.ok(losses.at(-1)! < 0.05, `${losses.at(-1)}`);
   });
 });
 

@@ -150,7 +150,7 @@ test('a frame hears its neighbours, within its clip alone', () => {
 test('where emotion comes from: the frame itself, another, several, or another clip alike; none alike is refused', () => {
   const alike = clips.train.map((clip, i) => ({ ...clip, person: 'one', emotion: i % 2 }));
   const drawn = (emotionFrom: 'frame' | 'other' | 'clip' | 'label') =>
-    new TalkingSource(alike, { clips: 6, frames: 5, emotionFrom }).draw(new Chance(2));
+    new TalkingSource(alike, { clips: 6, frames: 5, portraitFrom: 'clip', emotionFrom }).draw(new Chance(2));
   assert.equal(drawn('frame').moods, null);
   const within = (frame: number, { first, frames }: { first: number; frames: number }): boolean =>
     frame >= first && frame < first + frames;
@@ -171,9 +171,23 @@ test('where emotion comes from: the frame itself, another, several, or another c
   }
   const alone = alike.map((clip, i) => ({ ...clip, person: String(i) }));
   assert.throws(
-    () => new TalkingSource(alone, { clips: 1, frames: 5, emotionFrom: 'label' }),
+    () => new TalkingSource(alone, { clips: 1, frames: 5, portraitFrom: 'clip', emotionFrom: 'label' }),
     /take 'clip' or 'other'/,
   );
+});
+
+test('who it is is shown by the clip itself, or by any clip of the person', () => {
+  const two = clips.train.map((clip, i) => ({ ...clip, person: String(i % 2) }));
+  const drawn = (portraitFrom: 'clip' | 'person') =>
+    new TalkingSource(two, { clips: 40, frames: 5, portraitFrom, emotionFrom: 'other' }).draw(new Chance(2));
+  const pairs = (from: 'clip' | 'person') => {
+    const { windows, portraits } = drawn(from);
+    for (const { clip, from: frame } of portraits) assert.ok(frame >= 0 && frame < clip.frames);
+    return windows.map(({ clip }, i) => [clip, portraits[i]!.clip] as const);
+  };
+  assert.ok(pairs('clip').every(([clip, portrait]) => clip === portrait));
+  assert.ok(pairs('person').every(([clip, portrait]) => clip.person === portrait.person));
+  assert.ok(pairs('person').some(([clip, portrait]) => clip !== portrait));
 });
 
 test('with the mouth hidden and the emotion of another frame, no code tells what the mouth does', () => {
@@ -182,10 +196,11 @@ test('with the mouth hidden and the emotion of another frame, no code tells what
     const drawn = new TalkingSource(clips.train, config).draw(new Chance(5));
     const codesOf = (given: SpeakClips, changes: object): Record<string, Tensor> => {
       const { codes } = talkingBatch(given, base.heard, base.coder, drawn, { ...config, ...changes }, new Chance(1));
-      return { ...codes };
+      const { portrait, ...frames } = codes;
+      return { ...frames, 'portrait.emotion': portrait!.emotion, 'portrait.pose': portrait!.pose };
     };
     // Other mouths in all frames but those that tell who it is and how it feels.
-    const told = new Set([...drawn.portraits, ...drawn.moods!.flat()]);
+    const told = new Set([...drawn.portraits.map(({ clip, from }) => clip.first + from), ...drawn.moods!.flat()]);
     const pictures = clips.pictures.clone();
     for (const { clip, from } of drawn.windows)
       for (let i = 0; i < 5; i++) {
@@ -240,7 +255,7 @@ test('landmarks count by how far from those of the portrait they are fetched', (
       for (let frame = 0; frame < frames; frame++)
         for (let k = 0; k < 68; k++) {
           const [x, y] = mark(clip.first + from + frame, k);
-          const [ownX, ownY] = mark(drawn.portraits[i]!, k);
+          const [ownX, ownY] = mark(drawn.portraits[i]!.clip.first + drawn.portraits[i]!.from, k);
           sum += Math.abs(across(x, y) - ownX) + Math.abs(down(x, y) - ownY);
         }
     const told = landmarkLoss(places, batch).item();

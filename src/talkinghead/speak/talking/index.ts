@@ -12,6 +12,7 @@ export {
 } from './talking-batch.js';
 export {
   type EmotionFrom,
+  type PortraitFrom,
   readTalkingConfig,
   type SyncTarget,
   type TalkingConfig,

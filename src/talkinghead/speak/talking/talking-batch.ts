@@ -22,34 +22,36 @@ export function someOf({ windows, portraits, moods }: TalkingDraw, numbers: read
 /** Which frames a step is about. Rows are of all clips' frames. */
 export interface TalkingDraw {
   readonly windows: readonly Window[];
-  /** Of each window, the frame that shows who it is. */
-  readonly portraits: readonly number[];
+  /** Of each window, the frame that shows who it is, and its clip. */
+  readonly portraits: readonly Window[];
   /** Of each window, frames whose mean code of emotion it has; null: each frame its own. */
   readonly moods: readonly (readonly number[])[] | null;
 }
 
-/** Clips by whom and what they show, so that others alike are found. */
-function alikeOf(clips: readonly SpeakClip[]): Map<string, SpeakClip[]> {
+/** Clips by what they have in common. */
+function alikeBy(clips: readonly SpeakClip[], key: (clip: SpeakClip) => string): Map<string, SpeakClip[]> {
   const found = new Map<string, SpeakClip[]>();
-  for (const clip of clips) {
-    if (clip.emotion < 0) continue;
-    const key = `${clip.person} ${clip.emotion}`;
-    found.set(key, [...(found.get(key) ?? []), clip]);
-  }
+  for (const clip of clips) found.set(key(clip), [...(found.get(key(clip)) ?? []), clip]);
   return found;
 }
+
+/** Whom and what a clip shows. */
+const moodOf = ({ person, emotion }: SpeakClip): string => `${person} ${emotion}`;
 
 /** Draws stretches of clips. */
 export class TalkingSource {
   readonly #clips: readonly SpeakClip[];
   readonly #alike: ReadonlyMap<string, readonly SpeakClip[]>;
+  readonly #ofPerson: ReadonlyMap<string, readonly SpeakClip[]>;
 
   /** @throws ConfigError where emotions are to be of other clips, and no person has two of one emotion */
   constructor(
     clips: readonly SpeakClip[],
-    private readonly config: Pick<TalkingConfig, 'clips' | 'frames' | 'emotionFrom'>,
+    private readonly config: Pick<TalkingConfig, 'clips' | 'frames' | 'emotionFrom' | 'portraitFrom'>,
   ) {
-    this.#alike = alikeOf(clips);
+    const labelled = clips.filter(({ emotion }) => emotion >= 0);
+    this.#alike = alikeBy(labelled, moodOf);
+    this.#ofPerson = alikeBy(clips, ({ person }) => person);
     const { emotionFrom } = config;
     const partnered = clips.filter((clip) => this.#partners(clip).length > 0);
     this.#clips = emotionFrom === 'label' ? partnered : clips;
@@ -60,17 +62,20 @@ export class TalkingSource {
   }
 
   #partners(clip: SpeakClip): SpeakClip[] {
-    return (this.#alike.get(`${clip.person} ${clip.emotion}`) ?? []).filter((other) => other !== clip);
+    return (this.#alike.get(moodOf(clip)) ?? []).filter((other) => other !== clip);
   }
 
   draw(chance: Chance): TalkingDraw {
-    const { clips, frames, emotionFrom } = this.config;
+    const { clips, frames, emotionFrom, portraitFrom } = this.config;
     const windows = Array.from({ length: clips }, () => {
       const clip = chance.pick(this.#clips);
       return { clip, from: chance.below(clip.frames - frames + 1) };
     });
     const any = ({ first, frames: count }: SpeakClip): number => first + chance.below(count);
-    const portraits = windows.map(({ clip }) => any(clip));
+    const portraits = windows.map(({ clip }): Window => {
+      const shown = portraitFrom === 'person' ? chance.pick(this.#ofPerson.get(clip.person)!) : clip;
+      return { clip: shown, from: chance.below(shown.frames) };
+    });
     const moods: Readonly<Record<EmotionFrom, (clip: SpeakClip) => number[]>> = {
       frame: () => [],
       other: (clip) => [any(clip)],
@@ -132,15 +137,14 @@ export function talkingBatch(
   heard: Tensor,
   coder: FaceCoder,
   { windows, portraits, moods }: TalkingDraw,
-  { frames, context, hideMouth, augment }: TalkingConfig,
+  { frames, context, form, sees, hideMouth, augment }: TalkingConfig,
   draws: Draws,
 ): TalkingBatch {
   const truth = framesOf(clips, windows, frames);
   const squares = squaresOf(clips, windows, frames);
   const pictures = (rows: readonly number[]): Tensor => asSeen(ops.indexSelect(clips.pictures, 0, rowsOf(rows)));
   const lit = (some: Tensor, each: number): Tensor => (augment ? recoloured(some, each, draws) : some);
-  const persons = pictures(portraits);
-  const turned = lit(hideMouth ? hideMouths(truth, squares) : truth, frames);
+  const persons = framesOf(clips, portraits, 1);
   const emotion = (): Tensor => {
     if (moods === null) return coder.code('emotion', lit(truth, frames));
     const each = moods[0]!.length;
@@ -148,6 +152,11 @@ export function talkingBatch(
     const codes = coder.code('emotion', augment ? displaced(seen, each, draws) : seen);
     return repeated(codes.unflatten(0, [windows.length, each]).mean(1), frames);
   };
+  const turn = (of: Tensor, mouths: readonly MouthSquare[]): Tensor => (hideMouth ? hideMouths(of, mouths) : of);
+  const portrait = (): TalkingCodes['portrait'] => ({
+    emotion: repeated(coder.code('emotion', persons), frames),
+    pose: repeated(coder.code('pose', turn(persons, squaresOf(clips, portraits, 1))), frames),
+  });
   return {
     truth,
     portraits: persons,
@@ -155,10 +164,11 @@ export function talkingBatch(
       sound: soundAround(heard, windows, frames, context),
       identity: repeated(coder.code('identity', persons), frames),
       emotion: emotion(),
-      pose: coder.code('pose', turned),
+      pose: coder.code('pose', lit(turn(truth, squares), frames)),
+      ...(form === 'portrait' && sees && { portrait: portrait() }),
     },
     marks: marksOf(clips, rowsIn(windows, frames)),
-    portraitMarks: marksOf(clips, portraits),
+    portraitMarks: marksOf(clips, rowsIn(portraits, 1)),
     squares,
     windows,
   };

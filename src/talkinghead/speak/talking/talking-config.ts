@@ -15,6 +15,10 @@ import type { TalkingForm } from '../talking-generator.js';
 export const emotionSources = ['frame', 'other', 'clip', 'label'] as const;
 export type EmotionFrom = (typeof emotionSources)[number];
 
+/** Where the frame is taken from that shows who it is: of the same clip, or of any clip of the person, where moods may differ. */
+export const portraitSources = ['clip', 'person'] as const;
+export type PortraitFrom = (typeof portraitSources)[number];
+
 /** What SyncNet holds made frames against: their sound, as the paper's words say, or the true frames, as its formula does. */
 export const syncTargets = ['sound', 'frames'] as const;
 export type SyncTarget = (typeof syncTargets)[number];
@@ -73,6 +77,7 @@ export interface TalkingConfig {
   readonly mapping: MappingShape;
   readonly channels: number;
   readonly budget: number;
+  readonly portraitFrom: PortraitFrom;
   readonly emotionFrom: EmotionFrom;
   /** Whether the pose's encoder sees frames without their mouths. */
   readonly hideMouth: boolean;
@@ -113,6 +118,7 @@ const standard: TalkingConfig = {
   mapping: { layers: 2, rate: 1 },
   channels: 96,
   budget: 1024,
+  portraitFrom: 'person',
   emotionFrom: 'other',
   hideMouth: true,
   augment: true,
@@ -135,6 +141,7 @@ const literal: TalkingConfig = {
   syncFrom: 0,
   form: 'picture',
   sees: false,
+  portraitFrom: 'clip',
   emotionFrom: 'frame',
   hideMouth: false,
   augment: false,
@@ -181,6 +188,7 @@ const isConfig: Shape = isObject({
   mapping: isObject({ layers: isWhole(1), rate: isAtLeast(0) }),
   channels: isWhole(1),
   budget: isWhole(1),
+  portraitFrom: isOneOf(portraitSources),
   emotionFrom: isOneOf(emotionSources),
   hideMouth: isFlag,
   augment: isFlag,

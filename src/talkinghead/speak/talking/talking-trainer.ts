@@ -3,7 +3,7 @@ import { SyncBatchNorm } from '../../../nn/index.js';
 import { Adam } from '../../../optim/index.js';
 import { computing } from '../../../pipeline/compute.js';
 import type { Replicas } from '../../../pipeline/replicas.js';
-import { noGrad, type Tensor } from '../../../torch/index.js';
+import { noGrad, scope, type Tensor } from '../../../torch/index.js';
 import { Chance } from '../../training/chance.js';
 import { type Kept, keptModule, keptOptimizer, NetworkTrainer } from '../../training/network-trainer.js';
 import { cosineShare, descendTogether } from '../../training/steps.js';
@@ -11,7 +11,13 @@ import { Adversary } from '../adversary.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { CoderShape, FaceCoder } from '../irfd.js';
 import { portions, weighedSum } from '../losses.js';
-import { type MadeFrames, repeated, TalkingGenerator, type TalkingShape } from '../talking-generator.js';
+import {
+  type MadeFrames,
+  repeated,
+  type TalkingCodes,
+  TalkingGenerator,
+  type TalkingShape,
+} from '../talking-generator.js';
 import { someOf, type TalkingBatch, TalkingSource, talkingBatch } from './talking-batch.js';
 import type { TalkingConfig } from './talking-config.js';
 import { type TalkingJudges, talkingLosses } from './talking-losses.js';
@@ -37,6 +43,16 @@ export function talkingShape(
   return { form, sees, size, width, face, mapping, channels, budget, codes, sound: sound * (2 * context + 1) };
 }
 
+/** Frames by which the codes' means and covariances are told. */
+const usual = 512;
+
+/** Codes of frames here and there in the clips, and of portraits of the same people. */
+function usualCodes({ clips, heard, coder }: TalkingBase, config: TalkingConfig): TalkingCodes {
+  const source = new TalkingSource(clips.train, { ...config, clips: usual, frames: 1 });
+  const plain = { ...config, frames: 1, augment: false };
+  return talkingBatch(clips, heard, coder, source.draw(new Chance(config.seed)), plain, new Chance(config.seed)).codes;
+}
+
 export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
   readonly generator: TalkingGenerator;
   readonly #optimizer: Adam;
@@ -52,6 +68,8 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     const { clips, heard, coder } = base;
     const codes = { identity: coder.identity.size, emotion: coder.emotion.size, pose: coder.pose.size };
     this.generator = new TalkingGenerator(talkingShape(config, clips.size, codes, heard.shape[1]!));
+    coder.eval(); // looking at codes changes nothing
+    noGrad(() => scope(() => this.generator.fit(usualCodes(base, config))));
     this.#adversary = config.gan.weight > 0 ? new Adversary(config.gan, true, config.compute, replicas) : null;
     this.#source = new TalkingSource(clips.train, config);
     const { lr, tune } = config;
@@ -61,7 +79,9 @@ export class TalkingTrainer extends NetworkTrainer<TalkingConfig> {
     if (replicas) SyncBatchNorm.convertSyncBatchnorm(coder, replicas);
     const own = { params: [...this.generator.namedParameters('generator')], lr };
     const tuned = { params: [...coder.namedParameters('coder')], lr: tune * lr };
-    this.#optimizer = new Adam(tune > 0 ? [own, tuned] : [own], { betas: [0, 0.99] });
+    // Against a discriminator, which changes all the time, momentum leads astray.
+    const betas: [number, number] = [config.gan.weight > 0 ? 0 : 0.9, 0.99];
+    this.#optimizer = new Adam(tune > 0 ? [own, tuned] : [own], { betas });
   }
 
   protected get learner(): TalkingGenerator {

@@ -183,6 +183,7 @@ export class SpeakFilm extends Film {
             identity: codes.identity.expand([count, -1]),
             emotion: tensorOf(moods),
             pose: this.#pose(frames, motions),
+            portrait: { emotion: codes.emotion.expand([count, -1]), pose: codes.pose.expand([count, -1]) },
           },
           config.form === 'portrait' ? seen : null,
           count,
