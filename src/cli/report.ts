@@ -5,6 +5,7 @@ import { dirname, extname } from 'node:path';
 import { CommanderError } from 'commander';
 import { TruncatedError } from '../media/truncated.js';
 import { ConfigError, DataError, HeadraceError, RankError } from '../torch/errors.js';
+import { isThrownByUser, messageWithPlace } from '../torch/user-errors.js';
 
 /** The exit code of wrong usage, of any other error, of a rank that lost the others, and of a run that Ctrl-C ended. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, lost: 75, interrupted: 130 } as const;
@@ -66,11 +67,14 @@ export function reportError(error: unknown): number {
   }
   const debug = process.env.HEADRACE_DEBUG === '1';
   if (debug && error instanceof Error) say(`headrace: ${error.stack}${causes(error)}`);
-  else if (isExpected(error)) say(`headrace: ${messageOf(error).replaceAll(/\s*\n\s*/g, ' ')}`);
+  else if (isExpected(error)) say(`headrace: ${oneLine(messageOf(error))}`);
+  else if (isThrownByUser(error)) say(`headrace: ${(error as Error).name}: ${oneLine(messageWithPlace(error))}`);
   else say(`headrace: unexpected ${String(error)} (a bug of headrace; HEADRACE_DEBUG=1 shows where)`);
   if (error instanceof RankError && process.env.HEADRACE_RECOVERY === 'stage') return exitCodes.lost;
   return error instanceof ConfigError && process.env.TORCHELASTIC_MAX_RESTARTS ? exitCodes.usage : exitCodes.failed;
 }
+
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
 
 /** Settings as messages of the library name them, and what they are called on the command line. */
 const flags: Readonly<Record<string, string>> = {
@@ -94,7 +98,7 @@ const settings = new RegExp(`\\b(${Object.keys(flags).join('|')})(?!\\w)`, 'g');
 export function messageOf(error: Error): string {
   if (error instanceof TruncatedError) return `${error.fact}. Copy or record it again`;
   // A line that points at a place in another says nothing in a single line; the message has the place as a number.
-  const message = error.message.replace(/\n[^\n]*\n *\^$/, '');
+  const message = messageWithPlace(error).replace(/\n[^\n]*\n *\^$/, '');
   return inFlags(message);
 }
 

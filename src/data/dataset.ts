@@ -3,7 +3,7 @@
 import { ConfigError, ShapeError } from '../torch/errors.js';
 import { expectObject, expectTensors, expectText, misfit } from '../torch/expect.js';
 import { Tensor, tensor } from '../torch/index.js';
-import { importFunction } from '../torch/user-modules.js';
+import { callFunction } from '../torch/user-modules.js';
 
 /** Items by number, as PyTorch's `Dataset` with `__len__` and `__getitem__`. */
 export interface Dataset<Sample> {
@@ -60,7 +60,6 @@ export interface ThreadShareable {
   share(): SharedDataset;
 }
 
-/** The other end of `share()`, on the thread that a data set came to. @throws ConfigError where its module has no such function */
 /** @throws ConfigError unless it has a length, as data sets and lists have */
 export function expectSource(where: string, source: unknown): void {
   if (typeof source === 'object' && source !== null && 'length' in source && typeof source.length === 'number') return;
@@ -68,6 +67,7 @@ export function expectSource(where: string, source: unknown): void {
   throw misfit(where, 'a data set, with length and getItem or batch', source, advice);
 }
 
+/** The other end of `share()`, on the thread that a data set came to. @throws ConfigError where its module has no such function */
 export async function openShared(
   shared: Omit<SharedDataset, 'tensors'>,
   tensors: readonly Tensor[],
@@ -75,9 +75,7 @@ export async function openShared(
   expectObject('openShared', shared, 'what share() of a data set gives');
   const { module, export: name, options } = shared;
   expectText('openShared', module, 'the URL of a module');
-  type Open = (options: unknown, tensors: readonly Tensor[]) => unknown;
-  const open = await importFunction<Open>(module, name);
-  return (await open(options, tensors)) as BatchDataset<TensorBatch>;
+  return (await callFunction(module, name, options, tensors)) as BatchDataset<TensorBatch>;
 }
 
 /** What `TensorImageDataset` knows besides its tensors. */

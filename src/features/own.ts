@@ -1,7 +1,7 @@
 /** Features of one's own: a file exports a function that gives their extractor. */
 import type { RgbImage } from '../media/index.js';
 import { ConfigError } from '../torch/errors.js';
-import { importFunction } from '../torch/user-modules.js';
+import { callFunction } from '../torch/user-modules.js';
 import { type AudioExtractor, audioExtractor } from './audio.js';
 import type { ExportRef, FeatureSpec } from './specs.js';
 
@@ -27,8 +27,7 @@ export async function importExtractor<M extends keyof ByModality>(
   from: ExportRef,
   modality: M,
 ): Promise<ByModality[M]> {
-  const make = await importFunction<() => unknown>(from.module, from.export);
-  const made = (await make()) as Partial<AudioExtractor> | null;
+  const made = (await callFunction(from.module, from.export)) as Partial<AudioExtractor> | null;
   const { name, dims, unit, rate, version } = made?.spec ?? ({} as Partial<FeatureSpec>);
   const lacking = [
     ...(typeof name === 'string' && name !== '' ? [] : ['spec.name, a text']),

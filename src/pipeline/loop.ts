@@ -5,6 +5,7 @@
 
 import type { RunEvent } from '../run/events.js';
 import { HeadraceError, ops, StageError, scope, type Tensor } from '../torch/index.js';
+import { messageWithPlace } from '../torch/user-errors.js';
 import type { BatchMessage, Channel, ControlMessage, Envelope } from './messages.js';
 import { backwardThrough } from './model.js';
 import { notFiniteError } from './not-finite.js';
@@ -356,12 +357,11 @@ export class StageLoop<Work extends Stage = Stage> {
   }
 
   #explain(error: unknown): unknown {
-    const cause = error instanceof Error ? error.message : String(error);
     const { stage: first, replicas } = this.#states[0]!.station;
     const stage = this.#action?.stage ?? first.index;
     const action = this.#action ? formatAction(this.#action) : null;
     const parts = [`stage ${stage}`, replicas && `replica ${replicas.index}`, action && `action ${action}`];
     const where = `${parts.filter(Boolean).join(', ')}, step ${this.#step}`;
-    return new StageError(`${where}: ${cause}`, { stage, action, step: this.#step, cause: error });
+    return new StageError(`${where}: ${messageWithPlace(error)}`, { stage, action, step: this.#step, cause: error });
   }
 }

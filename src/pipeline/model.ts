@@ -14,7 +14,7 @@ import {
   scope,
   type Tensor,
 } from '../torch/index.js';
-import { callerPlaces, importFunction, locateModule } from '../torch/user-modules.js';
+import { callerPlaces, callFunction, locateModule } from '../torch/user-modules.js';
 import type { Task } from './task.js';
 
 /** The local heads that come with Headrace's models. */
@@ -91,10 +91,13 @@ export function locateRef(ref: ModuleRef, places = callerPlaces()): ModuleRef {
   return { ...ref, module: locateModule(ref.module, places) };
 }
 
-/** Calls the function that a reference names. @param hooks - what cannot be JSON @throws ConfigError where there is none */
+/**
+ * Calls the function that a reference names.
+ * @param hooks - what cannot be JSON
+ * @throws ConfigError where there is none, or it throws: with the place in its file
+ */
 export async function resolveRef<T>(ref: ModuleRef, hooks?: object): Promise<T> {
-  const make = await importFunction<(options: unknown, hooks?: object) => unknown>(locateRef(ref).module, ref.export);
-  return (await make(ref.options, hooks)) as T;
+  return (await callFunction(locateRef(ref).module, ref.export, ref.options, hooks)) as T;
 }
 
 /** A random batch such as the model takes. @throws ConfigError where the model does not tell what it takes */

@@ -4,6 +4,7 @@
 import { availableParallelism } from 'node:os';
 import { checkOptions, HeadraceError } from '../torch/index.js';
 import { startThread } from '../torch/threads.js';
+import { messageWithPlace } from '../torch/user-errors.js';
 import { prepareLoader } from '../torch/user-modules.js';
 import { checkCompute } from './compute.js';
 import { type RunConfig, replicasOf } from './config.js';
@@ -130,6 +131,6 @@ export async function answer(request: ProfileRequest, tell: (reply: ProfileReply
     const onProgress = (progress: ProfileProgress): void => tell({ kind: 'progress', progress });
     tell({ kind: 'done', profile: profile(spec, { ...request.options, onProgress }) });
   } catch (error) {
-    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    tell({ kind: 'failed', message: messageWithPlace(error) });
   }
 }

@@ -6,6 +6,7 @@ import { DataLoader, openShared, type SharedDataset, type TensorBatch, type Tran
 import { ProcessGroup } from '../distributed/index.js';
 import { DataError, ops, Queue, QueueError, scope, setNumThreads, type Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
+import { messageWithPlace } from '../torch/user-errors.js';
 import type { RunConfig } from './config.js';
 import { courseOf, type TrainTask } from './course.js';
 import { jobOf } from './kept-threads.js';
@@ -165,13 +166,12 @@ async function main(): Promise<void> {
   } catch (error) {
     // A closed queue means that a stage failed, and has said so.
     if (error instanceof QueueError && error.code === 'QUEUE_CLOSED') return;
-    const { message } = error as Error;
     parentPort!.postMessage({
       kind: 'failed',
       stage: -1,
       action: null,
       step: 0,
-      message: `the data loader: ${message}`,
+      message: `the data loader: ${messageWithPlace(error)}`,
     });
   }
 }

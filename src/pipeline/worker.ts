@@ -3,6 +3,7 @@
  */
 import { Queue, QueueError, StageError, setNumThreads, type Tensor } from '../torch/index.js';
 import { markEngineThread } from '../torch/threads.js';
+import { messageWithPlace } from '../torch/user-errors.js';
 import { jobOf } from './kept-threads.js';
 import { StageLoop, type Station } from './loop.js';
 import { postTo } from './post.js';
@@ -26,7 +27,7 @@ let program: Program | null = null;
 function fail(error: unknown, cause: unknown): void {
   const { stage, action, step } =
     error instanceof StageError ? error : { stage: job.stations[0]!.index, action: null, step: null };
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof StageError ? error.message : messageWithPlace(error);
   const code = (cause as { code?: string } | null | undefined)?.code;
   post({ kind: 'failed', stage, action, step, message, code });
   try {

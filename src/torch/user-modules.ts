@@ -9,9 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import { ConfigError } from './errors.js';
 import { doorFile, packageFolder, partsOf, workingPlace } from './packages.js';
-
-/** Of this package's compiled modules. */
-const OWN = new URL('..', import.meta.url).href;
+import { failureOf, isOwnModule, messageWithPlace } from './user-errors.js';
 
 /** Where relative names are looked for, as URLs of files: the file that called this package, then the working directory. */
 export function callerPlaces(): string[] {
@@ -27,7 +25,7 @@ function callerFile(): string | null {
     Error.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFileName());
     const files = new Error().stack as unknown as (string | null | undefined)[];
     const urls = files.flatMap((file) => (file ? [path.isAbsolute(file) ? pathToFileURL(file).href : file] : []));
-    return urls.find((url) => url.startsWith('file:') && !url.startsWith(OWN)) ?? null;
+    return urls.find((url) => url.startsWith('file:') && !isOwnModule(url)) ?? null;
   } finally {
     Object.assign(Error, { prepareStackTrace, stackTraceLimit });
   }
@@ -122,7 +120,7 @@ export async function importFunction<F extends (...given: never[]) => unknown>(u
   try {
     loaded = (await import(url)) as Record<string, unknown>;
   } catch (cause) {
-    throw new ConfigError(`Cannot import ${url}: ${(cause as Error).message}${hint(cause)}`, { cause });
+    throw new ConfigError(`Cannot import ${url}: ${messageWithPlace(cause)}${hint(cause)}`, { cause });
   }
   // What a module of CommonJS exports is not always told by its names alone.
   const found = loaded[name] ?? (loaded.default as Record<string, unknown> | null | undefined)?.[name];
@@ -133,6 +131,19 @@ export async function importFunction<F extends (...given: never[]) => unknown>(u
   throw new ConfigError(`Expected ${url} to export a function ${name}, got ${typeof found}`);
 }
 
+/**
+ * Calls a function that a module exports.
+ * @throws ConfigError where it cannot be imported, or throws: with the place in the user's file
+ */
+export async function callFunction(url: string, name: string, ...given: readonly unknown[]): Promise<unknown> {
+  const call = await importFunction<(...given: unknown[]) => unknown>(url, name);
+  try {
+    return await call(...given);
+  } catch (cause) {
+    throw failureOf(url, name, cause);
+  }
+}
+
 const TYPESCRIPT = /\.[cm]?tsx?(\?|$)/;
 const KEY = 'headrace: TypeScript is loaded';
 
@@ -141,7 +152,7 @@ const KEY = 'headrace: TypeScript is loaded';
  * thread that loads TypeScript leaves word for those that it starts, and one that finds such a word, and does not, registers tsx.
  */
 export async function prepareLoader(url: string): Promise<void> {
-  if (url.startsWith(OWN) || /^headrace(\/|$)/.test(url)) return;
+  if (isOwnModule(url)) return;
   const tsx = tsxArguments();
   if (tsx.length === 0 && !TYPESCRIPT.test(url)) return;
   if (await loadsTypeScript()) return setEnvironmentData(KEY, true);

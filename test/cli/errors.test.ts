@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
+import { resolveRef } from 'headrace/pipeline';
+import { ConfigError } from 'headrace/torch';
 import { headrace, temporaryFolder } from './run.js';
 
 const folder = temporaryFolder();
@@ -122,6 +124,18 @@ describe('errors of the user exit with 1', () => {
       1,
       /file\/run: ENOTDIR/,
     );
+  });
+
+  it("what a model or data of one's own throw is told with its place, and is no bug of headrace", async () => {
+    const [model, data] = [folder.at('own.mjs'), folder.at('points.mjs')];
+    writeFileSync(model, 'export const net = () => {\n  throw new Error("no\\nnet");\n};\n');
+    writeFileSync(data, 'const make = () => none.x;\nexport default () => make();\n');
+    const own = (name: string): string[] => ['train', `${model}:${name}`, '--data', data, '--out', folder.at('run')];
+    await fails(own('net'), 1, /net of \/.*own\.mjs failed: Error: no net \(at \/.*own\.mjs:2\)\n$/);
+    const where = `the default export of ${data} failed: ReferenceError: none is not defined (at ${data}:1)`;
+    await assert.rejects(resolveRef({ module: data, export: 'default', options: null }), new ConfigError(where));
+    writeFileSync(model, '\nnone.x;\n');
+    await fails(own('net'), 1, /Cannot import file:.*own\.mjs: none is not defined \(at \/.*own\.mjs:2\)/);
   });
 
   it('more stages than layers', async () => {

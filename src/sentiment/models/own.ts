@@ -1,6 +1,7 @@
 /** Models of one's own: a file exports a class, or a function that makes one. */
 import { Module } from '../../nn/index.js';
 import { ConfigError } from '../../torch/index.js';
+import { failureOf } from '../../torch/user-errors.js';
 import { callerPlaces, functionInHand, importFunction, locateModule } from '../../torch/user-modules.js';
 import { type ModelContext, SentimentModel, type SentimentOutput } from './model.js';
 
@@ -56,7 +57,12 @@ export function buildOwn(
       `The model ${name} of ${module} has not been imported on this thread: await importModel(config.model) first`,
     );
   }
-  const made = isClass(make) ? new make(context, options) : make(context, options);
+  let made: SentimentModel;
+  try {
+    made = isClass(make) ? new make(context, options) : make(context, options);
+  } catch (cause) {
+    throw failureOf(module, name, cause);
+  }
   if (made instanceof Module && typeof made.forward === 'function') return made;
   throw new ConfigError(`Expected ${name} of ${module} to give a SentimentModel, got ${typeof made}`);
 }
