@@ -1,4 +1,4 @@
-import { type Comparison, compare, type ModelSpec, resolveRef } from '../pipeline/index.js';
+import { type Comparison, compare, resolveModel } from '../pipeline/index.js';
 import { formatColumns } from '../report/index.js';
 import { Progress } from '../run/index.js';
 import { runConfig } from './config.js';
@@ -9,7 +9,7 @@ import { print, say } from './report.js';
 export async function compareSchedules(model: string, flags: CompareFlags): Promise<void> {
   const { schedules, steps, rounds, warmUp } = flags;
   const config = await runConfig(model, { ...flags, steps: warmUp + steps });
-  const { layers } = await resolveRef<ModelSpec>(config.model);
+  const { layers } = await resolveModel(config.model);
   const progress = new Progress(process.stderr);
   const comparison = await compare(config, {
     onProgress: (measured) =>

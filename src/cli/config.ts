@@ -2,6 +2,7 @@
 // user said in place of what it says.
 
 import { checkDevices, isLocal, type ModuleRef, needsGradients, type RunConfig } from '../pipeline/index.js';
+import { ConfigError } from '../torch/index.js';
 import {
   type DataKind,
   type ImageData,
@@ -83,6 +84,11 @@ export function dataRef(
   spec: string,
   options: Pick<RunFlags, 'limit' | 'seed' | 'imageSize' | 'augment' | 'skipBad' | 'lazy' | 'transforms'>,
 ): ModuleRef {
+  if (isOwn(spec)) {
+    throw new ConfigError(
+      `Data of your own (${spec}) go with a model of your own, such as ./my-model.js: the networks here take images.`,
+    );
+  }
   const { kind } = parseDataSpec(spec);
   return imageData(spec, {
     limit: options.limit,

@@ -2,11 +2,10 @@ import { availableParallelism } from 'node:os';
 import {
   formatPlan,
   formatScale,
-  type ModelSpec,
   type ProfileProgress,
   plan,
   profileRun,
-  resolveRef,
+  resolveModel,
   scale,
 } from '../pipeline/index.js';
 import { Progress } from '../run/index.js';
@@ -19,7 +18,7 @@ import { print } from './report.js';
 export async function planModel(model: string, flags: PlanFlags): Promise<void> {
   modelFamily(model);
   const config = flags.data === undefined ? shapeConfig(model, flags) : await runConfig(model, flags);
-  const { layers } = await resolveRef<ModelSpec>(config.model); // the user's mistakes are told here, not by a thread
+  const { layers } = await resolveModel(config.model); // the user's mistakes are told here, not by a thread
   const progress = new Progress(process.stderr);
   const onProgress = (measured: ProfileProgress): void =>
     progress.update({ type: 'plan', time: Date.now(), stage: 0, layers: layers.length, ...measured, cut: null });

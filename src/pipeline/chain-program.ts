@@ -7,7 +7,7 @@ import { Checkpoint, modelAlone, packShard, readersOf, saveShard, unpackShard } 
 import { deviceOf, type RunConfig, replicasOf } from './config.js';
 import { faultsOf } from './faults.js';
 import type { LoopContext } from './loop.js';
-import { type ModelSpec, resolveRef } from './model.js';
+import { resolveModel } from './model.js';
 import { ModelStage } from './model-stage.js';
 import type { Post } from './post.js';
 import type { Program } from './program.js';
@@ -24,7 +24,7 @@ export async function program(job: WorkerJob, post: Tell, tensors: readonly Tens
   const replica = replicaOf(job);
   // Before there is any tensor of the stages, or of the model's module.
   for (const { index } of job.stations) ownStream(deviceOf(config, index, replica));
-  const spec = await resolveRef<ModelSpec>(config.model);
+  const spec = await resolveModel(config.model);
   const stages = job.stations.map((place) => new ModelStage({ spec, config, length: job, ...place }));
   const tellLoaded: Tell = replica === 0 ? post : () => {};
   if (job.apart?.load) load(stages, readersOf(unpackShard(job.apart.load, tensors)), tellLoaded);

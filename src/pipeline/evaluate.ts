@@ -8,7 +8,7 @@ import { Checkpoint, holdModel } from './checkpoint.js';
 import { checkCompute } from './compute.js';
 import type { RunConfig } from './config.js';
 import { checkDevices } from './config-check.js';
-import { buildModel, type Layers, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { buildModel, type Layers, type ModuleRef, resolveModel } from './model.js';
 import { type DataFeed, Run } from './run.js';
 import { readRunConfig, readRunInput } from './run-folder.js';
 import type { SourceTask } from './source.js';
@@ -57,7 +57,7 @@ async function infer(
   const known = ['stages', 'batchSize', 'threads', 'devices', 'best', ...(kind === 'predict' ? ['inputs'] : [])];
   checkOptions(kind === 'predict' ? 'predict' : 'evaluate', options, known);
   const trained = readRunConfig(out);
-  const spec = await resolveRef<ModelSpec>(trained.model);
+  const spec = await resolveModel(trained.model);
   const stages = options.stages ?? 1;
   const config: RunConfig = {
     ...trained,
@@ -127,7 +127,7 @@ export async function predict(
 /** The trained model of a run, whole and without local heads, in this thread and ready for use. @throws ConfigError, DataError */
 export async function loadModel(out: string, options: { readonly best?: boolean } = {}): Promise<Layers> {
   checkOptions('loadModel', options, ['best']);
-  const model = buildModel(await resolveRef<ModelSpec>(readRunConfig(out).model));
+  const model = buildModel(await resolveModel(readRunConfig(out).model));
   const checkpoint = Checkpoint.open(out, options.best ? 'best' : 'current');
   try {
     scope(() => model.loadStateDict(checkpoint.readModel()));

@@ -15,6 +15,7 @@ import {
   type Tensor,
 } from '../torch/index.js';
 import { callerPlaces, callFunction, locateModule } from '../torch/user-modules.js';
+import { checkModel } from './own-check.js';
 import type { Task } from './task.js';
 
 /** The local heads that come with Headrace's models. */
@@ -100,6 +101,11 @@ export async function resolveRef<T>(ref: ModuleRef, hooks?: object): Promise<T> 
   return (await callFunction(locateRef(ref).module, ref.export, ref.options, hooks)) as T;
 }
 
+/** The model that a reference names. @throws ConfigError as {@link resolveRef}, and where what it gives is no model */
+export async function resolveModel(ref: ModuleRef): Promise<ModelSpec> {
+  return checkModel(ref, await resolveRef(ref));
+}
+
 /** A random batch such as the model takes. @throws ConfigError where the model does not tell what it takes */
 export function exampleOf(spec: ModelSpec, size: number, generator: Generator): Example {
   const { device } = generator;
@@ -136,7 +142,8 @@ export function backwardThrough(outputs: readonly Tensor[], gradients: readonly 
 
 /** Builds one layer with the initial weights that belong to its name; what the layer writes itself while it is built stays. */
 export function buildLayer(layer: LayerSpec, seed: number): LayerModule {
-  return buildSeeded(() => layer.build(), deriveSeed(seed, 'init', layer.name));
+  const build = (): LayerModule => expectModule(`build() of the layer ${layer.name}`, layer.build());
+  return buildSeeded(build, deriveSeed(seed, 'init', layer.name));
 }
 
 /** Builds the head of a border with the initial weights that belong to it. */
@@ -148,7 +155,13 @@ export function buildHead(
   seed: number,
 ): HeadModule {
   const own = deriveSeed(seed, 'head', kind, spec.layers[border]!.name);
-  return buildSeeded(() => spec.head(kind, border, options), own);
+  const build = (): HeadModule => expectModule(`head(...) of ${spec.name}`, spec.head(kind, border, options));
+  return buildSeeded(build, own);
+}
+
+function expectModule<M extends Module>(where: string, made: M): M {
+  if (made instanceof Module && typeof made.forward === 'function') return made;
+  throw misfit(where, 'a Module with a method forward', made);
 }
 
 /** Consecutive layers of a model; all of them make the ordinary model, with the keys that PyTorch's has. */

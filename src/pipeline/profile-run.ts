@@ -10,7 +10,7 @@ import { checkCompute } from './compute.js';
 import { type RunConfig, replicasOf } from './config.js';
 import { checkDevices } from './config-check.js';
 import { trainingResources } from './kept-threads.js';
-import { locateRef, type ModelSpec, resolveRef } from './model.js';
+import { locateRef, resolveModel } from './model.js';
 import { type Profile, planCut, workersAtOnce } from './plan.js';
 import { meanProfile, type ProfileOptions, type ProfileProgress, profile, profileOfBatch } from './profile.js';
 import { isLocal, microbatchCount, stageCount } from './schedule.js';
@@ -127,7 +127,7 @@ function runThread(
 /** Answers a request, in its own thread. */
 export async function answer(request: ProfileRequest, tell: (reply: ProfileReply) => void): Promise<void> {
   try {
-    const spec = await resolveRef<ModelSpec>(request.model);
+    const spec = await resolveModel(request.model);
     const onProgress = (progress: ProfileProgress): void => tell({ kind: 'progress', progress });
     tell({ kind: 'done', profile: profile(spec, { ...request.options, onProgress }) });
   } catch (error) {

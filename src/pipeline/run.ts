@@ -1,11 +1,12 @@
 /** A run of the chain engine: its workers and the data loader, what they are started with, and what the run depends on. */
 import { resolve } from 'node:path';
-import type { SharedDataset, ThreadShareable, TransformSpec } from '../data/index.js';
+import type { ThreadShareable, TransformSpec } from '../data/index.js';
 import { EventFiles } from '../run/events.js';
 import { Queue, StageError, type Tensor } from '../torch/index.js';
 import { callerPlaces, locateModule } from '../torch/user-modules.js';
 import { Checkpoint, packShard, partFor, saveShard, unpackShard } from './checkpoint.js';
 import { deviceOf, type RunConfig, replicasOf } from './config.js';
+import { shared } from './own-check.js';
 import type { RankRun } from './rank-messages.js';
 import { recovers } from './recovery.js';
 import { microbatchCount, stageCount } from './schedule.js';
@@ -186,8 +187,8 @@ export class Run {
   }
 
   #port(feed: DataFeed): DataPort {
-    const { tensors, ...shared } = feed.dataset.share() as SharedDataset;
-    const dataset = { ...shared, module: locateModule(shared.module, callerPlaces()) };
+    const { tensors, ...way } = shared(feed.dataset);
+    const dataset = { ...way, module: locateModule(way.module, callerPlaces()) };
     const queue = Queue.create<null>(1);
     queue.put({ meta: null, tensors: [...tensors] });
     this.#workers.own(queue);

@@ -3,7 +3,7 @@ import { ConfigError } from '../torch/index.js';
 import { inEngineThread } from '../torch/threads.js';
 import { callerPlaces, locateModule, rememberFunction } from '../torch/user-modules.js';
 import { givenOf, type RunConfig, type RunSettings } from './config.js';
-import { type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { type ModelSpec, type ModuleRef, resolveModel } from './model.js';
 import type { Resume } from './run-folder.js';
 import { loadRunData, type RunData, Trainer } from './trainer.js';
 
@@ -89,7 +89,7 @@ function chooserOf(
   }
   const own = refOf(typeof model === 'object' && 'ref' in model ? model.ref : model, 'model', places);
   return async ({ lr = ownRecipe.optimizer.lr }) => {
-    const { name } = await resolveRef<ModelSpec>(own);
+    const { name } = await resolveModel(own);
     return { ...ownRecipe, optimizer: { ...ownRecipe.optimizer, lr }, model: own, modelName: name };
   };
 }

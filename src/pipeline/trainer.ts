@@ -15,7 +15,8 @@ import { checkpointFolder } from './checkpoint.js';
 import type { CheckpointCommits, SavedPart } from './checkpoint-commits.js';
 import { completeConfig, type RunConfig, type RunSettings } from './config.js';
 import { checkConfig, checkSettings } from './config-check.js';
-import { locateRef, type ModelSpec, type ModuleRef, resolveRef } from './model.js';
+import { locateRef, type ModelSpec, type ModuleRef, resolveModel, resolveRef } from './model.js';
+import { checkData } from './own-check.js';
 import type { ProfileProgress } from './profile.js';
 import { chooseCut } from './profile-run.js';
 import { checkRanks, nextRun } from './ranks.js';
@@ -82,7 +83,7 @@ export async function loadRunData(given: ModuleRef, hooks?: object): Promise<Run
   const key = JSON.stringify(ref);
   let data = loaded.get(key);
   if (!data) {
-    data = resolveRef<RunData>(ref, hooks);
+    data = resolveRef<unknown>(ref, hooks).then((given) => checkData(ref, given));
     data.catch(() => loaded.delete(key));
     loaded.set(key, data);
   }
@@ -172,7 +173,7 @@ export class Trainer implements AsyncIterable<RunEvent> {
     checkSettings(this.#config);
     const [model, ref] = [this.#config.model, this.#config.data].map((each) => locateRef(each, this.#places));
     this.#config = { ...this.#config, model: model!, data: ref! };
-    const spec = await resolveRef<ModelSpec>(model!);
+    const spec = await resolveModel(model!);
     checkConfig(this.#config, spec.layers.length);
     if (this.#group !== null) checkRanks(this.#group, workersOf(this.#config).length);
     if (recovers(this.#group)) checkRecovery(this.#config);

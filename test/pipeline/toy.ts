@@ -64,6 +64,19 @@ export function smooth({ norm = true }: { norm?: boolean }): ModelSpec {
   };
 }
 
+/** Whatever its options are: no model, and no data. */
+export const asGiven = (options: unknown): unknown => options;
+
+/** The toy with a layer that cannot be run. */
+export function stumbling(): ModelSpec {
+  const stumble = (): never => {
+    throw new ReferenceError('words is not defined');
+  };
+  const build = () => Object.assign(new Linear(8, 8), { forward: stumble });
+  const { layers, ...rest } = toy({});
+  return { ...rest, layers: layers.map((layer) => (layer.name === 'third' ? { ...layer, build } : layer)) };
+}
+
 const hidden = (): ModelSpec => toy({});
 
 /** A model that this file makes and does not export: other threads cannot. */

@@ -156,6 +156,43 @@ test('what other threads cannot make again is refused with what to do', async ()
   );
 });
 
+test('what is no model or no data is refused with all that it lacks', async () => {
+  const toy = new URL('./toy.js', import.meta.url).href;
+  const asGiven = (options: unknown) => ({ module: toy, export: 'asGiven', options });
+  const of = (change: object) => train({ ...twoInputs, ...change } as TrainOptions).result;
+  const model = (given: unknown) => of({ model: asGiven(given) });
+  const data = (given: unknown) => of({ data: asGiven(given) });
+  await assert.rejects(
+    model(5),
+    /asGiven of \/.*toy\.js to give a ModelSpec, which is \{ name, layers, head \} \(got number 5\)/,
+  );
+  await assert.rejects(
+    model({ layers: [], classes: 0 }),
+    /with name a text \(got undefined\); layers of at least one .*head a function .*classes a whole number >= 1 \(got number 0\)/,
+  );
+  const layer = { name: 'a', prefix: '' };
+  await assert.rejects(
+    model({ name: 'x', layers: [layer, layer], task: { selects: {} } }),
+    /layers\[1\]\.build a function .*names that differ \(got string 'a'\).*task\.loss .*task\.selects\.best 'highest' or/,
+  );
+  await assert.rejects(data(null), /to give a RunData, which is \{ train, .*\} \(got null\)/);
+  await assert.rejects(
+    data({ train: { length: 3 }, testTransforms: [], inputs: 0 }),
+    /train\.batch .*train\.share .*test a data set .*trainTransforms a list .*inputs a whole number >= 1/,
+  );
+  const built = { name: 'x', layers: [{ ...layer, build: () => 5 }], head: () => 5 };
+  assert.throws(() => buildModel(built as never), /build\(\) of the layer a: expected a Module .*got number 5/);
+});
+
+test("what a user's layer throws on a thread is told with its place", async () => {
+  const stumbling = { module: new URL('./toy.js', import.meta.url).href, export: 'stumbling', options: {} };
+  const { data } = config({ data: { ...config().data, options: { size: 2, plain: true } } });
+  await assert.rejects(
+    train({ model: stumbling, data, cut: [1], steps: 1 }).result,
+    /stage 1, action 1F0, step 1: words is not defined \(at \/.*toy\.[jt]s:\d+\)$/,
+  );
+});
+
 // What must not compile.
 export const misuse = (): unknown[] => [
   // @ts-expect-error a model is asked for

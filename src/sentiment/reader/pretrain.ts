@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { loadSafetensors, readJsonFile, saveSafetensors, writeFileAtomic } from '../../io/index.js';
 import { Checkpoint } from '../../pipeline/checkpoint.js';
-import { buildModel, type ModelSpec, type RunSettings, resolveRef } from '../../pipeline/index.js';
+import { buildModel, type RunSettings, resolveModel } from '../../pipeline/index.js';
 import { describeDifferences, differencesOf } from '../../run/index.js';
 import { trainWordPieces } from '../../text/train-wordpiece.js';
 import { WordPieceTokenizer } from '../../text/wordpiece.js';
@@ -190,7 +190,7 @@ export async function keepEncoder(config: PretrainConfig, settings: RunSettings)
     saveSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
   };
   if (config.epochs === 0) {
-    const spec = await resolveRef<ModelSpec>(settings.model);
+    const spec = await resolveModel(settings.model);
     scope(() => {
       const { init } = settings;
       write(init ? loadSafetensors(init).tensors : buildModel(spec, { seed: config.seed }).stateDict());
