@@ -1,6 +1,6 @@
 /** The folder of a run: its configuration, who owns it, and what is swept when. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { TransformSpec } from '../data/index.js';
 import {
   FolderLock,
@@ -74,6 +74,10 @@ export class RunFolder {
   /** What the run goes on from. */
   readonly checkpoint: CheckpointState | null;
   readonly #lock: FolderLock;
+  /** The first of the folders that had to be made for it; undefined where it was there. */
+  readonly #made: string | undefined;
+  /** Whether what lies in it is that of a run. */
+  #begun: boolean;
 
   /**
    * Makes the folder ready and takes its lock.
@@ -88,7 +92,7 @@ export class RunFolder {
   ) {
     requireState(path, resume);
     try {
-      mkdirSync(path, { recursive: true });
+      this.#made = mkdirSync(path, { recursive: true });
       accessSync(path, constants.W_OK);
     } catch (cause) {
       throw new ConfigError(`Expected a folder that can be written to, got ${path}: ${(cause as Error).message}`, {
@@ -100,6 +104,7 @@ export class RunFolder {
     try {
       requireState(path, resume); // it may have changed while another process had the lock
       this.checkpoint = goesOn(path, resume) ? readCheckpointState(path) : null;
+      this.#begun = rejoins || this.checkpoint !== null;
       if (rejoins) return; // what lies there may be what other ranks write
       sweepUnfinished(path);
       sweepCheckpoints(path);
@@ -123,6 +128,7 @@ export class RunFolder {
   }
 
   describe(config: RunConfig, input: RunInput): void {
+    this.#begun = true;
     writeFileAtomic(join(this.path, CONFIG), `${JSON.stringify(config, null, 2)}\n`);
     writeFileAtomic(join(this.path, INPUT), `${JSON.stringify(input, null, 2)}\n`);
   }
@@ -153,7 +159,10 @@ export class RunFolder {
     return selection.commits(stages, cut, { commit, remove: (file) => removeShard(this.path, file) });
   }
 
-  /** Removes checkpoints that were given up, and lets go. To be called when no thread of the run writes any more. */
+  /**
+   * Removes checkpoints that were given up, and the folder of a run that was refused before it began, and lets go. To be called
+   * when no thread of the run writes any more.
+   */
   close(): void {
     try {
       if (!this.#lock.stands()) return;
@@ -163,6 +172,20 @@ export class RunFolder {
       // What is left over is swept by the next session; an error of the run itself must not be hidden.
     } finally {
       this.#lock.release();
+      if (!this.#begun) this.#unmake();
+    }
+  }
+
+  /** Removes what was made for the run, as far as nothing lies in it. */
+  #unmake(): void {
+    const made: string[] = [checkpointFolder(this.path)];
+    const first = this.#made === undefined ? null : resolve(this.#made);
+    for (let folder = resolve(this.path); first !== null && folder.startsWith(first); folder = dirname(folder))
+      made.push(folder);
+    try {
+      for (const folder of made) rmdirSync(folder);
+    } catch {
+      // Something lies in it, which is not this run's.
     }
   }
 }

@@ -1,7 +1,7 @@
 // The front door: models and data as values or as functions of one's own, and the examples that use it.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -111,7 +111,9 @@ test('a file that does not fit, or a name that nothing has, is told before anyth
   saveSafetensors(path, new Map([...weights].filter(([key]) => key !== 'layer1.0.bn1.weight')));
   await assert.rejects(begin({ init: path }), /layer1\.0\.bn1\.weight of shape \[16\]; it has none of that name/);
   await assert.rejects(begin({ init: join(folder, 'none.safetensors') }), /none\.safetensors/);
-  await assert.rejects(begin({ freeze: ['layer9'] }), /to freeze, such as conv1, bn1, layer1, .*got layer9/);
+  const out = join(folder, 'refused', 'run');
+  await assert.rejects(begin({ freeze: ['layer9'], out }), /to freeze, such as conv1, bn1, layer1, .*got layer9/);
+  assert.ok(!existsSync(join(folder, 'refused')), 'nothing is left of a run that was refused');
   await assert.rejects(begin({ lrFactors: { layer9: 0.1 } }), /with a learning rate of their own, such as conv1/);
   await assert.rejects(begin({ lrFactors: { fc: -1 } }), /lrFactors\.fc to be a number >= 0, got -1/);
   const all = ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'fc'];
