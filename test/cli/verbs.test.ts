@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { loadSafetensors, loadTorch } from 'headrace/io';
-import { buildModel } from 'headrace/pipeline';
+import { buildModel, loadModel } from 'headrace/pipeline';
 import { noGrad, type Tensor } from 'headrace/torch';
 import { loadDataset, modelSpec } from 'headrace/vision';
 import sharp from 'sharp';
@@ -71,12 +71,22 @@ describe('a short run', () => {
     assert.ok(evaluations.some(({ step }: { step: number }) => step === best.step));
   });
 
-  it('is exported as one file', async () => {
+  it('is exported as one file, with which another run begins; what is frozen stays', async () => {
     const file = folder.at('weights.safetensors');
     const outcome = await headrace(['export', out, '-o', file, '--json']);
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.deepEqual(lastJson(outcome), { out: file, keys: 128, step: 4 });
-    assert.ok(existsSync(file));
+    const fine = folder.at('fine');
+    const begin = ['--init', file, '--freeze', 'conv1,bn1,layer1', '--cut', '4', '--steps', '1', '--out', fine];
+    const run = await headrace(['train', 'resnet20', ...small, ...begin]);
+    assert.equal(run.code, 0, run.stderr);
+    const [before, now] = [loadSafetensors(file).tensors, (await loadModel(fine)).stateDict()];
+    const same = [...before.keys()].filter((key) => before.get(key)!.equal(now.get(key)!));
+    assert.deepEqual(
+      same.filter((key) => !/^(conv1|bn1|layer1)\./.test(key)),
+      [],
+    );
+    assert.equal(same.length, [...before.keys()].filter((key) => /^(conv1|bn1|layer1)\./.test(key)).length);
   });
 
   it('is exported as a state dict of PyTorch where the file says so, and as nothing else', async () => {
