@@ -1,14 +1,14 @@
 import { type Comparison, compare, resolveModel } from '../pipeline/index.js';
 import { formatColumns } from '../report/index.js';
 import { Progress } from '../run/index.js';
-import { runConfig } from './config.js';
+import { type Given, measuredConfig } from './config.js';
 import type { CompareFlags } from './options.js';
 import { print, say } from './report.js';
 
 /** `headrace compare`. */
-export async function compareSchedules(model: string, flags: CompareFlags): Promise<void> {
+export async function compareSchedules(model: string, flags: CompareFlags, given: Given): Promise<void> {
   const { schedules, steps, rounds, warmUp } = flags;
-  const config = await runConfig(model, { ...flags, steps: warmUp + steps });
+  const config = await measuredConfig(model, { ...flags, steps: warmUp + steps }, given);
   const { layers } = await resolveModel(config.model);
   const progress = new Progress(process.stderr);
   const comparison = await compare(config, {

@@ -25,7 +25,7 @@ import { loadImages } from './reading.js';
 import { say } from './report.js';
 import { type RunFlags, settingsOf } from './run-settings.js';
 
-/** Says whether the user gave an option, or it has its default. */
+/** See `givenOf`. */
 export type Given = (option: string) => boolean;
 
 /** The configuration of `headrace train`, of a new run. */
@@ -38,8 +38,14 @@ export async function trainConfig(model: string, flags: TrainFlags, given: Given
   return runConfig(model, { ...flags, microbatches });
 }
 
+/** The configuration of what is measured: with data, or without any where none are named. */
+export async function measuredConfig(model: string, flags: RunFlags, given: Given): Promise<RunConfig> {
+  if (isOwn(model)) return { ...ownConfig(model, flags, given), microbatches: flags.microbatches };
+  return flags.data === undefined ? shapeConfig(model, flags) : runConfig(model, flags);
+}
+
 /** A full configuration. Loads the data, since the model must fit them. */
-export async function runConfig(model: string, flags: RunFlags): Promise<RunConfig> {
+async function runConfig(model: string, flags: RunFlags): Promise<RunConfig> {
   // What needs no data is told before they are read.
   modelFamily(model);
   checkDevices(flags.devices);
@@ -65,7 +71,8 @@ export async function runConfig(model: string, flags: RunFlags): Promise<RunConf
 }
 
 /** The configuration of a model and batches of random images, for what needs no data set. */
-export function shapeConfig(model: string, flags: RunFlags): RunConfig {
+function shapeConfig(model: string, flags: RunFlags): RunConfig {
+  modelFamily(model);
   const chosen = recipe(model, 'cifar10', { batchSize: flags.batch });
   return {
     ...settingsOf(flags),

@@ -133,6 +133,7 @@ export interface ModelFlags {
   lazy?: boolean;
   transforms?: readonly AugmentSpec[];
   modelOption: Record<string, unknown>;
+  dataOption: Record<string, unknown>;
 }
 
 export interface TrainFlags extends ModelFlags {
@@ -143,7 +144,6 @@ export interface TrainFlags extends ModelFlags {
   lr?: number;
   optimizer?: OptimizerName;
   weightDecay?: number;
-  dataOption: Record<string, unknown>;
   init?: string;
   freeze?: string[];
   augment: boolean;
@@ -280,8 +280,19 @@ export function addModelOptions(command: Command): Command {
       new Option('--model-option <key=value>', 'an option of the model, such as depth=6; may be repeated')
         .argParser(keyValue)
         .default({}, 'none'),
+    )
+    .addOption(
+      new Option('--data-option <key=value>', 'an option of data of your own; may be repeated')
+        .argParser(keyValue)
+        .default({}, 'none'),
     );
 }
+
+/** Whether the user gave an option, or it has its default. */
+export const givenOf =
+  (command: Command) =>
+  (option: string): boolean =>
+    command.getOptionValueSource(option) === 'cli';
 
 /**
  * Refuses a command line without one of these options. Commander's own check comes before that for unknown options, and

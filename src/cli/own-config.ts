@@ -3,8 +3,7 @@ import { completeConfig, type ModuleRef, ownRecipe, type RunConfig, type RunSett
 import { ConfigError } from '../torch/index.js';
 import { fileExport, locatedExport } from '../torch/user-modules.js';
 import type { Given } from './config.js';
-import type { TrainFlags } from './options.js';
-import { settingsOf } from './run-settings.js';
+import { type RunFlags, settingsOf } from './run-settings.js';
 
 /** Whether a model or data is named by a file, such as `./my-model.js` or `./mine.js:net`. */
 export function isOwn(name: string): boolean {
@@ -22,7 +21,7 @@ function fileRef(text: string, what: string, options: unknown): ModuleRef {
 }
 
 /** The configuration of a model of one's own: AdamW, a linear head at each border, and what the flags say. */
-export function ownConfig(model: string, flags: TrainFlags, given: Given): RunConfig {
+export function ownConfig(model: string, flags: RunFlags, given: Given): RunConfig {
   const { optimizer } = ownRecipe;
   const [lr, weightDecay] = [flags.lr ?? optimizer.lr, flags.weightDecay ?? optimizer.weightDecay];
   if (flags.optimizer === 'sgd') {
@@ -31,14 +30,16 @@ export function ownConfig(model: string, flags: TrainFlags, given: Given): RunCo
     );
   }
   const length = flags.steps === undefined ? { epochs: flags.epochs ?? ownRecipe.epochs } : { steps: flags.steps };
+  const ref = fileRef(model, 'a model', flags.modelOption);
   const settings: RunSettings = {
     ...ownRecipe,
     ...settingsOf(flags),
     epochs: undefined,
     ...length,
-    model: fileRef(model, 'a model', flags.modelOption),
+    model: ref,
     modelName: model,
-    data: fileRef(flags.data!, 'data', flags.dataOption),
+    // What needs no data (a plan) reads none.
+    data: flags.data === undefined ? ref : fileRef(flags.data, 'data', flags.dataOption),
     optimizer: { ...optimizer, name: flags.optimizer ?? optimizer.name, lr, weightDecay },
     head: given('head') ? { kind: flags.head, depth: flags.headDepth } : ownRecipe.head,
     batchSize: given('batch') ? flags.batch : ownRecipe.batchSize,

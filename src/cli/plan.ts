@@ -9,15 +9,13 @@ import {
   scale,
 } from '../pipeline/index.js';
 import { Progress } from '../run/index.js';
-import { modelFamily } from '../vision/index.js';
-import { runConfig, shapeConfig } from './config.js';
+import { type Given, measuredConfig } from './config.js';
 import type { PlanFlags } from './options.js';
 import { print } from './report.js';
 
 /** `headrace plan`. */
-export async function planModel(model: string, flags: PlanFlags): Promise<void> {
-  modelFamily(model);
-  const config = flags.data === undefined ? shapeConfig(model, flags) : await runConfig(model, flags);
+export async function planModel(model: string, flags: PlanFlags, given: Given): Promise<void> {
+  const config = await measuredConfig(model, flags, given);
   const { layers } = await resolveModel(config.model); // the user's mistakes are told here, not by a thread
   const progress = new Progress(process.stderr);
   const onProgress = (measured: ProfileProgress): void =>

@@ -11,9 +11,9 @@ import {
   dataOption,
   type EvalFlags,
   type ExportFlags,
+  givenOf,
   hostAndPort,
   jsonOption,
-  keyValue,
   limitOption,
   list,
   nodeOf,
@@ -121,11 +121,6 @@ function addTrain(verb: Verb): void {
     .addOption(new Option('--lr <x>', "highest learning rate (default: the model's recipe)").argParser(positive))
     .addOption(new Option('--optimizer <name>', "(default: the model's recipe)").choices(optimizerNames))
     .addOption(new Option('--weight-decay <x>', "(default: the model's recipe)").argParser(positive))
-    .addOption(
-      new Option('--data-option <key=value>', 'an option of data of your own; may be repeated')
-        .argParser(keyValue)
-        .default({}, 'none'),
-    )
     .option('--init <file>', "begin with the weights of this safetensors file, with PyTorch's keys")
     .addOption(new Option('--freeze <names>', 'parts that stay as they are: conv1,bn1,layer1').argParser(list))
     .option('--no-augment', 'train on the images as they are')
@@ -167,7 +162,7 @@ function addTrain(verb: Verb): void {
       }
       requireOptions(command, ...(flags.resume ? ['out'] : ['data', 'out']));
       const { train: run } = await import('./train.js');
-      await run(model, flags, (option) => command.getOptionValueSource(option) === 'cli');
+      await run(model, flags, givenOf(command));
     });
 }
 
@@ -250,7 +245,7 @@ function addCompare(verb: Verb): void {
     .action(async (model: string, flags: CompareFlags, command: Command) => {
       requireOptions(command, 'data');
       const { compareSchedules } = await import('./compare.js');
-      await compareSchedules(model, flags);
+      await compareSchedules(model, flags, givenOf(command));
     });
 }
 
@@ -272,9 +267,9 @@ function addPlan(verb: Verb): void {
       new Option('--faster <x>', 'with --scale: devices so many times as fast as this').argParser(positive).default(1),
     )
     .addOption(jsonOption())
-    .action(async (model: string, flags: PlanFlags) => {
+    .action(async (model: string, flags: PlanFlags, command: Command) => {
       const { planModel } = await import('./plan.js');
-      await planModel(model, flags);
+      await planModel(model, flags, givenOf(command));
     });
 }
 

@@ -267,6 +267,31 @@ describe("a model and data of one's own", () => {
     assert.equal(lastJson(tested).count, 100);
   });
 
+  it('are planned and compared as others are', async () => {
+    const [model, ...own] = [`${file}:spiralNet`, ...options];
+    const planned = await headrace(['plan', model!, ...own.slice(0, 4), '--seconds', '0', '--json']);
+    assert.equal(planned.code, 0, planned.stderr);
+    const { profile } = lastJson(planned) as { profile: { layers: { name: string }[] } };
+    const names = profile.layers.map(({ name }) => name);
+    assert.deepEqual(names, ['first', 'hidden.0', 'hidden.1', 'last']);
+    const turns = [
+      '--schedules',
+      'bp,gpipe',
+      '--cut',
+      '1',
+      '--steps',
+      '1',
+      '--rounds',
+      '1',
+      '--warm-up',
+      '1',
+      '--json',
+    ];
+    const compared = await headrace(['compare', model!, ...own, ...data, ...turns]);
+    assert.equal(compared.code, 0, compared.stderr);
+    assert.deepEqual(Object.keys((lastJson(compared) as { results: object }).results), ['bp', 'gpipe']);
+  });
+
   it('that are not there are told by their full path, or what they export', async () => {
     const into = ['--out', folder.at('none')];
     await fails(
