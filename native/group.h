@@ -122,6 +122,9 @@ struct Group {
   int64_t starts = 0; // how often this rank was started; 0 where all start together
 };
 
+// Returns once somebody listens there. Throws STORE_UNREACHABLE where nobody does in time.
+void awaitListener(const std::string& host, uint16_t port, double timeoutMs);
+
 // The connections that are opened while it lives, other threads' too, but for those to the store.
 class Connections {
  public:

@@ -39,6 +39,7 @@ std::shared_ptr<StoreLink> StoreLink::open(const std::string& host, uint16_t por
   const std::shared_ptr<StoreLink> link(new StoreLink(host, port, serve));
   const std::string place = host + ":" + std::to_string(port);
   const auto body = [link, serve, timeoutMs] {
+    if (!serve) awaitListener(link->host, link->port, timeoutMs);
     c10d::TCPStoreOptions options;
     options.port = link->port;
     options.isServer = serve;

@@ -19,7 +19,7 @@ const together = [
   { name: 'photographs', kind: 'loops', sources: ['batchnorm', 'portrait'] },
   { name: 'samples', kind: 'loops', sources: ['gelu', 'mouth', 'sample'] },
   { name: 'borders', kind: 'ranks', sources: ['border', 'buckets', 'transfers', 'wire'] },
-  { name: 'groups', kind: 'ranks', sources: ['group', 'sockets', 'store'] },
+  { name: 'groups', kind: 'ranks', sources: ['group', 'reach', 'sockets', 'store'] },
 ];
 
 /**

@@ -1,12 +1,15 @@
 // Starts the ranks of a run on this machine: processes that know each other by torchrun's variables. One that fails ends all.
 
 import { setImmediate as nextPoll, setTimeout as sleep } from 'node:timers/promises';
+import { readPatience } from '../distributed/launcher.js';
 import { awake } from '../run/awake.js';
 import { ConfigError } from '../torch/errors.js';
 import { type LaunchFlags, type Placement, placement, rankVariables } from './placement.js';
 import { isRunning, isStopped, type Rank, Starter, signal, wordsOfEnd, wordsOfStopped } from './rank-process.js';
 import { exitCodes, say } from './report.js';
 
+/** A rank that stands still is killed after so long, where nothing else is said. */
+const PATIENCE_MS = 10_000;
 /** A rank that fails makes others fail, which may know better why: they are given so long to say it. */
 const TELL_MS = 1000;
 const KILL_AFTER_MS = 5000;
@@ -27,6 +30,7 @@ interface Failure {
  */
 export async function launch(words: readonly string[], flags: LaunchFlags): Promise<void> {
   const { restarts, timeout, recovery } = flags;
+  const patienceMs = timeout === undefined ? (readPatience(process.env) ?? PATIENCE_MS) : 1000 * timeout;
   if (recovery === 'stage' && restarts === 0) {
     throw new ConfigError('expected --restarts N with --recovery stage: how often ranks may be started again');
   }
@@ -40,7 +44,7 @@ export async function launch(words: readonly string[], flags: LaunchFlags): Prom
       const variables = rankVariables(place, { restarts, round, timeout, recovery });
       const failure = await withStore(recovery === 'stage' ? place : null, () => {
         ranks.splice(0, Infinity, ...variables.map((each) => starter.start(each)));
-        return runRound(ranks, asked, 1000 * timeout, recovery === 'stage' ? new Recovery(starter, starts) : null);
+        return runRound(ranks, asked, patienceMs, recovery === 'stage' ? new Recovery(starter, starts) : null);
       });
       if (failure === null) return;
       if (!asked.yet && !failure.final && starts.take()) say(`headrace: starting all ranks again, ${starts.words}`);

@@ -12,8 +12,8 @@ export interface LaunchFlags {
   restarts: number;
   /** Whether a rank that was killed is started again alone. */
   recovery: 'all' | 'stage';
-  /** Seconds after which a rank that is silent is lost. */
-  timeout: number;
+  /** Seconds after which a rank that is silent, or does not come, is lost. */
+  timeout?: number;
 }
 
 /** What the ranks of this machine are among all. */
@@ -84,7 +84,7 @@ export function rankVariables(
     MASTER_PORT: String(master.port),
     TORCHELASTIC_RESTART_COUNT: String(round),
     TORCHELASTIC_MAX_RESTARTS: String(restarts),
-    HEADRACE_TIMEOUT: String(timeout),
+    ...(timeout === undefined ? {} : { HEADRACE_TIMEOUT: String(timeout) }),
     // The launcher of the first machine keeps the store, as torchrun's agent does, so that rank 0 may go as well.
     ...(recovery === 'stage' ? { HEADRACE_RECOVERY: recovery, TORCHELASTIC_USE_AGENT_STORE: 'True' } : {}),
   }));

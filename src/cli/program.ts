@@ -302,7 +302,10 @@ function addLaunch(verb: Verb): void {
         .default('all'),
     )
     .addOption(
-      new Option('--timeout <seconds>', 'a rank that is silent for so long is lost').argParser(whole(1)).default(10),
+      new Option(
+        '--timeout <seconds>',
+        'a rank that is silent, or does not come, for so long is lost (default: HEADRACE_TIMEOUT, else 10, and 60 to come)',
+      ).argParser(whole(1)),
     )
     .action(async (words: string[], flags: LaunchFlags) => {
       const { launch } = await import('./launch.js');

@@ -11,7 +11,7 @@ import { checkMs, sleep } from './time.js';
 
 /** How ranks come together. */
 export interface JoinOptions {
-  /** For all of it. Default 60 s. */
+  /** For all of it. Default: HEADRACE_TIMEOUT, else 60 s. */
   readonly timeoutMs?: number;
   /**
    * Tells this group from those before, whose connections are dead, and from others of the same ranks. Default: the restarts,
@@ -70,7 +70,7 @@ export class ProcessGroup {
   static join(launch: Launch, options: JoinOptions = {}): ProcessGroup {
     checkOptions('ProcessGroup.join', options, ['timeoutMs', 'generation', 'interface', 'patienceMs']);
     const {
-      timeoutMs = 60_000,
+      timeoutMs = launch.patienceMs ?? 60_000,
       generation = launch.storeKept ? launch.restarts : 0,
       patienceMs = launch.patienceMs ?? 10_000,
     } = options;
@@ -81,7 +81,7 @@ export class ProcessGroup {
     const wanted = options.interface ?? process.env.GLOO_SOCKET_IFNAME;
     const chosen = wanted ? addressOf(wanted, rank) : null;
     const prefix = `headrace/${generation}/`;
-    return naming(launch, () => {
+    return naming(launch, timeoutMs, () => {
       for (let twice: unknown; ; ) {
         try {
           const link = openStore(launch, Math.min(left(), TRY_MS));
@@ -226,6 +226,8 @@ export class ProcessGroup {
   }
 }
 
+const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
+
 const rankList = (keys: readonly string[]): string => {
   const numbers = keys.map((key) => key.slice(key.lastIndexOf('/') + 1));
   return `rank${numbers.length > 1 ? 's' : ''} ${numbers.join(', ')}`;
@@ -280,7 +282,7 @@ function meet({ rank, worldSize, master }: Launch, store: TCPStore, own: string,
   const missing = store.wait(keys, timeoutMs);
   if (missing.length > 0) {
     throw new RankError(
-      `waited ${Math.round(timeoutMs / 100) / 10} s for ${rankList(missing)} of ${worldSize} at ${master.host}:${master.port}, ` +
+      `waited ${seconds(timeoutMs)} for ${rankList(missing)} of ${worldSize} at ${master.host}:${master.port}, ` +
         `which never came: start ${missing.length > 1 ? 'them' : 'it'}, or see why ${missing.length > 1 ? 'they' : 'it'} did not`,
       { code: 'RANK_TIMEOUT' },
     );
@@ -303,7 +305,7 @@ function reachable(own: string, addresses: readonly string[]): string {
 }
 
 /** Says which rank an error comes from, and what to do about the master. */
-function naming<T>({ rank, master }: Launch, body: () => T): T {
+function naming<T>({ rank, master }: Launch, timeoutMs: number, body: () => T): T {
   try {
     return translating(body);
   } catch (error) {
@@ -314,7 +316,9 @@ function naming<T>({ rank, master }: Launch, body: () => T): T {
       STORE_UNREACHABLE: `. Is rank 0 running, and ${place} its address?`,
       STORE_SILENT: '. Is the port taken by another program? Choose another MASTER_PORT for all ranks',
     };
-    const said = error.message.split('\n')[0]!.replace(/\.$/, '');
+    const fact = error.message.split('\n')[0]!.replace(/\.$/, '');
+    const waited = `waited ${seconds(timeoutMs)} for the master: `;
+    const said = passing.has(error.code) && error.code !== 'RANK_TWICE' ? waited + fact : fact;
     throw new RankError(`rank ${rank}: ${said}${advice[error.code] ?? ''}`, { code: error.code, cause: error });
   }
 }

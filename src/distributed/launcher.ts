@@ -1,5 +1,5 @@
 /** What started this process says who it is: torchrun, Slurm's srun, or Kubernetes, by variables of the environment. */
-import { ConfigError } from '../torch/index.js';
+import { ConfigError } from '../torch/errors.js';
 
 /** Who a process is among those of a run. */
 export interface Launch {
@@ -14,7 +14,7 @@ export interface Launch {
   readonly restarts: number;
   /** Whether the launcher itself keeps the store there, as torchrun's agent does; else rank 0 does. */
   readonly storeKept: boolean;
-  /** After how many milliseconds of silence a rank is lost, where HEADRACE_TIMEOUT says it (in seconds). */
+  /** After how many milliseconds a rank that is silent, or does not come, is lost, where HEADRACE_TIMEOUT says it (in seconds). */
   readonly patienceMs?: number;
   /** `stage`: the launcher starts a rank that was killed again by itself, and the others go on (HEADRACE_RECOVERY). */
   readonly recovery?: 'stage';
@@ -34,8 +34,17 @@ const DEFAULT_PORT = 29500;
 export function readLaunch(env: Environment): Launch | null {
   const launch = readLauncher(env);
   if (launch === null) return null;
-  const patience = has(env, 'HEADRACE_TIMEOUT') ? { patienceMs: 1000 * whole(env, 'HEADRACE_TIMEOUT', 1) } : {};
-  return { ...launch, ...patience, ...(recoversByStage(env) ? { recovery: 'stage' } : {}) };
+  const patienceMs = readPatience(env);
+  return {
+    ...launch,
+    ...(patienceMs === null ? {} : { patienceMs }),
+    ...(recoversByStage(env) ? { recovery: 'stage' } : {}),
+  };
+}
+
+/** HEADRACE_TIMEOUT in milliseconds; null where it is not set. @throws ConfigError where it is no whole number */
+export function readPatience(env: Environment): number | null {
+  return has(env, 'HEADRACE_TIMEOUT') ? 1000 * whole(env, 'HEADRACE_TIMEOUT', 1) : null;
 }
 
 function recoversByStage(env: Environment): boolean {

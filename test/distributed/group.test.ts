@@ -238,10 +238,13 @@ test('a rank that never comes is named within the time-out', needsGloo, async ()
 });
 
 test('without its master a rank says so within the time-out', needsGloo, async () => {
-  const rank = startRank('joining', 1, 2, await freePort(), { JOIN_MS: 1500 });
+  const rank = startRank('joining', 1, 2, await freePort(), { HEADRACE_TIMEOUT: 2, JOIN_MS: '' });
   await begin([rank]);
   const { message, seconds } = await saidOf(rank);
-  assert.match(message, /^rank 1: .*Is rank 0 running, and 127.0.0.1:\d+ its address/s);
+  assert.match(
+    message,
+    /^rank 1: waited 2 s for the master: nothing answers at 127\.0\.0\.1:\d+ \(.*Is rank 0 running, and 127\.0\.0\.1:\d+ its address/,
+  );
   assert.ok(seconds < 30, `${seconds}`);
 });
 
@@ -254,7 +257,7 @@ test('where the port is taken, rank 0 says so and the others do not hang', needs
     await begin(ranks);
     const [zero, one] = await Promise.all(ranks.map(saidOf));
     assert.match(zero!.message, /^rank 0: port \d+ is taken by another program .*choose another MASTER_PORT/);
-    assert.match(one!.message, /^rank 1: what listens at 127.0.0.1:\d+ does not answer as a store does/);
+    assert.match(one!.message, /^rank 1: waited 4 s for the master: what listens at 127.0.0.1:\d+ does not answer as a store does/);
     assert.ok(one!.seconds < 30, `${one!.seconds}`);
   } finally {
     server.close();

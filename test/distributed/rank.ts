@@ -310,7 +310,7 @@ function joining(): void {
   const { GENERATION, INTERFACE, JOIN_MS = timeoutMs } = process.env;
   const start = performance.now();
   const options = {
-    timeoutMs: Number(JOIN_MS),
+    ...(JOIN_MS === '' ? {} : { timeoutMs: Number(JOIN_MS) }),
     ...(GENERATION ? { generation: GENERATION } : {}),
     ...(INTERFACE ? { interface: INTERFACE } : {}),
   };
