@@ -1,5 +1,7 @@
 // Which ranks of a run this machine has: by options, or by the variables of Kubernetes' jobs.
 
+import { availableParallelism } from 'node:os';
+import { readNodes } from '../distributed/launcher.js';
 import { freePort } from '../distributed/ports.js';
 import { ConfigError } from '../torch/errors.js';
 
@@ -46,7 +48,7 @@ export async function placement(flags: LaunchFlags, env: Environment): Promise<P
   );
 }
 
-function ofKubernetes(processes: number | undefined, env: Environment): Placement {
+async function ofKubernetes(processes: number | undefined, env: Environment): Promise<Placement> {
   const names = ['PET_NNODES', 'PET_NODE_RANK', 'PET_MASTER_ADDR', 'PET_MASTER_PORT'];
   const missing = names.filter((name) => !env[name]);
   if (missing.length > 0)
@@ -56,12 +58,27 @@ function ofKubernetes(processes: number | undefined, env: Environment): Placemen
     if (Number.isSafeInteger(value) && value >= least) return value;
     throw new ConfigError(`expected ${name} a whole number >= ${least}, got '${env[name]}'`);
   };
-  const each = env.PET_NPROC_PER_NODE && env.PET_NPROC_PER_NODE !== 'auto' ? whole('PET_NPROC_PER_NODE', 1) : 1;
-  const node = { number: whole('PET_NODE_RANK', 0) + 1, of: whole('PET_NNODES', 1) };
+  const node = { number: whole('PET_NODE_RANK', 0) + 1, of: readNodes(env) };
   const master = { host: env.PET_MASTER_ADDR!, port: whole('PET_MASTER_PORT', 1) };
   if (node.number > node.of)
     throw new ConfigError(`expected PET_NODE_RANK below PET_NNODES ${node.of}, got ${node.number - 1}`);
-  return { processes: processes ?? each, node, master };
+  return { processes: processes ?? (await processesOf(env.PET_NPROC_PER_NODE || '1')), node, master };
+}
+
+/** A number of processes, or torchrun's words for one: a process for each GPU or core, `auto` for each GPU where there is one. */
+async function processesOf(text: string): Promise<number> {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  if (text === 'cpu') return availableParallelism();
+  if (text !== 'gpu' && text !== 'auto')
+    throw new ConfigError(`expected PET_NPROC_PER_NODE a whole number >= 1, gpu, cpu or auto, got '${text}'`);
+  const { buildInfo } = await import('../torch/index.js');
+  const { cudaDevices, libtorch } = buildInfo();
+  if (cudaDevices > 0) return cudaDevices;
+  if (text === 'auto') return availableParallelism();
+  throw new ConfigError(
+    `PET_NPROC_PER_NODE asks for a process for each GPU, and libtorch ${libtorch} sees none on this machine: set a number, or cpu`,
+  );
 }
 
 /** torchrun's variables of each rank of this machine. @param round - which start this is, counted from 0 */

@@ -95,19 +95,32 @@ function ofSlurm(env: Environment): Launch {
   });
 }
 
+/**
+ * How many machines PET_NNODES says.
+ * @throws ConfigError for a range, by which torchrun goes on with fewer or more machines than it began with
+ */
+export function readNodes(env: Environment): number {
+  const [, least, most] = /^\s*(\d+):(\d+)\s*$/.exec(env.PET_NNODES ?? '') ?? [];
+  if (least === most) return whole(least === undefined ? env : { PET_NNODES: least }, 'PET_NNODES', 1);
+  throw new ConfigError(
+    `expected PET_NNODES one number of machines, got ${env.PET_NNODES}: their number is fixed here while a run goes on. ` +
+      `Set it to ${most}, or to as many as always come`,
+  );
+}
+
 /** One process a node: more of them are started by `headrace launch` or torchrun, which read the same variables. */
 function ofKubernetes(env: Environment): Launch {
   demand(env, 'Kubernetes', ['PET_NNODES', 'PET_NODE_RANK', 'PET_MASTER_ADDR', 'PET_MASTER_PORT']);
   const each = env.PET_NPROC_PER_NODE;
   if (each !== undefined && each !== '' && each !== '1' && each !== 'auto') {
     throw new ConfigError(
-      `PET_NPROC_PER_NODE asks for ${each} processes a node, and this is one process: start it by ` +
+      `PET_NPROC_PER_NODE asks for ${each} processes a node (gpu, cpu: one for each), and this is one process: start it by ` +
         '`headrace launch -- ...`, or by torchrun, which read the same variables, or ask for 1',
     );
   }
   return checked({
     rank: whole(env, 'PET_NODE_RANK', 0),
-    worldSize: whole(env, 'PET_NNODES', 1),
+    worldSize: readNodes(env),
     localRank: 0,
     master: { host: text(env, 'PET_MASTER_ADDR'), port: port(env, 'PET_MASTER_PORT') },
     restarts: 0,

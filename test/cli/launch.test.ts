@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -105,6 +106,23 @@ describe('headrace launch', () => {
     };
     const outcome = await headrace(['launch', '--', file], { env });
     assert.deepEqual(outcome.stdout.trim().split('\n').sort(), ['[rank 2] 2 4 5000', '[rank 3] 3 4 5000']);
+    const by = (change: object) => {
+      const hidden = { CUDA_VISIBLE_DEVICES: '' };
+      return headrace(['launch', '--', file], { env: { ...env, ...hidden, ...change } as Record<string, string> });
+    };
+    const each = await by({ PET_NPROC_PER_NODE: 'auto', PET_NNODES: '2:2' });
+    const lines = each.stdout.trim().split('\n');
+    assert.deepEqual(
+      [lines.length, lines[0]!.split(' ')[3]],
+      [availableParallelism(), `${2 * availableParallelism()}`],
+      each.stderr,
+    );
+    assert.match(
+      (await by({ PET_NPROC_PER_NODE: 'gpu' })).stderr,
+      /a process for each GPU, .* sees none .*set a number/,
+    );
+    assert.match((await by({ PET_NPROC_PER_NODE: 'all' })).stderr, />= 1, gpu, cpu or auto, got 'all'/);
+    assert.match((await by({ PET_NNODES: '1:2' })).stderr, /one number of machines, got 1:2/);
   });
 
   it('runs a verb of headrace in each', async () => {

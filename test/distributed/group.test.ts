@@ -257,7 +257,10 @@ test('where the port is taken, rank 0 says so and the others do not hang', needs
     await begin(ranks);
     const [zero, one] = await Promise.all(ranks.map(saidOf));
     assert.match(zero!.message, /^rank 0: port \d+ is taken by another program .*choose another MASTER_PORT/);
-    assert.match(one!.message, /^rank 1: waited 4 s for the master: what listens at 127.0.0.1:\d+ does not answer as a store does/);
+    assert.match(
+      one!.message,
+      /^rank 1: waited 4 s for the master: what listens at 127.0.0.1:\d+ does not answer as a store does/,
+    );
     assert.ok(one!.seconds < 30, `${one!.seconds}`);
   } finally {
     server.close();

@@ -63,6 +63,9 @@ test('Kubernetes says it, one process a node', () => {
     () => readLaunch({ ...kubernetes, PET_NPROC_PER_NODE: '4' }),
     refused(/4 processes a node.*headrace launch/),
   );
+  assert.equal(readLaunch({ ...kubernetes, PET_NNODES: '3:3', PET_NPROC_PER_NODE: 'auto' })?.worldSize, 3);
+  const elastic = refused(/one number of machines, got 1:3: .*Set it to 3/);
+  assert.throws(() => readLaunch({ ...kubernetes, PET_NNODES: '1:3' }), elastic);
 });
 
 test('lists of nodes are written out as Slurm means them', () => {
