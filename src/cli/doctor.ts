@@ -293,7 +293,14 @@ function setupRows({ libtorch, compiler, folder, built }: SetupPlan): [string, s
   ];
 }
 
+/** What asks for a package on the command line. */
+const askedBy: Readonly<Record<string, string>> = {
+  sharp: ' (folder:DIR, predict)',
+  mnist: ' (--data mnist)',
+  '@huggingface/transformers': ' (--asr)',
+};
+
 function optionalLine({ name, purpose, installed, command }: OptionalPart): string {
   const state = installed === null ? `missing: ${command}` : installed;
-  return `  ${name.padEnd(26)}${purpose.padEnd(50)}${state}`;
+  return `  ${name.padEnd(26)}${`${purpose}${askedBy[name] ?? ''}`.padEnd(50)}${state}`;
 }

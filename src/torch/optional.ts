@@ -9,12 +9,12 @@ import { doorFile, manifestIn, packageFolder, partsOf, workingPlace } from './pa
 
 /** The packages, with what each is for. The versions are those of the manifest's peerDependencies. */
 export const optionalPurposes = {
-  sharp: 'reading image files (folder:DIR, predict)',
-  mnist: 'the digits of --data mnist',
+  sharp: 'reading image files',
+  mnist: 'the digits of mnist',
   'node-av': 'reading and writing videos and compressed sound',
   '@vladmandic/face-api': 'finding faces: the weights of its networks',
   h5wasm: 'reading HDF5 files (.csd, .h5)',
-  '@huggingface/transformers': 'speech recognition (--asr)',
+  '@huggingface/transformers': 'speech recognition',
 } as const;
 
 export type OptionalName = keyof typeof optionalPurposes;

@@ -5,6 +5,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import type { Command } from 'commander';
+import { buildProgram } from 'headrace/cli';
 import { installCopy, manifest, node } from './packages.js';
 import { filesBelow, read, root } from './repository.js';
 
@@ -127,6 +129,23 @@ test('the code imports none of them by itself', () => {
     return optional
       .filter((name) => new RegExp(`(?:from|import|require)\\s*\\(?\\s*['"]${name}(?:/[^'"]*)?['"]`).test(code))
       .map((name) => `${file} imports ${name}: it is to be loaded by optionalPackage of src/torch/optional.ts`);
+  });
+  assert.deepEqual(found, []);
+});
+
+test('texts of the library name no option of the command line: that says its own', () => {
+  const names = (command: Command): string[] => [
+    ...command.options.map(({ long }) => long!),
+    ...command.commands.flatMap(names),
+  ];
+  const others = ['--version', '--conditions']; // of Node and of other programs
+  const own = names(buildProgram('0')).filter((name) => !others.includes(name));
+  const option = new RegExp(`(?:${[...new Set(own)].join('|')})(?![\\w-])`);
+  const library = filesBelow('dist', ['.js']).filter((file) => !file.startsWith('dist/cli/'));
+  const found = library.flatMap((file) => {
+    const code = read(file).replace(/\/\*[\s\S]*?\*\//g, '');
+    const texts = code.match(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g) ?? [];
+    return texts.filter((text) => option.test(text)).map((text) => `${file}: ${text}`);
   });
   assert.deepEqual(found, []);
 });
