@@ -6,10 +6,12 @@ import {
   alignWords,
   assessExact,
   PronunciationDictionary,
+  Prosody,
   readVoiceConfig,
   synthesise,
   type TimedSound,
   type TrainState,
+  trainEmotion,
   type VoiceClip,
   VoiceTrainer,
   voiceRate,
@@ -168,4 +170,13 @@ test('espeak-ng and festival tell sounds that fill their sound', async (t) => {
     );
   }
   await assert.rejects(() => synthesise('siri:anna', ['hello']), /flite:NAME, festival:NAME or espeak/);
+});
+
+test('a loss of the emotion model that is not finite ends its training before the step', () => {
+  const vectors = [new Prosody().vector().fill(Number.NaN)];
+  const examples = [0, 1].map((label) => ({ speaker: 'made', label, vectors }));
+  assert.throws(
+    () => trainEmotion(examples),
+    /^HeadraceError: step 1: the loss is not finite; lower the learning rate/,
+  );
 });

@@ -8,6 +8,7 @@ import { type ExpressionName, type Expressions, expressionNames, readAudio } fro
 import { Dropout, functional as F, Linear, Module } from '../../nn/index.js';
 import { AdamW } from '../../optim/index.js';
 import { ConfigError, DataError, manualSeed, noGrad, scope, type Tensor, tensor } from '../../torch/index.js';
+import { descend } from '../training/steps.js';
 import { voiceRate } from './mel-stream.js';
 import { Prosody, prosodyWidth } from './prosody.js';
 
@@ -109,7 +110,10 @@ export const emotionSettings: EmotionSettings = {
 /** Numbers of an emotion model: those of the network, and mean and deviation of each number of a vector. */
 export type EmotionNumbers = ReadonlyMap<string, Float32Array>;
 
-/** Trains on all vectors of the examples, emotions weighted alike. */
+/**
+ * Trains on all vectors of the examples, emotions weighted alike.
+ * @throws HeadraceError for a loss that is not finite, before the weights are touched
+ */
 export function trainEmotion(examples: readonly EmotionExample[], settings = emotionSettings): EmotionNumbers {
   const rows = examples.flatMap(({ label, vectors }) => vectors.map((vector) => ({ label, vector })));
   const { mean, deviation } = spreadOf(rows.map(({ vector }) => vector));
@@ -128,9 +132,7 @@ export function trainEmotion(examples: readonly EmotionExample[], settings = emo
         for (const group of optimizer.paramGroups) {
           group.lr = (settings.lr * (1 + Math.cos((Math.PI * step) / settings.steps))) / 2;
         }
-        F.crossEntropy(network.forward(x), y, { weight, labelSmoothing: 0.1 }).backward();
-        optimizer.step();
-        optimizer.zeroGrad();
+        descend(F.crossEntropy(network.forward(x), y, { weight, labelSmoothing: 0.1 }), optimizer, step + 1);
       });
     }
     const numbers = noGrad(() =>
