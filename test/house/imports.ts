@@ -20,7 +20,6 @@ export const FOLDERS = [
   'sentiment',
   'talkinghead',
   'cli',
-  'studio',
 ];
 const SYSTEMS = ['vision', 'sentiment', 'talkinghead'];
 

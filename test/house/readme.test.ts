@@ -1,6 +1,6 @@
 // What the documents say is so: their links lead somewhere, their examples compile and run, their grids are the code's own.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type Action, backward, drawGrid, forward, layOut, needsGradients, scheduleFor } from 'headrace/pipeline';
@@ -33,6 +33,18 @@ test('the README names every dependency, with its licence', () => {
     names.filter((name) => !text.includes(`\`${name}\``)),
     [],
   );
+});
+
+test('the reading list is as long as the README says, and the layout names the folders that there are', () => {
+  const list = /## Reading the code\n(.*?)\n\nThen/s.exec(read('README.md'))![1]!;
+  const files = [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, file]) => file!);
+  const said = Number(/some ([\d,]+) lines/.exec(list)![1]!.replace(',', ''));
+  const lines = files.reduce((sum, file) => sum + read(file).split('\n').length - 1, 0);
+  assert.ok(Math.abs(lines - said) <= 100, `${lines} lines`);
+  const order = /imports only from those before it: (.*?)\./.exec(read('CONTRIBUTING.md'))![1]!;
+  const named = [...order.matchAll(/`(\w+)`/g)].map(([, folder]) => folder!);
+  const folders = readdirSync(path.join(root, 'src'), { withFileTypes: true }).filter((each) => each.isDirectory());
+  assert.deepEqual(named.sort(), folders.map(({ name }) => name).sort());
 });
 
 /** The code block that follows a marker. */
