@@ -6,9 +6,21 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ProcessGroup } from 'headrace/distributed';
 import { loadSafetensors, saveSafetensors } from 'headrace/io';
-import { buildModel, exportModel, loadModel, ModelStage, type TrainOptions, train } from 'headrace/pipeline';
-import { Generator, ones, rand, type Tensor } from 'headrace/torch';
+import {
+  buildModel,
+  exportModel,
+  loadModel,
+  type ModelSpec,
+  ModelStage,
+  type RunData,
+  type Stage,
+  type Task,
+  type TrainOptions,
+  train,
+} from 'headrace/pipeline';
+import { Generator, ones, rand, Tensor } from 'headrace/torch';
 import { mnist, resnet20, visionModelRef } from 'headrace/vision';
 import { config, temporaryFolder } from './fixture.js';
 import { hiddenModel } from './toy.js';
@@ -205,4 +217,42 @@ export const misuse = (): unknown[] => [
   () => resnet20({ depth: 3 }),
   // @ts-expect-error stages are a number
   () => train({ model: resnet20(), data: mnist(), stages: '2' }),
+];
+
+/** What is written by a user, each with one mistake. */
+export const misshapen = (task: Task, spec: ModelSpec, stage: Stage, data: RunData): unknown[] => [
+  // @ts-expect-error a task says which metric selects
+  { name: task.name, loss: task.loss, metrics: task.metrics } satisfies Task,
+  // @ts-expect-error a loss is a tensor, from which a backward goes
+  { ...task, loss: () => 0.5 } satisfies Task,
+  // @ts-expect-error best is the highest or the lowest
+  { ...task, selects: { metric: 'loss', best: 'least' } } satisfies Task,
+  // @ts-expect-error a layer is built anew by each thread
+  { ...spec, layers: [{ name: 'first', prefix: 'first' }] } satisfies ModelSpec,
+  // @ts-expect-error a head is a module
+  { ...spec, head: (x: Tensor) => x } satisfies ModelSpec,
+  // @ts-expect-error an input's shape is a list of numbers
+  { ...spec, inputShape: '3x32x32' } satisfies ModelSpec,
+  // @ts-expect-error a stage steps its optimizers when it is told to
+  { ...stage, apply: undefined } satisfies Stage,
+  // @ts-expect-error one of the losses stands for the stage
+  { ...stage, learn: (outputs) => ({ mine: outputs[0]! }) } satisfies Stage,
+  // @ts-expect-error threads share a data set
+  { ...data, train: { length: 3, batch: () => ({}) } } satisfies RunData,
+  // @ts-expect-error what is done to batches is data
+  { ...data, testTransforms: [(x: Tensor) => x] } satisfies RunData,
+  // @ts-expect-error ranks are joined, not made
+  () => new ProcessGroup(),
+  // @ts-expect-error the mean is not among the reductions
+  (group: ProcessGroup, x: Tensor) => group.allReduce(x, 'mean'),
+  // @ts-expect-error what another rank sends is received into a tensor
+  (group: ProcessGroup) => group.receive([2, 3], 0),
+  // @ts-expect-error a tensor is made by tensor(...)
+  () => new Tensor([1, 2]),
+  // @ts-expect-error its shape is another view's, by reshape
+  (x: Tensor) => (x.shape = [2]),
+  // @ts-expect-error a text is no number
+  (x: Tensor) => x.add('1'),
+  // @ts-expect-error an operator has PyTorch's name
+  (x: Tensor) => x.plus(x),
 ];
