@@ -40,5 +40,5 @@ export function become(task: Task): void {
   given = task;
 }
 
-/** What this thread was started for. */
+/** What this thread was started for; nothing in a thread that is none of a run. */
 export const jobOf = <Job>(): Job => (given === null ? workerData : given.job) as Job;
