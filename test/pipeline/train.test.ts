@@ -202,8 +202,8 @@ test("what a user's layer throws on a thread is told with its place", async () =
   const stumbling = { module: new URL('./toy.js', import.meta.url).href, export: 'stumbling', options: {} };
   const { data } = config({ data: { ...config().data, options: { size: 2, plain: true } } });
   await assert.rejects(
-    train({ model: stumbling, data, cut: [1], steps: 1 }).result,
-    /stage 1, action 1F0, step 1: words is not defined \(at \/.*toy\.[jt]s:\d+\)$/,
+    train({ model: stumbling, data, schedule: 'bp', cut: [], steps: 1 }).result,
+    /stage 0, action 0F0, step 1: words is not defined \(at \/.*toy\.[jt]s:\d+\)$/,
   );
 });
 
