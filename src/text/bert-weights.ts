@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { SafetensorsModel, TorchFile } from '../io/index.js';
 import { DataError, type DType, noGrad, scope, type Tensor } from '../torch/index.js';
 import type { BertModel } from './bert.js';
+import { SCALES, unpackRows } from './packed-weights.js';
 
-/** What stands beside the encoder in files of models for some task. */
-const heads = /^(cls|classifier|qa_outputs)\./;
+/** What stands beside the encoder in files of models for some task: Hugging Face's, and readers. */
+const heads = /^(cls|classifier|qa_outputs|reader|familiarity)\./;
 /** Counting numbers, which older files store. */
 const counted = /^embeddings\.(position_ids|token_type_ids)$/;
 const pooler = /^pooler\./;
@@ -14,13 +15,13 @@ const floating: ReadonlySet<string> = new Set(['float32', 'float64', 'float16', 
 
 /**
  * Reads a model's weights: `model.safetensors`, or its shards, of the folder, else `pytorch_model.bin`. Keys may have the prefix `bert.`; heads of
- * tasks (`cls.*`, `classifier.*`, `qa_outputs.*`) are left out, as is a pooler that the model lacks; norms may have the
+ * tasks (`cls.*`, `classifier.*`, `qa_outputs.*`, and a reader's `reader.*`, `familiarity.*`) are left out, as is a pooler that the model lacks; norms may have the
  * old names `gamma` and `beta`.
  *
  * @throws DataError naming every key that is missing, unknown or of another shape at once; nothing is read then
  */
 export function loadBertWeights(model: BertModel, folder: string): void {
-  const file = openWeights(folder);
+  const file = unpacked(openWeights(folder));
   try {
     const own = model.stateDict();
     const places = placesOf(file, own, model.pooler !== null, folder);
@@ -92,6 +93,19 @@ export function openWeights(folder: string): WeightsFile {
       'Python with torch and transformers:\n' +
       `  from transformers import BertModel\n  BertModel.from_pretrained('${folder}').save_pretrained('${folder}')`,
   );
+}
+
+/** The same weights, those that lie packed (a reader's of a byte each) as float32. */
+function unpacked(file: WeightsFile): WeightsFile {
+  const keys = new Set(file.keys());
+  const isPacked = (key: string): boolean => file.entry(key).dtype === 'int8' && keys.has(`${key}${SCALES}`);
+  const scales = new Set([...keys].filter(isPacked).map((key) => `${key}${SCALES}`));
+  return {
+    keys: () => [...keys].filter((key) => !scales.has(key)),
+    entry: (key) => (isPacked(key) ? { shape: file.entry(key).shape, dtype: 'float32' } : file.entry(key)),
+    get: (key) => (isPacked(key) ? unpackRows(key, file.get(key), file.get(`${key}${SCALES}`)) : file.get(key)),
+    close: () => file.close(),
+  };
 }
 
 function openTorch(path: string): WeightsFile {

@@ -2,7 +2,7 @@
 import { DataError, type Tensor } from '../torch/index.js';
 
 /** What is added to the key of a matrix for the key of its scales. */
-const SCALES = '.scales';
+export const SCALES = '.scales';
 /** Smaller ones stay as they are: there is nothing to win. */
 const LEAST = 4096;
 
@@ -27,13 +27,16 @@ export function unpackWeights(weights: ReadonlyMap<string, Tensor>): Map<string,
     all.map(([key, value]) => {
       if (value.dtype !== 'int8') return [key, value];
       const scales = weights.get(`${key}${SCALES}`);
-      if (scales === undefined || scales.shape.join() !== String(value.shape[0])) {
-        throw new DataError(
-          `Expected scales of the ${value.shape[0]} rows of ${key}, ${key}${SCALES}, beside its bytes`,
-        );
-      }
-      const rows = value.to({ dtype: 'float32' }).flatten(1).mul(scales.unsqueeze(1));
-      return [key, rows.reshape([...value.shape])];
+      return [key, unpackRows(key, value, scales)];
     }),
   );
+}
+
+/** A matrix that was packed, float32. @throws DataError where there is no scale for each row */
+export function unpackRows(key: string, bytes: Tensor, scales: Tensor | undefined): Tensor {
+  if (scales === undefined || scales.shape.join() !== String(bytes.shape[0])) {
+    throw new DataError(`Expected scales of the ${bytes.shape[0]} rows of ${key}, ${key}${SCALES}, beside its bytes`);
+  }
+  const rows = bytes.to({ dtype: 'float32' }).flatten(1).mul(scales.unsqueeze(1));
+  return rows.reshape([...bytes.shape]);
 }

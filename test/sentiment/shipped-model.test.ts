@@ -18,6 +18,7 @@ import {
   unnamed,
   writeResult,
 } from 'headrace/sentiment';
+import { BertEncoder } from 'headrace/text';
 import { headrace, lastJson } from '../cli/run.js';
 import { spreadOf, unlisted } from './reader-groups.js';
 import { foreign, gibberish, sentences } from './reader-sentences.js';
@@ -69,6 +70,14 @@ test("its rows are what its tasks are read from: through the last layer's weight
     }
   }
   assert.ok(long.length > short.length && long.length % reader.width === 0 && empty.length === 0);
+});
+
+test('its folder is that of a BERT, to go on from', () => {
+  const { bert } = BertEncoder.fromFolder(shippedModel);
+  const { tensors } = loadSafetensors(join(shippedModel, 'model.safetensors'));
+  for (const [key, value] of bert.stateDict()) {
+    assert.ok(value.equal(tensors.get(`bert.${key}`)!.to({ dtype: 'float32' })), key);
+  }
 });
 
 test('a multimodal model reads texts by it, in training and from its folder', async () => {

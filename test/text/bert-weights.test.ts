@@ -45,6 +45,25 @@ test('keys under bert. load, and the heads of a task stay out', (t) => {
   assertGolden(goldenFolder(t, bare));
 });
 
+test("a reader's folder is one of its BERT, however it keeps its weights", (t) => {
+  const whole = renamed((key) => `bert.${key}`);
+  const packed = [...whole].flatMap(([key, value]): [string, Tensor][] => {
+    if (value.ndim < 2) return [[key, value.to({ dtype: 'float16' })]];
+    const scales = value.abs().amax([1]).div(127);
+    const bytes = value.div(scales.unsqueeze(1)).round().to({ dtype: 'int8' });
+    return [
+      [key, bytes],
+      [`${key}.scales`, scales],
+    ];
+  });
+  const beside: [string, Tensor][] = [
+    ['reader.pool.score.weight', zeros([1, 32])],
+    ['familiarity.counts', zeros([40], { dtype: 'int32' })],
+  ];
+  assertGolden(goldenFolder(t, new Map([...whole, ...beside])));
+  assertGolden(goldenFolder(t, new Map([...packed, ...beside])), 3e-3);
+});
+
 test("norms may have TensorFlow's names", (t) => {
   const old = (key: string) =>
     key.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
