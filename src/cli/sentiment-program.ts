@@ -321,7 +321,7 @@ function addFinetune(verb: Verb): void {
     'train a reader of sentiment, emotions and irony on labelled texts of many sets',
     'headrace sentiment finetune reader --bert runs/encoder/encoder --data data --out runs/reader',
   )
-    .argument('<config>', 'reader, sentence, or a JSON configuration that changes one')
+    .argument('<config>', 'reader, bert, bilstm, sentence, or a JSON configuration that changes one')
     .option('--bert <dir>', 'the encoder to begin with: config.json, tokenizer.json, model.safetensors (required)');
   engineOptions(finetune, 'folder of the sets', "word vectors to begin with, in place of the encoder's weights").action(
     async (config: string, flags: SentimentFinetuneFlags, command: Command) => {

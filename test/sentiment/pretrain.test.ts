@@ -1,6 +1,6 @@
 // Pre-training of a text encoder, on texts in which every hidden word can be told from those around it.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -114,6 +114,9 @@ test('an encoder that the configuration does not fit, or one beside word vectors
   assert.throws(prepared({ width: 32 }), /as wide as the encoder in .*: width 64, not 32/);
   assert.throws(prepared({ layers: 3 }), /as many layers as the encoder in .* has \(2\), or a multiple, got 3/);
   assert.throws(prepared({}, folder), /an encoder or word vectors to begin with, got both/);
+  renameSync(join(bert, 'tokenizer.json'), join(bert, 'kept'));
+  assert.throws(prepared({}), /Expected tokenizer\.json in .*, got none\. Make it from vocab\.txt/);
+  assert.ok(!existsSync(join(folder, 'not')));
 });
 
 test('in two stages it learns, too, each by its own loss', async () => {

@@ -1,6 +1,6 @@
 // A reader of sentiment and emotions, trained on small sets in which a word tells all.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,6 +8,7 @@ import { loadSafetensors, saveSafetensors } from 'headrace/io';
 import { buildModel } from 'headrace/pipeline';
 import {
   explainText,
+  prepareFinetuning,
   readerModel,
   readFinetuneConfig,
   readUtterances,
@@ -264,6 +265,26 @@ test('its folder is small and describes itself; a damaged one is told', () => {
   cpSync(readerOf, old, { recursive: true });
   writeFileSync(join(old, 'reader.json'), JSON.stringify({ ...manifest, format: 1 }));
   assert.throws(() => SentimentReader.load(old), /expected format 2, got 1; train the reader again/);
+});
+
+test('a folder that no training can begin with is told before anything is made, and the run takes another', async () => {
+  const own = readFinetuneConfig(join(folder, 'own.json'));
+  const out = join(folder, 'begun');
+  const begun = (from: string) => prepareFinetuning(own, { data, out, bert: from });
+  const lacking = join(folder, 'lacking');
+  cpSync(bert, lacking, { recursive: true });
+  renameSync(join(lacking, 'tokenizer.json'), join(lacking, 'kept'));
+  await assert.rejects(begun(lacking), /Expected tokenizer\.json in .*lacking, got none\. Make it from vocab\.txt/);
+  renameSync(join(lacking, 'kept'), join(lacking, 'tokenizer.json'));
+  renameSync(join(lacking, 'model.safetensors'), join(lacking, 'kept'));
+  await assert.rejects(begun(lacking), /No model in the folder .*lacking/);
+  const json = JSON.parse(readFileSync(join(bert, 'config.json'), 'utf8')) as object;
+  writeFileSync(join(lacking, 'config.json'), JSON.stringify({ ...json, vocab_size: 9 }));
+  await assert.rejects(begun(lacking), /tokenizer\.json and config\.json of one model .* a vocab_size of 9/);
+  await assert.rejects(begun(join(folder, 'bilstm', 'reader')), /got a reader of LSTMs, .*: take the folder that it/);
+  await assert.rejects(prepareFinetuning({ ...own, sets: {} }, { data, out, bert: readerOf }), /sets with a part to/);
+  assert.equal((await begun(bert)).out, out);
+  await assert.rejects(begun(readerOf), /holds texts of another configuration: its settings are bert/);
 });
 
 test('configurations with wrong sets are refused', () => {

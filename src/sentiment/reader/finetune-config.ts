@@ -92,8 +92,12 @@ const sentence: FinetuneConfig = {
   weights: 'int8',
 };
 
+/** On a BERT of the usual size: small steps there, as its authors have them (arXiv 1810.04805), larger ones in what is new. */
+const bert: FinetuneConfig = { ...reader, lr: 2e-4, lrFactors: { bert: 0.1 } };
+
 export const finetuneRecipes: Readonly<Record<string, FinetuneConfig>> = {
   reader,
+  bert,
   bilstm: { ...reader, lstm: { layers: 1, width: 256 }, compute: 'float32', epochs: 2, lr: 1e-3 },
   sentence: {
     ...sentence,
@@ -136,7 +140,7 @@ const shape = isObject({
   ...trainingShapes,
 });
 
-/** @param name - `reader`, `bilstm`, `sentence`, or a JSON file that changes it; @param set - fields by their paths. A set that is null is left out */
+/** @param name - `reader`, `bert`, `bilstm`, `sentence`, or a JSON file that changes it; @param set - fields by their paths. A set that is null is left out */
 export function readFinetuneConfig(name: string, set: Readonly<Record<string, unknown>> = {}): FinetuneConfig {
   const config = readRecipe(name, finetuneRecipes, shape, set);
   const sets = Object.entries(config.sets).filter(([, each]) => each !== null);

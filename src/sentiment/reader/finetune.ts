@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../io/index.js';
 import type { RunSettings } from '../../pipeline/index.js';
+import { openWeights } from '../../text/bert-weights.js';
 import { type LstmConfig, lstmType } from '../../text/lstm-encoder.js';
-import { pieceTokenizer } from '../../text/pieces.js';
-import { ConfigError } from '../../torch/index.js';
+import { type PieceTokenizer, pieceTokenizer } from '../../text/pieces.js';
+import { ConfigError, DataError } from '../../torch/index.js';
 import type { SplitName } from '../datasets/index.js';
 import { type TokenRow, writeBundles } from './bundles.js';
 import { careless } from './careless.js';
@@ -36,24 +37,18 @@ export async function prepareFinetuning(config: FinetuneConfig, places: Finetune
   const { bert, out, vectors } = places;
   const { length, compute, heads } = config;
   const described = readEncoderConfig(bert);
-  const { places: most } = encoderNetwork(described, join(bert, 'config.json'));
-  if (length > most) throw new ConfigError(`Expected a length up to the ${most} places of ${bert}, got ${length}`);
+  const { tokens } = checkFolder(bert, described, length, vectors === undefined);
   mkdirSync(join(out, 'text'), { recursive: true });
   const { sets, batchTokens, seed } = config;
-  expectSame(join(out, 'text', 'made-of.json'), {
-    bert: resolve(bert),
-    sets,
-    length,
-    batchTokens,
-    seed,
-  });
+  const parts: readonly SplitName[] = ['train', 'valid'];
+  const made = parts.map((part) => bundlesFile(out, part));
+  expectSame(join(out, 'text', 'made-of.json'), { bert: resolve(bert), sets, length, batchTokens, seed }, made);
   writeFileAtomic(join(out, 'text', 'tokenizer.json'), readFileSync(join(bert, 'tokenizer.json')));
   const model = networkOf(config, described);
   writeFileAtomic(join(out, 'text', 'config.json'), `${JSON.stringify(model, null, 2)}\n`);
-  const parts: readonly SplitName[] = ['train', 'valid'];
   for (const part of parts) if (!existsSync(bundlesFile(out, part))) await bundle(config, places, part);
   const here = (file: string): string => new URL(file, import.meta.url).href;
-  const from = vectors === undefined ? null : { folder: vectors, tokens: pieceTokenizer(bert).tokens };
+  const from = vectors === undefined ? null : { folder: vectors, tokens };
   const weights = vectors === undefined ? bert : null;
   return {
     model: {
@@ -75,6 +70,27 @@ export async function prepareFinetuning(config: FinetuneConfig, places: Finetune
     lrFactors: config.lrFactors,
     out,
   };
+}
+
+/** Whether a training can begin with a folder, before anything is made of it. @param weighs - whether its weights are needed, too */
+function checkFolder(folder: string, described: object, length: number, weighs: boolean): PieceTokenizer {
+  const { places, vocabSize } = encoderNetwork(described, join(folder, 'config.json'));
+  if (length > places)
+    throw new ConfigError(`Expected a length up to the ${places} places of ${folder}, got ${length}`);
+  const tokenizer = pieceTokenizer(folder);
+  if (tokenizer.tokens.length > vocabSize) {
+    throw new DataError(
+      `Expected tokenizer.json and config.json of one model in ${folder}, got ${tokenizer.tokens.length} tokens and a vocab_size of ${vocabSize}`,
+    );
+  }
+  if (!weighs) return tokenizer;
+  if ('model_type' in described && described.model_type === lstmType) {
+    throw new ConfigError(
+      `Expected the folder of an encoder that a training begins with, got a reader of LSTMs, ${folder}: take the folder that it began with itself`,
+    );
+  }
+  openWeights(folder).close();
+  return tokenizer;
 }
 
 /** What is trained, as in config.json: the folder's encoder, or LSTMs over its pieces. */

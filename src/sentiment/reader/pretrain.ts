@@ -42,16 +42,17 @@ export const encoderFolder = (out: string): string => join(out, 'encoder');
  */
 export function preparePretraining(config: PretrainConfig, places: PretrainPlaces): RunSettings {
   const { data, out, vectors, bert, onProgress = () => {} } = places;
-  if (bert !== undefined) checkBeginning(config, bert);
+  if (bert !== undefined) {
+    checkBeginning(config, bert);
+    checkVocabulary(bert);
+  }
   if (bert !== undefined && vectors !== undefined) {
     throw new ConfigError('Expected an encoder or word vectors to begin with, got both');
   }
   mkdirSync(join(out, 'text'), { recursive: true });
-  expectSame(join(out, 'text', 'made-of.json'), {
-    texts: config.texts,
-    ...(bert === undefined ? { vocabulary: config.vocabulary } : { bert: resolve(bert) }),
-    length: config.length,
-  });
+  const from = bert === undefined ? { vocabulary: config.vocabulary } : { bert: resolve(bert) };
+  const own = { texts: config.texts, ...from, length: config.length };
+  expectSame(join(out, 'text', 'made-of.json'), own, [vocabularyFile(out), rowsFile(out)]);
   let texts: string[] | null = null;
   const read = (): string[] => (texts ??= config.texts.flatMap((file) => textsOf(data, file)));
   if (!existsSync(vocabularyFile(out)) && bert !== undefined) {
@@ -63,11 +64,6 @@ export function preparePretraining(config: PretrainConfig, places: PretrainPlace
     writeFileAtomic(vocabularyFile(out), `${JSON.stringify(made)}\n`);
   }
   const tokens = readTokens(vocabularyFile(out));
-  if (special.some((token, id) => tokens[id] !== token)) {
-    throw new ConfigError(
-      `Expected a vocabulary that begins with ${special.join(', ')}, as pretrain makes it; that of ${bert} begins with ${tokens.slice(0, special.length).join(', ')}`,
-    );
-  }
   if (!existsSync(rowsFile(out))) {
     const tokenizer = WordPieceTokenizer.fromFolder(join(out, 'text'));
     const all = read();
@@ -75,10 +71,10 @@ export function preparePretraining(config: PretrainConfig, places: PretrainPlace
   }
   const corpus = { corpus: rowsFile(out), vocabulary: tokens.length, special: special.length };
   const model = bertOf(config, tokens.length);
-  const from = vectors === undefined ? null : { folder: vectors, tokens };
+  const begin = vectors === undefined ? null : { folder: vectors, tokens };
   const here = (file: string): string => new URL(file, import.meta.url).href;
   const { length, compute, seed } = config;
-  const options = { config: model, compute, length, vectors: from };
+  const options = { config: model, compute, length, vectors: begin };
   if (bert !== undefined && !existsSync(beginningFile(out))) {
     writeBeginning(beginningFile(out), maskedModel(options), bert, seed);
   }
@@ -95,9 +91,21 @@ export function preparePretraining(config: PretrainConfig, places: PretrainPlace
   };
 }
 
-/** Notes what the files beside it are made of. @throws ConfigError where they are made of something else */
-export function expectSame(path: string, made: Readonly<Record<string, unknown>>): void {
-  if (existsSync(path)) {
+/** @throws DataError where a folder has no tokenizer.json of word pieces, ConfigError where its special tokens are not those of ours */
+function checkVocabulary(folder: string): void {
+  const { tokens } = WordPieceTokenizer.fromFolder(folder);
+  if (special.every((token, id) => tokens[id] === token)) return;
+  throw new ConfigError(
+    `Expected a vocabulary that begins with ${special.join(', ')}, as pretrain makes it; that of ${folder} begins with ${tokens.slice(0, special.length).join(', ')}`,
+  );
+}
+
+/**
+ * Notes what files are made of.
+ * @throws ConfigError where they are made of something else; what was noted before a try that made none of them does not count
+ */
+export function expectSame(path: string, made: Readonly<Record<string, unknown>>, files: readonly string[]): void {
+  if (existsSync(path) && files.some((file) => existsSync(file))) {
     const differences = differencesOf(readJsonFile<object>(path, 'what texts were made of'), made);
     if (differences.length === 0) return;
     throw new ConfigError(
