@@ -35,7 +35,10 @@ export function underCondition(rows: readonly TrainedRow[], given: SentimentData
   }));
 }
 
-/** What the codes of each row hold of known factors, the mean over its seeds: a line for each row and modality; none for data without. */
+/**
+ * What the codes of each row hold of known factors, the mean over its seeds: a line for each row and modality; none for data
+ * without known factors, nor for models without codes of single modalities.
+ */
 export function factorTable(rows: readonly TrainedRow[], data: SentimentData): string[][] {
   if (Object.keys(factorsOf(data.utterances[0]!)).length === 0) return [];
   const lines = rows.flatMap(({ name, folder, results }) => {
@@ -53,9 +56,10 @@ export function factorTable(rows: readonly TrainedRow[], data: SentimentData): s
       return { name, modality, values: groups.map((group) => [group, mean(group)] as const) };
     });
   });
-  const header = ['R² of factors', 'code of', ...lines[0]!.values.map(([group]) => group)];
+  const [first] = lines;
+  if (first === undefined) return [];
   return [
-    header,
+    ['R² of factors', 'code of', ...first.values.map(([group]) => group)],
     ...lines.map(({ name, modality, values }) => [name, modality, ...values.map(([, value]) => value.toFixed(3))]),
   ];
 }

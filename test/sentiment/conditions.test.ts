@@ -1,7 +1,11 @@
 // Worse data, few labels, and data whose causes are known.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import {
+  beginFolder,
   degradeData,
   factorsOf,
   makeSynthetic,
@@ -11,7 +15,9 @@ import {
   probe,
   probeFactors,
   SeedTrainer,
+  type SentimentData,
   sentimentRecipe,
+  writeResult,
 } from 'headrace/sentiment';
 import { tensor } from 'headrace/torch';
 import { smallConfig, smallData } from './train-support.js';
@@ -108,4 +114,23 @@ test('synthetic data has the label and the factors that it says, and each code h
   const { predictions, truth } = predictSplit(trainer.network, config, silent);
   const mae = predictions.reduce((total, value, i) => total + Math.abs(value - truth[i]!), 0) / truth.length;
   assert.ok(mae > scores.mae! + 0.05, `${mae} against ${scores.mae}`);
+});
+
+test('a model without codes of single modalities has no table of what they hold', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'headrace-codes-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const modalities = ['text', 'audio'] as const;
+  const config = { ...sentimentRecipe('ef-lstm', { modalities, text: { kind: 'features' } }), maxEpochs: 1 };
+  const data = makeSynthetic({ count: 20 });
+  const prepared = prepareData(config, data);
+  const trainer = new SeedTrainer(config, prepared, 1);
+  const result = (await trainer.run())!;
+  beginFolder(folder, config, prepared, false);
+  writeResult(folder, result, trainer.network);
+  const { factorTable } = (await import(
+    new URL('../../../dist/cli/sentiment-conditions.js', import.meta.url).href
+  )) as {
+    factorTable: (rows: readonly object[], data: SentimentData) => string[][];
+  };
+  assert.deepEqual(factorTable([{ name: 'ef-lstm', folder, results: [result] }], data), []);
 });
