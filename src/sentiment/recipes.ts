@@ -167,11 +167,12 @@ export const sentimentRecipeNames = Object.keys(recipes);
 
 /** A recipe's configuration, by its name or MMSA's (`self_mm`). @throws ConfigError for an unknown name */
 export function sentimentRecipe(name: string, options: SentimentRecipeOptions = {}): SentimentConfig {
-  const recipe = recipes[plainRecipe(name)];
+  const plain = plainRecipe(name);
+  const recipe = recipes[plain];
   if (!recipe) throw new ConfigError(`Expected a recipe among ${sentimentRecipeNames.join(', ')}, got '${name}'`);
   checkOptions('sentimentRecipe', options, ['modalities', 'text']);
   const { modalities = base.modalities, text = base.text } = options;
-  const read = withWords(text, name === 'text-classes' ? forClasses : forScores);
+  const read = withWords(text, plain === 'text-classes' ? forClasses : forScores);
   const start = { ...base, modalities, text: read, ...(text.kind === 'bert' ? reference : {}) };
   return recipe(start);
 }

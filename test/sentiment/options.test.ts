@@ -22,6 +22,7 @@ import {
   SentimentBatches,
   SharedProjections,
   sentimentRecipe,
+  sentimentRecipeNames,
   UnimodalLabels,
   WordEncoder,
   welchTest,
@@ -86,6 +87,8 @@ test("recipes and settings go by MMSA's names, too, where they mean the same", (
   assert.deepEqual(config.modelOptions, { out: { audio: 8 }, post: { multimodal: 64 } });
   const text = { 'text.kind': 'features', 'text.pool': 'mean' };
   assert.deepEqual(readSentimentConfig('ours', { set: text }).text, { kind: 'features', pool: 'mean' });
-  assert.deepEqual(sentimentRecipe('lf_dnn'), sentimentRecipe('lf-dnn'));
+  for (const name of sentimentRecipeNames) {
+    assert.deepEqual(sentimentRecipe(name.replaceAll('-', '_')), sentimentRecipe(name), name);
+  }
   assert.throws(() => readSentimentConfig('self_mm', { set: { batchsize: 3 } }), /Did you mean batchSize\?/);
 });
