@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import {
   type ClipFeatures,
@@ -18,7 +18,7 @@ import {
   type UtteranceInput,
   type UtteranceReading,
 } from '../sentiment/index.js';
-import { ConfigError } from '../torch/index.js';
+import { ConfigError, DataError } from '../torch/index.js';
 import { type ClipOutcome, readClips } from './clips.js';
 import { exitCodes, print, say } from './report.js';
 import { explanation } from './sentiment-explain.js';
@@ -39,6 +39,12 @@ export async function predictSentiment(
       'Expected either recordings or videos to read, or --text "...", or --file with a text a line (- is standard input)',
     );
   }
+  const texted = clips.find(holdsTexts);
+  if (texted !== undefined) {
+    throw new ConfigError(
+      `Expected recordings or videos, got a file of texts, ${texted}: --file ${texted} reads a text a line`,
+    );
+  }
   const predictor = await predictorOf(folder, flags);
   if (flags.file !== undefined) return readLines(predictor, flags.file, flags.json);
   const { about, features, read } = predictor;
@@ -53,6 +59,7 @@ export async function predictSentiment(
   }
   const outcomes = await readClips(clips, flags, features, ({ utterances: inputs, features: own, notes }) => {
     const utterances = read(inputs, own);
+    if (utterances.every(({ score }) => Number.isNaN(score))) throw new DataError(WORDLESS);
     return { score: clipScore(utterances), notes, utterances };
   });
   const [first] = outcomes;
@@ -84,6 +91,8 @@ async function readLines({ read }: Predictor, file: string, json: boolean): Prom
 }
 
 const NOTHING = 'nothing to read';
+const WORDLESS =
+  'Expected words to read, got none: give them with --transcript "..." or --srt FILE, or hear them with --asr FOLDER';
 
 /** What `--json` says of a line: it has no times, and its number stands for its id. */
 function lineResult(number: number, result: Prediction | undefined): object {
@@ -130,6 +139,22 @@ async function predictorOf(folder: string, flags: SentimentPredictFlags): Promis
     features: {},
     read: (inputs) => readUtterances(reader, inputs, { explain }),
   };
+}
+
+/** How files of texts are called, when they are no clips. */
+const TEXTS_NAME = /(^|[\\/])[^.\\/]+$|\.(txt|text|md|csv|tsv|log|jsonl?)$/i;
+
+/** Whether a file is one of texts: by its name, and by the lack of bytes that no text has. */
+function holdsTexts(path: string): boolean {
+  if (!TEXTS_NAME.test(path) || !statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
+  const file = openSync(path, 'r');
+  const begin = Buffer.alloc(4096);
+  try {
+    const length = readSync(file, begin);
+    return length > 0 && !begin.subarray(0, length).some((byte) => byte < 32 && !(byte >= 9 && byte <= 13));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** How clips are called: `a.mp4`. What is not there and called so was meant as one. */

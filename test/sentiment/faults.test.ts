@@ -178,12 +178,23 @@ test('a reader is told apart from what a recipe trains, in either direction', ()
 });
 
 describe('on the command line', () => {
-  it('a clip or a model that is not there is told as what it is', async () => {
-    const [clip, model] = await Promise.all([
+  it('what is no clip, no model, or has no words is told as what it is', async () => {
+    writeFileSync(folder.at('lines.txt'), 'I loved it.\nI hated it.\n');
+    const [clip, model, texts, wordless] = await Promise.all([
       headrace(['sentiment', 'predict', 'nosuch.wav']),
       headrace(['sentiment', 'predict', 'runs/nosuch', 'a.wav']),
+      headrace(['sentiment', 'predict', folder.at('lines.txt')]),
+      headrace(['sentiment', 'predict', 'examples/hello.flac', '--json']),
     ]);
-    assert.deepEqual([clip.code, model.code], [1, 1]);
+    assert.deepEqual(
+      [clip, model, texts, wordless].map(({ code, stdout }) => [code, stdout]),
+      Array(4).fill([1, '']),
+    );
+    assert.match(
+      texts.stderr,
+      /^headrace: Expected recordings .* texts, (.*lines\.txt): --file \1 reads a text a line\n$/,
+    );
+    assert.match(wordless.stderr, /^headrace: Expected words to read, got none: .*--transcript.*--asr FOLDER$/m);
     assert.match(clip.stderr, /^headrace: No such file: nosuch\.wav \(looked from .*\)$/m);
     assert.match(model.stderr, /^headrace: There is no runs\/nosuch .*: expected the folder of a model, or a clip\n$/);
   });
