@@ -237,7 +237,8 @@ export function readWeights(
     );
   }
   const path = join(folder, VOCABULARY);
-  const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : null;
+  // Of few texts no word may have come twice: a list without any is one, too.
+  const vocabulary = existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : null;
   const { tensors } = loadSafetensors(weightsFile(folder, seed));
   return { seed, tensors, vocabulary };
 }
