@@ -94,8 +94,17 @@ export function prepareTrained(
 
 function labelledSplit(config: SentimentConfig, data: SentimentData, split: SplitName): SentimentBatches {
   const indices = data.indices(split).filter((index) => isLabelled(config, data, index));
-  if (indices.length === 0) throw new DataError(`${data.name} has no labelled utterances in its ${split} split`);
+  if (indices.length === 0) throw new DataError(whyNone(config, data, split));
   return new SentimentBatches(data, indices, { modalities: featureModalities(config) });
+}
+
+function whyNone({ task }: SentimentConfig, data: SentimentData, split: SplitName): string {
+  const scored = data.utterances.some(({ label }) => label !== null);
+  if (task === 'classification' && data.classes.length === 0 && scored)
+    return `Expected classes in ${data.name}, its labels are numbers: train a recipe of scores, such as text-only, or name the classes`;
+  if (task === 'regression' && data.classes.length > 0 && !scored)
+    return `Expected labels in ${data.name} that are numbers, they are classes (${data.classes.join(', ')}): train text-classes`;
+  return `${data.name} has no labelled utterances in its ${split} split`;
 }
 
 /** The same with a share of the training utterances, drawn by the seed. */

@@ -3,14 +3,22 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it, test } from 'node:test';
 import {
+  beginFolder,
   loadModel,
   predictUtterances,
+  prepareData,
   readManifest,
   readSentimentConfig,
+  SeedTrainer,
+  SentimentData,
   SentimentReader,
+  sentimentRecipe,
   shippedModel,
+  utterance,
+  writeResult,
 } from 'headrace/sentiment';
 import { headrace, lastJson, temporaryFolder } from '../cli/run.js';
+import { smallConfig } from './train-support.js';
 
 const folder = temporaryFolder();
 after(() => folder.remove());
@@ -169,6 +177,44 @@ test('one empty text does not lose the others', () => {
   assert.throws(
     () => predictUtterances(model, [input('', 0), input(null, 1)]),
     /'text 1' has nothing that the model reads/,
+  );
+});
+
+/** Texts without a word that comes twice. */
+function fewTexts(scored: boolean): SentimentData {
+  const words = [...'abcdefgh'].map((letter) => letter.repeat(5));
+  const utterances = words.map((text, i) => {
+    const split = i < 4 ? 'train' : i < 6 ? 'valid' : 'test';
+    return utterance({ id: text, video: text, split, text, ...(scored ? { label: (i % 3) - 1 } : { class: i % 2 }) });
+  });
+  return new SentimentData({
+    name: 'few',
+    utterances,
+    ...(scored ? { range: [-3, 3] } : { classes: ['sad', 'glad'] }),
+  });
+}
+
+test('a run on texts of which no word came twice can be read', async () => {
+  const config = smallConfig('text-only', { modalities: ['text'], maxEpochs: 1 });
+  const prepared = prepareData(config, fewTexts(true));
+  assert.deepEqual(prepared.reader!.vocabulary, []);
+  const trainer = new SeedTrainer(config, prepared, 1);
+  const result = (await trainer.run())!;
+  const out = folder.at('few');
+  beginFolder(out, config, prepared, false);
+  writeResult(out, result, trainer.network);
+  const [read] = predictUtterances(loadModel(out), [{ id: 'x', text: 'anything' }]);
+  assert.ok(Number.isFinite(read!.score));
+});
+
+test('scores where classes are needed, and classes for scores, are told as what they are', () => {
+  assert.throws(
+    () => prepareData(sentimentRecipe('text-classes', { modalities: ['text'] }), fewTexts(true)),
+    /Expected classes in few, its labels are numbers: train a recipe of scores, such as text-only/,
+  );
+  assert.throws(
+    () => prepareData(sentimentRecipe('text-only', { modalities: ['text'] }), fewTexts(false)),
+    /Expected labels in few that are numbers, they are classes \(sad, glad\): train text-classes/,
   );
 });
 
