@@ -1,4 +1,5 @@
 // Texts that come a line each, from a file or standard input, and are read as they come, in constant memory.
+import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { DataError } from '../torch/index.js';
@@ -69,14 +70,25 @@ class LineCutter {
   }
 }
 
-function decoded(bytes: Buffer, cut: boolean): Pick<InputLine, 'text' | 'note'> {
+function decoded(line: Buffer, cut: boolean): Pick<InputLine, 'text' | 'note'> {
   const notes = cut ? [`it is longer than ${LONGEST} bytes: the rest is left out`] : [];
-  // A character may have been cut in two with the line.
-  const whole = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
-  const text = whole.replace(/[\r\0\ufffd]/g, '');
-  if (whole.includes('\0')) notes.push('it has NUL bytes, which are left out');
-  if (whole.slice(0, cut ? -1 : undefined).includes('\ufffd')) notes.push('it is not UTF-8: what is not is left out');
-  return { text, note: notes.length === 0 ? null : notes.join('; ') };
+  const bytes = cut ? withoutHalf(line) : line;
+  let text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
+  if (text.includes('\0')) notes.push('it has NUL bytes, which are left out');
+  if (!isUtf8(bytes)) {
+    notes.push('it is not UTF-8: what is not is left out');
+    text = text.replaceAll('\ufffd', '');
+  }
+  text = text.replaceAll('\0', '').replace(/\r$/, '');
+  if (text.includes('\r')) notes.push('it has carriage returns within, which are read as spaces');
+  return { text: text.replaceAll('\r', ' '), note: notes.length === 0 ? null : notes.join('; ') };
+}
+
+/** Without the beginning of a character that was cut in two with its line. */
+function withoutHalf(bytes: Buffer): Buffer {
+  const last = bytes.findLastIndex((byte) => (byte & 0xc0) !== 0x80);
+  const half = last >= 0 && bytes[last]! >= 0x80 && !isUtf8(bytes.subarray(last));
+  return half ? bytes.subarray(0, last) : bytes;
 }
 
 /** Writes a line to standard output, and waits where that is full. @returns whether anybody still reads it, as `head` does not for long */

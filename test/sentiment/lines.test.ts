@@ -1,6 +1,6 @@
 // Texts that come a line each, from a file or standard input.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -10,11 +10,12 @@ const folder = mkdtempSync(join(tmpdir(), 'headrace-lines-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('lines of a file are read as they come, each told what is wrong with it', async () => {
-  const long = `${'A great film. '.repeat(80_000)}\n`; // 1.1 MB
+  const long = `${'a great film, '.repeat(80_000)}\n`; // 1.1 MB
   const lines = [
     Buffer.from('I loved it.\n\nso \0good\n'),
     Buffer.from([0x62, 0x61, 0x64, 0xff, 0x0a]),
     Buffer.from(long),
+    Buffer.from('a \ufffd of old\rand new\r\n'),
   ];
   const path = join(folder, 'lines.txt');
   writeFileSync(path, Buffer.concat([...lines, Buffer.from('the end')]));
@@ -26,17 +27,19 @@ test('lines of a file are read as they come, each told what is wrong with it', a
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(
     results.map(({ line }) => line),
-    [1, 2, 3, 4, 5, 6],
+    [1, 2, 3, 4, 5, 6, 7],
   );
   assert.equal(results[0]!.label, 'positive');
   assert.equal(results[1]!.error, 'nothing to read');
-  assert.deepEqual([results[2]!.text, results[3]!.text, results[5]!.text], ['so good', 'bad', 'the end']);
+  assert.deepEqual([results[2]!.text, results[3]!.text, results[6]!.text], ['so good', 'bad', 'the end']);
+  assert.equal(results[5]!.text, 'a \ufffd of old and new');
   assert.equal((results[4]!.text as string).length, 100_000);
   for (const told of [
     /line 2 has nothing to read/,
     /line 3: it has NUL/,
     /line 4: it is not UTF-8/,
     /line 5: it is longer/,
+    /line 6: it has carriage returns within, which are read as spaces$/m,
   ]) {
     assert.match(outcome.stderr, told);
   }
@@ -61,16 +64,25 @@ test('lines of standard input are answered before it ends', async () => {
   assert.deepEqual(labels, ['positive', 'negative']);
 });
 
-test('a hundred thousand lines are read in the memory of a few', async () => {
+test('a hundred thousand lines of a file or of standard input are read in the memory of a few', async () => {
   const path = join(folder, 'many.txt');
-  const line = `${' '.repeat(2_000)}\n`;
-  writeFileSync(path, line.repeat(100_000)); // 200 MB, of which the heap has room for a third
-  const outcome = await headrace(['sentiment', 'predict', '--file', path], {
-    asProcess: true,
-    env: { NODE_OPTIONS: '--max-old-space-size=64' },
-  });
-  assert.equal(outcome.code, 1, outcome.stderr.slice(-2000));
-  assert.equal(outcome.stdout, 'nothing to read\n'.repeat(100_000));
+  const blank = `${' '.repeat(2_000)}\n`;
+  writeFileSync(path, `I loved it.\n${blank.repeat(999)}`.repeat(100)); // 200 MB, of which the heap has room for a third
+  const env = { NODE_OPTIONS: '--max-old-space-size=64' };
+  const outcomes = await Promise.all([
+    headrace(['sentiment', 'predict', '--file', path], { asProcess: true, env }),
+    headrace(['sentiment', 'predict', '--file', '-'], {
+      env,
+      whenStarted: ({ stdin }) => createReadStream(path).pipe(stdin!),
+    }),
+  ]);
+  for (const { code, stdout, stderr } of outcomes) {
+    assert.equal(code, 1, stderr.slice(-2000));
+    const [first, second] = stdout.split('\n', 2) as [string, string];
+    assert.match(first, /positive.*"I loved it\."/);
+    assert.equal(second, 'nothing to read');
+    assert.equal(stdout, `${first}\n${`${second}\n`.repeat(999)}`.repeat(100));
+  }
 });
 
 test('it ends in peace once nobody reads what it says', async () => {
