@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
+import { Readable, type Writable } from 'node:stream';
+import { json, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { loadSafetensors, saveNpz } from 'headrace/io';
 import { skipInit } from 'headrace/nn';
@@ -42,7 +43,7 @@ export async function readerPart({ rounds, quick, turn }: PartOptions): Promise<
   const passes = quick ? 1 : 10;
   const score = await loadVader();
   const reader = SentimentReader.load();
-  const rows = [...sizes(), ...right(reader, score), ...(await alone(rounds, turn))];
+  const rows = [...sizes(), ...right(reader, score), ...(await alone(rounds, turn)), ...(await streams(quick, turn))];
   const reading = new Map<string, Side>([
     ['Headrace', async () => speed(passes, () => reader.read(texts))],
     ['vader-sentiment', async () => speed(passes, () => texts.map(score))],
@@ -61,7 +62,7 @@ export async function readerPart({ rounds, quick, turn }: PartOptions): Promise<
       `The hundred sentences of the tests, ten times over: ${texts.length} texts a pass, ${passes} a turn, one thread. Reading is ` +
         "cutting into pieces, the network in batches of 64, probabilities and emotions; the network alone has its batches made before. PyTorch's " +
         'gives the same numbers to 1e-3, which is checked. Loading and memory are those of processes of their own; memory holds Node, and ' +
-        'libtorch on one side.',
+        'libtorch on one side. Lines come on the standard input of headrace sentiment predict --file -.',
       ...(network.torch === null ? [NO_PYTHON] : []),
     ],
   };
@@ -113,6 +114,31 @@ async function alone(rounds: number, turn: PartOptions['turn']): Promise<Row[]> 
     const must = what === 'load' ? { most: 300 } : undefined;
     return [row(`${name}, Headrace`, unit, of('reader'), must), row(`${name}, vader-sentiment`, unit, of('vader'))];
   });
+}
+
+/** Whether memory grows with the number of lines that are read as they come. */
+async function streams(quick: boolean, turn: PartOptions['turn']): Promise<Row[]> {
+  const counts = quick ? [100, 1_000] : [10_000, 100_000];
+  const turns = new Turns('reader, lines', counts.length);
+  const peaks: number[] = [];
+  for (const count of counts) {
+    peaks.push((await turn(() => streamed(count))) / 2 ** 20);
+    turns.done(`${count} lines  ${peaks.at(-1)!.toFixed(0)} MiB`);
+  }
+  return [
+    ...counts.map((count, i) => row(`peak resident memory, ${count} lines`, 'MiB', [peaks[i]!])),
+    ratio('memory of ten times the lines', [peaks[1]!], [peaks[0]!], { most: 1.2 }),
+  ];
+}
+
+/** The most bytes of a process that reads so many texts, a line each. */
+async function streamed(count: number): Promise<number> {
+  const child = spawn(process.execPath, [program, 'lines'], { stdio: ['pipe', 'ignore', 'ignore', 'pipe'] });
+  const lines = function* (): Generator<string> {
+    for (let i = 0; i < count; i++) yield `${texts[i % texts.length]}\n`;
+  };
+  Readable.from(lines()).pipe(child.stdin as Writable);
+  return Number(await text(child.stdio[3] as Readable));
 }
 
 const titles: Readonly<Record<keyof Alone, readonly [string, string]>> = {
