@@ -125,6 +125,20 @@ test('of groups the phrases name none that the reader is tested with as unknown,
   assert.ok(new Set(names).size > 0.9 * names.length && names.length > 100, `${names.length} names`);
 });
 
+test('of people the phrases say what people can be', () => {
+  const made = phraseExamples(1000, 0).map(({ text }) => text);
+  const people = made.filter((text) =>
+    /\b(man|woman|boy|girl|person|people|neighbour|doctor|teacher|friend|student)\b/.test(text),
+  );
+  assert.ok(people.length > 1000, `${people.length}`);
+  const things =
+    /\b(was|were|is|are)( \w+)? (delicious|useful|reliable|comfortable|fresh|solid|broken|useless|cheap|slow|bland|dull)\b/;
+  assert.equal(
+    people.find((text) => things.test(text) && !/^the \w+ of the/.test(text)),
+    undefined,
+  );
+});
+
 test('careless texts are mistyped and can still be read; a seed mistypes alike', () => {
   const text = "The second half wasn't as good as the first, but we stayed.";
   const typed = (seed: number): string => careless(text, drawer(seed));
