@@ -93,6 +93,7 @@ before(async () => {
     type_vocab_size: 1,
   };
   writeFileSync(join(bert, 'config.json'), JSON.stringify(config));
+  for (const name of ['LICENSE', 'NOTICE.txt']) writeFileSync(join(bert, name), name);
   const model = new BertModel(parseBertConfig(config, 'test'), { pooler: false });
   saveSafetensors(join(bert, 'model.safetensors'), model.stateDict(), { format: 'pt' });
   const parts = (name: string) =>
@@ -259,6 +260,8 @@ test('the command reads texts with a reader as with other models, and says more'
 
 test('its folder is small and describes itself; a damaged one is told', () => {
   const manifest = JSON.parse(readFileSync(join(readerOf, 'reader.json'), 'utf8')) as Record<string, unknown>;
+  // Those of the encoder that it began with.
+  for (const name of ['LICENSE', 'NOTICE.txt']) assert.equal(readFileSync(join(readerOf, name), 'utf8'), name);
   assert.ok((manifest.temperature as number) > 0);
   assert.throws(() => SentimentReader.load(bert), /Expected the folder of a reader, with reader.json/);
   const old = join(folder, 'old');

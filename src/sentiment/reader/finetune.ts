@@ -12,6 +12,7 @@ import { type TokenRow, writeBundles } from './bundles.js';
 import { careless } from './careless.js';
 import { spread, TextCutter } from './cut-text.js';
 import type { FinetuneConfig } from './finetune-config.js';
+import { copyLicences } from './folder.js';
 import { labelRow } from './labels.js';
 import { encoderNetwork, readEncoderConfig } from './network.js';
 import { drawer } from './phrases.js';
@@ -44,6 +45,7 @@ export async function prepareFinetuning(config: FinetuneConfig, places: Finetune
   const made = parts.map((part) => bundlesFile(out, part));
   expectSame(join(out, 'text', 'made-of.json'), { bert: resolve(bert), sets, length, batchTokens, seed }, made);
   writeFileAtomic(join(out, 'text', 'tokenizer.json'), readFileSync(join(bert, 'tokenizer.json')));
+  copyLicences(bert, join(out, 'text'));
   const model = networkOf(config, described);
   writeFileAtomic(join(out, 'text', 'config.json'), `${JSON.stringify(model, null, 2)}\n`);
   for (const part of parts) if (!existsSync(bundlesFile(out, part))) await bundle(config, places, part);

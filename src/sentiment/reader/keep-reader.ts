@@ -11,7 +11,7 @@ import { fitTemperature, fitThreshold } from './calibrate.js';
 import { Familiarity, MUTE, UNKNOWN } from './familiarity.js';
 import { bundlesFile, type FinetunePlaces } from './finetune.js';
 import type { FinetuneConfig } from './finetune-config.js';
-import { readerFile } from './folder.js';
+import { copyLicences, readerFile } from './folder.js';
 import { classNames, emotionNames, outputAt } from './labels.js';
 import { READER_FORMAT, type ReaderManifest, SentimentReader, sigmoid } from './reader.js';
 import { type Example, examplesOf } from './sets.js';
@@ -30,6 +30,7 @@ export async function keepReader(config: FinetuneConfig, { data, out }: Finetune
   const folder = readerFolder(out);
   mkdirSync(folder, { recursive: true });
   for (const name of ['config.json', 'tokenizer.json']) copyFileSync(join(out, 'text', name), join(folder, name));
+  copyLicences(join(out, 'text'), folder);
   const { length, heads, sets, weights } = config;
   writeWeights(out, folder, weights);
   const first: ReaderManifest = {
