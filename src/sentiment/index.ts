@@ -122,6 +122,8 @@ export {
   type LabelKind,
   type Labels,
   labelReaders,
+  type TweetEmotion,
+  tweetEmotions,
 } from './reader/labels.js';
 export { type MaskedModelOptions, maskedModel, maskedModelling } from './reader/masked-model.js';
 export { type MaskedOptions, MaskedTokens } from './reader/masked-tokens.js';

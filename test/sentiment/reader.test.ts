@@ -154,6 +154,13 @@ test('a reading has a score, probabilities that sum to 1, and the emotions that 
     bad!.emotions.map(({ name }) => name),
     ['disgust'],
   );
+  assert.deepEqual(good!.ekman, [{ name: 'joy', probability: good!.emotions[0]!.probability }]);
+  assert.deepEqual(
+    bad!.ekman.map(({ name }) => name),
+    ['disgust'],
+  );
+  // No set of its training had tweets or irony.
+  assert.deepEqual([good!.tweet, good!.irony], [null, null]);
   assert.deepEqual([good!.spoken, bad!.spoken, plain!.spoken], ['positive', 'negative', 'neutral']);
 });
 

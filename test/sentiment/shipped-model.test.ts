@@ -15,6 +15,7 @@ import {
   SeedTrainer,
   SentimentReader,
   shippedModel,
+  type TextReading,
   unnamed,
   writeResult,
 } from 'headrace/sentiment';
@@ -133,12 +134,16 @@ test('without a folder predict uses the model that comes with Headrace, and says
   assert.match(outcome.stderr, /read by sentiment-text, the model that comes with Headrace/);
   const { name, utterances } = lastJson(outcome) as {
     name: string;
-    utterances: { score: number; label: string; confidence: number }[];
+    utterances: (TextReading & { confidence: number })[];
   };
   assert.equal(name, 'sentiment-text');
   assert.equal(utterances[0]!.label, 'positive');
   assert.ok(utterances[0]!.score > 0 && utterances[0]!.score <= 3);
   assert.ok(utterances[0]!.confidence > 1 / 3);
+  const { tweet, irony, ekman, spoken } = utterances[0]!;
+  assert.deepEqual([tweet!.label, ekman[0]!.name, spoken], ['joy', 'joy', 'positive']);
+  assert.ok(Math.abs(Object.values(tweet!.probabilities).reduce((a, b) => a + b, 0) - 1) < 1e-6);
+  assert.ok(irony! > 0 && irony! < 1);
 });
 
 test('a first argument that is a file is a clip for that model; a folder without a model is told', async () => {

@@ -62,6 +62,7 @@ const sentimentOf: Readonly<Record<string, number>> = { anger: 0, disgust: 0, fe
 
 export const classNames = ['negative', 'neutral', 'positive'] as const;
 export const tweetEmotions = ['anger', 'joy', 'optimism', 'sadness'] as const;
+export type TweetEmotion = (typeof tweetEmotions)[number];
 
 /** The numbers that a reader gives for a text, one task after another. */
 export const outputs = {

@@ -6,7 +6,7 @@ import type { SentimentReader, TextReading } from './reader.js';
 
 /** A prediction with what a reader says besides. Its confidence is the probability of its label. */
 export type UtteranceReading = SentimentPrediction &
-  Partial<Pick<TextReading, 'probabilities' | 'emotions' | 'unsure'>> & {
+  Partial<Omit<TextReading, 'text' | 'score' | 'label' | 'pieces'>> & {
     /** Of a text that is longer than what is read at once, and of all that are explained. */
     readonly sentences?: readonly SentenceReading[];
   };
@@ -29,9 +29,8 @@ export function readUtterances(
   return inputs.map(({ id, text, start = null, end = null }) => {
     const about = { id, text, start, end, unimodal: {} };
     if (!has(text)) return { ...about, score: Number.NaN, label: 'unknown', confidence: 0, missing: ['text'] };
-    const { score, label, probabilities, emotions, unsure, pieces } = readings.next().value!;
-    const confidence = probabilities[label];
-    const said = { ...about, score, label, confidence, missing: [], probabilities, emotions, unsure };
+    const { text: _, pieces, ...reading } = readings.next().value!;
+    const said = { ...about, ...reading, confidence: reading.probabilities[reading.label], missing: [] };
     if (explain) return { ...said, sentences: explainText(reader, text) };
     return pieces > 1 ? { ...said, sentences: readSentences(reader, text) } : said;
   });

@@ -12,11 +12,14 @@ import { holdsReader, readerFile, shippedModel } from './folder.js';
 import {
   classNames,
   type EmotionName,
+  ekmanOf,
   emotionNames,
   type OutputName,
   outputAt,
   outputCount,
   outputs,
+  type TweetEmotion,
+  tweetEmotions,
 } from './labels.js';
 import { type HeadOptions, readerModel } from './reader-model.js';
 import type { SetConfig } from './sets.js';
@@ -62,6 +65,15 @@ export interface TextReading {
   readonly probabilities: Readonly<Record<(typeof classNames)[number], number>>;
   /** Those that are likely enough to be named, the likeliest first; several may be. */
   readonly emotions: readonly { readonly name: EmotionName; readonly probability: number }[];
+  /** Ekman's groups of these emotions, each with the probability of its likeliest one. */
+  readonly ekman: readonly { readonly name: string; readonly probability: number }[];
+  /** The emotion of a tweet, one of four, which are all that this task knows; null where the reader was not trained on such tweets. */
+  readonly tweet: {
+    readonly label: TweetEmotion;
+    readonly probabilities: Readonly<Record<TweetEmotion, number>>;
+  } | null;
+  /** The probability that it is meant otherwise than it says; null where the reader was not trained on irony. */
+  readonly irony: number | null;
   /** What it would be in a dialogue, where more is neutral. */
   readonly spoken: (typeof classNames)[number];
   /** In how many pieces it was read, since so much is read at once and no more. */
@@ -169,8 +181,7 @@ export class SentimentReader {
 
   /** The probabilities of negative, neutral and positive. */
   classes(output: Float64Array): number[] {
-    const at = outputAt('classes');
-    return softmax([...output.subarray(at, at + classNames.length)].map((value) => value / this.manifest.temperature));
+    return softmax(numbersOf(output, 'classes').map((value) => value / this.manifest.temperature));
   }
 
   /** How familiar the pieces of a text are; see {@link ReaderManifest.familiar}. */
@@ -183,6 +194,11 @@ export class SentimentReader {
       pieces.flatMap((ids) => this.cutter.bare(ids)),
       text,
     );
+  }
+
+  /** Whether it was trained on labels of a kind: the numbers of other tasks mean nothing. */
+  #learnt(kind: SetConfig['kind']): boolean {
+    return Object.values(this.manifest.sets).some((set) => set.kind === kind);
   }
 
   #reading(text: string, output: Float64Array, cut: Pieces): TextReading {
@@ -200,6 +216,9 @@ export class SentimentReader {
       label: classNames[likeliest(output, 'classes')]!,
       probabilities: { negative, neutral, positive },
       emotions,
+      ekman: ekmanOfAll(emotions),
+      tweet: this.#learnt('tweet-emotion') ? tweetOf(output) : null,
+      irony: this.#learnt('irony') ? softmax(numbersOf(output, 'irony'))[1]! : null,
       spoken: classNames[likeliest(output, 'spoken')]!,
       pieces: cut.length,
       unsure: this.#familiarity(text, cut) < familiar ? 'not English, or no words?' : null,
@@ -207,10 +226,34 @@ export class SentimentReader {
   }
 }
 
+/** The numbers of a task. */
+const numbersOf = (output: Float64Array, task: OutputName): number[] => [
+  ...output.subarray(outputAt(task), outputAt(task) + outputs[task]),
+];
+
 /** The class with the greatest number of a task. */
 export function likeliest(output: Float64Array, task: OutputName): number {
-  const logits = output.subarray(outputAt(task), outputAt(task) + outputs[task]);
+  const logits = numbersOf(output, task);
   return logits.indexOf(Math.max(...logits));
+}
+
+/** @param emotions - the likeliest first */
+function ekmanOfAll(emotions: TextReading['emotions']): TextReading['ekman'] {
+  const groups = new Map<string, number>();
+  for (const { name, probability } of emotions) {
+    const group = ekmanOf(name);
+    if (!groups.has(group)) groups.set(group, probability);
+  }
+  return [...groups].map(([name, probability]) => ({ name, probability }));
+}
+
+function tweetOf(output: Float64Array): TextReading['tweet'] {
+  const shares = softmax(numbersOf(output, 'tweet'));
+  const probabilities = Object.fromEntries(tweetEmotions.map((name, i) => [name, shares[i]!]));
+  return {
+    label: tweetEmotions[likeliest(output, 'tweet')]!,
+    probabilities: probabilities as Record<TweetEmotion, number>,
+  };
 }
 
 export function softmax(logits: readonly number[]): number[] {
