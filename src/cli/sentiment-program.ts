@@ -169,8 +169,8 @@ function addEval(verb: Verb): void {
       '--condition <name>',
       'worse data: no-text, no-audio, no-vision, noisy-text, noisy-audio, noisy-vision, half-words',
     )
-    .option('--predictions <file>', 'write what each seed says of each utterance, as CSV')
-    .option('--csv <file>', 'write the scores of each seed, as CSV')
+    .option('--predictions <file>', 'write what each seed, or a reader, says of each utterance, as CSV')
+    .option('--csv <file>', 'write the scores of each seed, or of each set of a reader, as CSV')
     .addOption(jsonOption())
     .action(async (folder: string, flags: SentimentEvalFlags, command: Command) => {
       requireOptions(command, 'data');

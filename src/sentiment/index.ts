@@ -133,7 +133,7 @@ export { type PretrainConfig, pretrainRecipes, readPretrainConfig } from './read
 export { type ReadOptions, readUtterances, type UtteranceReading } from './reader/read-utterances.js';
 export { type ReaderManifest, SentimentReader, type TextReading } from './reader/reader.js';
 export { type HeadOptions, type ReaderModelOptions, readerModel } from './reader/reader-model.js';
-export { type ReaderScores, readerScores } from './reader/reader-scores.js';
+export { type ReaderPrediction, type ReaderScores, readerScores } from './reader/reader-scores.js';
 export { type Example, examplesOf, type SetConfig } from './reader/sets.js';
 export { type SentimentRecipeOptions, sentimentRecipe, sentimentRecipeNames } from './recipes.js';
 export { type ClassificationMetrics, type ClassScore, classificationMetrics, type Numbers } from './scores.js';

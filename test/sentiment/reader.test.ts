@@ -122,7 +122,9 @@ before(async () => {
 });
 
 test('it learns classes, grades, scores and emotions at once, and is tested on parts that it did not see', async () => {
-  const outcome = await headrace(['sentiment', 'eval', readerOf, '--data', data, '--json']);
+  const [csv, predictions] = [join(folder, 'scores.csv'), join(folder, 'said.csv')];
+  const into = ['--csv', csv, '--predictions', predictions];
+  const outcome = await headrace(['sentiment', 'eval', readerOf, '--data', data, '--json', ...into]);
   assert.equal(outcome.code, 0, outcome.stderr);
   const { scores } = lastJson(outcome) as { scores: Record<string, Record<string, number>> };
   assert.deepEqual(Object.keys(scores), ['own', 'halves', 'feelings', 'talk']);
@@ -137,6 +139,31 @@ test('it learns classes, grades, scores and emotions at once, and is tested on p
   // 4 emotions of 28 occur; those that never do and are never named have an F1 of 0.
   assert.ok(Math.abs(feelings['macro F1 of 28']! - 4 / 28) < 1e-9, JSON.stringify(feelings));
   assert.ok(Math.abs(feelings["macro F1 of Ekman's"]! - 3 / 7) < 1e-9);
+  const cells = (file: string): string[][] =>
+    readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(','));
+  const [header, first] = cells(csv) as [string[], string[]];
+  assert.deepEqual(header.slice(0, 5), ['Model', 'Set', 'texts', 'accuracy', 'calibration error']);
+  assert.deepEqual(first.slice(0, 4), ['reader', 'own', '72', '1']);
+  const [columns, ...rows] = cells(predictions) as [string[], ...string[][]];
+  assert.deepEqual(columns.slice(0, 6), ['set', 'text', 'label', 'prediction', 'score', 'negative']);
+  const of = (set: string): string[][] => rows.filter(([name]) => name === set);
+  assert.equal(of('own').length, 72);
+  assert.deepEqual(
+    (['own', 'halves', 'feelings', 'talk'] as const).map((set) =>
+      of(set)
+        .find(([, text]) => /great|lovely|superb/.test(text!))!
+        .slice(2, 4),
+    ),
+    [
+      ['4', '4'],
+      ['positive', 'positive'],
+      ['admiration joy', 'admiration joy'],
+      ['positive', 'positive'],
+    ],
+  );
 });
 
 test('a reading has a score, probabilities that sum to 1, and the emotions that are likely', () => {
