@@ -31,12 +31,14 @@ export type ClipOutcome<T> =
  * Reads clips one after another. Of several, one that cannot be read is told, the others are read none the less, and the
  * command's exit code is 1; of a single one the error is the command's.
  * @param use - makes a clip's result
+ * @param options - of every clip
  */
 export async function readClips<T>(
   paths: readonly string[],
   flags: WordFlags,
   wanted: FeatureSpecs,
   use: (clip: Clip) => T,
+  options: Pick<ClipOptions, 'expressions'> = {},
 ): Promise<ClipOutcome<T>[]> {
   const several = paths.length > 1;
   if (several) checkSeveral(paths, flags);
@@ -44,7 +46,7 @@ export async function readClips<T>(
   const outcomes: ClipOutcome<T>[] = [];
   for (const clip of paths) {
     try {
-      const read = await reader.read(clip, wordsOf(clip, flags));
+      const read = await reader.read(clip, { ...options, ...wordsOf(clip, flags) });
       for (const note of read.notes) say(`note: ${several && !note.startsWith(clip) ? `${clip}: ` : ''}${note}`);
       outcomes.push({ clip, value: use(read) });
     } catch (error) {

@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { type ExpressionName, type Expressions, expressionNames } from '../media/index.js';
 import {
+  type Clip,
   type ClipFeatures,
   clipScore,
   type FeatureSpecs,
@@ -57,11 +59,12 @@ export async function predictSentiment(
     print(flags.json, { ...about, utterances }, utterances.map(line).join('\n'));
     return;
   }
-  const outcomes = await readClips(clips, flags, features, ({ utterances: inputs, features: own, notes }) => {
-    const utterances = read(inputs, own);
-    if (utterances.every(({ score }) => Number.isNaN(score))) throw new DataError(WORDLESS);
+  const use = ({ utterances: inputs, features: own, expressions, notes }: Clip) => {
+    const utterances = read(inputs, own).map((said, i) => ({ ...said, face: faceOf(expressions[i]!) }));
+    if (utterances.every(({ score, face }) => Number.isNaN(score) && face === null)) throw new DataError(WORDLESS);
     return { score: clipScore(utterances), notes, utterances };
-  });
+  };
+  const outcomes = await readClips(clips, flags, features, use, { expressions: true });
   const [first] = outcomes;
   const single = outcomes.length === 1 && first !== undefined && 'value' in first;
   const results = outcomes.map((outcome) =>
@@ -111,8 +114,21 @@ interface Predictor {
   read(inputs: readonly UtteranceInput[], features?: ClipFeatures): Prediction[];
 }
 
-/** A reader says more. */
-type Prediction = SentimentPrediction & Partial<Pick<UtteranceReading, 'emotions' | 'unsure' | 'sentences'>>;
+/** What the face of an utterance shows most, and each expression's probability. */
+interface FaceReading {
+  readonly expression: ExpressionName;
+  readonly probabilities: Expressions;
+}
+
+function faceOf(probabilities: Expressions | null): FaceReading | null {
+  if (probabilities === null) return null;
+  const [expression] = [...expressionNames].sort((a, b) => probabilities[b] - probabilities[a]);
+  return { expression: expression!, probabilities };
+}
+
+/** A reader says more, a clip shows more. */
+type Prediction = SentimentPrediction &
+  Partial<Pick<UtteranceReading, 'emotions' | 'unsure' | 'sentences'>> & { readonly face?: FaceReading | null };
 
 async function predictorOf(folder: string, flags: SentimentPredictFlags): Promise<Predictor> {
   const name = basename(resolve(folder));
@@ -211,12 +227,13 @@ function line(result: Prediction): string {
   const alone = heads.flatMap(([name, score]) => (score === null ? [] : [`${name} ${signed(score)}`]));
   const unread = Number.isNaN(result.score);
   const parts = unread
-    ? [NOTHING]
+    ? [result.face ? 'no score' : NOTHING]
     : [`${signed(result.score)}  ${result.label}, confidence ${result.confidence.toFixed(2)}`];
-  const { emotions = [], unsure = null } = result;
+  const { emotions = [], unsure = null, face = null } = result;
   if (emotions.length > 0) {
     parts.push(emotions.map(({ name, probability }) => `${name} ${probability.toFixed(2)}`).join(', '));
   }
+  if (face !== null) parts.push(`face ${face.expression} ${face.probabilities[face.expression].toFixed(2)}`);
   if (unsure !== null) parts.push(`unsure: ${unsure}`);
   if (heads.length > 1 && alone.length > 0) parts.push(`alone: ${alone.join(', ')}`);
   if (result.missing.length > 0) parts.push(`missing: ${result.missing.join(', ')}`);

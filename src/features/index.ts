@@ -38,4 +38,12 @@ export {
 } from './specs.js';
 export { fitSubtitles, parseSubtitles, readSubtitles } from './subtitles.js';
 export { checkSpans, cutAtPauses, type PauseOptions, type SpokenSpan } from './utterances.js';
-export { extractVision, type VisionRows, visionColumns, visionRow, visionRows, visionSpec } from './vision.js';
+export {
+  extractVision,
+  meanExpressions,
+  type VisionRows,
+  visionColumns,
+  visionRow,
+  visionRows,
+  visionSpec,
+} from './vision.js';

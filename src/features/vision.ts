@@ -1,6 +1,7 @@
 /** Features of a speaker's face, picture by picture: the same code for a data set's clips and for a clip to predict. */
 import {
   centreOf,
+  type Expressions,
   expressionNames,
   type Face,
   type FaceAnalyser,
@@ -58,6 +59,23 @@ export function visionRow({ landmarks, interOcular, pose, expressions }: Face): 
   const angles = [pose.yaw, pose.pitch, pose.roll].map((degrees) => (degrees * Math.PI) / 180);
   row.set([...angles, ...expressionNames.map((name) => expressions[name])], 2 * landmarkCount);
   return row;
+}
+
+/**
+ * What a face shows over the pictures of an utterance: the mean of those in which it was found; null where it was in none.
+ * @param rows - of {@link visionRow}, zeros where there was no face
+ */
+export function meanExpressions(rows: Float32Array): Expressions | null {
+  const dims = visionColumns.length;
+  const begin = dims - expressionNames.length;
+  const sums = expressionNames.map((_, k) => {
+    let sum = 0;
+    for (let at = begin + k; at < rows.length; at += dims) sum += rows[at]!;
+    return sum;
+  });
+  const total = sums.reduce((a, b) => a + b, 0);
+  if (total === 0) return null;
+  return Object.fromEntries(expressionNames.map((name, k) => [name, sums[k]! / total])) as Expressions;
 }
 
 /**

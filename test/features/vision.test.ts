@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { extractVision, visionColumns, visionRow, visionRows, visionSpec } from 'headrace/features';
+import { extractVision, meanExpressions, visionColumns, visionRow, visionRows, visionSpec } from 'headrace/features';
 import { type Face, FaceAnalyser, projectHead, type RgbImage, writeVideo } from 'headrace/media';
 import { blank, near, scene } from '../media/faces-support.js';
 import { scratch } from '../media/support.js';
@@ -50,6 +50,17 @@ test('landmarks are centred between the eyes, in eye distances; angles are radia
   const turned = visionRow(face(projectHead(still, 50), { yaw: 90, pitch: -45, roll: 180 }, 50));
   for (const [i, angle] of [Math.PI / 2, -Math.PI / 4, Math.PI].entries()) near(turned[136 + i]!, angle, 1e-6, 'angle');
   assert.deepEqual([...turned.slice(139)], Object.values(expressions));
+});
+
+test('the expressions of an utterance are the mean of the pictures in which there is a face', () => {
+  const still = { yaw: 0, pitch: 0, roll: 0 };
+  const shown = face(projectHead(still, 50), still, 50);
+  const sad = { ...expressions, neutral: 0, happy: 0, sad: 1 };
+  const rows = [visionRow(shown), new Float32Array(146), visionRow({ ...shown, expressions: sad })];
+  const mean = meanExpressions(Float32Array.from(rows.flatMap((row) => [...row])))!;
+  near(mean.neutral, 0.25, 1e-6, 'neutral');
+  near(mean.sad, 0.625, 1e-6, 'sad');
+  assert.equal(meanExpressions(new Float32Array(2 * 146)), null);
 });
 
 test('where a face lies, how large it is and how it is tilted leaves the landmarks as they are', () => {

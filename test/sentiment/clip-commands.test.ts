@@ -24,6 +24,7 @@ interface ClipResult {
     readonly text: string | null;
     readonly missing: readonly string[];
     readonly unimodal: Readonly<Record<string, number>>;
+    readonly face: { readonly expression: string; readonly probabilities: Readonly<Record<string, number>> } | null;
   }[];
 }
 
@@ -225,7 +226,10 @@ describe('clips on the command line', () => {
     assert.equal(results.length, clips.length);
     for (const { score, utterances } of results) {
       assert.ok(Number.isFinite(score) && utterances.length > 0);
-      for (const { missing } of utterances) assert.deepEqual(missing, ['text']);
+      for (const { missing, face } of utterances) {
+        assert.deepEqual(missing, ['text']);
+        assert.ok(face!.probabilities[face!.expression]! > 1 / 7);
+      }
     }
     const arrays = loadNpz(out);
     const vision = arrays.get('vision')!.tolist() as number[][][];

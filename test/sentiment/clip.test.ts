@@ -90,6 +90,20 @@ test('with a transcript a clip is one utterance; a video without a face lacks vi
   assert.deepEqual(predictUtterances(model(), clip.utterances, clip.features)[0]!.missing, ['vision']);
 });
 
+test('what a face shows is told where it is asked for, from the rows of a model or by itself', async () => {
+  const ana = 'examples/ana.jpg';
+  const [asked, beside, unasked] = [
+    await readClip(ana, {}, { expressions: true }),
+    await readClip(ana, { vision: visionSpec(5) }, { expressions: true }),
+    await readClip(ana, {}),
+  ];
+  const [shown] = asked.expressions;
+  assert.ok(shown!.neutral > 0.5, JSON.stringify(shown));
+  assert.deepEqual([beside.expressions, unasked.expressions], [[shown], [null]]);
+  assert.deepEqual(asked.features, {});
+  assert.deepEqual((await readClip(at('grey.mp4'), {}, { expressions: true })).expressions, [null]);
+});
+
 test('what is damaged in a clip is told beside what it lacks', async () => {
   const pictures = [...greyFrames(30)];
   await writeVideo(at('whole.mp4'), pictures, { fps: 10, audio: { samples: speech([1, 1]), rate: 16000 } });

@@ -230,17 +230,25 @@ describe('on the command line', () => {
       headrace(['sentiment', 'predict', 'nosuch.wav']),
       headrace(['sentiment', 'predict', 'runs/nosuch', 'a.wav']),
       headrace(['sentiment', 'predict', folder.at('lines.txt')]),
-      headrace(['sentiment', 'predict', 'examples/hello.flac', '--json']),
+      headrace(['sentiment', 'predict', 'examples/hello.flac', 'examples/ana.jpg']),
     ]);
     assert.deepEqual(
-      [clip, model, texts, wordless].map(({ code, stdout }) => [code, stdout]),
-      Array(4).fill([1, '']),
+      [clip, model, texts, wordless].map(({ code }) => code),
+      Array(4).fill(1),
     );
     assert.match(
       texts.stderr,
       /^headrace: Expected recordings .* texts, (.*lines\.txt): --file \1 reads a text a line\n$/,
     );
-    assert.match(wordless.stderr, /^headrace: Expected words to read, got none: .*--transcript.*--asr FOLDER$/m);
+    assert.match(
+      wordless.stderr,
+      /^headrace: .*flac: Expected words to read, got none: .*--transcript.*--asr FOLDER$/m,
+    );
+    // A picture has no words, but a face.
+    assert.match(
+      wordless.stdout,
+      /could not be read\n.*ana\.jpg\n {2}\S+ s {2}no score; face neutral 0\.\d\d; missing: text\n$/,
+    );
     assert.match(clip.stderr, /^headrace: No such file: nosuch\.wav \(looked from .*\)$/m);
     assert.match(model.stderr, /^headrace: There is no runs\/nosuch .*: expected the folder of a model, or a clip\n$/);
   });

@@ -6,9 +6,10 @@ import { PackedSequences } from '../../features/sequences.js';
 import type { FeatureSpec, FeatureSpecs, Modality } from '../../features/specs.js';
 import { fitSubtitles, readSubtitles } from '../../features/subtitles.js';
 import { cutAtPauses, type SpokenSpan } from '../../features/utterances.js';
-import { extractVision, type VisionRows, visionSpec } from '../../features/vision.js';
+import { extractVision, meanExpressions, type VisionRows, visionSpec } from '../../features/vision.js';
 import {
   type Audio,
+  type Expressions,
   FaceAnalyser,
   type MediaExtent,
   type MediaInfo,
@@ -17,21 +18,28 @@ import {
   readAudio,
   readFrames,
 } from '../../media/index.js';
-import { ConfigError, DataError } from '../../torch/errors.js';
+import { ConfigError, DataError, HeadraceError } from '../../torch/errors.js';
 import { checkOptions } from '../../torch/options.js';
 import type { ClipFeatures, UtteranceInput } from '../predict.js';
+
+/** Pictures a second that are looked at for nothing but the expressions. */
+const EXPRESSION_RATE = 1;
 
 export interface ClipOptions {
   /** What is said in the whole clip, which then is one utterance. */
   readonly transcript?: string | undefined;
   /** A file of SRT or WebVTT subtitles: its entries are the utterances. */
   readonly subtitles?: string | undefined;
+  /** Whether to tell what faces show, for which pictures are looked at that no feature needs. Default false. */
+  readonly expressions?: boolean | undefined;
 }
 
 export interface Clip {
   readonly info: MediaInfo;
   readonly utterances: readonly UtteranceInput[];
   readonly features: ClipFeatures;
+  /** What the face of each utterance shows; null without one, and where that is not asked for. */
+  readonly expressions: readonly (Expressions | null)[];
   /** What could not be had, and why: for people. */
   readonly notes: readonly string[];
 }
@@ -66,7 +74,7 @@ export class ClipReader {
 
   /** See {@link readClip}. */
   async read(path: string, options: ClipOptions = {}): Promise<Clip> {
-    checkOptions('read', options, ['transcript', 'subtitles']);
+    checkOptions('read', options, ['transcript', 'subtitles', 'expressions']);
     const [info, extent] = [await mediaInfo(path), await mediaExtent(path)];
     const notes: string[] = [];
     const note = (remark: string): void => void notes.push(remark);
@@ -85,7 +93,29 @@ export class ClipReader {
       else notes.push('no pictures: vision features are missing');
     }
     const utterances = spans.map(({ text, start, end }, i) => ({ id: `utterance ${i + 1}`, text, start, end }));
-    return { info, utterances, features, notes };
+    const looks = (options.expressions ?? false) && info.video !== null;
+    const expressions = looks ? await this.#expressions(path, spans, features.vision, notes) : spans.map(() => null);
+    return { info, utterances, features, expressions, notes };
+  }
+
+  /** From the rows that a model reads, where they are of faces. */
+  async #expressions(
+    path: string,
+    spans: readonly SpokenSpan[],
+    seen: PackedSequences | undefined,
+    notes: string[],
+  ): Promise<(Expressions | null)[]> {
+    if (seen && !this.#wanted.vision!.from) return spans.map((_, i) => meanExpressions(seen.rows(i)));
+    try {
+      this.#faces ??= FaceAnalyser.load();
+      const note = (remark: string): void => void notes.push(remark);
+      const found = await extractVision(await this.#faces, path, spans, EXPRESSION_RATE, note);
+      return found.map(({ rows }) => meanExpressions(rows));
+    } catch (error) {
+      if (!(error instanceof HeadraceError)) throw error;
+      notes.push(`faces are not looked at: ${error.message}`);
+      return spans.map(() => null);
+    }
   }
 
   /** By subtitles, or as one with a transcript; else as the recogniser or the pauses divide it. */
