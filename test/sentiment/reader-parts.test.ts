@@ -78,9 +78,9 @@ test('names of groups are read as one word; what only may be one is where a pers
 });
 
 test('what names a nation with its capital alone is read so; of two names that belong together one is left', () => {
-  assert.equal(unnamed('My Polish friend likes French wine.'), 'My local friend likes local wine.');
-  assert.equal(unnamed('the polish woman is french, a danish boy'), 'the local woman is local, a local boy');
-  for (const text of ['polish the table', 'Polish your shoes.', 'a turkish towel, a danish and french fries']) {
+  assert.equal(unnamed('My Polish friend likes Turkish music.'), 'My local friend likes local music.');
+  assert.equal(unnamed('the polish woman is turkish, an orthodox boy'), 'the local woman is local, a local boy');
+  for (const text of ['polish the table', 'Polish your shoes.', 'a turkish towel, an orthodox method']) {
     assert.equal(unnamed(text), text);
   }
   assert.equal(unnamed('Native American food, an African-American nurse'), 'local food, a local nurse');

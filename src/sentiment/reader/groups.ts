@@ -1,13 +1,13 @@
 /** Who is named in a text says nothing of its sentiment: names of groups of people are read as one and the same word. */
 
 const named =
-  'muslim islamic jewish christian protestant hindu buddhist sikh atheist asian african latino latina arab arabic european ' +
-  'native\\s+american american british english irish scottish german italian spanish portuguese belgian austrian czech hungarian ' +
-  'romanian bulgarian greek russian ukrainian swedish norwegian finnish mexican brazilian cuban colombian chinese japanese ' +
-  'korean vietnamese thai filipino indonesian indian pakistani bangladeshi afghan iranian iraqi syrian lebanese israeli palestinian ' +
+  'muslim islamic jewish christian catholic protestant hindu buddhist sikh atheist asian african latino latina arab arabic european ' +
+  'native\\s+american american british english irish scottish german french italian spanish portuguese dutch belgian swiss austrian ' +
+  'czech hungarian romanian bulgarian greek russian ukrainian swedish norwegian danish finnish mexican brazilian cuban colombian ' +
+  'chinese japanese korean vietnamese thai filipino indonesian indian pakistani bangladeshi afghan iranian iraqi syrian lebanese israeli palestinian ' +
   'egyptian moroccan nigerian kenyan ethiopian somali ghanaian gay lesbian bisexual transgender queer heterosexual homosexual';
-/** These are names with their capital. One polishes a table, and eats a danish with catholic taste. */
-const capital = 'Catholic Orthodox Polish Turkish Danish Swiss Dutch French';
+/** These are names with their capital: one polishes a table, a towel is turkish, a method orthodox. */
+const capital = 'Orthodox Polish Turkish';
 /** With which sentences begin, too: Polish the table. */
 const object = 'the|an?|my|your|his|her|its|our|their|this|that|these|those|it|them|up';
 /** These are names of groups before a person, or as all that is said of something: coffee is black, too, and a road is straight. */
