@@ -4,7 +4,9 @@ import { type Command, Option } from 'commander';
 import { type LayoutName, layoutNames } from '../talkinghead/prepare/layout-names.js';
 import {
   animationRates,
+  type ClipPlace,
   clipFrames,
+  clipPlaces,
   clipSizes,
   frameRates,
   jobCounts,
@@ -84,6 +86,7 @@ export interface TalkSynthFlags {
   speech?: string[];
   frames?: number;
   fps: number;
+  place: ClipPlace;
   depth: boolean;
   json: boolean;
 }
@@ -297,6 +300,11 @@ function addSynth(verb: Verb): void {
       ),
     )
     .addOption(new Option('--fps <n>', 'pictures a second of clips').argParser(within(...frameRates)).default(25))
+    .addOption(
+      new Option('--place <whose>', 'light, camera and background of speech: of every clip, or of a person')
+        .choices(clipPlaces)
+        .default('clip'),
+    )
     .option('--depth', 'write distances from the camera, too', false)
     .addOption(jsonOption())
     .action(async (flags: TalkSynthFlags, command: Command) => {

@@ -62,7 +62,7 @@ async function drawn(
 }
 
 async function spoken(
-  { seed, count, out, size, people, frames, fps }: TalkSynthFlags,
+  { seed, count, out, size, people, frames, fps, place }: TalkSynthFlags,
   speech: readonly string[],
   watching: Watching,
 ): Promise<[SpeechClipsResult, string]> {
@@ -71,6 +71,7 @@ async function spoken(
     count,
     size,
     fps,
+    place,
     speech,
     ...(people !== undefined && { people }),
     ...(frames !== undefined && { frames }),

@@ -21,6 +21,10 @@ export const scales = { emotion: [0, 2], pose: [0, 5], mouth: [0, 3] } as const 
 export const setCounts: Range = [1, 10_000_000];
 export const clipFrames: Range = [1, 1_000_000];
 
+/** Whose light, camera and background are: of each clip, or of a person in all of theirs. */
+export const clipPlaces = ['clip', 'person'] as const;
+export type ClipPlace = (typeof clipPlaces)[number];
+
 /** Of a face's box, on each side. */
 export const margins: Range = [0, 2];
 

@@ -107,6 +107,24 @@ test('clips that were broken off are drawn to their end, byte by byte as at once
   await assert.rejects(makeSpeechClips(join(folder, 'none'), { ...options, speech: ['tom'] }), /a synthesiser's voice/);
 });
 
+test('clips of a person may be drawn in one place: the background stays, and what is felt and done does not', async () => {
+  const corners = async (place: 'clip' | 'person'): Promise<[number, number]> => {
+    const out = join(folder, `place-${place}`);
+    await makeSpeechClips(out, { seed: 4, count: 2, people: 1, place, speech: [line], size: 32, frames: 5 });
+    const all = { prepared: PreparedClips.open(out), usable: [0, 1], testPeople: new Set<string>(), leftOut: 0 };
+    const clips = (await loadSpeakClips(all, 32))!;
+    const apart = clips.pictures
+      .narrow(0, 0, 1)
+      .to({ dtype: 'float32' })
+      .sub(clips.pictures.narrow(0, 5, 1))
+      .abs();
+    return [apart.narrow(2, 0, 4).narrow(3, 0, 4).mean().item(), apart.mean().item()];
+  };
+  const [same, moved] = await corners('person');
+  const [other] = await corners('clip');
+  assert.ok(same < 3 && other > 6 && moved > 3, `${same}, ${other}, ${moved}`);
+});
+
 test('as many columns of sound are heard with each frame at 25 and at 30 a second, each at its time', () => {
   // A tone from 0.4 s on.
   const samples = Float32Array.from({ length: 16000 }, (_, i) => (i < 6400 ? 0 : 0.3 * Math.sin(i)));

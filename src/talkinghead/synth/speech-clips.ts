@@ -8,6 +8,7 @@ import {
   FolderLock,
   isList,
   isObject,
+  isOneOf,
   isText,
   isWhole,
   readJsonFile,
@@ -25,7 +26,8 @@ import {
   type PrepareSettings,
   readJsonLines,
 } from '../prepare/records.js';
-import { checkWhole } from '../render/checks.js';
+import { type ClipPlace, clipPlaces } from '../ranges.js';
+import { checkChoice, checkWhole } from '../render/checks.js';
 import { drawFeeling, drawPerformance, type Feeling } from './draw-motion.js';
 import { faceOfItem } from './make-set.js';
 import { LineSource, type SpokenLine } from './spoken-lines.js';
@@ -46,6 +48,11 @@ export interface SpeechClipsOptions {
   readonly frames?: number;
   /** How many people there are; by default everyone is another. */
   readonly people?: number;
+  /**
+   * `clip`, by default: light, camera and background are others in every clip. `person`: they are the person's own in all of theirs, so
+   * that clips of a person differ in what is said, felt and done alone.
+   */
+  readonly place?: ClipPlace;
   readonly progress?: (done: number, total: number) => void;
   /** Asked before each clip whether to stop; the next call goes on from there. */
   readonly stopped?: () => boolean;
@@ -70,10 +77,22 @@ interface Settings {
   readonly fps: number;
   readonly frames: number;
   readonly people: number;
+  readonly place: ClipPlace;
 }
 
-const optionNames = ['seed', 'count', 'speech', 'size', 'fps', 'frames', 'people', 'progress', 'stopped'] as const;
-const format = 'headrace-speech-clips-1';
+const optionNames = [
+  'seed',
+  'count',
+  'speech',
+  'size',
+  'fps',
+  'frames',
+  'people',
+  'place',
+  'progress',
+  'stopped',
+] as const;
+const format = 'headrace-speech-clips-2';
 const isSettings = isObject({
   format: isText,
   seed: isWhole(0),
@@ -83,6 +102,7 @@ const isSettings = isObject({
   fps: isWhole(1),
   frames: isWhole(1),
   people: isWhole(1),
+  place: isOneOf(clipPlaces),
 });
 const files = { settings: 'speech.json', partial: 'clips.partial.jsonl' } as const;
 
@@ -92,7 +112,7 @@ const quality = 10;
 function settingsOf(options: SpeechClipsOptions): Settings {
   const where = 'makeSpeechClips';
   checkOptions(where, options, optionNames);
-  const { seed, speech, size = 128, fps = 25, frames = 75 } = options;
+  const { seed, speech, size = 128, fps = 25, frames = 75, place = 'clip' } = options;
   const count = checkWhole(where, 'count', options.count, 1, 1_000_000);
   if (size % 2 !== 0) throw new ConfigError(`${where}: expected an even size, which videos need, got ${size}`);
   return {
@@ -104,6 +124,7 @@ function settingsOf(options: SpeechClipsOptions): Settings {
     fps: checkWhole(where, 'fps', fps, 10, 60),
     frames: checkWhole(where, 'frames', frames, 5, 10_000),
     people: checkWhole(where, 'people', options.people ?? count, 1, count),
+    place: checkChoice(where, 'place', place, clipPlaces),
   };
 }
 
@@ -192,7 +213,8 @@ async function drawClip(
   const { seed, fps, size, people } = settings;
   const count = Math.min(settings.frames, line.frames.length);
   const id = String(item).padStart(Math.max(4, String(settings.count - 1).length), '0');
-  using person = faceOfItem(stage, settings, item);
+  // Of a person's first clip all others have the place.
+  using person = faceOfItem(stage, settings, settings.place === 'person' ? item % people : item);
   const own = deriveSeed(seed, `item ${item}`);
   const feeling = drawFeeling(own);
   const motion = drawPerformance(own, feeling, fps, line.frames);
