@@ -174,7 +174,7 @@ test('replicas are broken off and gone on with to the same bits; what fails one 
 test('steps that cannot be shared out evenly are refused', () => {
   assert.throws(() => irfdOf({ replicas: 3 }), /as many pairs for each of 3 replicas, got 8 pairs/);
   assert.throws(
-    () => readTalkingConfig('standard', { irfd: 'x', sync: 'x', replicas: 2 }),
-    /as many clips for each of 2 replicas, got 3 clips/,
+    () => readTalkingConfig('standard', { irfd: 'x', sync: 'x', replicas: 3 }),
+    /as many clips for each of 3 replicas, got 4 clips/,
   );
 });

@@ -97,9 +97,12 @@ before(async () => {
   base = { clips, heard, coder, judges: { looker: coderLooker(coder), sync: { network, size: 32 }, coder } };
 });
 
+/** What keeps codes, which encoders that learn on cannot. */
+const codesKept = { 'loss.identity': 0.2, 'loss.emotion': 0.2, 'loss.pose': 0.2 };
 const tiny = {
   irfd: 'irfd',
   sync: 'sync',
+  tune: 0,
   syncFrom: 2,
   width: 6,
   face: 6,
@@ -380,8 +383,9 @@ const freshBase = (): TalkingBase => {
 
 test('training is broken off and gone on with to the same weights, bit for bit, with encoders frozen or tuned', async () => {
   const ways = [
+    ['standard', { ...tiny, ...codesKept, augment: true }],
     ['standard', { ...tiny, tune: 0.1 }],
-    ['standard', { ...tiny, tune: 1, encoders: 'fresh', 'loss.identity': 0, 'loss.emotion': 0, 'loss.pose': 0 }],
+    ['standard', { ...tiny, tune: 1, encoders: 'fresh' }],
     ['literal', { ...tiny, emotionFrom: 'label', 'gan.kind': 'printed' }],
   ] as const;
   for (const [recipe, changes] of ways) {
@@ -456,7 +460,8 @@ test('encoders see larger pictures made smaller, and what is made of them may be
     return (await trainer.run())![0]!.loss.total!;
   };
   const [exact, half] = [await first('float32'), await first('bfloat16')];
-  assert.ok(half !== exact && Math.abs(half - exact) < 0.03 * exact, `${half}, ${exact}`);
+  // Whitening makes what 16 bits round off of a code larger.
+  assert.ok(half !== exact && Math.abs(half - exact) < 0.06 * exact, `${half}, ${exact}`);
   assert.throws(() => readTalkingConfig('standard', { ...tiny, scale: 3 }), /scale to be a power of two, got 3/);
 });
 
@@ -500,7 +505,11 @@ test('settings that cannot be are refused', () => {
   assert.throws(() => readTalkingConfig('standard', { irfd: 'x' }), /Expected a run of headrace talk train syncnet/);
   assert.throws(
     () => readTalkingConfig('standard', { ...tiny, encoders: 'fresh' }),
-    /begin anew to learn \(tune above 0\).*got tune 0/,
+    /begin anew \(encoders: fresh\) to learn/,
+  );
+  assert.throws(
+    () => readTalkingConfig('standard', { ...tiny, ...codesKept, tune: 0.1 }),
+    /where encoders learn on, got tune 0.1/,
   );
   assert.throws(
     () => readTalkingConfig('standard', { ...tiny, emotionFrom: 'mouth' }),

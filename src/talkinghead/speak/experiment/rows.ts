@@ -24,11 +24,12 @@ export function irfdRows(config: IrfdConfig): ExperimentRow<IrfdConfig>[] {
 /** The losses as printed, the other form of output, and the paper's ablations: without IRFD, discriminator, sync and perceptual loss. */
 export function speakRows(config: TalkingConfig): ExperimentRow<TalkingConfig>[] {
   const { loss, gan } = config;
-  const { mode, syncTarget, syncFrom, form, sees, emotionFrom, hideMouth, augment, ...printed } =
+  const { mode, tune, syncTarget, syncFrom, form, sees, portraitFrom, emotionFrom, hideMouth, augment, ...printed } =
     talkingRecipes.literal!;
   const { weight, kind } = printed.gan;
   const other = config.form === 'portrait' ? 'picture' : 'portrait';
-  const literal = { mode, syncTarget, syncFrom, form, sees, emotionFrom, hideMouth, augment, loss: printed.loss };
+  const own = { mode, tune, syncTarget, syncFrom, form, sees, portraitFrom, emotionFrom, hideMouth, augment };
+  const literal = { ...own, loss: printed.loss };
   const without = (part: 'sync' | 'perceptual'): ExperimentRow<TalkingConfig>[] =>
     loss[part] === 0 ? [] : [{ name: `without ${part}`, config: { ...config, loss: { ...loss, [part]: 0 } } }];
   const alone = { ...loss, identity: 0, emotion: 0, pose: 0 };

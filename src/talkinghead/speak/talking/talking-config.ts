@@ -54,7 +54,10 @@ export interface TalkingConfig {
   readonly irfd: string;
   /** `fresh`: encoders of the same shape as IRFD's that know nothing yet; they must learn (`tune`), and have no codes to keep. */
   readonly encoders: EncoderOrigin;
-  /** How fast its encoders go on learning, of `lr`: 0 leaves them as they are, as the paper seems to. */
+  /**
+   * How fast its encoders go on learning, of `lr`: 0 leaves them as they are, as the paper seems to. Codes that change cannot be held
+   * against IRFD's: the losses of codes are for 0 alone.
+   */
   readonly tune: number;
   /** A run of `talk train syncnet`, or its model; none where `loss.sync` is 0. */
   readonly sync: string;
@@ -103,7 +106,7 @@ const standard: TalkingConfig = {
   mode: 'repaired',
   irfd: '',
   encoders: 'irfd',
-  tune: 0,
+  tune: 0.3,
   sync: '',
   syncTarget: 'sound',
   syncFrom: 500,
@@ -121,14 +124,14 @@ const standard: TalkingConfig = {
   portraitFrom: 'person',
   emotionFrom: 'other',
   hideMouth: true,
-  augment: true,
-  clips: 3,
+  augment: false,
+  clips: 4,
   frames: 5,
   testPeople: 20,
   steps: 2000,
   lr: 2e-3,
   gan: { ...noGan, weight: 0.05 },
-  loss: { sync: 0.3, perceptual: 1, pixels: 2, mouth: 2, landmarks: 4, identity: 0.2, emotion: 0.2, pose: 0.2 },
+  loss: { sync: 0.3, perceptual: 1, pixels: 2, mouth: 6, landmarks: 20, identity: 0, emotion: 0, pose: 0 },
   keepEvery: 50,
   sheetEvery: 250,
 };
@@ -137,6 +140,7 @@ const standard: TalkingConfig = {
 const literal: TalkingConfig = {
   ...standard,
   mode: 'literal',
+  tune: 0,
   syncTarget: 'frames',
   syncFrom: 0,
   form: 'picture',
@@ -228,9 +232,11 @@ export function readTalkingConfig(name: string, set: Settings = {}): TalkingConf
   if (!Number.isInteger(Math.log2(scale))) throw new ConfigError(`Expected scale to be a power of two, got ${scale}`);
   if (clips % replicas !== 0)
     throw new ConfigError(`Expected as many clips for each of ${replicas} replicas, got ${clips} clips of a step`);
-  if (encoders === 'fresh' && (tune === 0 || loss.identity + loss.emotion + loss.pose > 0))
+  if (encoders === 'fresh' && tune === 0)
+    throw new ConfigError('Expected encoders that begin anew (encoders: fresh) to learn (tune above 0), got tune 0');
+  if (tune > 0 && loss.identity + loss.emotion + loss.pose > 0)
     throw new ConfigError(
-      `Expected encoders that begin anew to learn (tune above 0) and no codes of IRFD's to be kept (loss.identity, loss.emotion and loss.pose of 0), got tune ${tune}`,
+      `Expected no codes of IRFD's to be kept (loss.identity, loss.emotion and loss.pose of 0) where encoders learn on, got tune ${tune}`,
     );
   return config;
 }
