@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { cat, full, Generator, manualSeed, noGrad, randn, scope, type Tensor, tensor, zeros } from 'headrace';
 import { saveSafetensors } from 'headrace/io';
 import type * as nn from 'headrace/nn';
+import { init } from 'headrace/nn';
 import { Adam } from 'headrace/optim';
 import { buildModel } from 'headrace/pipeline';
 import {
@@ -14,6 +15,8 @@ import {
   FaceEncoder,
   moved,
   PatchDiscriminator,
+  PortraitFlow,
+  PortraitMaps,
   StyleDiscriminator,
   SynthesisNetwork,
   type TalkingCodes,
@@ -296,6 +299,53 @@ test('where pixels are fetched is learnt within some steps, by what the codes sa
     );
     assert.ok(Math.abs(losses[0]! - 0.15) < 1e-4, `${losses[0]}`);
     assert.ok(losses.at(-1)! < 0.05, `${losses.at(-1)}`);
+  });
+});
+
+test('what is heard moves a portrait where it has a mouth, and the turning head takes that along', () => {
+  scope(() => {
+    manualSeed(5);
+    const style = { size: 32, channels: 8, budget: 64, style: 4 };
+    const seen = new PortraitMaps(style);
+    const flow = new PortraitFlow(style, 3, 2);
+    // Mouths are squares, one to the left, one to the right; each of four frames opens its own by what is heard.
+    const mouth = zeros([2, 1, 32, 32]);
+    mouth.narrow(0, 0, 1).narrow(2, 16, 12).narrow(3, 0, 12).fill_(1);
+    mouth.narrow(0, 1, 1).narrow(2, 16, 12).narrow(3, 20, 12).fill_(1);
+    const [still, heard] = [zeros([8, 3]), random(8, 2)];
+    const portraits = mouth.expand([2, 3, 32, 32]);
+    const meant = mouth
+      .repeatInterleave(4, 0)
+      .mul(heard.narrow(1, 0, 1).reshape([8, 1, 1, 1]))
+      .mul(0.1);
+    const ways = (): Tensor => flow.forward(still, heard, seen.forward(portraits), 4);
+    assert.equal(ways().abs().max().item(), 0);
+    const optimizer = new Adam([...seen.parameters(), ...flow.parameters()], { lr: 2e-2 });
+    for (let step = 0; step < 150; step++)
+      scope(() => {
+        const [across, down] = ways().split([1, 1], 1) as [Tensor, Tensor];
+        const loss = down.sub(meant).abs().mean().add(across.abs().mean());
+        optimizer.zeroGrad();
+        loss.backward();
+        optimizer.step();
+      });
+    // In the middle of either place: the own mouth does as is heard, and where there is none nothing moves.
+    const opened = ways().select(1, 1).narrow(1, 20, 4).mean(1);
+    const wanted = meant.select(1, 0).narrow(1, 20, 4).mean(1);
+    for (const from of [4, 24]) assert.ok(opened.sub(wanted).narrow(1, from, 4).abs().max().item() < 0.01, `${from}`);
+    // A head that is fetched from four pixels to the right has its mouth four pixels to the left.
+    const { weight, bias } = flow.turn;
+    noGrad(() => init.zeros_(bias!));
+    const before = ways();
+    noGrad(() => init.ones_(weight.narrow(0, 0, weight.shape[0]! / 2).narrow(1, 0, 1)));
+    const byOne = flow.turn
+      .forward(tensor([[1, 0, 0]]))
+      .select(1, 0)
+      .item();
+    const turned = tensor([[0.25 / byOne, 0, 0]]).expand([8, 3]);
+    const after = flow.forward(turned, heard, seen.forward(portraits), 4);
+    const [there, here] = [after.narrow(1, 1, 1).narrow(3, 0, 24), before.narrow(1, 1, 1).narrow(3, 4, 24)];
+    assert.ok(there.sub(here).abs().max().item() < 1e-3);
   });
 });
 

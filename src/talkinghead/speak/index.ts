@@ -53,6 +53,7 @@ export {
   weighedSum,
 } from './losses.js';
 export { type DrawnPairs, type PairShares, PairSource, type StepPart } from './pairs.js';
+export { PortraitFlow, PortraitMaps } from './portrait-flow.js';
 export { fitProbe, type LinearProbe } from './probes.js';
 export { exchangeGrid, exchangeRows, writeExchangeSheet } from './sheet.js';
 export {

@@ -1,25 +1,9 @@
 /** SPEAK's generator of talking heads (section 3.3): what is said and felt, and who says it where, to pictures. */
-import {
-  EqualizedConv2d,
-  EqualizedLinear,
-  functional as F,
-  type FactoryOptions,
-  init,
-  Module,
-  ModuleDict,
-  ModuleList,
-} from '../../nn/index.js';
+import { functional as F, type FactoryOptions, init, Module, ModuleDict } from '../../nn/index.js';
 import { ops, ShapeError, type Tensor } from '../../torch/index.js';
 import { EditingModule } from './editing.js';
-import {
-  bent,
-  MappingNetwork,
-  type MappingShape,
-  resolutions,
-  type StyleShape,
-  SynthesisNetwork,
-  widthsOf,
-} from './stylegan.js';
+import { PortraitFlow, PortraitMaps, placesAt, repeated } from './portrait-flow.js';
+import { MappingNetwork, type MappingShape, resolutions, type StyleShape, SynthesisNetwork } from './stylegan.js';
 import { Whitening } from './whitening.js';
 
 /**
@@ -73,47 +57,19 @@ const outputs: Readonly<Record<TalkingForm, number>> = { picture: 3, portrait: 6
  * that changed ways by as much would never come to rest.
  */
 const stride = 0.1;
+/** Of what is heard, all that varies less than this share of the mean is not made louder by as much: it is mostly noise. */
+const faint = 1e-2;
 /** The mask before anything is learnt: nearly all of the portrait. */
 const believed = 2;
 
-/** Rows repeated, each so many times in turn. */
-export const repeated = (rows: Tensor, count: number): Tensor => (count === 1 ? rows : rows.repeatInterleave(count, 0));
-
-/** A portrait's maps of all sizes of the generator's. Keys: `begin`, `layers.N`. */
-class PortraitMaps extends Module {
-  begin: EqualizedConv2d;
-  layers: ModuleList<EqualizedConv2d>;
-
-  constructor(shape: StyleShape, made: FactoryOptions) {
-    super();
-    const widths = widthsOf(shape).reverse();
-    this.begin = new EqualizedConv2d(3, widths[0]!, 3, made);
-    this.layers = new ModuleList(widths.slice(1).map((width, i) => new EqualizedConv2d(widths[i]!, width, 3, made)));
-  }
-
-  /** @param portrait - [B, 3, size, size] @returns the smallest first */
-  forward(portrait: Tensor): Tensor[] {
-    const maps = [bent(this.begin.forward(portrait))];
-    for (const layer of this.layers) maps.push(bent(layer.forward(F.avgPool2d(maps.at(-1)!, 2))));
-    return maps.reverse();
-  }
-}
-
-/** Cells of the net by which a head is moved as a whole, to either side. */
-const net = 8;
-
-/** Keys: `whitenings.SOURCE`, `mapping`, `editing`, `synthesis`; of the form `portrait` `turn`, and `portrait`, where it is seen. */
+/** Keys: `whitenings.SOURCE`, `mapping`, `editing`, `synthesis`; where a portrait is seen `portrait` and `flow`. */
 export class TalkingGenerator extends Module {
   whitenings: ModuleDict<Whitening>;
   mapping: MappingNetwork;
   editing: EditingModule;
   synthesis: SynthesisNetwork;
   portrait: PortraitMaps | null;
-  /**
-   * Where a portrait is seen: the change of its pose to a coarse net of ways. So how a head turns is learnt at once, from few clips in
-   * a step, in which all else that is told of a person would be in the way; maps are left to tell what is finer.
-   */
-  turn: EqualizedLinear | null;
+  flow: PortraitFlow | null;
 
   constructor(
     readonly shape: TalkingShape,
@@ -125,7 +81,11 @@ export class TalkingGenerator extends Module {
     const sees = form === 'portrait' && shape.sees;
     const told = sees ? 2 : 1; // and what of it is another than in the portrait
     const changes = sees ? { emotionChange: codes.emotion, poseChange: codes.pose } : {};
-    const whitenings = Object.entries({ ...codes, ...changes }).map(([of, size]) => [of, new Whitening(size, made)]);
+    const whitenings = Object.entries({ ...codes, ...changes }).map(([of, size]) => [
+      of,
+      new Whitening(size, { made }),
+    ]);
+    if (sees) whitenings.push(['sound', new Whitening(sound, { least: faint, made })]);
     this.whitenings = new ModuleDict(Object.fromEntries(whitenings) as Record<string, Whitening>);
     this.mapping = new MappingNetwork(codes.identity + told * codes.pose, face, shape.mapping, made);
     this.editing = new EditingModule({ sound, emotion: told * codes.emotion, face, width, levels }, made);
@@ -133,14 +93,13 @@ export class TalkingGenerator extends Module {
     const style = { ...shape, style: width + face };
     this.synthesis = new SynthesisNetwork(style, made, outputs[form]);
     this.portrait = sees ? new PortraitMaps(style, made) : null;
-    this.turn = sees ? new EqualizedLinear(codes.pose, 2 * net ** 2, made) : null;
+    this.flow = sees ? new PortraitFlow(style, codes.pose, sound + 2 * codes.emotion, made) : null;
     this.initSelf(made);
   }
 
   /** Of the form `portrait` the ways and the belief are 0 at first, so that the portrait is whole before anything is learnt. */
   override resetParameters(): void {
     const more = outputs[this.shape.form] - 3;
-    if (this.turn) init.constant_(this.turn.weight, 0);
     if (more > 0) for (const { conv } of this.synthesis.colours) init.constant_(conv.weight.narrow(0, 3, more), 0);
   }
 
@@ -173,44 +132,44 @@ export class TalkingGenerator extends Module {
       );
     const white = (of: string, code: Tensor): Tensor => this.whitenings.get(of).forward(code);
     const change = (of: Changing): Tensor[] => (own ? [white(`${of}Change`, codes[of].sub(own[of]))] : []);
-    const turned = change('pose');
+    const [turned, moodier] = [change('pose'), change('emotion')];
     const face = this.mapping.forward(
       ops.cat([white('identity', codes.identity), white('pose', codes.pose), ...turned], 1),
     );
-    const felt = ops.cat([white('emotion', codes.emotion), ...change('emotion')], 1);
+    const felt = ops.cat([white('emotion', codes.emotion), ...moodier], 1);
     const told = this.editing.forward(codes.sound, felt, face);
+    const seen = portraits && this.portrait ? this.portrait.forward(portraits) : [];
+    const made = this.synthesis.forward(this.#styles(told, face), ...seen.map((map) => repeated(map, each)));
+    if (portraits === null) return { pictures: made.narrow(1, 0, 3), places: null };
+    const [colours, fine, logit] = made.split([3, 2, 1], 1) as [Tensor, Tensor, Tensor];
+    let way = fine.mul(stride);
+    if (this.flow && own) {
+      const spoken = ops.cat([white('sound', codes.sound), ...moodier, white('emotion', own.emotion)], 1);
+      way = way.add(this.flow.forward(turned[0]!, spoken, seen, each));
+    }
+    return moved(repeated(portraits, each), ops.cat([colours, way, logit], 1));
+  }
+
+  /** @returns [B, slots, width + face] */
+  #styles(told: Tensor, face: Tensor): Tensor {
     const levels = told.shape[1]!;
     const slots = Array.from({ length: this.synthesis.slots }, (_, slot) =>
       ops.cat([told.select(1, Math.min(Math.ceil(slot / 2), levels - 1)), face], 1),
     );
-    const seen = portraits && this.portrait ? this.portrait.forward(portraits) : [];
-    const made = this.synthesis.forward(ops.stack(slots, 1), ...seen.map((map) => repeated(map, each)));
-    const portrait = portraits && repeated(portraits, each);
-    if (portrait === null) return { pictures: made.narrow(1, 0, 3), places: null };
-    const [colours, fine, logit] = made.split([3, 2, 1], 1) as [Tensor, Tensor, Tensor];
-    const way = fine.mul(stride);
-    return moved(portrait, ops.cat([colours, this.turn ? way.add(this.#turn(turned[0]!)) : way, logit], 1));
-  }
-
-  /** The ways of a head that turns as a whole. */
-  #turn(change: Tensor): Tensor {
-    const { size } = this.shape;
-    const coarse = this.turn!.forward(change).reshape([-1, 2, net, net]);
-    return F.interpolate(coarse, { size: [size, size], mode: 'bicubic' });
+    return ops.stack(slots, 1);
   }
 }
 
 /**
  * A portrait's pixels from elsewhere in it, and made ones where those are not believed.
- * @param portrait - [B, 3, H, W]
- * @param made - [B, 6, H, W]: made colours, how far to the right and down each pixel is fetched from in halves of the picture,
+ * @param portrait - [B, 3, size, size]
+ * @param made - [B, 6, size, size]: made colours, how far to the right and down each pixel is fetched from in halves of the picture,
  * and a logit of how far it is believed
  */
 export function moved(portrait: Tensor, made: Tensor): MadeFrames {
-  const [batch, , height, width] = portrait.shape as [number, number, number, number];
+  const [batch, , size] = portrait.shape as [number, number, number];
   const [colours, way, logit] = made.split([3, 2, 1], 1) as [Tensor, Tensor, Tensor];
-  const still = ops.eye(2, 3, { dtype: portrait.dtype, device: portrait.device }).expand([batch, 2, 3]);
-  const places = F.affineGrid(still, [batch, 3, height, width]).add(way.permute([0, 2, 3, 1]));
+  const places = placesAt(batch, size, portrait).add(way.permute([0, 2, 3, 1]));
   const fetched = F.gridSample(portrait, places, { paddingMode: 'border' });
   return { pictures: colours.lerp(fetched, logit.add(believed).sigmoid()), places };
 }

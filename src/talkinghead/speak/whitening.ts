@@ -2,8 +2,11 @@
 import { type FactoryOptions, init, Module } from '../../nn/index.js';
 import { empty, noGrad, ops, scope, type Tensor, zeros } from '../../torch/index.js';
 
-/** Of the mean variance: what varies less than this is not made larger by as much. */
-const least = 1e-5;
+export interface WhiteningOptions {
+  /** Of the mean variance: what varies less than this is not made larger by as much. */
+  readonly least?: number | undefined;
+  readonly made?: FactoryOptions | undefined;
+}
 
 /**
  * Most of a code is the same for all faces, and much of the rest goes up and down together; what tells poses apart may be a hundredth
@@ -15,8 +18,11 @@ export class Whitening extends Module {
   /** [size, size] */
   matrix!: Tensor;
 
-  constructor(size: number, made: FactoryOptions = {}) {
+  readonly #least: number;
+
+  constructor(size: number, { least = 1e-5, made = {} }: WhiteningOptions = {}) {
     super();
+    this.#least = least;
     this.registerBuffer('mean', zeros([size], made));
     this.registerBuffer('matrix', empty([size, size], made));
     this.initSelf(made);
@@ -35,7 +41,7 @@ export class Whitening extends Module {
         const mean = all.mean(0);
         const apart = all.sub(mean);
         const [values, vectors] = ops.linalgEigh(apart.t().matmul(apart).div(all.shape[0]!));
-        const floor = least * values.mean().item() + 1e-12;
+        const floor = this.#least * values.mean().item() + 1e-12;
         // By the eigenvectors and back, so that numbers stay as near to what they were as they can.
         const matrix = vectors.mul(values.clamp(0).add(floor).rsqrt()).matmul(vectors.t());
         this.mean.copy_(mean);

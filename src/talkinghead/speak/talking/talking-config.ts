@@ -131,7 +131,7 @@ const standard: TalkingConfig = {
   steps: 2000,
   lr: 2e-3,
   gan: { ...noGan, weight: 0.05 },
-  loss: { sync: 0.3, perceptual: 1, pixels: 2, mouth: 6, landmarks: 20, identity: 0, emotion: 0, pose: 0 },
+  loss: { sync: 0.3, perceptual: 1, pixels: 2, mouth: 6, landmarks: 40, identity: 0, emotion: 0, pose: 0 },
   keepEvery: 50,
   sheetEvery: 250,
 };

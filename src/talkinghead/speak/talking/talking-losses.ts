@@ -1,15 +1,16 @@
 /** What the second stage learns by, but for the discriminator. */
 import { functional as F } from '../../../nn/index.js';
-import type { Tensor } from '../../../torch/index.js';
+import { ops, type Tensor } from '../../../torch/index.js';
 import { cutMouths } from '../clips/mouths.js';
 import type { Codes, FaceCoder } from '../irfd.js';
 import { factors, reduced } from '../irfd.js';
 import { distances } from '../losses.js';
+import { repeated } from '../portrait-flow.js';
 import type { SyncNet } from '../sync/sync-net.js';
 import { apart } from '../sync/sync-net.js';
 import { seenOf } from '../sync/sync-scores.js';
 import { columnsOf } from '../sync/windows.js';
-import { type MadeFrames, repeated } from '../talking-generator.js';
+import type { MadeFrames } from '../talking-generator.js';
 import { type Looker, perceptualLoss } from './perceptual.js';
 import type { TalkingBatch } from './talking-batch.js';
 import type { SyncTarget, TalkingConfig, TalkingWeights } from './talking-config.js';
@@ -45,16 +46,43 @@ export function syncLoss({ network, size }: SyncJudge, made: Tensor, batch: Talk
   return apart(seen, meant).square().mean().div(2);
 }
 
+/** Landmarks that move about each other when a face speaks and feels: either brow with its eye, and the mouth. */
+const parts: readonly (readonly [number, number][])[] = [
+  [
+    [17, 5],
+    [36, 6],
+  ],
+  [
+    [22, 5],
+    [42, 6],
+  ],
+  [[48, 20]],
+];
+
+/** Rows about their middle, part by part: [B, 68, 2] to [B, 42, 2]. */
+function aboutMiddles(marks: Tensor): Tensor {
+  const each = parts.map((ranges) => {
+    const part = ops.cat(
+      ranges.map(([first, count]) => marks.narrow(1, first, count)),
+      1,
+    );
+    return part.sub(part.mean(1, true));
+  });
+  return ops.cat(each, 1);
+}
+
 /**
- * How far from a portrait's landmarks, across and down, those pixels are fetched that show them in the true frames: the mean over all
- * landmarks, in halves of the picture.
+ * How far from a portrait's landmarks, across and down, those pixels are fetched that show them in the true frames, in halves of the
+ * picture: the mean over all landmarks, and over those of brows, eyes and mouth about their middles. A head moves farther than its
+ * lips do, and of a distance a landmark learns the direction alone: while the head is not where it should be, lips are not heard of.
  */
 export function landmarkLoss(places: Tensor, { marks, portraitMarks }: TalkingBatch): Tensor {
   const [batch, count] = marks.shape as [number, number, number];
   const at = F.gridSample(places.permute([0, 3, 1, 2]), marks.unsqueeze(1), { paddingMode: 'border' });
   const fetched = at.reshape([batch, 2, count]).transpose(1, 2);
   const frames = batch / portraitMarks.shape[0]!;
-  return fetched.sub(repeated(portraitMarks, frames)).abs().mean();
+  const apart = fetched.sub(repeated(portraitMarks, frames));
+  return apart.abs().mean().add(aboutMiddles(apart).abs().mean());
 }
 
 /** The parts that count, unweighted. */
