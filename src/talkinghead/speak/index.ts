@@ -78,4 +78,4 @@ export {
 export * from './trunk/index.js';
 export * from './use/index.js';
 export { readWav2VecConfig, Wav2Vec, type Wav2VecConfig } from './wav2vec.js';
-export { Whitening } from './whitening.js';
+export { Whitening, type WhiteningOptions } from './whitening.js';

@@ -12,9 +12,6 @@ import { exactly } from '../../torch/autocast.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import { bent, type StyleShape, widthsOf } from './stylegan.js';
 
-/** Each row of each, as many times in turn. */
-export const repeated = (rows: Tensor, count: number): Tensor => (count === 1 ? rows : rows.repeatInterleave(count, 0));
-
 /** Where pixels lie, across and down, from (-1, -1) at the upper left to (1, 1): [B, size, size, 2]. */
 export function placesAt(batch: number, size: number, like: Tensor): Tensor {
   const still = ops.eye(2, 3, { dtype: like.dtype, device: like.device }).expand([batch, 2, 3]);
@@ -50,8 +47,8 @@ const kinds = 24;
  * an optimizer that changed ways by as much would never come to rest.
  */
 const lipStride = 0.03;
-/** Maps of the finest size are left out: ways of a quarter of the picture's size are fine enough. */
-const left = 2;
+/** Of the portrait's maps so many of the finest are not looked at: nets of a quarter of the picture's size are fine enough. */
+const skipped = 2;
 
 /**
  * From the change of pose a coarse net of ways, by one linear layer: so how a head turns is learnt at once, from few clips in a step, in
@@ -74,7 +71,7 @@ export class PortraitFlow extends Module {
   ) {
     super();
     const all = widthsOf(shape);
-    const widths = all.slice(0, Math.max(1, all.length - left));
+    const widths = all.slice(0, Math.max(1, all.length - skipped));
     this.turn = new EqualizedLinear(pose, 2 * cells ** 2, made);
     this.amounts = new EqualizedLinear(spoken, kinds, made);
     const layer = (width: number, i: number): EqualizedConv2d =>
@@ -85,8 +82,8 @@ export class PortraitFlow extends Module {
   }
 
   override resetParameters(): void {
-    init.constant_(this.turn.weight, 0);
-    init.constant_(this.ways.weight, 0);
+    init.zeros_(this.turn.weight);
+    init.zeros_(this.ways.weight);
   }
 
   /**

@@ -2,7 +2,7 @@
 import { functional as F, type FactoryOptions, init, Module, ModuleDict } from '../../nn/index.js';
 import { ops, ShapeError, type Tensor } from '../../torch/index.js';
 import { EditingModule } from './editing.js';
-import { PortraitFlow, PortraitMaps, placesAt, repeated } from './portrait-flow.js';
+import { PortraitFlow, PortraitMaps, placesAt } from './portrait-flow.js';
 import { MappingNetwork, type MappingShape, resolutions, type StyleShape, SynthesisNetwork } from './stylegan.js';
 import { Whitening } from './whitening.js';
 
@@ -62,6 +62,9 @@ const faint = 1e-2;
 /** The mask before anything is learnt: nearly all of the portrait. */
 const believed = 2;
 
+/** Rows repeated, each so many times in turn. */
+export const repeated = (rows: Tensor, count: number): Tensor => (count === 1 ? rows : rows.repeatInterleave(count, 0));
+
 /** Keys: `whitenings.SOURCE`, `mapping`, `editing`, `synthesis`; where a portrait is seen `portrait` and `flow`. */
 export class TalkingGenerator extends Module {
   whitenings: ModuleDict<Whitening>;
@@ -81,11 +84,8 @@ export class TalkingGenerator extends Module {
     const sees = form === 'portrait' && shape.sees;
     const told = sees ? 2 : 1; // and what of it is another than in the portrait
     const changes = sees ? { emotionChange: codes.emotion, poseChange: codes.pose } : {};
-    const whitenings = Object.entries({ ...codes, ...changes }).map(([of, size]) => [
-      of,
-      new Whitening(size, { made }),
-    ]);
-    if (sees) whitenings.push(['sound', new Whitening(sound, { least: faint, made })]);
+    const whitenings = Object.entries({ ...codes, ...changes }).map(([of, size]) => [of, new Whitening(size, made)]);
+    if (sees) whitenings.push(['sound', new Whitening(sound, { least: faint, ...made })]);
     this.whitenings = new ModuleDict(Object.fromEntries(whitenings) as Record<string, Whitening>);
     this.mapping = new MappingNetwork(codes.identity + told * codes.pose, face, shape.mapping, made);
     this.editing = new EditingModule({ sound, emotion: told * codes.emotion, face, width, levels }, made);

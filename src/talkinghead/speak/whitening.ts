@@ -2,10 +2,9 @@
 import { type FactoryOptions, init, Module } from '../../nn/index.js';
 import { empty, noGrad, ops, scope, type Tensor, zeros } from '../../torch/index.js';
 
-export interface WhiteningOptions {
-  /** Of the mean variance: what varies less than this is not made larger by as much. */
-  readonly least?: number | undefined;
-  readonly made?: FactoryOptions | undefined;
+export interface WhiteningOptions extends FactoryOptions {
+  /** Of the mean variance: what varies less than this is not made larger by as much. Default 1e-5. */
+  readonly least?: number;
 }
 
 /**
@@ -17,10 +16,9 @@ export class Whitening extends Module {
   mean!: Tensor;
   /** [size, size] */
   matrix!: Tensor;
-
   readonly #least: number;
 
-  constructor(size: number, { least = 1e-5, made = {} }: WhiteningOptions = {}) {
+  constructor(size: number, { least = 1e-5, ...made }: WhiteningOptions = {}) {
     super();
     this.#least = least;
     this.registerBuffer('mean', zeros([size], made));

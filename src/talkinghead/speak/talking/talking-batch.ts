@@ -6,9 +6,8 @@ import { hideMouths, type MouthSquare } from '../clips/mouths.js';
 import type { SpeakClip, SpeakClips } from '../clips/speak-clips.js';
 import { asSeen, rowsOf } from '../faces.js';
 import type { FaceCoder } from '../irfd.js';
-import { repeated } from '../portrait-flow.js';
 import { framesOf, rowsIn, squaresOf, type Window } from '../sync/windows.js';
-import type { TalkingCodes } from '../talking-generator.js';
+import { repeated, type TalkingCodes } from '../talking-generator.js';
 import type { EmotionFrom, TalkingConfig } from './talking-config.js';
 
 /** Frames by whose mean code the emotion of a clip is told. */

@@ -11,8 +11,13 @@ import { Adversary } from '../adversary.js';
 import type { SpeakClips } from '../clips/speak-clips.js';
 import type { CoderShape, FaceCoder } from '../irfd.js';
 import { portions, weighedSum } from '../losses.js';
-import { repeated } from '../portrait-flow.js';
-import { type MadeFrames, type TalkingCodes, TalkingGenerator, type TalkingShape } from '../talking-generator.js';
+import {
+  type MadeFrames,
+  repeated,
+  type TalkingCodes,
+  TalkingGenerator,
+  type TalkingShape,
+} from '../talking-generator.js';
 import { someOf, type TalkingBatch, TalkingSource, talkingBatch } from './talking-batch.js';
 import type { TalkingConfig } from './talking-config.js';
 import { type TalkingJudges, talkingLosses } from './talking-losses.js';
